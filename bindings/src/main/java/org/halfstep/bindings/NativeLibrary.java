@@ -1,0 +1,318 @@
+package org.halfstep.bindings;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SymbolLookup;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+import java.net.URISyntaxException;
+import java.net.URL;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * One native library: where to look for it, and its functions once it is loaded.
+ *
+ * <p>It is looked for in this order: the file or folder named by a system property, else by an
+ * environment variable; the class path, where a jar carries it; the system's loader. A place that
+ * was named explicitly is binding: when the library there does not load, nothing else is tried.
+ *
+ * <p>Libraries from jars go to one private folder per process, together with the libraries that
+ * they need. They are removed from there as soon as they are loaded (the mapping stays valid), so
+ * that a killed process leaves nothing behind.
+ *
+ * <p>Both our kernels and oneDNN use the OpenMP runtime libgomp.so.1, and a process must have one
+ * only: two would each start a pool of threads. The system's is loaded first when there is one, the
+ * one in oneDNN's jar otherwise; the loader then resolves the name to the one that is loaded.
+ */
+@SuppressWarnings("restricted") // loading native code is what this class is for
+public final class NativeLibrary {
+  private static final String ALLOW_FLAG = "--enable-native-access=ALL-UNNAMED";
+  private static final int RTLD_NOW = 2;
+
+  private static final Companion OPENMP =
+      new Companion("libgomp.so.1", "org/bytedeco/dnnl/linux-x86_64/");
+
+  /** Our own kernels for the CPU. */
+  public static final NativeLibrary KERNELS =
+      new NativeLibrary(
+          "libhalfstep_cpu.so",
+          "halfstep.native",
+          "HALFSTEP_NATIVE",
+          "org/halfstep/native/linux-x86_64/",
+          List.of(OPENMP),
+          "build it with `make native`");
+
+  /** oneDNN 3. */
+  public static final NativeLibrary ONEDNN =
+      new NativeLibrary(
+          "libdnnl.so.3",
+          "halfstep.onednn",
+          "HALFSTEP_ONEDNN",
+          "org/bytedeco/dnnl/linux-x86_64/",
+          List.of(OPENMP),
+          "put the jar org.bytedeco:dnnl:linux-x86_64 on the class path");
+
+  /** Null until a library comes from a jar; a test looks into it. */
+  static Path privateFolder;
+
+  private final String file;
+  private final String property;
+  private final String variable;
+  private final String resourceFolder;
+  private final List<Companion> companions;
+  private final String remedy;
+
+  private SymbolLookup symbols;
+  private String location;
+
+  /**
+   * A library that must be in the process first; taken from the system, else from the class path.
+   */
+  private record Companion(String file, String resourceFolder) {}
+
+  NativeLibrary(
+      String file,
+      String property,
+      String variable,
+      String resourceFolder,
+      List<Companion> companions,
+      String remedy) {
+    this.file = file;
+    this.property = property;
+    this.variable = variable;
+    this.resourceFolder = resourceFolder;
+    this.companions = companions;
+    this.remedy = remedy;
+  }
+
+  /**
+   * Loads the library; later calls return the same lookup.
+   *
+   * @throws NativeLibraryException if it does not load; the message lists each place tried with the
+   *     loader's own words
+   */
+  public SymbolLookup load() {
+    synchronized (NativeLibrary.class) {
+      if (symbols == null) {
+        try {
+          symbols = find();
+        } catch (IllegalCallerException denied) {
+          throw new NativeLibraryException(
+              file + " cannot be loaded: native access is denied; start java with " + ALLOW_FLAG,
+              denied);
+        }
+      }
+      return symbols;
+    }
+  }
+
+  /** Where the library came from, for people: a path, a resource or the system's loader. */
+  public String location() {
+    load();
+    return location;
+  }
+
+  /**
+   * A handle for one C function.
+   *
+   * @throws NativeLibraryException if the library lacks the function
+   */
+  public MethodHandle function(
+      String name, FunctionDescriptor descriptor, Linker.Option... options) {
+    MemorySegment address =
+        load()
+            .find(name)
+            .orElseThrow(
+                () ->
+                    new NativeLibraryException(
+                        file
+                            + " from "
+                            + location
+                            + " has no function "
+                            + name
+                            + ": it is another version than the one these bindings are for; "
+                            + remedy));
+    return Linker.nativeLinker().downcallHandle(address, descriptor, options);
+  }
+
+  private SymbolLookup find() {
+    List<String> tried = new ArrayList<>();
+    String named = System.getProperty(property);
+    String namedBy = "system property " + property;
+    if (named == null || named.isBlank()) {
+      named = System.getenv(variable);
+      namedBy = "environment variable " + variable;
+    }
+    if (named != null && !named.isBlank()) {
+      return fromPath(Path.of(named), namedBy);
+    }
+    SymbolLookup found = fromClassPath(tried);
+    if (found == null) {
+      found = fromSystem(tried);
+    }
+    if (found == null) {
+      throw new NativeLibraryException(
+          "cannot load "
+              + file
+              + ": tried "
+              + String.join("; ", tried)
+              + "; set "
+              + property
+              + " or "
+              + variable
+              + " to the file or its folder, or "
+              + remedy);
+    }
+    return found;
+  }
+
+  private SymbolLookup fromPath(Path named, String namedBy) {
+    Path path = (Files.isDirectory(named) ? named.resolve(file) : named).toAbsolutePath();
+    String problem = null;
+    if (!Files.exists(path)) {
+      problem = "there is no such file";
+    } else {
+      loadCompanions();
+      try {
+        return loaded(path, path.toString());
+      } catch (UnsatisfiedLinkError refused) {
+        problem = refused.getMessage();
+      }
+    }
+    throw new NativeLibraryException(
+        "cannot load "
+            + path
+            + ", named by the "
+            + namedBy
+            + ": "
+            + problem
+            + "; expected the file "
+            + file
+            + " or its folder: correct or unset the "
+            + namedBy
+            + ", or "
+            + remedy);
+  }
+
+  private SymbolLookup fromClassPath(List<String> tried) {
+    String name = resourceFolder + file;
+    URL resource = NativeLibrary.class.getClassLoader().getResource(name);
+    if (resource == null) {
+      tried.add("the class path (no resource " + name + ")");
+      return null;
+    }
+    loadCompanions();
+    try {
+      loadResource(resource, file);
+      location = resource.toString();
+      return SymbolLookup.loaderLookup();
+    } catch (UnsatisfiedLinkError refused) {
+      tried.add("the class path (" + resource + ": " + refused.getMessage() + ")");
+    } catch (IOException | UncheckedIOException failed) {
+      tried.add("the class path (" + resource + " cannot be copied: " + failed + ")");
+    }
+    return null;
+  }
+
+  private SymbolLookup fromSystem(List<String> tried) {
+    try {
+      SymbolLookup found = SymbolLookup.libraryLookup(file, Arena.global());
+      location = "the system's loader";
+      return found;
+    } catch (IllegalArgumentException missing) {
+      tried.add("the system's loader (" + loaderMessage(file) + ")");
+      return null;
+    }
+  }
+
+  private SymbolLookup loaded(Path path, String from) {
+    System.load(path.toString());
+    location = from;
+    return SymbolLookup.loaderLookup();
+  }
+
+  private void loadCompanions() {
+    for (Companion companion : companions) {
+      try {
+        SymbolLookup.libraryLookup(companion.file, Arena.global());
+      } catch (IllegalArgumentException missing) {
+        URL resource =
+            NativeLibrary.class
+                .getClassLoader()
+                .getResource(companion.resourceFolder + companion.file);
+        if (resource != null) {
+          try {
+            loadResource(resource, companion.file);
+          } catch (IOException | UnsatisfiedLinkError failed) {
+            throw new NativeLibraryException(
+                "cannot load "
+                    + companion.file
+                    + ", which "
+                    + file
+                    + " needs, from "
+                    + resource
+                    + ": "
+                    + failed.getMessage()
+                    + "; install it in the system",
+                failed);
+          }
+        }
+      }
+    }
+  }
+
+  private static void loadResource(URL resource, String name) throws IOException {
+    if (resource.getProtocol().equals("file")) {
+      try {
+        System.load(Path.of(resource.toURI()).toString());
+        return;
+      } catch (URISyntaxException e) {
+        throw new IOException(e);
+      }
+    }
+    if (privateFolder == null) {
+      privateFolder = Files.createTempDirectory("halfstep-native-");
+      privateFolder.toFile().deleteOnExit();
+    }
+    Path copy = privateFolder.resolve(name);
+    try (InputStream in = resource.openStream()) {
+      Files.copy(in, copy, StandardCopyOption.REPLACE_EXISTING);
+      System.load(copy.toString());
+    } finally {
+      Files.deleteIfExists(copy);
+    }
+  }
+
+  /** What the system's loader says about a name that it cannot load; libraryLookup drops it. */
+  private static String loaderMessage(String name) {
+    Linker linker = Linker.nativeLinker();
+    SymbolLookup libc = linker.defaultLookup();
+    try (Arena arena = Arena.ofConfined()) {
+      MethodHandle dlopen =
+          linker.downcallHandle(
+              libc.findOrThrow("dlopen"),
+              FunctionDescriptor.of(
+                  ValueLayout.ADDRESS, ValueLayout.ADDRESS, ValueLayout.JAVA_INT));
+      MethodHandle dlerror =
+          linker.downcallHandle(
+              libc.findOrThrow("dlerror"), FunctionDescriptor.of(ValueLayout.ADDRESS));
+      MemorySegment ignored =
+          (MemorySegment) dlopen.invokeExact(arena.allocateFrom(name), RTLD_NOW);
+      MemorySegment text = (MemorySegment) dlerror.invokeExact();
+      return text.address() == 0
+          ? name + " was not found"
+          : text.reinterpret(Long.MAX_VALUE).getString(0);
+    } catch (Throwable unavailable) {
+      return name + " was not found";
+    }
+  }
+}

@@ -1,0 +1,138 @@
+package org.halfstep.bindings;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.lang.foreign.FunctionDescriptor;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class NativeLibraryTest {
+  @TempDir Path folder;
+
+  /** A library that no machine has, named by a property that this test owns. */
+  private static NativeLibrary unknown() {
+    return new NativeLibrary(
+        "libhalfstep_unknown.so",
+        "halfstep.test.unknown",
+        "HALFSTEP_TEST_UNKNOWN",
+        "org/halfstep/none/",
+        List.of(),
+        "write it");
+  }
+
+  private static String messageWithPath(Path path) {
+    System.setProperty("halfstep.test.unknown", path.toString());
+    try {
+      return assertThrows(NativeLibraryException.class, () -> unknown().load()).getMessage();
+    } finally {
+      System.clearProperty("halfstep.test.unknown");
+    }
+  }
+
+  @Test
+  void aMissingFileIsNamed() {
+    Path missing = folder.resolve("absent.so");
+    String message = messageWithPath(missing);
+    assertTrue(message.contains("cannot load " + missing), message);
+    assertTrue(message.contains("there is no such file"), message);
+    assertTrue(message.contains("system property halfstep.test.unknown"), message);
+  }
+
+  @Test
+  void aFolderMeansTheFileInIt() {
+    String message = messageWithPath(folder);
+    assertTrue(message.contains(folder.resolve("libhalfstep_unknown.so").toString()), message);
+  }
+
+  @Test
+  void theLoadersWordsAreKept() throws IOException {
+    Path text = Files.writeString(folder.resolve("text.so"), "this is not a library, only text");
+    String message = messageWithPath(text);
+    assertTrue(message.contains("file too short") || message.contains("ELF"), message);
+    assertTrue(message.contains("write it"), message);
+  }
+
+  @Test
+  void everyPlaceTriedIsListed() {
+    String message =
+        assertThrows(NativeLibraryException.class, () -> unknown().load()).getMessage();
+    assertTrue(message.contains("no resource org/halfstep/none/libhalfstep_unknown.so"), message);
+    assertTrue(message.contains("No such file or directory"), message);
+    assertTrue(message.contains("HALFSTEP_TEST_UNKNOWN"), message);
+  }
+
+  @Test
+  void aFunctionThatIsNotThereIsNamed() {
+    NativeLibraryException missing =
+        assertThrows(
+            NativeLibraryException.class,
+            () -> NativeLibrary.ONEDNN.function("dnnl_no_such", FunctionDescriptor.ofVoid()));
+    assertTrue(missing.getMessage().contains("has no function dnnl_no_such"), missing.getMessage());
+  }
+
+  @Test
+  void oneOpenMpRuntimeInTheProcess() throws IOException {
+    NativeLibrary.ONEDNN.load();
+    if (Files.exists(Path.of(System.getProperty("halfstep.native"), "libhalfstep_cpu.so"))) {
+      NativeLibrary.KERNELS.load();
+    }
+    try (Stream<String> maps = Files.lines(Path.of("/proc/self/maps"))) {
+      List<String> runtimes =
+          maps.map(line -> line.split("\\s+", 6))
+              .filter(fields -> fields.length == 6)
+              .map(fields -> fields[5])
+              .filter(path -> path.contains("libgomp") || path.contains("omp.so"))
+              .distinct()
+              .toList();
+      assertEquals(1, runtimes.size(), runtimes.toString());
+    }
+  }
+
+  @Test
+  void librariesFromJarsLeaveNothingBehind() throws IOException {
+    NativeLibrary.ONEDNN.load();
+    assertTrue(NativeLibrary.ONEDNN.location().contains("libdnnl.so.3"));
+    if (NativeLibrary.privateFolder != null) {
+      try (Stream<Path> left = Files.list(NativeLibrary.privateFolder)) {
+        assertEquals(List.of(), left.toList());
+      }
+    }
+  }
+
+  @Test
+  void deniedNativeAccessNamesTheFlag() throws Exception {
+    Process child =
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "--illegal-native-access=deny",
+                "-cp",
+                System.getProperty("java.class.path"),
+                Load.class.getName())
+            .redirectErrorStream(true)
+            .start();
+    String output = new String(child.getInputStream().readAllBytes());
+    assertTrue(child.waitFor(60, TimeUnit.SECONDS));
+    assertTrue(output.contains("start java with --enable-native-access=ALL-UNNAMED"), output);
+  }
+
+  /** The child process of {@link #deniedNativeAccessNamesTheFlag}. */
+  static final class Load {
+    private Load() {}
+
+    public static void main(String[] arguments) {
+      try {
+        NativeLibrary.ONEDNN.load();
+      } catch (NativeLibraryException refused) {
+        System.out.println(refused.getMessage());
+      }
+    }
+  }
+}
