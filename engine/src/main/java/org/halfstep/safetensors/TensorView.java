@@ -1,0 +1,162 @@
+package org.halfstep.safetensors;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.util.Arrays;
+
+/**
+ * One tensor of an open {@link SafetensorsFile}: its bytes are mapped, not copied, and are gone
+ * when the file is closed.
+ *
+ * @param name the tensor's name
+ * @param dtype element type
+ * @param shape extents, outermost first; empty for a scalar
+ * @param data little-endian row-major elements, read-only; aligned to the element size within the
+ *     file's data section, but in memory only if the file's header is padded (as {@link
+ *     SafetensorsWriter} does)
+ */
+public record TensorView(String name, Dtype dtype, long[] shape, MemorySegment data) {
+  private static final ValueLayout.OfFloat F32 =
+      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfDouble F64 =
+      ValueLayout.JAVA_DOUBLE_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfShort I16 =
+      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfInt I32 =
+      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfLong I64 =
+      ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+  public TensorView {
+    shape = shape.clone();
+  }
+
+  /** A copy of the extents. */
+  @Override
+  public long[] shape() {
+    return shape.clone();
+  }
+
+  /** Number of elements. */
+  public long elements() {
+    return data.byteSize() / dtype.bytes();
+  }
+
+  /**
+   * The values as float32: exact from F32, F16 and BF16, rounded from F64.
+   *
+   * @throws IllegalStateException when the type is not a floating one, or there are more than fit
+   *     an array
+   */
+  public float[] floats() {
+    float[] values = new float[arrayLength("floats", dtype.isFloating())];
+    copyFloats(MemorySegment.ofArray(values), 0);
+    return values;
+  }
+
+  /**
+   * Writes the values as float32 (as {@link #floats}) to a caller's memory, of any size.
+   *
+   * @param destination where to write
+   * @param byteOffset offset of the first value
+   */
+  public void copyFloats(MemorySegment destination, long byteOffset) {
+    requireKind("floats", dtype.isFloating());
+    long count = elements();
+    switch (dtype) {
+      case F32 ->
+          MemorySegment.copy(
+              data, F32, 0, destination, ValueLayout.JAVA_FLOAT_UNALIGNED, byteOffset, count);
+      case F64 -> {
+        for (long i = 0; i < count; i++) {
+          put(destination, byteOffset, i, (float) data.get(F64, i * Double.BYTES));
+        }
+      }
+      case BF16 -> {
+        for (long i = 0; i < count; i++) {
+          put(destination, byteOffset, i, Bfloat16.toFloat(data.get(I16, i * Short.BYTES)));
+        }
+      }
+      default -> {
+        for (long i = 0; i < count; i++) {
+          put(destination, byteOffset, i, Float.float16ToFloat(data.get(I16, i * Short.BYTES)));
+        }
+      }
+    }
+  }
+
+  private static void put(MemorySegment destination, long byteOffset, long index, float value) {
+    destination.set(ValueLayout.JAVA_FLOAT_UNALIGNED, byteOffset + index * Float.BYTES, value);
+  }
+
+  /**
+   * The values as float64, exact from every floating type.
+   *
+   * @throws IllegalStateException when the type is not a floating one, or there are more than fit
+   *     an array
+   */
+  public double[] doubles() {
+    double[] values = new double[arrayLength("doubles", dtype.isFloating())];
+    if (dtype == Dtype.F64) {
+      MemorySegment.copy(data, F64, 0, values, 0, values.length);
+      return values;
+    }
+    for (int i = 0; i < values.length; i++) {
+      values[i] =
+          switch (dtype) {
+            case F32 -> data.get(F32, (long) i * Float.BYTES);
+            case BF16 -> Bfloat16.toFloat(data.get(I16, (long) i * Short.BYTES));
+            default -> Float.float16ToFloat(data.get(I16, (long) i * Short.BYTES));
+          };
+    }
+    return values;
+  }
+
+  /**
+   * The values as 64-bit integers; U64 values above {@link Long#MAX_VALUE} come out as the negative
+   * number of the same bits, a BOOL as its byte.
+   *
+   * @throws IllegalStateException when the type is not an integer one, or there are more than fit
+   *     an array
+   */
+  public long[] longs() {
+    long[] values = new long[arrayLength("longs", dtype.isInteger())];
+    for (int i = 0; i < values.length; i++) {
+      long offset = (long) i * dtype.bytes();
+      values[i] =
+          switch (dtype) {
+            case BOOL, U8 -> Byte.toUnsignedLong(data.get(ValueLayout.JAVA_BYTE, offset));
+            case I8 -> data.get(ValueLayout.JAVA_BYTE, offset);
+            case U16 -> Short.toUnsignedLong(data.get(I16, offset));
+            case I16 -> data.get(I16, offset);
+            case U32 -> Integer.toUnsignedLong(data.get(I32, offset));
+            case I32 -> data.get(I32, offset);
+            default -> data.get(I64, offset);
+          };
+    }
+    return values;
+  }
+
+  private int arrayLength(String wanted, boolean suitable) {
+    requireKind(wanted, suitable);
+    long count = elements();
+    if (count > Integer.MAX_VALUE - 8) {
+      throw new IllegalStateException(
+          this + " has " + count + " elements, more than an array holds; use its data segment");
+    }
+    return (int) count;
+  }
+
+  private void requireKind(String wanted, boolean suitable) {
+    if (!suitable) {
+      throw new IllegalStateException(this + " cannot be read as " + wanted);
+    }
+  }
+
+  /** Name, type and shape in one line. */
+  @Override
+  public String toString() {
+    return "tensor " + name + " (" + dtype + " " + Arrays.toString(shape) + ")";
+  }
+}
