@@ -1,0 +1,141 @@
+package org.halfstep.diffusion;
+
+/**
+ * A variance preserving noise schedule: {@code z_t = alpha(t) x + sigma(t) eps} with {@code alpha^2
+ * + sigma^2 = 1}, time t from 0 (data) to 1 (noise).
+ *
+ * <p>Everything follows from the angle {@code phi(t)}, which rises from about 0 to about pi/2:
+ * {@code alpha = cos phi}, {@code sigma = sin phi}, log-SNR {@code = -2 log tan phi} (Salimans and
+ * Ho, "Progressive Distillation", 2022, section 2).
+ */
+public sealed interface NoiseSchedule
+    permits NoiseSchedule.Cosine, NoiseSchedule.ClippedCosine, NoiseSchedule.TruncatedCosine {
+
+  /** Largest magnitude of the log-SNR that the networks here are trained with. */
+  double STANDARD_MAX_LOG_SNR = 20;
+
+  /**
+   * The schedule that training, distillation and sampling use: cosine with the log-SNR truncated to
+   * +-20.
+   */
+  static NoiseSchedule standard() {
+    return new TruncatedCosine(STANDARD_MAX_LOG_SNR);
+  }
+
+  /**
+   * The noise angle phi(t) in radians, 0 .. pi/2, rising with t.
+   *
+   * @param t time in 0 .. 1; other values are the caller's mistake and are not checked here
+   */
+  double angle(double t);
+
+  /** Scale of the data in z_t. */
+  default double alpha(double t) {
+    return Math.cos(angle(t));
+  }
+
+  /** Scale of the noise in z_t. */
+  default double sigma(double t) {
+    return Math.sin(angle(t));
+  }
+
+  /** {@code log(alpha^2 / sigma^2)}, falling with t. */
+  default double logSnr(double t) {
+    return -2 * Math.log(Math.tan(angle(t)));
+  }
+
+  /**
+   * The angle at which a sampling path stands at time t: {@link #angle} except that time 0 is
+   * exactly the data, angle 0. A step that ends at time 0 thereby returns the predicted x itself,
+   * as the samplers of Salimans and Ho do, and one that starts there (encoding) starts at the image
+   * itself. With the log-SNR truncated to +-20 this differs from phi(0) by 4.5e-5.
+   */
+  default double pathAngle(double t) {
+    return t == 0 ? 0 : angle(t);
+  }
+
+  /** {@code alpha = cos(pi t / 2)}: log-SNR unbounded at both ends. */
+  record Cosine() implements NoiseSchedule {
+    @Override
+    public double angle(double t) {
+      return Math.PI / 2 * t;
+    }
+  }
+
+  /**
+   * The cosine schedule with its log-SNR clamped: flat at both ends, hence with repeated noise
+   * levels there.
+   *
+   * @param maxLogSnr bound on the magnitude of the log-SNR, above 0
+   */
+  record ClippedCosine(double maxLogSnr) implements NoiseSchedule {
+    public ClippedCosine {
+      requireBound(maxLogSnr);
+    }
+
+    @Override
+    public double angle(double t) {
+      return Math.atan(Math.exp(-logSnr(t) / 2));
+    }
+
+    @Override
+    public double alpha(double t) {
+      return Math.sqrt(1 / (1 + Math.exp(-logSnr(t))));
+    }
+
+    @Override
+    public double sigma(double t) {
+      return Math.sqrt(1 / (1 + Math.exp(logSnr(t))));
+    }
+
+    @Override
+    public double logSnr(double t) {
+      return Math.clamp(-2 * Math.log(Math.tan(Math.PI / 2 * t)), -maxLogSnr, maxLogSnr);
+    }
+  }
+
+  /**
+   * The cosine schedule with its range of angles squeezed so that times 0 and 1 land on plus and
+   * minus the bound. The angle stays linear in t: equal steps in time are equal rotations.
+   *
+   * @param maxLogSnr log-SNR at time 0, and minus that at time 1; above 0
+   */
+  record TruncatedCosine(double maxLogSnr) implements NoiseSchedule {
+    public TruncatedCosine {
+      requireBound(maxLogSnr);
+    }
+
+    @Override
+    public double angle(double t) {
+      double margin = margin();
+      return margin + t * (Math.PI / 2 - 2 * margin);
+    }
+
+    // Near time 1 the complement is the small, exactly representable quantity; cos(angle) would
+    // lose digits there.
+    private double complement(double t) {
+      return angle(1 - t);
+    }
+
+    @Override
+    public double alpha(double t) {
+      return Math.sin(complement(t));
+    }
+
+    @Override
+    public double logSnr(double t) {
+      return t <= 0.5 ? -2 * Math.log(Math.tan(angle(t))) : 2 * Math.log(Math.tan(complement(t)));
+    }
+
+    private double margin() {
+      return Math.atan(Math.exp(-maxLogSnr / 2));
+    }
+  }
+
+  private static void requireBound(double maxLogSnr) {
+    if (!(maxLogSnr > 0) || Double.isInfinite(maxLogSnr)) {
+      throw new IllegalArgumentException(
+          "the bound on the log-SNR must be finite and above 0, got " + maxLogSnr);
+    }
+  }
+}
