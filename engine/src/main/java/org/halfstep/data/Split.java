@@ -1,0 +1,7 @@
+package org.halfstep.data;
+
+/** Which part of a dataset to open. */
+public enum Split {
+  TRAIN,
+  TEST
+}
