@@ -1,14 +1,16 @@
 package org.halfstep.device;
 
 /**
- * A convolution prepared for one shape: its primitives exist, its sizes are known, and it is bound to memory by the
- * methods that return a {@link Launch}. All addresses are raw device addresses; sizes are bytes.
+ * A convolution prepared for one shape: its primitives exist, its sizes are known, and it is bound
+ * to memory by the methods that return a {@link Launch}. All addresses are raw device addresses;
+ * sizes are bytes.
  *
- * <p>Weights have two forms: <em>stored</em> (OIHW, float32, as in a checkpoint) and <em>packed</em> (the format that the
- * fastest primitive asks for). {@link #packForward} and {@link #packBackward} turn the stored form into the packed one:
- * once for inference, once per step for training. A primitive that reads the stored form directly needs no packing:
- * {@code packedForwardBytes() == 0} means "pass the stored weight". Scratch memory belongs to the caller and may be
- * shared by everything that does not run at the same time.
+ * <p>Weights have two forms: <em>stored</em> (OIHW, float32, as in a checkpoint) and
+ * <em>packed</em> (the format that the fastest primitive asks for). {@link #packForward} and {@link
+ * #packBackward} turn the stored form into the packed one: once for inference, once per step for
+ * training. A primitive that reads the stored form directly needs no packing: {@code
+ * packedForwardBytes() == 0} means "pass the stored weight". Scratch memory belongs to the caller
+ * and may be shared by everything that does not run at the same time.
  */
 public interface Convolution extends AutoCloseable {
   ConvolutionShape shape();
@@ -30,7 +32,9 @@ public interface Convolution extends AutoCloseable {
    */
   Launch forward(long x, long weight, long bias, long residual, long y, long scratch);
 
-  /** Bytes of the packed weight that {@link #backwardData} reads; 0 when it reads the stored one. */
+  /**
+   * Bytes of the packed weight that {@link #backwardData} reads; 0 when it reads the stored one.
+   */
   long packedBackwardBytes();
 
   long backwardDataScratchBytes();
@@ -41,7 +45,10 @@ public interface Convolution extends AutoCloseable {
   /** {@code dx = } gradient for x; overwrites. */
   Launch backwardData(long dy, long weight, long dx, long scratch);
 
-  /** Bytes of the packed weight gradient; 0 when {@link #backwardWeights} writes the stored form directly. */
+  /**
+   * Bytes of the packed weight gradient; 0 when {@link #backwardWeights} writes the stored form
+   * directly.
+   */
   long packedGradientBytes();
 
   long backwardWeightsScratchBytes();
@@ -53,7 +60,10 @@ public interface Convolution extends AutoCloseable {
    */
   Launch backwardWeights(long x, long dy, long dweight, long dbias, long scratch);
 
-  /** Packed weight gradient to the stored form (only this convolution's range of input channels is written). */
+  /**
+   * Packed weight gradient to the stored form (only this convolution's range of input channels is
+   * written).
+   */
   Launch unpackGradient(long packedGradient, long storedGradient);
 
   @Override

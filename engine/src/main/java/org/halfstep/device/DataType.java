@@ -1,6 +1,8 @@
 package org.halfstep.device;
 
-/** Storage types of activations. Parameters, statistics and optimizer state are always {@link #F32}. */
+/**
+ * Storage types of activations. Parameters, statistics and optimizer state are always {@link #F32}.
+ */
 public enum DataType {
   F32(4),
   BF16(2);

@@ -1,0 +1,299 @@
+package org.halfstep.device.cpu;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Supplier;
+import org.halfstep.bindings.OneDnn;
+import org.halfstep.device.ConvolutionShape;
+import org.halfstep.device.DataType;
+
+/** The oneDNN primitives of one convolution: chosen here, shared through the engine. */
+final class ConvolutionPrimitives implements AutoCloseable {
+  /** What is added to the output. */
+  enum Residual {
+    NONE,
+    /** The output's own old content. */
+    SAME_AS_OUTPUT,
+    SEPARATE
+  }
+
+  private enum Kind {
+    FORWARD,
+    BACKWARD_DATA,
+    BACKWARD_WEIGHTS,
+    PACK_FORWARD,
+    PACK_BACKWARD,
+    UNPACK_GRADIENT
+  }
+
+  /** Equal keys mean equal primitives. */
+  private record Key(
+      Kind kind,
+      ConvolutionShape shape,
+      DataType type,
+      boolean training,
+      boolean bias,
+      Residual residual) {}
+
+  /** Null when the packed form is the stored one. */
+  final OneDnnPrimitive packForward;
+
+  final OneDnnPrimitive packBackward;
+  final OneDnnPrimitive unpackGradient;
+
+  /** Null for inference. */
+  final OneDnnPrimitive backwardData;
+
+  final MemoryDescriptor bias;
+
+  private final OneDnnEngine engine;
+  private final ConvolutionShape shape;
+  private final DataType type;
+  private final boolean training;
+  private final OneDnnPrimitive[] forward = new OneDnnPrimitive[2 * Residual.values().length];
+  private final OneDnnPrimitive[] backwardWeights = new OneDnnPrimitive[2];
+  private final List<OneDnnPrimitive> acquired = new ArrayList<>();
+  private final Arena arena = Arena.ofShared();
+  private final MemorySegment strides;
+  private final MemorySegment dilations;
+  private final MemorySegment padding;
+  private final MemoryDescriptor input;
+  private final MemoryDescriptor output;
+
+  ConvolutionPrimitives(
+      OneDnnEngine engine, ConvolutionShape shape, DataType type, boolean training) {
+    this.engine = engine;
+    this.type = type;
+    this.training = training;
+    this.shape = shape;
+    strides = pair(shape.stride());
+    dilations = pair(0);
+    padding = pair(shape.padding());
+    int k = shape.kernel();
+    input =
+        MemoryDescriptor.images(
+            type, shape.batch(), shape.height(), shape.width(), shape.inputChannels());
+    output =
+        MemoryDescriptor.images(
+            type, shape.batch(), shape.outputHeight(), shape.outputWidth(), shape.outputChannels());
+    bias = MemoryDescriptor.vector(shape.outputChannels());
+    long[] weightSizes = {shape.outputChannels(), shape.inputChannels(), k, k};
+    long[] storedStrides = {(long) shape.weightInputStride() * k * k, (long) k * k, k, 1};
+    try (MemoryDescriptor any = MemoryDescriptor.any(type, weightSizes);
+        MemoryDescriptor anyGradient = MemoryDescriptor.any(DataType.F32, weightSizes);
+        MemoryDescriptor stored =
+            MemoryDescriptor.strided(DataType.F32, weightSizes, storedStrides)) {
+      forward[0] = acquireForward(any.handle, false, Residual.NONE);
+      MemorySegment packed = forward[0].memory(OneDnn.dnnl_query_weights_md);
+      for (Residual residual : Residual.values()) {
+        for (int withBias = 0; withBias < 2; withBias++) {
+          int index = 2 * residual.ordinal() + withBias;
+          if (index > 0) {
+            forward[index] = acquireForward(packed, withBias == 1, residual);
+          }
+        }
+      }
+      packForward = acquireReorder(Kind.PACK_FORWARD, stored, packed, true);
+      if (training) {
+        backwardData =
+            acquire(Kind.BACKWARD_DATA, false, Residual.NONE, () -> backwardData(any.handle));
+        packBackward =
+            acquireReorder(
+                Kind.PACK_BACKWARD,
+                stored,
+                backwardData.memory(OneDnn.dnnl_query_weights_md),
+                true);
+        backwardWeights[0] =
+            acquire(
+                Kind.BACKWARD_WEIGHTS,
+                false,
+                Residual.NONE,
+                () -> backwardWeights(anyGradient.handle, false));
+        MemorySegment gradient = backwardWeights[0].memory(OneDnn.dnnl_query_diff_weights_md);
+        backwardWeights[1] =
+            acquire(
+                Kind.BACKWARD_WEIGHTS, true, Residual.NONE, () -> backwardWeights(gradient, true));
+        unpackGradient = acquireReorder(Kind.UNPACK_GRADIENT, stored, gradient, false);
+      } else {
+        backwardData = null;
+        packBackward = null;
+        unpackGradient = null;
+      }
+    }
+  }
+
+  OneDnnPrimitive forward() {
+    return forward[0];
+  }
+
+  OneDnnPrimitive forward(boolean withBias, Residual residual) {
+    return forward[2 * residual.ordinal() + (withBias ? 1 : 0)];
+  }
+
+  OneDnnPrimitive backwardWeights(boolean withBias) {
+    return backwardWeights[withBias ? 1 : 0];
+  }
+
+  long forwardScratchBytes() {
+    long most = 0;
+    for (OneDnnPrimitive each : forward) {
+      most = Math.max(most, each.scratchBytes());
+    }
+    return most;
+  }
+
+  List<String> implementations() {
+    List<String> names = new ArrayList<>();
+    names.add(forward(true, Residual.NONE).implementation());
+    if (training) {
+      names.add(backwardData.implementation());
+      names.add(backwardWeights(true).implementation());
+    }
+    return names;
+  }
+
+  @Override
+  public void close() {
+    acquired.forEach(engine::release);
+    input.close();
+    output.close();
+    bias.close();
+    arena.close();
+  }
+
+  private OneDnnPrimitive acquireForward(
+      MemorySegment weights, boolean withBias, Residual residual) {
+    return acquire(Kind.FORWARD, withBias, residual, () -> forward(weights, withBias, residual));
+  }
+
+  private MemorySegment forward(MemorySegment weights, boolean withBias, Residual residual) {
+    MemorySegment attributes = attributes(residual);
+    try {
+      return OneDnnEngine.create(
+          out ->
+              OneDnn.dnnl_convolution_forward_primitive_desc_create(
+                  out,
+                  engine.handle(),
+                  training ? OneDnn.dnnl_forward_training : OneDnn.dnnl_forward_inference,
+                  OneDnn.dnnl_convolution_direct,
+                  input.handle,
+                  weights,
+                  withBias ? bias.handle : MemorySegment.NULL,
+                  output.handle,
+                  strides,
+                  dilations,
+                  padding,
+                  padding,
+                  attributes));
+    } finally {
+      OneDnn.dnnl_primitive_attr_destroy(attributes);
+    }
+  }
+
+  private MemorySegment attributes(Residual residual) {
+    MemorySegment attributes = OneDnnEngine.create(OneDnn::dnnl_primitive_attr_create);
+    OneDnn.dnnl_primitive_attr_set_scratchpad_mode(attributes, OneDnn.dnnl_scratchpad_mode_user);
+    if (residual != Residual.NONE) {
+      MemorySegment operations = OneDnnEngine.create(OneDnn::dnnl_post_ops_create);
+      if (residual == Residual.SAME_AS_OUTPUT) {
+        OneDnn.dnnl_post_ops_append_sum(operations, 1, 0, MemoryDescriptor.oneDnnType(type));
+      } else {
+        OneDnn.dnnl_post_ops_append_binary(operations, OneDnn.dnnl_binary_add, output.handle);
+      }
+      OneDnn.dnnl_primitive_attr_set_post_ops(attributes, operations);
+      OneDnn.dnnl_post_ops_destroy(operations);
+    }
+    return attributes;
+  }
+
+  private MemorySegment backwardData(MemorySegment weights) {
+    return OneDnnEngine.create(
+        out ->
+            OneDnn.dnnl_convolution_backward_data_primitive_desc_create(
+                out,
+                engine.handle(),
+                OneDnn.dnnl_convolution_direct,
+                input.handle,
+                weights,
+                output.handle,
+                strides,
+                dilations,
+                padding,
+                padding,
+                forward().descriptor,
+                engine.attributes()));
+  }
+
+  private MemorySegment backwardWeights(MemorySegment gradient, boolean withBias) {
+    return OneDnnEngine.create(
+        out ->
+            OneDnn.dnnl_convolution_backward_weights_primitive_desc_create(
+                out,
+                engine.handle(),
+                OneDnn.dnnl_convolution_direct,
+                input.handle,
+                gradient,
+                withBias ? bias.handle : MemorySegment.NULL,
+                output.handle,
+                strides,
+                dilations,
+                padding,
+                padding,
+                forward().descriptor,
+                engine.attributes()));
+  }
+
+  private OneDnnPrimitive acquireReorder(
+      Kind kind, MemoryDescriptor stored, MemorySegment packed, boolean pack) {
+    if (stored.same(packed)) {
+      return null;
+    }
+    Key key =
+        new Key(kind, withWeight(shape.weightInputStride()), type, training, false, Residual.NONE);
+    return acquire(
+        key,
+        () ->
+            OneDnnEngine.create(
+                out ->
+                    OneDnn.dnnl_reorder_primitive_desc_create(
+                        out,
+                        pack ? stored.handle : packed,
+                        engine.handle(),
+                        pack ? packed : stored.handle,
+                        engine.handle(),
+                        engine.attributes())));
+  }
+
+  private OneDnnPrimitive acquire(
+      Kind kind, boolean withBias, Residual residual, Supplier<MemorySegment> descriptor) {
+    Key key = new Key(kind, withWeight(shape.inputChannels()), type, training, withBias, residual);
+    return acquire(key, descriptor);
+  }
+
+  private OneDnnPrimitive acquire(Key key, Supplier<MemorySegment> descriptor) {
+    OneDnnPrimitive primitive = engine.acquire(key, descriptor);
+    acquired.add(primitive);
+    return primitive;
+  }
+
+  private ConvolutionShape withWeight(int weightInputStride) {
+    return new ConvolutionShape(
+        shape.batch(),
+        shape.height(),
+        shape.width(),
+        shape.inputChannels(),
+        shape.outputChannels(),
+        shape.kernel(),
+        shape.stride(),
+        shape.padding(),
+        weightInputStride,
+        0);
+  }
+
+  private MemorySegment pair(long value) {
+    return arena.allocateFrom(ValueLayout.JAVA_LONG, value, value);
+  }
+}

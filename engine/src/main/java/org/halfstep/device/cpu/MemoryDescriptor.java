@@ -1,0 +1,72 @@
+package org.halfstep.device.cpu;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import org.halfstep.bindings.OneDnn;
+import org.halfstep.device.DataType;
+
+/** A {@code dnnl_memory_desc_t} that is destroyed when closed. */
+final class MemoryDescriptor implements AutoCloseable {
+  final MemorySegment handle;
+
+  private MemoryDescriptor(MemorySegment handle) {
+    this.handle = handle;
+  }
+
+  /** NHWC images; oneDNN counts dimensions in the order NCHW. */
+  static MemoryDescriptor images(DataType type, long n, long h, long w, long c) {
+    return strided(type, new long[] {n, c, h, w}, new long[] {h * w * c, 1, w * c, c});
+  }
+
+  /** A float32 vector. */
+  static MemoryDescriptor vector(long length) {
+    return strided(DataType.F32, new long[] {length}, new long[] {1});
+  }
+
+  /** Strides in elements. */
+  static MemoryDescriptor strided(DataType type, long[] sizes, long[] strides) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment dims = arena.allocateFrom(ValueLayout.JAVA_LONG, sizes);
+      MemorySegment steps = arena.allocateFrom(ValueLayout.JAVA_LONG, strides);
+      return new MemoryDescriptor(
+          OneDnnEngine.create(
+              out ->
+                  OneDnn.dnnl_memory_desc_create_with_strides(
+                      out, sizes.length, dims, oneDnnType(type), steps)));
+    }
+  }
+
+  /** A format left to the primitive. */
+  static MemoryDescriptor any(DataType type, long... sizes) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment dims = arena.allocateFrom(ValueLayout.JAVA_LONG, sizes);
+      return new MemoryDescriptor(
+          OneDnnEngine.create(
+              out ->
+                  OneDnn.dnnl_memory_desc_create_with_tag(
+                      out, sizes.length, dims, oneDnnType(type), OneDnn.dnnl_format_tag_any)));
+    }
+  }
+
+  boolean same(MemorySegment other) {
+    return OneDnn.dnnl_memory_desc_equal(handle, other) != 0;
+  }
+
+  static int oneDnnType(DataType type) {
+    return switch (type) {
+      case F32 -> OneDnn.dnnl_f32;
+      case BF16 -> OneDnn.dnnl_bf16;
+    };
+  }
+
+  @SuppressWarnings("restricted") // a C string of unknown length
+  static String text(MemorySegment text) {
+    return text.reinterpret(Long.MAX_VALUE).getString(0);
+  }
+
+  @Override
+  public void close() {
+    OneDnn.dnnl_memory_desc_destroy(handle);
+  }
+}

@@ -1,0 +1,216 @@
+package org.halfstep.device.cpu;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Random;
+import org.halfstep.device.ConvolutionShape;
+import org.halfstep.device.DataType;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Each pass against a plain convolution in double precision. */
+class OneDnnConvolutionTest {
+  private static OneDnnEngine engine;
+
+  @BeforeAll
+  static void open() {
+    engine = new OneDnnEngine();
+  }
+
+  @AfterAll
+  static void close() {
+    assertEquals(0, engine.liveObjects());
+    engine.close();
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    // batch, height, width, in, out, kernel, stride, padding, weightInputStride, weightInputOffset
+    "1, 1, 1, 1, 1, 1, 1, 0, 1, 0",
+    "2, 5, 7, 1, 33, 3, 1, 1, 1, 0",
+    "2, 7, 5, 3, 5, 3, 1, 1, 3, 0",
+    "3, 2, 2, 33, 3, 3, 1, 1, 33, 0",
+    "1, 1, 2, 5, 33, 3, 1, 1, 5, 0",
+    "2, 7, 7, 33, 5, 3, 2, 1, 33, 0",
+    "2, 5, 2, 5, 1, 3, 2, 1, 5, 0",
+    "3, 7, 5, 33, 33, 1, 1, 0, 33, 0",
+    "2, 5, 5, 5, 3, 1, 2, 0, 5, 0",
+    "1, 7, 7, 5, 33, 3, 1, 1, 38, 33",
+    "2, 7, 7, 33, 33, 1, 1, 0, 38, 0",
+    "2, 5, 5, 32, 64, 3, 1, 1, 96, 64",
+    "2, 7, 7, 64, 64, 3, 1, 1, 64, 0",
+    "5, 1, 1, 33, 65, 1, 1, 0, 33, 0",
+    "64, 1, 1, 128, 128, 1, 1, 0, 128, 0",
+    "2, 8, 8, 3, 3, 3, 1, 1, 3, 0",
+  })
+  void agreesWithPlainArithmetic(
+      int n, int h, int w, int in, int out, int kernel, int stride, int pad, int wide, int first) {
+    ConvolutionShape shape =
+        new ConvolutionShape(n, h, w, in, out, kernel, stride, pad, wide, first);
+    for (DataType type : DataType.values()) {
+      for (boolean bias : new boolean[] {false, true}) {
+        for (String residual : new String[] {"none", "same", "separate"}) {
+          forward(shape, type, bias, residual);
+        }
+        backward(shape, type, bias);
+      }
+    }
+  }
+
+  private static void forward(
+      ConvolutionShape shape, DataType type, boolean withBias, String residual) {
+    PlainConvolution plain = new PlainConvolution(shape, type, new Random(7));
+    try (Arena arena = Arena.ofConfined();
+        OneDnnConvolution convolution = OneDnnConvolution.create(engine, shape, type, false)) {
+      MemorySegment x = plain.activations(arena, plain.x);
+      MemorySegment weight = PlainConvolution.floats(arena, plain.weight);
+      MemorySegment bias = PlainConvolution.floats(arena, plain.bias);
+      MemorySegment old = plain.activations(arena, plain.dy);
+      MemorySegment y = residual.equals("same") ? old : plain.activations(arena, plain.dy);
+      MemorySegment packed = weight;
+      if (convolution.packedForwardBytes() > 0) {
+        packed = arena.allocate(convolution.packedForwardBytes(), 64);
+        convolution.packForward(weight.address(), packed.address()).run();
+      }
+      MemorySegment scratch = arena.allocate(Math.max(1, convolution.forwardScratchBytes()), 64);
+      convolution
+          .forward(
+              x.address(),
+              packed.address(),
+              withBias ? bias.address() : 0,
+              residual.equals("none") ? 0 : old.address(),
+              y.address(),
+              scratch.address())
+          .run();
+      plain.assertClose(
+          shape + " " + type + " forward, bias " + withBias + ", residual " + residual,
+          plain.forward(withBias, !residual.equals("none")),
+          plain.read(y));
+    }
+  }
+
+  private static void backward(ConvolutionShape shape, DataType type, boolean withBias) {
+    PlainConvolution plain = new PlainConvolution(shape, type, new Random(8));
+    String what = shape + " " + type + " bias " + withBias;
+    try (Arena arena = Arena.ofConfined();
+        OneDnnConvolution convolution = OneDnnConvolution.create(engine, shape, type, true)) {
+      MemorySegment x = plain.activations(arena, plain.x);
+      MemorySegment dy = plain.activations(arena, plain.dy);
+      MemorySegment weight = PlainConvolution.floats(arena, plain.weight);
+      MemorySegment packed = weight;
+      if (convolution.packedBackwardBytes() > 0) {
+        packed = arena.allocate(convolution.packedBackwardBytes(), 64);
+        convolution.packBackward(weight.address(), packed.address()).run();
+      }
+      MemorySegment dx = arena.allocate((long) plain.x.length * type.bytes(), 64);
+      MemorySegment scratch =
+          arena.allocate(
+              1
+                  + Math.max(
+                      convolution.backwardDataScratchBytes(),
+                      convolution.backwardWeightsScratchBytes()),
+              64);
+      convolution
+          .backwardData(dy.address(), packed.address(), dx.address(), scratch.address())
+          .run();
+      plain.assertClose(what + " dx", plain.backwardData(), plain.read(dx));
+
+      // What lies outside this convolution's range of channels must survive.
+      double[] marks = new double[plain.weight.length];
+      java.util.Arrays.fill(marks, 1234);
+      MemorySegment dweight = PlainConvolution.floats(arena, marks);
+      MemorySegment dbias = arena.allocate(4L * shape.outputChannels(), 64);
+      MemorySegment gradient =
+          convolution.packedGradientBytes() > 0
+              ? arena.allocate(convolution.packedGradientBytes(), 64)
+              : dweight;
+      convolution
+          .backwardWeights(
+              x.address(),
+              dy.address(),
+              gradient.address(),
+              withBias ? dbias.address() : 0,
+              scratch.address())
+          .run();
+      convolution.unpackGradient(gradient.address(), dweight.address()).run();
+      plain.assertClose(
+          what + " dweight",
+          plain.backwardWeights(1234),
+          PlainConvolution.readFloats(dweight, marks.length));
+      if (withBias) {
+        plain.assertClose(
+            what + " dbias",
+            plain.backwardBias(),
+            PlainConvolution.readFloats(dbias, shape.outputChannels()));
+      }
+    }
+  }
+
+  @Test
+  void noReferenceImplementation() {
+    for (DataType type : DataType.values()) {
+      for (int[] channels : new int[][] {{1, 32}, {3, 32}, {32, 1}, {32, 3}, {3, 128}, {64, 64}}) {
+        ConvolutionShape shape = ConvolutionShape.of(4, 14, 14, channels[0], channels[1], 3, 1, 1);
+        try (OneDnnConvolution convolution = OneDnnConvolution.create(engine, shape, type, true)) {
+          for (String name : convolution.implementations()) {
+            assertTrue(!name.contains("ref"), shape + " " + type + " runs as " + name);
+          }
+        }
+      }
+    }
+  }
+
+  @Test
+  void equalShapesShareTheirPrimitives() {
+    ConvolutionShape shape = ConvolutionShape.of(1, 4, 4, 32, 32, 3, 1, 1);
+    try (OneDnnConvolution first = OneDnnConvolution.create(engine, shape, DataType.F32, true)) {
+      long held = engine.liveObjects();
+      OneDnnConvolution second = OneDnnConvolution.create(engine, shape, DataType.F32, true);
+      assertEquals(held, engine.liveObjects());
+      second.close();
+      second.close();
+      assertEquals(held, engine.liveObjects());
+      assertEquals(shape, first.shape());
+    }
+    assertEquals(0, engine.liveObjects());
+  }
+
+  @Test
+  void anEngineInUseCannotBeClosed() {
+    try (OneDnnEngine own = new OneDnnEngine();
+        OneDnnConvolution open =
+            OneDnnConvolution.create(own, ConvolutionShape.linear(1, 2, 3), DataType.F32, false)) {
+      assertTrue(own.liveObjects() > 0);
+      assertThrows(IllegalStateException.class, own::close);
+      assertThrows(IllegalStateException.class, () -> open.backwardData(64, 64, 64, 0));
+    }
+  }
+
+  @Test
+  void aClosedLaunchDoesNotRun() {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment memory = arena.allocate(1 << 16, 64);
+      OneDnnConvolution convolution =
+          OneDnnConvolution.create(engine, ConvolutionShape.linear(1, 16, 16), DataType.F32, false);
+      var launch =
+          convolution.forward(
+              memory.address(),
+              memory.address() + 4096,
+              0,
+              0,
+              memory.address() + 8192,
+              memory.address() + 16384);
+      convolution.close();
+      assertThrows(IllegalStateException.class, launch::run);
+      assertEquals(0, memory.get(ValueLayout.JAVA_INT, 8192));
+    }
+  }
+}
