@@ -64,7 +64,7 @@ HS_API int64_t hs_group_norm_workspace(int64_t n, int64_t hw, int64_t c, int32_t
 HS_API int hs_group_norm_forward(hs_stream stream, const hs_group_norm *args);
 HS_API int hs_group_norm_backward(hs_stream stream, const hs_group_norm *args);
 
-// ---- Attention over t tokens, softmax(q k^T / sqrt(d)) v per head -------------------------------------------
+// ---- Attention over t tokens, softmax(q k^T / sqrt(d)) v per head (d > 1024: HS_UNSUPPORTED) --------------------
 typedef struct hs_attention {
   int64_t n, t;
   int32_t heads, d, order, dtype;
@@ -100,6 +100,7 @@ HS_API int64_t hs_sum_rows_workspace(int64_t rows, int64_t c);
 HS_API int hs_sum_rows(hs_stream stream, const void *x, float *out, int32_t accumulate, float *workspace, int64_t rows, int64_t c, int32_t dtype);
 // Inverted dropout: y = x * mask / (1 - p). The mask is Philox (seed, sample_ids[i], draw) at the element's index, so the
 // backward pass is the same call on dy. sample_ids [n]; draw_pointer points to one uint32 read when the kernel runs. y may be x.
+// Each layer has a key of its own: {low32(seed), high32(seed) ^ (0x9E3779B9 * (layer + 1))}. Word w drops where w < p 2^32.
 HS_API int hs_dropout(hs_stream stream, const void *x, void *y, float p, uint64_t seed, const int64_t *sample_ids, const uint32_t *draw_pointer, uint32_t layer, int64_t n, int64_t per_sample, int32_t dtype);
 HS_API int hs_convert(hs_stream stream, const void *src, int32_t src_dtype, void *dst, int32_t dst_dtype, int64_t count); // bf16: round to nearest even
 

@@ -1,0 +1,318 @@
+// Attention in tiles (Dao, Fu, Ermon, Rudra, Ré: "FlashAttention", 2022): the t x t scores are never stored. The backward
+// pass forms them again from the saved logsumexp. Tiles depend on d alone, and every sum runs over tiles in order.
+#include "matmul.h"
+#include "parallel.h"
+#include "variant.h"
+#include "vector_math.h"
+
+#include <math.h>
+#include <xmmintrin.h>
+
+static constexpr int64_t kMaxWidth = 1024;
+
+// Positions of one head of one sample in qkv-like and y-like arrays.
+struct Head {
+  int64_t unit, t, d, padded; // padded: d rounded up to whole vectors
+  int64_t q, k, v, row;       // elements from the start of qkv; from one token to the next
+  int64_t y, y_row;
+};
+
+static Head head_at(const hs_attention &args, int64_t unit) {
+  const int64_t i = unit / args.heads, h = unit % args.heads, d = args.d;
+  const int64_t row = 3 * args.heads * d;
+  const int64_t base = i * args.t * row;
+  const bool legacy = args.order == HS_ATTENTION_LEGACY;
+  const int64_t first = base + (legacy ? h * 3 * d : h * d);
+  const int64_t step = legacy ? d : args.heads * d;
+  return {unit, args.t, d, (d + kLanes - 1) / kLanes * kLanes, first, first + step, first + 2 * step, row,
+          i * args.t * args.heads * d + h * d, args.heads * d};
+}
+
+// to [rows, padded] = factor * from, the columns past d zero.
+template <typename T>
+static void pack_rows(const T *from, int64_t stride, int64_t rows, const Head &head, float factor, float *to) {
+  for (int64_t r = 0; r < rows; r++)
+    for_vectors(head.d, [=]<int B, bool Tail>(int64_t j, int lanes) {
+      for (int b = 0; b < B; b++)
+        store(to + r * head.padded + j + b * kLanes, factor * fetch<Tail>(from + r * stride + j + b * kLanes, lanes));
+    });
+}
+
+// to [d, columns] = from [rows, d] transposed; the columns past rows zero. `columns` is a multiple of four.
+template <typename T>
+static void pack_columns(const T *from, int64_t stride, int64_t rows, int64_t d, int64_t columns, float *to) {
+  int64_t r = 0;
+  for (; r + 4 <= rows; r += 4) {
+    int64_t j = 0;
+    if constexpr (sizeof(T) == sizeof(float)) {
+      for (; j + 4 <= d; j += 4) {
+        const float *at = from + r * stride + j;
+        __m128 a = _mm_loadu_ps(at), b = _mm_loadu_ps(at + stride), c = _mm_loadu_ps(at + 2 * stride),
+               e = _mm_loadu_ps(at + 3 * stride);
+        _MM_TRANSPOSE4_PS(a, b, c, e);
+        float *out = to + j * columns + r;
+        _mm_storeu_ps(out, a);
+        _mm_storeu_ps(out + columns, b);
+        _mm_storeu_ps(out + 2 * columns, c);
+        _mm_storeu_ps(out + 3 * columns, e);
+      }
+    }
+    for (; j < d; j++)
+      for (int64_t s = r; s < r + 4; s++)
+        to[j * columns + s] = to_float(from[s * stride + j]);
+  }
+  for (; r < columns; r++)
+    for (int64_t j = 0; j < d; j++)
+      to[j * columns + r] = r < rows ? to_float(from[r * stride + j]) : 0.0f;
+}
+
+static inline int64_t whole_vectors(int64_t count) { return (count + kLanes - 1) / kLanes * kLanes; }
+
+// Lanes first + lane < count.
+static inline Ints lanes_below(int64_t first, int64_t count) {
+  Ints index;
+  for (int lane = 0; lane < kLanes; lane++)
+    index[lane] = lane;
+  return index < static_cast<int32_t>(count - first);
+}
+
+// One row of scores becomes exp(score - largest) (zero past `keys`), and returns its sum.
+static inline float exponentiate(float *scores, int64_t keys, int64_t columns, float largest) {
+  Floats sum = {};
+  for (int64_t j = 0; j < columns; j += kLanes) {
+    Floats p = exponential(load(scores + j) - largest);
+    if (j + kLanes > keys)
+      p = lanes_below(j, keys) ? p : Floats{};
+    store(scores + j, p);
+    sum += p;
+  }
+  return horizontal_sum(sum);
+}
+
+static inline float largest_of(const float *scores, int64_t keys, int64_t columns) {
+  Floats largest = splat(-INFINITY);
+  for (int64_t j = 0; j < columns; j += kLanes) {
+    Floats value = load(scores + j);
+    if (j + kLanes > keys)
+      value = lanes_below(j, keys) ? value : splat(-INFINITY);
+    largest = value > largest ? value : largest;
+  }
+  return horizontal_max(largest);
+}
+
+// ---- Forward ----------------------------------------------------------------------------------------------------
+
+// The output of the queries first .. first + Block of one head.
+template <int Block, int Width, typename T>
+static void forward_block(const hs_attention &args, const Head &head, int64_t first) {
+  alignas(64) float q[Block * Width], k[Width * Block], v[Block * Width], o[Block * Width], scores[Block * Block];
+  float largest[Block], sums[Block];
+  const T *qkv = static_cast<const T *>(args.qkv);
+  const int64_t rows = smaller(Block, head.t - first), padded = head.padded;
+  pack_rows(qkv + head.q + first * head.row, head.row, rows, head, static_cast<float>(1.0 / sqrt(static_cast<double>(head.d))), q);
+  for (int64_t r = 0; r < rows; r++) {
+    largest[r] = -INFINITY;
+    sums[r] = 0.0f;
+  }
+  for (int64_t key = 0; key < head.t; key += Block) {
+    const int64_t keys = smaller(Block, head.t - key), columns = whole_vectors(keys);
+    pack_columns(qkv + head.k + key * head.row, head.row, keys, head.d, columns, k);
+    pack_rows(qkv + head.v + key * head.row, head.row, keys, head, 1.0f, v);
+    multiply(rows, columns, head.d, {q, padded, 1}, k, columns, scores, Block, false);
+    for (int64_t r = 0; r < rows; r++) {
+      float *row = scores + r * Block;
+      const float top = largest_of(row, keys, columns);
+      if (!(top <= largest[r])) {
+        const float shrink = exponential(splat(largest[r] - top))[0];
+        if (key > 0)
+          for (int64_t j = 0; j < padded; j += kLanes)
+            store(o + r * padded + j, load(o + r * padded + j) * shrink);
+        sums[r] *= shrink;
+        largest[r] = top;
+      }
+      sums[r] += exponentiate(row, keys, columns, largest[r]);
+    }
+    multiply(rows, padded, keys, {scores, Block, 1}, v, padded, o, padded, key > 0);
+  }
+  T *y = static_cast<T *>(args.y) + head.y + first * head.y_row;
+  for (int64_t r = 0; r < rows; r++) {
+    const float *from = o + r * padded;
+    T *to = y + r * head.y_row;
+    const float inverse = 1.0f / sums[r];
+    for_vectors(head.d, [=]<int B, bool Tail>(int64_t j, int lanes) {
+      for (int b = 0; b < B; b++)
+        put<Tail>(to + j + b * kLanes, load(from + j + b * kLanes) * inverse, lanes);
+    });
+    if (args.logsumexp)
+      args.logsumexp[head.unit * head.t + first + r] = largest[r] + logf(sums[r]);
+  }
+}
+
+template <int Block, int Width, typename T> static void forward(const hs_attention &args) {
+  const int64_t blocks = (args.t + Block - 1) / Block;
+  const int64_t units = args.n * args.heads;
+  parallel_items(units * blocks, units * args.t * args.t * args.d, [&](int64_t item) {
+    forward_block<Block, Width, T>(args, head_at(args, item / blocks), item % blocks * Block);
+  });
+}
+
+// ---- Backward ---------------------------------------------------------------------------------------------------
+
+struct Workspace {
+  float *delta; // [units, t]: sum over channels of dy y
+  float *dq;    // [units, t, padded]
+};
+
+static Workspace workspace_of(const hs_attention &args) {
+  return {args.workspace, args.workspace + args.n * args.heads * args.t};
+}
+
+// The sum over channels of dy y, per token: what the softmax subtracts from the gradient of its probabilities.
+template <typename T> static void row_products(const hs_attention &args, const Head &head, int64_t first, int64_t rows) {
+  const T *y = static_cast<const T *>(args.y) + head.y;
+  const T *dy = static_cast<const T *>(args.dy) + head.y;
+  float *delta = workspace_of(args).delta + head.unit * head.t;
+  for (int64_t r = first; r < first + rows; r++) {
+    Floats sum = {};
+    for_vectors(head.d, [&]<int B, bool Tail>(int64_t j, int lanes) {
+      for (int b = 0; b < B; b++)
+        sum += fetch<Tail>(y + r * head.y_row + j + b * kLanes, lanes) * fetch<Tail>(dy + r * head.y_row + j + b * kLanes, lanes);
+    });
+    delta[r] = horizontal_sum(sum);
+  }
+}
+
+enum class Wanted { KEYS_AND_QUERIES, KEYS, QUERIES };
+
+template <typename T>
+static void write_rows(const float *from, int64_t rows, const Head &head, float factor, T *to) {
+  for (int64_t r = 0; r < rows; r++)
+    for_vectors(head.d, [=]<int B, bool Tail>(int64_t j, int lanes) {
+      for (int b = 0; b < B; b++)
+        put<Tail>(to + r * head.row + j + b * kLanes, factor * load(from + r * head.padded + j + b * kLanes), lanes);
+    });
+}
+
+// Runs the query blocks query_begin .. query_end against the key blocks key_begin .. key_end of one head: the gradients of
+// those keys and values are complete when all queries are given, those of the queries when all keys are.
+template <int Block, int Width, typename T>
+static void backward_tiles(const hs_attention &args, const Head &head, int64_t query_begin, int64_t query_end, int64_t key_begin,
+                           int64_t key_end, Wanted wanted) {
+  alignas(64) float q[Block * Width], dy[Block * Width], k[Block * Width], kt[Width * Block], vt[Width * Block],
+      dk[Block * Width], dv[Block * Width], p[Block * Block], ds[Block * Block];
+  const T *qkv = static_cast<const T *>(args.qkv);
+  const T *upstream = static_cast<const T *>(args.dy);
+  T *dqkv = static_cast<T *>(args.dqkv);
+  const int64_t padded = head.padded;
+  const float scale = static_cast<float>(1.0 / sqrt(static_cast<double>(head.d)));
+  const float *delta = workspace_of(args).delta + head.unit * head.t;
+  const float *logsumexp = args.logsumexp + head.unit * head.t;
+  float *dq = workspace_of(args).dq + head.unit * head.t * padded;
+  for (int64_t key = key_begin; key < key_end; key += Block) {
+    const int64_t keys = smaller(Block, head.t - key), columns = whole_vectors(keys);
+    pack_columns(qkv + head.k + key * head.row, head.row, keys, head.d, columns, kt);
+    pack_columns(qkv + head.v + key * head.row, head.row, keys, head.d, columns, vt);
+    pack_rows(qkv + head.k + key * head.row, head.row, keys, head, 1.0f, k);
+    for (int64_t query = query_begin; query < query_end; query += Block) {
+      const int64_t rows = smaller(Block, head.t - query);
+      pack_rows(qkv + head.q + query * head.row, head.row, rows, head, scale, q);
+      pack_rows(upstream + head.y + query * head.y_row, head.y_row, rows, head, 1.0f, dy);
+      multiply(rows, columns, head.d, {q, padded, 1}, kt, columns, p, Block, false);
+      multiply(rows, columns, head.d, {dy, padded, 1}, vt, columns, ds, Block, false);
+      for (int64_t r = 0; r < rows; r++) {
+        exponentiate(p + r * Block, keys, columns, logsumexp[query + r]);
+        for (int64_t j = 0; j < columns; j += kLanes) {
+          float *at = ds + r * Block + j;
+          store(at, load(p + r * Block + j) * (load(at) - delta[query + r]));
+        }
+      }
+      if (wanted != Wanted::QUERIES) {
+        multiply(keys, padded, rows, {p, 1, Block}, dy, padded, dv, padded, query > query_begin);
+        multiply(keys, padded, rows, {ds, 1, Block}, q, padded, dk, padded, query > query_begin);
+      }
+      if (wanted != Wanted::KEYS)
+        multiply(rows, padded, keys, {ds, Block, 1}, k, padded, dq + query * padded, padded, key > key_begin);
+    }
+    if (wanted != Wanted::QUERIES) {
+      write_rows(dk, keys, head, 1.0f, dqkv + head.k + key * head.row);
+      write_rows(dv, keys, head, 1.0f, dqkv + head.v + key * head.row);
+    }
+  }
+  if (wanted != Wanted::KEYS)
+    write_rows(dq + query_begin * padded, smaller(query_end, head.t) - query_begin, head, scale,
+               dqkv + head.q + query_begin * head.row);
+}
+
+template <int Block, int Width, typename T> static void backward(const hs_attention &args) {
+  const int64_t blocks = (args.t + Block - 1) / Block, t = args.t;
+  const int64_t units = args.n * args.heads;
+  const int64_t work = units * t * t * args.d;
+  if (units >= omp_get_max_threads() || blocks == 1) {
+    parallel_items(units, work, [&](int64_t unit) {
+      const Head head = head_at(args, unit);
+      row_products<T>(args, head, 0, t);
+      backward_tiles<Block, Width, T>(args, head, 0, t, 0, t, Wanted::KEYS_AND_QUERIES);
+    });
+    return;
+  }
+  // Few heads: threads share the blocks of a head, at the price of forming the scores twice.
+  parallel_items(units * blocks, work, [&](int64_t item) {
+    const int64_t first = item % blocks * Block;
+    row_products<T>(args, head_at(args, item / blocks), first, smaller(Block, t - first));
+  });
+  parallel_items(2 * units * blocks, work, [&](int64_t item) {
+    const Head head = head_at(args, item / 2 / blocks);
+    const int64_t first = item / 2 % blocks * Block;
+    if (item % 2 == 0)
+      backward_tiles<Block, Width, T>(args, head, 0, t, first, smaller(t, first + Block), Wanted::KEYS);
+    else
+      backward_tiles<Block, Width, T>(args, head, first, smaller(t, first + Block), 0, t, Wanted::QUERIES);
+  });
+}
+
+// ---- Entry points -----------------------------------------------------------------------------------------------
+
+static bool valid(const hs_attention *args) {
+  return args && args->n >= 0 && args->t >= 1 && args->heads >= 1 && args->d >= 1 && args->qkv && args->y &&
+         (args->order == HS_ATTENTION_LEGACY || args->order == HS_ATTENTION_NEW) && is_dtype(args->dtype);
+}
+
+extern "C" int64_t HS_NAME(hs_attention_workspace)(int64_t n, int64_t t, int32_t heads, int32_t d, int32_t backward) {
+  if (!backward || n <= 0 || t <= 0 || heads <= 0 || d <= 0)
+    return 0;
+  constexpr int64_t kWidest = 16; // lanes of the widest variant, so that all agree
+  return n * heads * t * (1 + (d + kWidest - 1) / kWidest * kWidest) * static_cast<int64_t>(sizeof(float));
+}
+
+// Blocks shrink as heads widen, so that a thread's tiles stay within its stack and its cache.
+HS_KERNEL(hs_attention_forward)(hs_stream, const hs_attention *args) {
+  HS_REQUIRE(valid(args));
+  if (args->d > kMaxWidth)
+    return HS_UNSUPPORTED;
+  with_storage(args->dtype, [&](auto storage) {
+    using T = decltype(storage);
+    if (args->d <= 64)
+      forward<64, 64, T>(*args);
+    else if (args->d <= 256)
+      forward<32, 256, T>(*args);
+    else
+      forward<16, kMaxWidth, T>(*args);
+  });
+  return HS_OK;
+}
+
+HS_KERNEL(hs_attention_backward)(hs_stream, const hs_attention *args) {
+  HS_REQUIRE(valid(args) && args->logsumexp && args->dy && args->dqkv && args->workspace);
+  if (args->d > kMaxWidth)
+    return HS_UNSUPPORTED;
+  with_storage(args->dtype, [&](auto storage) {
+    using T = decltype(storage);
+    if (args->d <= 64)
+      backward<64, 64, T>(*args);
+    else if (args->d <= 256)
+      backward<32, 256, T>(*args);
+    else
+      backward<16, kMaxWidth, T>(*args);
+  });
+  return HS_OK;
+}

@@ -1,0 +1,53 @@
+// One pass over parameters, gradients and moments: Adam, AdamW and the exponential moving average.
+#include "parallel.h"
+#include "variant.h"
+
+#include <math.h>
+
+static constexpr int64_t kBlock = 4096;
+
+HS_KERNEL(hs_adam_step)(hs_stream, const hs_adam *args) {
+  HS_REQUIRE(args && args->count >= 0 && args->step >= 1 && args->p && args->g && args->m && args->v);
+  HS_REQUIRE(args->beta1 >= 0 && args->beta1 < 1 && args->beta2 >= 0 && args->beta2 < 1 && args->eps >= 0);
+  float *const p = args->p, *const m = args->m, *const v = args->v, *const ema = args->ema;
+  const float *const g = args->g;
+  const double step = static_cast<double>(args->step);
+  const float beta1 = static_cast<float>(args->beta1), fresh1 = static_cast<float>(1.0 - args->beta1);
+  const float beta2 = static_cast<float>(args->beta2), fresh2 = static_cast<float>(1.0 - args->beta2);
+  const float rate = static_cast<float>(args->lr / (1.0 - pow(args->beta1, step)));
+  const float root = static_cast<float>(1.0 / sqrt(1.0 - pow(args->beta2, step)));
+  const float eps = static_cast<float>(args->eps);
+  const float scale = args->gradient_scale;
+  const float l2 = args->decoupled ? 0.0f : static_cast<float>(args->weight_decay);
+  const float shrink = args->decoupled ? static_cast<float>(args->lr * args->weight_decay) : 0.0f;
+  const float fresh_ema = static_cast<float>(1.0 - args->ema_decay);
+  parallel_blocks(args->count, kBlock, [=](int64_t begin, int64_t end) {
+#pragma omp simd
+    for (int64_t i = begin; i < end; i++) {
+      const float gradient = scale * g[i] + l2 * p[i];
+      const float first = beta1 * m[i] + fresh1 * gradient;
+      const float second = beta2 * v[i] + fresh2 * (gradient * gradient);
+      m[i] = first;
+      v[i] = second;
+      const float decayed = p[i] - shrink * p[i]; // exact where 1 - lr * decay would round to 1
+      p[i] = decayed - rate * (first / (sqrtf(second) * root + eps));
+    }
+    if (ema != nullptr) {
+#pragma omp simd
+      for (int64_t i = begin; i < end; i++)
+        ema[i] += fresh_ema * (p[i] - ema[i]);
+    }
+  });
+  return HS_OK;
+}
+
+HS_KERNEL(hs_ema_update)(hs_stream, float *ema, const float *p, double decay, int64_t count) {
+  HS_REQUIRE(ema && p && count >= 0 && decay >= 0 && decay <= 1);
+  const float fresh = static_cast<float>(1.0 - decay);
+  parallel_blocks(count, kBlock, [=](int64_t begin, int64_t end) {
+#pragma omp simd
+    for (int64_t i = begin; i < end; i++)
+      ema[i] += fresh * (p[i] - ema[i]);
+  });
+  return HS_OK;
+}

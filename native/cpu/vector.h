@@ -1,0 +1,106 @@
+// A register of floats as wide as the instruction set has, and its loads and stores from float32 and bfloat16.
+#ifndef HALFSTEP_CPU_VECTOR_H
+#define HALFSTEP_CPU_VECTOR_H
+
+#include "storage.h"
+
+#if defined(__AVX512F__)
+#define HS_VECTOR_BYTES 64
+#elif defined(__AVX2__)
+#define HS_VECTOR_BYTES 32
+#else
+#define HS_VECTOR_BYTES 16
+#endif
+
+typedef float Floats __attribute__((vector_size(HS_VECTOR_BYTES)));
+typedef int32_t Ints __attribute__((vector_size(HS_VECTOR_BYTES)));
+typedef uint32_t Words __attribute__((vector_size(HS_VECTOR_BYTES)));
+typedef uint16_t Halves __attribute__((vector_size(HS_VECTOR_BYTES / 2)));
+
+static constexpr int kLanes = HS_VECTOR_BYTES / 4;
+
+static inline Floats splat(float value) { return Floats{} + value; }
+
+static inline Floats load(const float *from) {
+  Floats value;
+  __builtin_memcpy(&value, from, sizeof value);
+  return value;
+}
+
+static inline Floats load(const Bf16 *from) {
+  Halves bits;
+  __builtin_memcpy(&bits, from, sizeof bits);
+  return (Floats)(__builtin_convertvector(bits, Words) << 16);
+}
+
+static inline void store(float *to, Floats value) { __builtin_memcpy(to, &value, sizeof value); }
+
+static inline void store(Bf16 *to, Floats value) {
+  Words bits = (Words)value;
+  Words rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
+  Words quiet_nan = (bits >> 16) | 0x40u;
+  Halves halves = __builtin_convertvector((bits & 0x7fffffffu) > 0x7f800000u ? quiet_nan : rounded, Halves);
+  __builtin_memcpy(to, &halves, sizeof halves);
+}
+
+// The first `lanes` elements, the other lanes zero.
+template <typename T> static inline Floats load_first(const T *from, int lanes) {
+  T part[kLanes] = {};
+  __builtin_memcpy(part, from, sizeof(T) * lanes);
+  return load(part);
+}
+
+template <typename T> static inline void store_first(T *to, Floats value, int lanes) {
+  T part[kLanes];
+  store(part, value);
+  __builtin_memcpy(to, part, sizeof(T) * lanes);
+}
+
+// Loads and stores that are whole vectors, or (Tail) the first `lanes` of one.
+template <bool Tail, typename T> static inline Floats fetch(const T *from, int lanes) {
+  if constexpr (Tail)
+    return load_first(from, lanes);
+  else
+    return load(from);
+}
+
+template <bool Tail, typename T> static inline void put(T *to, Floats value, int lanes) {
+  if constexpr (Tail)
+    store_first(to, value, lanes);
+  else
+    store(to, value);
+}
+
+// Calls body.operator()<Vectors, Tail>(offset, lanes) over `count` elements: blocks of four vectors, then single ones, then a
+// part of one.
+template <typename Body> static inline void for_vectors(int64_t count, Body &&body) {
+  int64_t j = 0;
+  for (; j + 4 * kLanes <= count; j += 4 * kLanes)
+    body.template operator()<4, false>(j, kLanes);
+  if (j + 2 * kLanes <= count) {
+    body.template operator()<2, false>(j, kLanes);
+    j += 2 * kLanes;
+  }
+  if (j + kLanes <= count) {
+    body.template operator()<1, false>(j, kLanes);
+    j += kLanes;
+  }
+  if (j < count)
+    body.template operator()<1, true>(j, static_cast<int>(count - j));
+}
+
+static inline float horizontal_sum(Floats value) {
+  for (int width = kLanes / 2; width > 0; width /= 2)
+    for (int lane = 0; lane < width; lane++)
+      value[lane] += value[lane + width];
+  return value[0];
+}
+
+static inline float horizontal_max(Floats value) {
+  for (int width = kLanes / 2; width > 0; width /= 2)
+    for (int lane = 0; lane < width; lane++)
+      value[lane] = value[lane + width] > value[lane] ? value[lane + width] : value[lane];
+  return value[0];
+}
+
+#endif
