@@ -1,0 +1,813 @@
+package org.halfstep.bindings;
+
+import java.lang.foreign.AddressLayout;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+
+/**
+ * The kernels of {@code native/include/halfstep.h}, for the CPU. Names, arguments and order are
+ * those of the header, which says what each computes; images are NHWC, and a stream is {@link
+ * MemorySegment#NULL} on the CPU.
+ *
+ * <p>Functions that return a status in C return nothing here and throw {@link KernelException} when
+ * it is not {@link #HS_OK}. Nothing is allocated by a call: pass segments that live as long as the
+ * data. {@link NativeLibrary#KERNELS} should be loaded first: this class needs it when it is
+ * initialised, and an error there would come wrapped.
+ */
+@SuppressWarnings("restricted") // binding C functions is what this class is for
+public final class Kernels {
+  private Kernels() {}
+
+  static final ValueLayout.OfInt C_INT = ValueLayout.JAVA_INT;
+  static final ValueLayout.OfLong C_LONG = ValueLayout.JAVA_LONG;
+  static final ValueLayout.OfFloat C_FLOAT = ValueLayout.JAVA_FLOAT;
+  static final ValueLayout.OfDouble C_DOUBLE = ValueLayout.JAVA_DOUBLE;
+  static final AddressLayout C_POINTER = ValueLayout.ADDRESS;
+
+  public static final int HS_OK = 0;
+  public static final int HS_INVALID_ARGUMENT = 1;
+  public static final int HS_UNSUPPORTED = 2;
+  public static final int HS_DEVICE_ERROR = 3;
+  public static final int HS_F32 = 0;
+  public static final int HS_BF16 = 1;
+  public static final int HS_ATTENTION_LEGACY = 0;
+  public static final int HS_ATTENTION_NEW = 1;
+
+  private static final MethodHandle hs_version =
+      handle("hs_version", FunctionDescriptor.of(C_POINTER));
+  private static final MethodHandle hs_instruction_set =
+      handle("hs_instruction_set", FunctionDescriptor.of(C_POINTER));
+  private static final MethodHandle hs_status_string =
+      handle("hs_status_string", FunctionDescriptor.of(C_POINTER, C_INT));
+  private static final MethodHandle hs_thread_count =
+      handle("hs_thread_count", FunctionDescriptor.of(C_INT));
+  private static final MethodHandle hs_set_thread_count =
+      handle("hs_set_thread_count", FunctionDescriptor.of(C_INT, C_INT));
+  private static final MethodHandle hs_group_norm_workspace =
+      handle(
+          "hs_group_norm_workspace",
+          FunctionDescriptor.of(C_LONG, C_LONG, C_LONG, C_LONG, C_INT, C_INT));
+  private static final MethodHandle hs_group_norm_forward =
+      handle("hs_group_norm_forward", FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER));
+  private static final MethodHandle hs_group_norm_backward =
+      handle("hs_group_norm_backward", FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER));
+  private static final MethodHandle hs_attention_workspace =
+      handle(
+          "hs_attention_workspace",
+          FunctionDescriptor.of(C_LONG, C_LONG, C_LONG, C_INT, C_INT, C_INT));
+  private static final MethodHandle hs_attention_forward =
+      handle("hs_attention_forward", FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER));
+  private static final MethodHandle hs_attention_backward =
+      handle("hs_attention_backward", FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER));
+  private static final MethodHandle hs_silu_forward =
+      handle(
+          "hs_silu_forward",
+          FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER, C_POINTER, C_LONG, C_INT));
+  private static final MethodHandle hs_silu_backward =
+      handle(
+          "hs_silu_backward",
+          FunctionDescriptor.of(
+              C_INT, C_POINTER, C_POINTER, C_POINTER, C_POINTER, C_INT, C_LONG, C_INT));
+  private static final MethodHandle hs_add =
+      handle(
+          "hs_add",
+          FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER, C_POINTER, C_POINTER, C_LONG, C_INT));
+  private static final MethodHandle hs_upsample2_forward =
+      handle(
+          "hs_upsample2_forward",
+          FunctionDescriptor.of(
+              C_INT, C_POINTER, C_POINTER, C_POINTER, C_LONG, C_LONG, C_LONG, C_LONG, C_INT));
+  private static final MethodHandle hs_upsample2_backward =
+      handle(
+          "hs_upsample2_backward",
+          FunctionDescriptor.of(
+              C_INT, C_POINTER, C_POINTER, C_POINTER, C_INT, C_LONG, C_LONG, C_LONG, C_LONG,
+              C_INT));
+  private static final MethodHandle hs_downsample2_forward =
+      handle(
+          "hs_downsample2_forward",
+          FunctionDescriptor.of(
+              C_INT, C_POINTER, C_POINTER, C_POINTER, C_LONG, C_LONG, C_LONG, C_LONG, C_INT));
+  private static final MethodHandle hs_downsample2_backward =
+      handle(
+          "hs_downsample2_backward",
+          FunctionDescriptor.of(
+              C_INT, C_POINTER, C_POINTER, C_POINTER, C_INT, C_LONG, C_LONG, C_LONG, C_LONG,
+              C_INT));
+  private static final MethodHandle hs_copy_columns =
+      handle(
+          "hs_copy_columns",
+          FunctionDescriptor.of(
+              C_INT, C_POINTER, C_POINTER, C_LONG, C_LONG, C_POINTER, C_LONG, C_LONG, C_LONG,
+              C_LONG, C_INT, C_INT));
+  private static final MethodHandle hs_add_per_channel =
+      handle(
+          "hs_add_per_channel",
+          FunctionDescriptor.of(
+              C_INT, C_POINTER, C_POINTER, C_POINTER, C_LONG, C_POINTER, C_LONG, C_LONG, C_LONG,
+              C_INT));
+  private static final MethodHandle hs_sum_pixels =
+      handle(
+          "hs_sum_pixels",
+          FunctionDescriptor.of(
+              C_INT, C_POINTER, C_POINTER, C_POINTER, C_LONG, C_LONG, C_LONG, C_LONG, C_INT));
+  private static final MethodHandle hs_sum_rows_workspace =
+      handle("hs_sum_rows_workspace", FunctionDescriptor.of(C_LONG, C_LONG, C_LONG));
+  private static final MethodHandle hs_sum_rows =
+      handle(
+          "hs_sum_rows",
+          FunctionDescriptor.of(
+              C_INT, C_POINTER, C_POINTER, C_POINTER, C_INT, C_POINTER, C_LONG, C_LONG, C_INT));
+  private static final MethodHandle hs_dropout =
+      handle(
+          "hs_dropout",
+          FunctionDescriptor.of(
+              C_INT, C_POINTER, C_POINTER, C_POINTER, C_FLOAT, C_LONG, C_POINTER, C_POINTER, C_INT,
+              C_LONG, C_LONG, C_INT));
+  private static final MethodHandle hs_convert =
+      handle(
+          "hs_convert",
+          FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER, C_INT, C_POINTER, C_INT, C_LONG));
+  private static final MethodHandle hs_sinusoid =
+      handle(
+          "hs_sinusoid",
+          FunctionDescriptor.of(
+              C_INT, C_POINTER, C_POINTER, C_DOUBLE, C_DOUBLE, C_POINTER, C_LONG, C_LONG));
+  private static final MethodHandle hs_embedding_forward =
+      handle(
+          "hs_embedding_forward",
+          FunctionDescriptor.of(
+              C_INT, C_POINTER, C_POINTER, C_POINTER, C_POINTER, C_INT, C_LONG, C_LONG, C_LONG));
+  private static final MethodHandle hs_embedding_backward =
+      handle(
+          "hs_embedding_backward",
+          FunctionDescriptor.of(
+              C_INT, C_POINTER, C_POINTER, C_POINTER, C_POINTER, C_LONG, C_LONG, C_LONG));
+  private static final MethodHandle hs_linear_combination =
+      handle(
+          "hs_linear_combination",
+          FunctionDescriptor.of(
+              C_INT, C_POINTER, C_POINTER, C_INT, C_POINTER, C_POINTER, C_POINTER, C_POINTER,
+              C_POINTER, C_LONG, C_LONG, C_INT));
+  private static final MethodHandle hs_squared_distance =
+      handle(
+          "hs_squared_distance",
+          FunctionDescriptor.of(
+              C_INT, C_POINTER, C_POINTER, C_POINTER, C_POINTER, C_LONG, C_LONG, C_INT));
+  private static final MethodHandle hs_clamp =
+      handle(
+          "hs_clamp",
+          FunctionDescriptor.of(
+              C_INT, C_POINTER, C_POINTER, C_POINTER, C_FLOAT, C_FLOAT, C_LONG, C_INT));
+  private static final MethodHandle hs_softmax_cross_entropy =
+      handle(
+          "hs_softmax_cross_entropy",
+          FunctionDescriptor.of(
+              C_INT, C_POINTER, C_POINTER, C_POINTER, C_POINTER, C_POINTER, C_FLOAT, C_LONG,
+              C_LONG));
+  private static final MethodHandle hs_adam_step =
+      handle("hs_adam_step", FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER));
+  private static final MethodHandle hs_ema_update =
+      handle(
+          "hs_ema_update",
+          FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER, C_POINTER, C_DOUBLE, C_LONG));
+  private static final MethodHandle hs_square_sum =
+      handle(
+          "hs_square_sum", FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER, C_POINTER, C_LONG));
+  private static final MethodHandle hs_philox_uniform =
+      handle(
+          "hs_philox_uniform",
+          FunctionDescriptor.of(
+              C_INT, C_POINTER, C_POINTER, C_LONG, C_POINTER, C_INT, C_LONG, C_LONG));
+  private static final MethodHandle hs_philox_normal =
+      handle(
+          "hs_philox_normal",
+          FunctionDescriptor.of(
+              C_INT, C_POINTER, C_POINTER, C_LONG, C_POINTER, C_INT, C_LONG, C_LONG, C_INT));
+
+  // ---- Library
+
+  /** The version of the kernels, as in "0.1.0". */
+  public static String hs_version() {
+    try {
+      return text((MemorySegment) hs_version.invokeExact());
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  /** What the kernels run on here: "x86-64-v4", "x86-64-v3" or "x86-64-v2". */
+  public static String hs_instruction_set() {
+    try {
+      return text((MemorySegment) hs_instruction_set.invokeExact());
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  /** The name of a status, for people. */
+  public static String hs_status_string(int status) {
+    try {
+      return text((MemorySegment) hs_status_string.invokeExact(status));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  /** Threads of a parallel region that the calling thread starts. */
+  public static int hs_thread_count() {
+    try {
+      return (int) hs_thread_count.invokeExact();
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  /** Sets the threads of parallel regions that the calling thread starts, at least 1. */
+  public static void hs_set_thread_count(int threads) {
+    try {
+      check("hs_set_thread_count", (int) hs_set_thread_count.invokeExact(threads));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  // ---- Group normalisation, with modulation and SiLU fused
+
+  /** Bytes of workspace for the group normalisation kernels; backward is 0 or 1. */
+  public static long hs_group_norm_workspace(long n, long hw, long c, int groups, int backward) {
+    try {
+      return (long) hs_group_norm_workspace.invokeExact(n, hw, c, groups, backward);
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  /**
+   * Group normalisation of one or two concatenated sources, then modulation, then SiLU; see {@link
+   * hs_group_norm}.
+   */
+  public static void hs_group_norm_forward(MemorySegment stream, MemorySegment args) {
+    try {
+      check("hs_group_norm_forward", (int) hs_group_norm_forward.invokeExact(stream, args));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  /** Gradients of {@link #hs_group_norm_forward}; reads the statistics that it wrote. */
+  public static void hs_group_norm_backward(MemorySegment stream, MemorySegment args) {
+    try {
+      check("hs_group_norm_backward", (int) hs_group_norm_backward.invokeExact(stream, args));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  // ---- Attention over t tokens, softmax(q k^T / sqrt(d)) v per head (d > 1024: HS_UNSUPPORTED)
+
+  /** Bytes of workspace for the attention kernels; backward is 0 or 1. */
+  public static long hs_attention_workspace(long n, long t, int heads, int d, int backward) {
+    try {
+      return (long) hs_attention_workspace.invokeExact(n, t, heads, d, backward);
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  /** Attention over t tokens, per head; see {@link hs_attention}. */
+  public static void hs_attention_forward(MemorySegment stream, MemorySegment args) {
+    try {
+      check("hs_attention_forward", (int) hs_attention_forward.invokeExact(stream, args));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  /** Gradients of {@link #hs_attention_forward}; reads y and logsumexp that it wrote. */
+  public static void hs_attention_backward(MemorySegment stream, MemorySegment args) {
+    try {
+      check("hs_attention_backward", (int) hs_attention_backward.invokeExact(stream, args));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  // ---- Elementwise and resampling
+
+  /** y = x sigmoid(x). */
+  public static void hs_silu_forward(
+      MemorySegment stream, MemorySegment x, MemorySegment y, long count, int dtype) {
+    try {
+      check("hs_silu_forward", (int) hs_silu_forward.invokeExact(stream, x, y, count, dtype));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  /** dx (+)= dy times the slope of SiLU at x. */
+  public static void hs_silu_backward(
+      MemorySegment stream,
+      MemorySegment x,
+      MemorySegment dy,
+      MemorySegment dx,
+      int accumulate,
+      long count,
+      int dtype) {
+    try {
+      check(
+          "hs_silu_backward",
+          (int) hs_silu_backward.invokeExact(stream, x, dy, dx, accumulate, count, dtype));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  /** y = a + b; y may be a or b. */
+  public static void hs_add(
+      MemorySegment stream,
+      MemorySegment a,
+      MemorySegment b,
+      MemorySegment y,
+      long count,
+      int dtype) {
+    try {
+      check("hs_add", (int) hs_add.invokeExact(stream, a, b, y, count, dtype));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  /** Nearest x2: y [n,2h,2w,c] from x [n,h,w,c]. */
+  public static void hs_upsample2_forward(
+      MemorySegment stream,
+      MemorySegment x,
+      MemorySegment y,
+      long n,
+      long h,
+      long w,
+      long c,
+      int dtype) {
+    try {
+      check(
+          "hs_upsample2_forward",
+          (int) hs_upsample2_forward.invokeExact(stream, x, y, n, h, w, c, dtype));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  /** dx [n,h,w,c] (+)= the sum of each 2x2 of dy [n,2h,2w,c]. */
+  public static void hs_upsample2_backward(
+      MemorySegment stream,
+      MemorySegment dy,
+      MemorySegment dx,
+      int accumulate,
+      long n,
+      long h,
+      long w,
+      long c,
+      int dtype) {
+    try {
+      check(
+          "hs_upsample2_backward",
+          (int) hs_upsample2_backward.invokeExact(stream, dy, dx, accumulate, n, h, w, c, dtype));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  /** 2x2 mean: y [n,h/2,w/2,c] from x [n,h,w,c]; an odd last row or column is dropped. */
+  public static void hs_downsample2_forward(
+      MemorySegment stream,
+      MemorySegment x,
+      MemorySegment y,
+      long n,
+      long h,
+      long w,
+      long c,
+      int dtype) {
+    try {
+      check(
+          "hs_downsample2_forward",
+          (int) hs_downsample2_forward.invokeExact(stream, x, y, n, h, w, c, dtype));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  /** dx [n,h,w,c] (+)= the gradient of the 2x2 mean. */
+  public static void hs_downsample2_backward(
+      MemorySegment stream,
+      MemorySegment dy,
+      MemorySegment dx,
+      int accumulate,
+      long n,
+      long h,
+      long w,
+      long c,
+      int dtype) {
+    try {
+      check(
+          "hs_downsample2_backward",
+          (int) hs_downsample2_backward.invokeExact(stream, dy, dx, accumulate, n, h, w, c, dtype));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  /**
+   * Copies `columns` columns of each row: dst[r, dst_offset + j] (+)= src[r, src_offset + j].
+   * Strides and offsets in elements.
+   */
+  public static void hs_copy_columns(
+      MemorySegment stream,
+      MemorySegment src,
+      long srcStride,
+      long srcOffset,
+      MemorySegment dst,
+      long dstStride,
+      long dstOffset,
+      long rows,
+      long columns,
+      int accumulate,
+      int dtype) {
+    try {
+      check(
+          "hs_copy_columns",
+          (int)
+              hs_copy_columns.invokeExact(
+                  stream,
+                  src,
+                  srcStride,
+                  srcOffset,
+                  dst,
+                  dstStride,
+                  dstOffset,
+                  rows,
+                  columns,
+                  accumulate,
+                  dtype));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  /**
+   * y[i,p,:] = x[i,p,:] + e[i*e_stride + :]; its gradient for e is hs_sum_pixels of dy. y may be x.
+   */
+  public static void hs_add_per_channel(
+      MemorySegment stream,
+      MemorySegment x,
+      MemorySegment e,
+      long eStride,
+      MemorySegment y,
+      long n,
+      long hw,
+      long c,
+      int dtype) {
+    try {
+      check(
+          "hs_add_per_channel",
+          (int) hs_add_per_channel.invokeExact(stream, x, e, eStride, y, n, hw, c, dtype));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  /** out[i*out_stride + :] = sum over pixels of x[i,:,:]; overwritten. */
+  public static void hs_sum_pixels(
+      MemorySegment stream,
+      MemorySegment x,
+      MemorySegment out,
+      long outStride,
+      long n,
+      long hw,
+      long c,
+      int dtype) {
+    try {
+      check(
+          "hs_sum_pixels",
+          (int) hs_sum_pixels.invokeExact(stream, x, out, outStride, n, hw, c, dtype));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  /** Bytes of workspace for {@link #hs_sum_rows}. */
+  public static long hs_sum_rows_workspace(long rows, long c) {
+    try {
+      return (long) hs_sum_rows_workspace.invokeExact(rows, c);
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  /** out[:] (+)= sum over rows of x [rows,c], a bias gradient. */
+  public static void hs_sum_rows(
+      MemorySegment stream,
+      MemorySegment x,
+      MemorySegment out,
+      int accumulate,
+      MemorySegment workspace,
+      long rows,
+      long c,
+      int dtype) {
+    try {
+      check(
+          "hs_sum_rows",
+          (int) hs_sum_rows.invokeExact(stream, x, out, accumulate, workspace, rows, c, dtype));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  /**
+   * Inverted dropout: y = x * mask / (1 - p). The mask is Philox (seed, sample_ids[i], draw) at the
+   * element's index, so the backward pass is the same call on dy. sample_ids [n]; draw_pointer
+   * points to one uint32 read when the kernel runs. y may be x. Each layer has a key of its own:
+   * {low32(seed), high32(seed) ^ (0x9E3779B9 * (layer + 1))}. Word w drops where w &lt; p 2^32.
+   */
+  public static void hs_dropout(
+      MemorySegment stream,
+      MemorySegment x,
+      MemorySegment y,
+      float p,
+      long seed,
+      MemorySegment sampleIds,
+      MemorySegment drawPointer,
+      int layer,
+      long n,
+      long perSample,
+      int dtype) {
+    try {
+      check(
+          "hs_dropout",
+          (int)
+              hs_dropout.invokeExact(
+                  stream, x, y, p, seed, sampleIds, drawPointer, layer, n, perSample, dtype));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  /** Converts between storage types; to bf16 by rounding to nearest even. */
+  public static void hs_convert(
+      MemorySegment stream,
+      MemorySegment src,
+      int srcDtype,
+      MemorySegment dst,
+      int dstDtype,
+      long count) {
+    try {
+      check(
+          "hs_convert", (int) hs_convert.invokeExact(stream, src, srcDtype, dst, dstDtype, count));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  // ---- Embeddings
+
+  /**
+   * y[i] = [cos(a f_0) .. cos(a f_h-1), sin(a f_0) ..], a = scale * t[i], f_k = max_period^(-k/h),
+   * h = dim/2; an odd dim ends with 0. Angles are formed in double.
+   */
+  public static void hs_sinusoid(
+      MemorySegment stream,
+      MemorySegment t,
+      double scale,
+      double maxPeriod,
+      MemorySegment y,
+      long n,
+      long dim) {
+    try {
+      check("hs_sinusoid", (int) hs_sinusoid.invokeExact(stream, t, scale, maxPeriod, y, n, dim));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  /** y[i,:] (+)= table[ids[i],:]; ids outside 0..rows-1 are an invalid argument. */
+  public static void hs_embedding_forward(
+      MemorySegment stream,
+      MemorySegment table,
+      MemorySegment ids,
+      MemorySegment y,
+      int accumulate,
+      long n,
+      long rows,
+      long dim) {
+    try {
+      check(
+          "hs_embedding_forward",
+          (int) hs_embedding_forward.invokeExact(stream, table, ids, y, accumulate, n, rows, dim));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  /**
+   * dtable [rows,dim], overwritten (rows not named become zero); equal ids add up. ids outside
+   * 0..rows-1: HS_INVALID_ARGUMENT.
+   */
+  public static void hs_embedding_backward(
+      MemorySegment stream,
+      MemorySegment dy,
+      MemorySegment ids,
+      MemorySegment dtable,
+      long n,
+      long rows,
+      long dim) {
+    try {
+      check(
+          "hs_embedding_backward",
+          (int) hs_embedding_backward.invokeExact(stream, dy, ids, dtable, n, rows, dim));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  // ---- Per-sample arithmetic (diffusion)
+
+  /**
+   * y[i,:] = sum over k &lt; terms (1..4) of coefficients[k*n + i] * x_k[i,:]. y may be any x_k.
+   * x_k for k &gt;= terms are ignored.
+   */
+  public static void hs_linear_combination(
+      MemorySegment stream,
+      MemorySegment y,
+      int terms,
+      MemorySegment x0,
+      MemorySegment x1,
+      MemorySegment x2,
+      MemorySegment x3,
+      MemorySegment coefficients,
+      long n,
+      long perSample,
+      int dtype) {
+    try {
+      check(
+          "hs_linear_combination",
+          (int)
+              hs_linear_combination.invokeExact(
+                  stream, y, terms, x0, x1, x2, x3, coefficients, n, perSample, dtype));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  /** out[i] = sum over elements of (a[i,:] - b[i,:])^2, in double. */
+  public static void hs_squared_distance(
+      MemorySegment stream,
+      MemorySegment a,
+      MemorySegment b,
+      MemorySegment out,
+      long n,
+      long perSample,
+      int dtype) {
+    try {
+      check(
+          "hs_squared_distance",
+          (int) hs_squared_distance.invokeExact(stream, a, b, out, n, perSample, dtype));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  /** y = x limited to low..high; y may be x. */
+  public static void hs_clamp(
+      MemorySegment stream,
+      MemorySegment x,
+      MemorySegment y,
+      float low,
+      float high,
+      long count,
+      int dtype) {
+    try {
+      check("hs_clamp", (int) hs_clamp.invokeExact(stream, x, y, low, high, count, dtype));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  /** losses[i] = -log softmax(logits[i])[ids[i]]; dlogits = dloss * (softmax - onehot), or NULL. */
+  public static void hs_softmax_cross_entropy(
+      MemorySegment stream,
+      MemorySegment logits,
+      MemorySegment ids,
+      MemorySegment losses,
+      MemorySegment dlogits,
+      float dloss,
+      long n,
+      long classes) {
+    try {
+      check(
+          "hs_softmax_cross_entropy",
+          (int)
+              hs_softmax_cross_entropy.invokeExact(
+                  stream, logits, ids, losses, dlogits, dloss, n, classes));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  // ---- Optimizer over one flat slab
+
+  /** One step of Adam or AdamW over a slab; see {@link hs_adam}. */
+  public static void hs_adam_step(MemorySegment stream, MemorySegment args) {
+    try {
+      check("hs_adam_step", (int) hs_adam_step.invokeExact(stream, args));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  /** ema = decay*ema + (1-decay)*p. */
+  public static void hs_ema_update(
+      MemorySegment stream, MemorySegment ema, MemorySegment p, double decay, long count) {
+    try {
+      check("hs_ema_update", (int) hs_ema_update.invokeExact(stream, ema, p, decay, count));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  /** *out = sum of squares, in double; NaN and infinity propagate. */
+  public static void hs_square_sum(
+      MemorySegment stream, MemorySegment x, MemorySegment out, long count) {
+    try {
+      check("hs_square_sum", (int) hs_square_sum.invokeExact(stream, x, out, count));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  // ---- Random numbers: Philox 4x32-10
+
+  /** Uniform numbers in (0,1]: element e of sample s depends on (seed, s, draw, e) alone. */
+  public static void hs_philox_uniform(
+      MemorySegment stream,
+      MemorySegment y,
+      long seed,
+      MemorySegment sampleIds,
+      int draw,
+      long n,
+      long perSample) {
+    try {
+      check(
+          "hs_philox_uniform",
+          (int) hs_philox_uniform.invokeExact(stream, y, seed, sampleIds, draw, n, perSample));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  /** Standard normal numbers: element e of sample s depends on (seed, s, draw, e) alone. */
+  public static void hs_philox_normal(
+      MemorySegment stream,
+      MemorySegment y,
+      long seed,
+      MemorySegment sampleIds,
+      int draw,
+      long n,
+      long perSample,
+      int dtype) {
+    try {
+      check(
+          "hs_philox_normal",
+          (int)
+              hs_philox_normal.invokeExact(stream, y, seed, sampleIds, draw, n, perSample, dtype));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  private static MethodHandle handle(String name, FunctionDescriptor descriptor) {
+    return NativeLibrary.KERNELS.function(name, descriptor);
+  }
+
+  private static String text(MemorySegment address) {
+    return address.reinterpret(Long.MAX_VALUE).getString(0);
+  }
+
+  private static void check(String function, int status) {
+    if (status != HS_OK) {
+      throw new KernelException(function, status, hs_status_string(status));
+    }
+  }
+
+  /**
+   * A call itself throws only what is wrong in this class, such as a descriptor that does not fit.
+   */
+  private static RuntimeException unchecked(Throwable failure) {
+    if (failure instanceof Error error) {
+      throw error;
+    }
+    return failure instanceof RuntimeException runtime
+        ? runtime
+        : new IllegalStateException(failure);
+  }
+}

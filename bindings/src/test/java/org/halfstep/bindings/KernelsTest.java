@@ -1,0 +1,66 @@
+package org.halfstep.bindings;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** The library itself: its version, its threads, and how it refuses. */
+class KernelsTest {
+  @Test
+  void tellsItsVersionAndInstructionSet() {
+    assertEquals("0.1.0", Kernels.hs_version());
+    List<String> levels = List.of("x86-64-v2", "x86-64-v3", "x86-64-v4");
+    int level = levels.indexOf(Kernels.hs_instruction_set());
+    assertTrue(level >= 0, Kernels.hs_instruction_set());
+    String wanted = System.getenv("HALFSTEP_ISA");
+    if (wanted != null) {
+      assertTrue(level <= wanted.charAt(1) - '2', "asked for at most " + wanted);
+    }
+  }
+
+  @Test
+  void namesEveryStatus() {
+    assertEquals("ok", Kernels.hs_status_string(Kernels.HS_OK));
+    assertEquals("invalid argument", Kernels.hs_status_string(Kernels.HS_INVALID_ARGUMENT));
+    assertEquals("unsupported", Kernels.hs_status_string(Kernels.HS_UNSUPPORTED));
+    assertEquals("unknown status", Kernels.hs_status_string(99));
+  }
+
+  @Test
+  void setsThreadsOfTheCallingThread() {
+    int before = Kernels.hs_thread_count();
+    try {
+      Kernels.hs_set_thread_count(3);
+      assertEquals(3, Kernels.hs_thread_count());
+    } finally {
+      Kernels.hs_set_thread_count(before);
+    }
+    assertThrows(KernelException.class, () -> Kernels.hs_set_thread_count(0));
+  }
+
+  @Test
+  void aRefusedCallNamesTheFunctionAndTheReason() {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment x = arena.allocate(64, 4);
+      KernelException refused =
+          assertThrows(
+              KernelException.class,
+              () -> Kernels.hs_add(MemorySegment.NULL, x, x, x, 16, 7)); // no such dtype
+      assertEquals("hs_add", refused.function());
+      assertEquals(Kernels.HS_INVALID_ARGUMENT, refused.status());
+      assertTrue(refused.getMessage().contains("invalid argument"), refused.getMessage());
+    }
+  }
+
+  @Test
+  void structsHaveTheSizesOfTheHeader() {
+    assertEquals(184, hs_group_norm.LAYOUT.byteSize());
+    assertEquals(80, hs_attention.LAYOUT.byteSize());
+    assertEquals(112, hs_adam.LAYOUT.byteSize());
+  }
+}
