@@ -32,11 +32,18 @@ import java.util.List;
  * <p>Both our kernels and oneDNN use the OpenMP runtime libgomp.so.1, and a process must have one
  * only: two would each start a pool of threads. The system's is loaded first when there is one, the
  * one in oneDNN's jar otherwise; the loader then resolves the name to the one that is loaded.
+ *
+ * <p>libgomp's threads wait for each other in a loop of 300,000 turns (milliseconds) by default.
+ * When another process wants the same cores, that loop burns the time slices in which the thread
+ * waited for should run, and small kernels take a hundred times longer. {@value #SPIN_TURNS} turns
+ * are as fast on an idle machine; they are set here unless the environment already says how to wait
+ * (GOMP_SPINCOUNT or OMP_WAIT_POLICY).
  */
 @SuppressWarnings("restricted") // loading native code is what this class is for
 public final class NativeLibrary {
   private static final String ALLOW_FLAG = "--enable-native-access=ALL-UNNAMED";
   private static final int RTLD_NOW = 2;
+  private static final String SPIN_TURNS = "1000";
 
   private static final Companion OPENMP =
       new Companion("libgomp.so.1", "org/bytedeco/dnnl/linux-x86_64/");
@@ -241,6 +248,11 @@ public final class NativeLibrary {
   }
 
   private void loadCompanions() {
+    if (companions.contains(OPENMP)
+        && System.getenv("GOMP_SPINCOUNT") == null
+        && System.getenv("OMP_WAIT_POLICY") == null) {
+      setEnvironment("GOMP_SPINCOUNT", SPIN_TURNS);
+    }
     for (Companion companion : companions) {
       try {
         SymbolLookup.libraryLookup(companion.file, Arena.global());
@@ -289,6 +301,29 @@ public final class NativeLibrary {
       System.load(copy.toString());
     } finally {
       Files.deleteIfExists(copy);
+    }
+  }
+
+  /** For libraries that read the C environment when they are loaded; Java's own copy stays. */
+  private static void setEnvironment(String name, String value) {
+    Linker linker = Linker.nativeLinker();
+    try (Arena arena = Arena.ofConfined()) {
+      MethodHandle setenv =
+          linker.downcallHandle(
+              linker.defaultLookup().findOrThrow("setenv"),
+              FunctionDescriptor.of(
+                  ValueLayout.JAVA_INT,
+                  ValueLayout.ADDRESS,
+                  ValueLayout.ADDRESS,
+                  ValueLayout.JAVA_INT));
+      int status = (int) setenv.invokeExact(arena.allocateFrom(name), arena.allocateFrom(value), 0);
+      if (status != 0) {
+        throw new IllegalStateException("setenv " + name + " failed");
+      }
+    } catch (RuntimeException | Error failure) {
+      throw failure;
+    } catch (Throwable failure) {
+      throw new IllegalStateException("setenv could not be called: " + failure, failure);
     }
   }
 

@@ -9,12 +9,15 @@ import java.lang.foreign.FunctionDescriptor;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class NativeLibraryTest {
+  private static final String NATIVE_ACCESS = "--enable-native-access=ALL-UNNAMED";
+
   @TempDir Path folder;
 
   /** A library that no machine has, named by a property that this test owns. */
@@ -109,21 +112,41 @@ class NativeLibraryTest {
 
   @Test
   void deniedNativeAccessNamesTheFlag() throws Exception {
-    Process child =
-        new ProcessBuilder(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "--illegal-native-access=deny",
-                "-cp",
-                System.getProperty("java.class.path"),
-                Load.class.getName())
-            .redirectErrorStream(true)
-            .start();
-    String output = new String(child.getInputStream().readAllBytes());
-    assertTrue(child.waitFor(60, TimeUnit.SECONDS));
+    String output = child(Map.of(), "--illegal-native-access=deny");
     assertTrue(output.contains("start java with --enable-native-access=ALL-UNNAMED"), output);
   }
 
-  /** The child process of {@link #deniedNativeAccessNamesTheFlag}. */
+  @Test
+  void waitingThreadsSpinBriefly() throws Exception {
+    String output = child(Map.of("OMP_DISPLAY_ENV", "verbose"), NATIVE_ACCESS);
+    assertTrue(output.contains("GOMP_SPINCOUNT = '1000'"), output);
+  }
+
+  @Test
+  void theEnvironmentDecidesHowToWait() throws Exception {
+    String output =
+        child(Map.of("OMP_DISPLAY_ENV", "verbose", "GOMP_SPINCOUNT", "77"), NATIVE_ACCESS);
+    assertTrue(output.contains("GOMP_SPINCOUNT = '77'"), output);
+  }
+
+  /** The output of {@link Load} in a process of its own. */
+  private static String child(Map<String, String> environment, String option) throws Exception {
+    ProcessBuilder builder =
+        new ProcessBuilder(
+            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+            option,
+            "-cp",
+            System.getProperty("java.class.path"),
+            Load.class.getName());
+    builder.environment().keySet().removeAll(List.of("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"));
+    builder.environment().putAll(environment);
+    Process child = builder.redirectErrorStream(true).start();
+    String output = new String(child.getInputStream().readAllBytes());
+    assertTrue(child.waitFor(60, TimeUnit.SECONDS));
+    return output;
+  }
+
+  /** What a child process runs. */
   static final class Load {
     private Load() {}
 

