@@ -34,6 +34,14 @@ public final class Guidance {
     return g - 1;
   }
 
+  /**
+   * Network evaluations of one step of a teacher that was not distilled: 2, or 1 at w = 0, where
+   * the unconditional branch has no weight.
+   */
+  public static int branches(double w) {
+    return w == 0 ? 1 : 2;
+  }
+
   /** Text that names both conventions, such as {@code w = 1.0 (guidance scale 2.0)}. */
   public static String describe(double w) {
     return String.format(Locale.ROOT, "w = %s (guidance scale %s)", decimal(w), decimal(scale(w)));

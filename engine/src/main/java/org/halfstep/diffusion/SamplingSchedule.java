@@ -91,9 +91,14 @@ public record SamplingSchedule(String sampler, int gridSteps, List<SamplingStep>
     return new SamplingSchedule("stochastic", n, steps);
   }
 
-  /** Network evaluations per image, with one evaluation per step. */
-  public int evaluations() {
-    return steps.size();
+  /**
+   * Network evaluations per image.
+   *
+   * @param branches evaluations per step: 1 for a distilled student, {@link Guidance#branches} for
+   *     a teacher
+   */
+  public int evaluations(int branches) {
+    return branches * steps.size();
   }
 
   private static double time(int i, int n) {

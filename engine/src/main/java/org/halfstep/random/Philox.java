@@ -26,7 +26,7 @@ public final class Philox {
   private static final int ROUNDS = 10;
   private static final long LOW_32 = 0xFFFFFFFFL;
   private static final double TWO_TO_MINUS_32 = 0x1p-32;
-  private static final double TWO_TO_MINUS_53 = 0x1p-53;
+  private static final double TWO_TO_MINUS_52 = 0x1p-52;
 
   private Philox() {}
 
@@ -100,10 +100,10 @@ public final class Philox {
     }
   }
 
-  /** A uniform number in (0, 1) with 53 random bits, from the words of {@code pair}. */
+  /** A uniform number in (0, 1) with 52 random bits, from the words of {@code pair}. */
   public static double uniformFromPair(long seed, long sample, int draw, long pair) {
     // 52 bits and a half, so that the largest value stays below 1 and the smallest above 0.
-    return ((pair(seed, sample, draw, pair) >>> 12) + 0.5) * (2 * TWO_TO_MINUS_53);
+    return ((pair(seed, sample, draw, pair) >>> 12) + 0.5) * TWO_TO_MINUS_52;
   }
 
   /**

@@ -13,6 +13,7 @@ class NoiseScheduleTest {
   void truncatedEndsLieExactlyOnTheBound() {
     assertEquals(20, STANDARD.logSnr(0), 1e-11);
     assertEquals(-20, STANDARD.logSnr(1), 1e-11);
+    assertEquals(-STANDARD.logSnr(0), STANDARD.logSnr(1), 0);
     assertEquals(4.53999e-5, STANDARD.sigma(0), 1e-10);
     // Equal to many digits relative to their own size: the noise end is as exact as the data end.
     assertEquals(1, STANDARD.alpha(1) / STANDARD.sigma(0), 1e-14);

@@ -96,14 +96,15 @@ class SamplingScheduleTest {
         List.of(
             SamplingSchedule.ddim(SCHEDULE, 4),
             SamplingSchedule.stochastic(SCHEDULE, 4),
-            SamplingSchedule.ancestral(SCHEDULE, 4, 0.3))) {
+            SamplingSchedule.ancestral(SCHEDULE, 4, 0),
+            SamplingSchedule.ancestral(SCHEDULE, 4, 1))) {
       SamplingStep last = sampler.steps().getLast();
       assertEquals(0.25, last.time());
       assertEquals(SCHEDULE.alpha(0.25), last.toNext().onZ(), 1e-15);
       assertEquals(-SCHEDULE.sigma(0.25), last.toNext().onOutput(), 1e-15);
       assertEquals(LinearMap.TAKE_OUTPUT, last.toNextFromX());
       assertEquals(0, last.noise());
-      assertEquals(4, sampler.evaluations());
+      assertEquals(4, sampler.evaluations(1));
     }
   }
 
@@ -162,9 +163,17 @@ class SamplingScheduleTest {
   }
 
   @Test
+  void guidedTeacherIsEvaluatedTwicePerStepAndAStudentOnce() {
+    SamplingSchedule sampler = SamplingSchedule.ddim(SCHEDULE, 1024);
+    assertEquals(2048, sampler.evaluations(Guidance.branches(0.3)));
+    assertEquals(1024, sampler.evaluations(Guidance.branches(0)));
+    assertEquals(8, SamplingSchedule.ddim(SCHEDULE, 8).evaluations(1));
+  }
+
+  @Test
   void partialStartKeepsTheGrid() {
     SamplingSchedule sampler = SamplingSchedule.ddimFrom(SCHEDULE, 4, 3);
-    assertEquals(3, sampler.evaluations());
+    assertEquals(3, sampler.evaluations(1));
     assertEquals(0.75, sampler.steps().getFirst().time());
     assertFalse(sampler.steps().getFirst().last());
     assertThrows(IllegalArgumentException.class, () -> SamplingSchedule.ddimFrom(SCHEDULE, 4, 5));
