@@ -1,0 +1,72 @@
+# The front door: every command a person types starts here. `make` alone lists them.
+#
+# Variables: ARGS="..." goes to the command line behind run, train, distill, sample and bench; FIXTURES=FOLDER names
+# other reference data; FROM=FOLDER names a folder that has the data already.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+FIXTURES ?= ../shared/fixtures
+DATA ?= data/fashion-mnist
+ARGS ?=
+
+NATIVE := native/build/libhalfstep_cpu.so
+# Touched when the jars are newer than every source; a folder counts as well, so that a removed file is noticed.
+BUILT := engine/target/built
+SOURCES := pom.xml bindings/pom.xml engine/pom.xml $(shell find bindings/src/main engine/src/main)
+
+.PHONY: help run build test fixtures native data train distill sample bench format verify-bindings clean force
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(BUILT) ## Build, then show the bundled models' images and what each costs
+	@bin/halfstep demo $(ARGS)
+
+build: $(BUILT) ## Build the native kernels and the jars that bin/halfstep runs
+
+test: $(NATIVE) ## Run every test and check the formatting
+	@scripts/run-tests
+
+fixtures: $(NATIVE) ## Check the engine against reference data (FIXTURES=FOLDER)
+	@scripts/run-fixtures "$(FIXTURES)"
+
+native: $(NATIVE) ## Build the native kernels
+
+data: ## Put Fashion-MNIST into data/ (FROM=FOLDER takes it from there)
+	@scripts/fetch-fashion-mnist "$(DATA)"
+
+train: $(BUILT) ## Train a teacher (ARGS="--help" shows the options)
+	@bin/halfstep train $(ARGS)
+
+distill: $(BUILT) ## Distill a teacher into students with fewer steps (ARGS="...")
+	@bin/halfstep distill $(ARGS)
+
+sample: $(BUILT) ## Make images (ARGS="--labels 0,1 --steps 4 --seed 7")
+	@bin/halfstep sample $(ARGS)
+
+bench: $(BUILT) ## Measure this machine (ARGS="...")
+	@bin/halfstep bench $(ARGS)
+
+format: ## Format the Java sources
+	@scripts/maven -q spotless:apply
+
+verify-bindings: $(BUILT) ## Compare the native bindings with the C headers, where jextract is installed
+	@scripts/verify-bindings
+
+clean: ## Remove everything that was built
+	@rm -rf target {bindings,engine,bench}/target native/build
+
+$(NATIVE): force
+	@scripts/require-compiler
+	@$(MAKE) -q -C native 2>/dev/null || echo "Building the native kernels"
+	@$(MAKE) -s -C native $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
+
+$(BUILT): $(NATIVE) $(SOURCES)
+	@scripts/find-jdk >/dev/null
+	@echo "Building the jars"
+	@scripts/maven -q -pl engine -am package -Dmaven.test.skip=true
+	@touch $@
