@@ -1,0 +1,113 @@
+package org.halfstep.device;
+
+/**
+ * The operations of a device, each bound to its memory once and then run many times. Addresses are device addresses,
+ * shapes count elements, and {@code accumulate} means "add to what is there". The arithmetic of each is defined in
+ * {@code native/include/halfstep.h}. Not thread-safe: one plan owns one instance.
+ */
+public interface Operations extends AutoCloseable {
+
+  Convolution convolution(ConvolutionShape shape, DataType type, boolean training);
+
+  long groupNormWorkspaceBytes(GroupNormShape shape, boolean backward);
+
+  Launch groupNormForward(GroupNormShape shape, GroupNormShape.Memory memory);
+
+  Launch groupNormBackward(
+      GroupNormShape shape, GroupNormShape.Memory memory, GroupNormShape.Gradients gradients);
+
+  long attentionWorkspaceBytes(AttentionShape shape, boolean backward);
+
+  /** {@code logSumExp} may be 0 when no backward pass follows. */
+  Launch attentionForward(AttentionShape shape, long qkv, long y, long logSumExp, long workspace);
+
+  Launch attentionBackward(
+      AttentionShape shape, long qkv, long y, long logSumExp, long dy, long dqkv, long workspace);
+
+  Launch siluForward(long x, long y, long count, DataType type);
+
+  Launch siluBackward(long x, long dy, long dx, boolean accumulate, long count, DataType type);
+
+  Launch add(long a, long b, long y, long count, DataType type);
+
+  Launch upsampleForward(long x, long y, int batch, int height, int width, int channels, DataType type);
+
+  Launch upsampleBackward(
+      long dy, long dx, boolean accumulate, int batch, int height, int width, int channels, DataType type);
+
+  Launch downsampleForward(long x, long y, int batch, int height, int width, int channels, DataType type);
+
+  Launch downsampleBackward(
+      long dy, long dx, boolean accumulate, int batch, int height, int width, int channels, DataType type);
+
+  Launch copyColumns(
+      long source,
+      long sourceStride,
+      long sourceOffset,
+      long destination,
+      long destinationStride,
+      long destinationOffset,
+      long rows,
+      long columns,
+      boolean accumulate,
+      DataType type);
+
+  Launch addPerChannel(
+      long x, long e, long eStride, long y, int batch, int pixels, int channels, DataType type);
+
+  Launch sumPixels(long x, long out, long outStride, int batch, int pixels, int channels, DataType type);
+
+  /**
+   * Dropout keyed by (seed, sample id, draw, layer).
+   *
+   * @param sampleIds int64 per sample
+   * @param draw address of one uint32, read when the launch runs
+   */
+  Launch dropout(
+      long x,
+      long y,
+      float probability,
+      long seed,
+      long sampleIds,
+      long draw,
+      int layer,
+      int batch,
+      long perSample,
+      DataType type);
+
+  Launch convert(long source, DataType sourceType, long destination, DataType destinationType, long count);
+
+  Launch sinusoid(long t, double scale, double maxPeriod, long y, int batch, int dimension);
+
+  Launch embeddingForward(
+      long table, long ids, long y, boolean accumulate, int batch, int rows, int dimension);
+
+  Launch embeddingBackward(long dy, long ids, long dtable, int batch, int rows, int dimension);
+
+  /** {@code y[i] = sum of coefficients[k * batch + i] * xs[k][i]}, up to four terms. */
+  Launch linearCombination(
+      long y, long[] xs, long coefficients, int batch, long perSample, DataType type);
+
+  /** Writes one double per sample. */
+  Launch squaredDistance(long a, long b, long out, int batch, long perSample, DataType type);
+
+  Launch clamp(long x, long y, float low, float high, long count, DataType type);
+
+  Launch softmaxCrossEntropy(
+      long logits, long ids, long losses, long dlogits, float dloss, int batch, int classes);
+
+  /** {@code ema} may be 0. The values of {@code step} are read when the launch runs. */
+  Launch adam(AdamStep step, long parameters, long gradients, long m, long v, long ema, long count);
+
+  Launch emaUpdate(long ema, long parameters, double decay, long count);
+
+  /** Writes one double: the sum of squares. */
+  Launch squareSum(long x, long out, long count);
+
+  /** Normal noise; draw is read from {@code draw} (uint32) when the launch runs. */
+  Launch normal(long y, long seed, long sampleIds, long draw, int batch, long perSample, DataType type);
+
+  /** Frees everything bound through this instance. */
+  @Override
+  void close();
+}

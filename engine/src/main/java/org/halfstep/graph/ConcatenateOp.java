@@ -1,0 +1,90 @@
+package org.halfstep.graph;
+
+import java.util.List;
+
+/** Copies a concatenation into memory of its own, for ops that cannot read two sources. */
+final class ConcatenateOp extends Op {
+  private final Value x;
+
+  ConcatenateOp(String label, Value x) {
+    super(label, List.of(x));
+    this.x = x;
+  }
+
+  @Override
+  Shape outputShape() {
+    return x.shape();
+  }
+
+  @Override
+  Value.Storage outputStorage() {
+    return x.storage();
+  }
+
+  @Override
+  Binding bind(PlanBuilder plan) {
+    long rows = (long) plan.batch() * x.shape().pixels();
+    int channels = x.shape().channels();
+    return new Binding() {
+      @Override
+      public void forward() {
+        Buffer y = plan.buffer(output());
+        int offset = 0;
+        for (Value source : x.sources()) {
+          Buffer in = plan.buffer(source);
+          int columns = source.shape().channels();
+          int at = offset;
+          plan.step(
+              StepInfo.memory(label(), "concatenate forward", 2 * plan.bytes(source)),
+              List.of(in, y),
+              () ->
+                  plan.operations()
+                      .copyColumns(
+                          in.address(),
+                          columns,
+                          0,
+                          y.address(),
+                          channels,
+                          at,
+                          rows,
+                          columns,
+                          false,
+                          plan.type(output())));
+          offset += columns;
+        }
+      }
+
+      @Override
+      public void backward() {
+        Buffer dy = plan.gradient(output());
+        int offset = 0;
+        for (Value source : x.sources()) {
+          int columns = source.shape().channels();
+          int at = offset;
+          offset += columns;
+          if (!plan.needsGradient(source)) {
+            continue;
+          }
+          boolean accumulate = plan.claimGradient(source);
+          Buffer dx = plan.gradient(source);
+          plan.step(
+              StepInfo.memory(label(), "concatenate backward", 2 * plan.bytes(source)),
+              List.of(dy, dx),
+              () ->
+                  plan.operations()
+                      .copyColumns(
+                          dy.address(),
+                          channels,
+                          at,
+                          dx.address(),
+                          columns,
+                          0,
+                          rows,
+                          columns,
+                          accumulate,
+                          plan.type(output())));
+        }
+      }
+    };
+  }
+}

@@ -1,0 +1,259 @@
+package org.halfstep.graph;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.halfstep.graph.Parameter.Initializer;
+
+/**
+ * The description of a network: inputs, parameters and a flat list of ops in execution order. It holds no memory; a
+ * {@link Plan} binds it to a device, a batch and a mode.
+ *
+ * <p>Every method that adds an op returns the op's output. Shapes are those of one sample.
+ */
+public final class Graph {
+  /** Parameters start at multiples of this many floats, except inside a stack. */
+  private static final int PARAMETER_ALIGNMENT = 16;
+
+  private final List<Op> ops = new ArrayList<>();
+  private final List<Value> inputs = new ArrayList<>();
+  private final Map<String, Parameter> parameters = new LinkedHashMap<>();
+  private final Map<String, Value> named = new LinkedHashMap<>();
+  private int values;
+  private long parameterFloats;
+
+  // ---- Inputs and parameters ------------------------------------------------------------------
+
+  /** An image input, float32 in memory whatever the plan's activation type. */
+  public Value image(String name, Shape shape) {
+    return input(name, shape, Value.Storage.F32);
+  }
+
+  /** One float per sample. */
+  public Value scalar(String name) {
+    return input(name, Shape.vector(1), Value.Storage.F32);
+  }
+
+  /** One label number per sample. */
+  public Value labels(String name) {
+    return input(name, Shape.vector(1), Value.Storage.I32);
+  }
+
+  private Value input(String name, Shape shape, Value.Storage storage) {
+    Value value = new Value(values++, name, shape, storage, null, List.of());
+    inputs.add(value);
+    name(name, value);
+    return value;
+  }
+
+  /** Declares one parameter. */
+  public Parameter parameter(String name, Initializer initializer, int fanIn, Integer... shape) {
+    parameterFloats = aligned(parameterFloats);
+    return declare(name, initializer, fanIn, List.of(shape));
+  }
+
+  /**
+   * Declares parameters that lie next to each other, as one matrix or vector stacked along the first extent.
+   *
+   * @param names checkpoint names
+   * @param rows first extent of each
+   * @param columns second extent, or 0 for vectors
+   * @return the whole stack as one parameter range; the named parts are the graph's parameters
+   */
+  public Parameter stack(
+      List<String> names, List<Integer> rows, int columns, Initializer initializer, int fanIn) {
+    parameterFloats = aligned(parameterFloats);
+    long start = parameterFloats;
+    int total = 0;
+    for (int i = 0; i < names.size(); i++) {
+      declare(
+          names.get(i),
+          initializer,
+          fanIn,
+          columns == 0 ? List.of(rows.get(i)) : List.of(rows.get(i), columns));
+      total += rows.get(i);
+    }
+    return new Parameter(
+        "stack of " + names.size(),
+        columns == 0 ? List.of(total) : List.of(total, columns),
+        initializer,
+        fanIn,
+        start);
+  }
+
+  private Parameter declare(String name, Initializer initializer, int fanIn, List<Integer> shape) {
+    Parameter parameter = new Parameter(name, shape, initializer, fanIn, parameterFloats);
+    if (parameters.putIfAbsent(name, parameter) != null) {
+      throw new IllegalArgumentException("parameter " + name + " is declared twice");
+    }
+    parameterFloats += parameter.size();
+    return parameter;
+  }
+
+  private static long aligned(long floats) {
+    return (floats + PARAMETER_ALIGNMENT - 1) / PARAMETER_ALIGNMENT * PARAMETER_ALIGNMENT;
+  }
+
+  // ---- Ops --------------------------------------------------------------------------------------
+
+  /** Zero-padded convolution; weight OIHW, padding kernel/2. A 1x1 reads a concatenation in place. */
+  public Value convolution(String name, Value x, Parameter weight, Parameter bias, int kernel, int stride) {
+    return convolutionResidual(name, x, weight, bias, kernel, stride, null);
+  }
+
+  /** {@code convolution(x) + bias + residual}. */
+  public Value convolutionResidual(
+      String name, Value x, Parameter weight, Parameter bias, int kernel, int stride, Value residual) {
+    Value source = x.isConcatenation() && kernel != 1 ? materialize(x) : x;
+    return add(new ConvolutionOp(name, source, weight, bias, kernel, stride, residual));
+  }
+
+  /** {@code x W^T + b} on vectors, float32. {@code bias} may be null. */
+  public Value linear(String name, Value x, Parameter weight, Parameter bias) {
+    return add(new ConvolutionOp(name, x, weight, bias, 1, 1, null));
+  }
+
+  /** Group normalisation, then {@code (1 + scale) y + shift}, then SiLU; each of the last two optional. */
+  public Value groupNorm(
+      String name, Value x, Parameter weight, Parameter bias, int groups, Slice modulation, boolean silu) {
+    return add(new GroupNormOp(name, x, weight, bias, groups, modulation, silu));
+  }
+
+  public Value silu(String name, Value x) {
+    return add(new SiluOp(name, x));
+  }
+
+  /** Self-attention on a qkv projection; the output has a third of its channels. */
+  public Value attention(String name, Value qkv, int heads, boolean newOrder) {
+    return add(new AttentionOp(name, qkv, heads, newOrder));
+  }
+
+  /** Nearest-neighbour x2. */
+  public Value upsample2(String name, Value x) {
+    return add(ResampleOp.up(name, single(x)));
+  }
+
+  /** 2x2 mean. */
+  public Value downsample2(String name, Value x) {
+    return add(ResampleOp.down(name, single(x)));
+  }
+
+  /** Sinusoidal embedding of {@code scale * x}: cosines, then sines (period up to 10000). */
+  public Value sinusoid(String name, Value x, double scale, int dimension) {
+    return add(new SinusoidOp(name, x, scale, dimension));
+  }
+
+  /** {@code base + table[labels]}. */
+  public Value addEmbedding(String name, Value base, Parameter table, Value labels) {
+    return add(new AddEmbeddingOp(name, base, table, labels));
+  }
+
+  public Value add(String name, Value a, Value b) {
+    return add(new AddOp(name, a, b));
+  }
+
+  /** Adds a vector per sample and channel to an image. */
+  public Value addPerChannel(String name, Value x, Slice e) {
+    return add(new AddPerChannelOp(name, x, e));
+  }
+
+  /** Inverted dropout in training, nothing in inference. {@code layer} keys its random numbers. */
+  public Value dropout(String name, Value x, float probability, int layer) {
+    return probability == 0 ? x : add(new DropoutOp(name, x, probability, layer));
+  }
+
+  /** Two values side by side along channels, without copying. */
+  public Value concatenate(Value a, Value b) {
+    if (a.isConcatenation() || b.isConcatenation()) {
+      throw new IllegalArgumentException("a concatenation of a concatenation is not supported");
+    }
+    Shape shape = a.shape();
+    if (shape.height() != b.shape().height() || shape.width() != b.shape().width()) {
+      throw new IllegalArgumentException("cannot concatenate " + a + " and " + b);
+    }
+    return new Value(
+        values++,
+        a.name() + "|" + b.name(),
+        new Shape(shape.height(), shape.width(), shape.channels() + b.shape().channels()),
+        a.storage(),
+        null,
+        List.of(a, b));
+  }
+
+  /** A plain value with the same contents: itself, or a copy of a concatenation. */
+  public Value single(Value x) {
+    return x.isConcatenation() ? materialize(x) : x;
+  }
+
+  private Value materialize(Value x) {
+    return add(new ConcatenateOp(x.name(), x));
+  }
+
+  /** Float32 to the plan's activation type. */
+  public Value toActivation(Value x) {
+    return add(new CastOp(x.name() + " cast", x, Value.Storage.ACTIVATION));
+  }
+
+  /** The plan's activation type to float32. */
+  public Value toFloat(Value x) {
+    return add(new CastOp(x.name() + " cast", x, Value.Storage.F32));
+  }
+
+  private Value add(Op op) {
+    Value output = new Value(values++, op.label(), op.outputShape(), op.outputStorage(), op, List.of());
+    op.setOutput(output);
+    ops.add(op);
+    return output;
+  }
+
+  // ---- Names and reading ------------------------------------------------------------------------
+
+  /** Gives a value a name under which a plan finds it. */
+  public Value name(String name, Value value) {
+    if (named.putIfAbsent(name, value) != null) {
+      throw new IllegalArgumentException("value " + name + " is named twice");
+    }
+    return value;
+  }
+
+  public Value named(String name) {
+    Value value = named.get(name);
+    if (value == null) {
+      throw new IllegalArgumentException("no value named " + name + "; there are " + named.keySet());
+    }
+    return value;
+  }
+
+  public boolean hasNamed(String name) {
+    return named.containsKey(name);
+  }
+
+  public List<Value> inputs() {
+    return Collections.unmodifiableList(inputs);
+  }
+
+  public List<Op> ops() {
+    return Collections.unmodifiableList(ops);
+  }
+
+  /** All parameters by checkpoint name, in declaration order. */
+  public Map<String, Parameter> parameters() {
+    return Collections.unmodifiableMap(parameters);
+  }
+
+  /** Floats of the parameter slab, alignment gaps included. */
+  public long parameterFloats() {
+    return aligned(parameterFloats);
+  }
+
+  /** Trainable numbers. */
+  public long parameterCount() {
+    return parameters.values().stream().mapToLong(Parameter::size).sum();
+  }
+
+  int valueCount() {
+    return values;
+  }
+}

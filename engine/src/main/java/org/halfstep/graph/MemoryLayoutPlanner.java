@@ -1,0 +1,52 @@
+package org.halfstep.graph;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Places buffers in one slab so that two that live at the same time never overlap: largest first, each at the lowest offset
+ * that is free during its whole life.
+ */
+final class MemoryLayoutPlanner {
+  private final Map<Buffer, Long> offsets = new HashMap<>();
+  private long total;
+
+  MemoryLayoutPlanner(List<Buffer> buffers) {
+    List<Buffer> order = new ArrayList<>(buffers);
+    order.removeIf(buffer -> !buffer.isUsed());
+    order.sort(Comparator.comparingLong(Buffer::bytes).reversed());
+    List<Buffer> placed = new ArrayList<>();
+    for (Buffer buffer : order) {
+      List<Buffer> rivals = new ArrayList<>();
+      for (Buffer other : placed) {
+        if (other.overlapsInTime(buffer)) {
+          rivals.add(other);
+        }
+      }
+      rivals.sort(Comparator.comparingLong(offsets::get));
+      long offset = 0;
+      for (Buffer rival : rivals) {
+        long start = offsets.get(rival);
+        if (offset + buffer.bytes() <= start) {
+          break;
+        }
+        offset = Math.max(offset, start + rival.bytes());
+      }
+      offsets.put(buffer, offset);
+      placed.add(buffer);
+      total = Math.max(total, offset + buffer.bytes());
+    }
+  }
+
+  /** Bytes of the slab. */
+  long bytes() {
+    return total;
+  }
+
+  void place(long base) {
+    offsets.forEach((buffer, offset) -> buffer.place(base + offset));
+  }
+}

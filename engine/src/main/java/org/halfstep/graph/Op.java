@@ -1,0 +1,66 @@
+package org.halfstep.graph;
+
+import java.util.List;
+
+/** One operation of a graph, with a hand-written forward and backward pass. */
+public abstract sealed class Op
+    permits AddEmbeddingOp,
+        AddOp,
+        AddPerChannelOp,
+        AttentionOp,
+        CastOp,
+        ConcatenateOp,
+        ConvolutionOp,
+        DropoutOp,
+        GroupNormOp,
+        ResampleOp,
+        SiluOp,
+        SinusoidOp {
+  private final String label;
+  private final List<Value> inputs;
+  private Value output;
+
+  Op(String label, List<Value> inputs) {
+    this.label = label;
+    this.inputs = List.copyOf(inputs);
+  }
+
+  /** What a profile calls it. */
+  public final String label() {
+    return label;
+  }
+
+  /** The values it reads. */
+  public final List<Value> inputs() {
+    return inputs;
+  }
+
+  public final Value output() {
+    return output;
+  }
+
+  final void setOutput(Value output) {
+    this.output = output;
+  }
+
+  abstract Shape outputShape();
+
+  Value.Storage outputStorage() {
+    return Value.Storage.ACTIVATION;
+  }
+
+  /** Whether it has parameters, so that a gradient must reach it. */
+  boolean hasParameters() {
+    return false;
+  }
+
+  /** Prepares this op for one plan: creates what it needs and emits its steps when asked. */
+  abstract Binding bind(PlanBuilder plan);
+
+  /** An op inside one plan. {@link #forward} and {@link #backward} are called once each, in execution order. */
+  interface Binding {
+    void forward();
+
+    void backward();
+  }
+}

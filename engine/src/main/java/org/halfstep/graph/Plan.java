@@ -1,0 +1,225 @@
+package org.halfstep.graph;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.halfstep.device.DataType;
+import org.halfstep.device.Device;
+import org.halfstep.device.Launch;
+import org.halfstep.device.Operations;
+import org.halfstep.device.Slab;
+
+/**
+ * A graph bound to a device, a batch, a data type and a mode. Every intermediate has its place in one slab; running is a
+ * loop over bound launches and allocates nothing. Not thread-safe.
+ *
+ * <p>Use: fill the inputs, call {@link #prepare} after every change of the weights, {@link #forward}, and in training fill
+ * the gradient of "out" and call {@link #backward}, which overwrites all parameter gradients.
+ */
+public final class Plan implements AutoCloseable {
+  private static final String OUTPUT = "out";
+
+  private final Device device;
+  private final Graph graph;
+  private final PlanOptions options;
+  private final Operations operations;
+  private final PlanBuilder builder;
+  private final Slab slab;
+  private final Launch[] prepare;
+  private final Launch[] forward;
+  private final Launch[] backward;
+  private final List<StepInfo> forwardInfo = new ArrayList<>();
+  private final List<StepInfo> backwardInfo = new ArrayList<>();
+  private final List<StepInfo> prepareInfo = new ArrayList<>();
+
+  private Plan(
+      Device device, Graph graph, PlanOptions options, ParameterSlab weights, ParameterSlab gradients) {
+    this.device = device;
+    this.graph = graph;
+    this.options = options;
+    this.operations = device.operations();
+    Slab memory = null;
+    try {
+      this.builder = new PlanBuilder(graph, operations, options, weights, gradients);
+      emit();
+      MemoryLayoutPlanner layout = builder.layout();
+      memory = device.allocate("plan of batch " + options.batch(), layout.bytes());
+      this.slab = memory;
+      layout.place(slab.address());
+      this.prepare = bind(PlanBuilder.Phase.PREPARE, prepareInfo);
+      this.forward = bind(PlanBuilder.Phase.FORWARD, forwardInfo);
+      this.backward = bind(PlanBuilder.Phase.BACKWARD, backwardInfo);
+    } catch (RuntimeException | Error failure) {
+      operations.close();
+      if (memory != null) {
+        memory.close();
+      }
+      throw failure;
+    }
+  }
+
+  /** A plan without a backward pass. */
+  public static Plan inference(Device device, Graph graph, PlanOptions options, ParameterSlab weights) {
+    if (options.training()) {
+      throw new IllegalArgumentException("a training plan needs a slab for gradients");
+    }
+    return new Plan(device, graph, options, weights, null);
+  }
+
+  /** A plan with a backward pass that writes all parameter gradients. */
+  public static Plan training(
+      Device device, Graph graph, PlanOptions options, ParameterSlab weights, ParameterSlab gradients) {
+    if (!options.training()) {
+      throw new IllegalArgumentException("the options describe an inference plan");
+    }
+    return new Plan(device, graph, options, weights, gradients);
+  }
+
+  private void emit() {
+    for (Value input : graph.inputs()) {
+      builder.pin(input);
+    }
+    Value output = graph.named(OUTPUT);
+    List<Op.Binding> bindings = new ArrayList<>();
+    for (Op op : graph.ops()) {
+      Op.Binding binding = op.bind(builder);
+      bindings.add(binding);
+      binding.forward();
+    }
+    builder.pin(output);
+    for (String name : options.kept()) {
+      builder.pin(graph.named(name));
+    }
+    if (!options.training()) {
+      return;
+    }
+    builder.phase(PlanBuilder.Phase.BACKWARD);
+    builder.claimGradient(output);
+    builder.pinGradient(output);
+    for (int i = bindings.size() - 1; i >= 0; i--) {
+      Value value = graph.ops().get(i).output();
+      if (builder.needsGradient(value)) {
+        if (!builder.hasGradient(value)) {
+          throw new IllegalStateException("no gradient reaches " + value + "; is it used?");
+        }
+        builder.requireWholeGradient(value);
+        bindings.get(i).backward();
+      }
+    }
+    for (String name : options.inputGradients()) {
+      builder.pinGradient(graph.named(name));
+    }
+  }
+
+  private Launch[] bind(PlanBuilder.Phase phase, List<StepInfo> info) {
+    List<Launch> launches = new ArrayList<>();
+    for (PlanBuilder.Step step : builder.steps()) {
+      if (step.phase() == phase) {
+        launches.add(step.binder().get());
+        info.add(step.info());
+      }
+    }
+    return launches.toArray(Launch[]::new);
+  }
+
+  /** Brings packed copies of the weights up to date. */
+  public void prepare() {
+    run(prepare);
+  }
+
+  public void forward() {
+    run(forward);
+  }
+
+  /** Gradients of all parameters and wanted inputs from the gradient of "out". */
+  public void backward() {
+    if (!options.training()) {
+      throw new IllegalStateException("an inference plan has no backward pass");
+    }
+    run(backward);
+  }
+
+  private static void run(Launch[] launches) {
+    for (Launch launch : launches) {
+      launch.run();
+    }
+  }
+
+  /**
+   * Runs one phase once and adds each step's time to {@code nanoseconds}.
+   *
+   * @param steps which phase: {@link #prepareSteps}, {@link #forwardSteps} or {@link #backwardSteps}
+   */
+  public void profile(List<StepInfo> steps, long[] nanoseconds) {
+    Launch[] launches = steps == forwardInfo ? forward : steps == backwardInfo ? backward : prepare;
+    for (int i = 0; i < launches.length; i++) {
+      long start = System.nanoTime();
+      launches[i].run();
+      nanoseconds[i] += System.nanoTime() - start;
+    }
+  }
+
+  public List<StepInfo> prepareSteps() {
+    return prepareInfo;
+  }
+
+  public List<StepInfo> forwardSteps() {
+    return forwardInfo;
+  }
+
+  public List<StepInfo> backwardSteps() {
+    return backwardInfo;
+  }
+
+  public Device device() {
+    return device;
+  }
+
+  public int batch() {
+    return options.batch();
+  }
+
+  public DataType type() {
+    return options.type();
+  }
+
+  /** Address of an input, of "out", or of a kept value. */
+  public long address(String name) {
+    return builder.buffer(graph.named(name)).address();
+  }
+
+  /** Address of the gradient of "out" or of a wanted input. */
+  public long gradientAddress(String name) {
+    return builder.gradient(graph.named(name)).address();
+  }
+
+  /** Elements of a named value over the whole batch. */
+  public long count(String name) {
+    return builder.count(graph.named(name));
+  }
+
+  /** Whether dropout is part of this plan, so that {@link #sampleIdsAddress} and {@link #drawAddress} must be filled. */
+  public boolean hasDropout() {
+    return options.training() && graph.ops().stream().anyMatch(DropoutOp.class::isInstance);
+  }
+
+  /** Address of one int64 per sample: the identity that keys its dropout masks. */
+  public long sampleIdsAddress() {
+    return builder.sampleIds().address();
+  }
+
+  /** Address of one uint32: the draw of the dropout masks, changed every step. */
+  public long drawAddress() {
+    return builder.draw().address();
+  }
+
+  /** Bytes of the slab that holds all intermediates. */
+  public long slabBytes() {
+    return slab.bytes();
+  }
+
+  @Override
+  public void close() {
+    operations.close();
+    slab.close();
+  }
+}

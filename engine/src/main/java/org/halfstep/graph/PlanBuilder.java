@@ -1,0 +1,293 @@
+package org.halfstep.graph;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+import org.halfstep.device.DataType;
+import org.halfstep.device.Launch;
+import org.halfstep.device.Operations;
+
+/**
+ * Collects the steps of a plan. Ops emit steps in execution order and name the buffers that each uses; addresses are known
+ * only later, so a step carries a supplier that binds it once every buffer has its place.
+ */
+final class PlanBuilder {
+  /** When a step runs: after the weights changed, in the forward pass, or in the backward pass. */
+  enum Phase {
+    PREPARE,
+    FORWARD,
+    BACKWARD
+  }
+
+  record Step(Phase phase, StepInfo info, Supplier<Launch> binder) {}
+
+  private final Operations operations;
+  private final PlanOptions options;
+  private final ParameterSlab weights;
+  private final ParameterSlab gradients;
+  private final List<Step> steps = new ArrayList<>();
+  private final List<Buffer> buffers = new ArrayList<>();
+  private final List<Buffer> persistent = new ArrayList<>();
+  private final Buffer[] valueBuffers;
+  private final Buffer[] gradientBuffers;
+  private final boolean[] gradientWritten;
+  private final int[] sliceChannelsWritten;
+  private final boolean[] needsGradient;
+  private Phase phase = Phase.FORWARD;
+  private Buffer sampleIds;
+  private Buffer draw;
+
+  PlanBuilder(
+      Graph graph, Operations operations, PlanOptions options, ParameterSlab weights, ParameterSlab gradients) {
+    this.operations = operations;
+    this.options = options;
+    this.weights = weights;
+    this.gradients = gradients;
+    int values = graph.valueCount();
+    this.valueBuffers = new Buffer[values];
+    this.gradientBuffers = new Buffer[values];
+    this.gradientWritten = new boolean[values];
+    this.sliceChannelsWritten = new int[values];
+    this.needsGradient = options.training() ? gradientNeeds(graph) : new boolean[values];
+  }
+
+  private boolean[] gradientNeeds(Graph graph) {
+    boolean[] needed = new boolean[graph.valueCount()];
+    for (Value input : graph.inputs()) {
+      needed[input.id()] = options.inputGradients().contains(input.name());
+    }
+    for (Op op : graph.ops()) {
+      boolean need = op.hasParameters();
+      for (Value input : op.inputs()) {
+        for (Value source : input.sources()) {
+          need |= needed[source.id()];
+        }
+      }
+      needed[op.output().id()] = need && !(op instanceof SinusoidOp);
+    }
+    return needed;
+  }
+
+  // ---- What ops ask about -------------------------------------------------------------------------
+
+  Operations operations() {
+    return operations;
+  }
+
+  int batch() {
+    return options.batch();
+  }
+
+  boolean training() {
+    return options.training();
+  }
+
+  PlanOptions options() {
+    return options;
+  }
+
+  long weight(Parameter parameter) {
+    return weights.address(parameter);
+  }
+
+  long weightGradient(Parameter parameter) {
+    return gradients.address(parameter);
+  }
+
+  DataType type(Value value) {
+    return value.storage() == Value.Storage.ACTIVATION ? options.type() : DataType.F32;
+  }
+
+  /** Elements over the whole batch. */
+  long count(Value value) {
+    return (long) batch() * value.shape().size();
+  }
+
+  long bytes(Value value) {
+    return count(value) * type(value).bytes();
+  }
+
+  boolean needsGradient(Value value) {
+    return needsGradient[value.id()];
+  }
+
+  boolean hasGradient(Value value) {
+    return gradientWritten[value.id()];
+  }
+
+  // ---- Buffers ------------------------------------------------------------------------------------
+
+  /** Memory of a value; it lives from the first step that uses it to the last. */
+  Buffer buffer(Value value) {
+    if (value.isConcatenation()) {
+      throw new IllegalArgumentException("concatenation " + value + " has no memory of its own");
+    }
+    if (valueBuffers[value.id()] == null) {
+      valueBuffers[value.id()] = transientBuffer(value.name(), bytes(value));
+    }
+    return valueBuffers[value.id()];
+  }
+
+  /** Makes {@code value} share the memory of {@code other}. */
+  void alias(Value value, Value other) {
+    valueBuffers[value.id()] = buffer(other);
+  }
+
+  Buffer transientBuffer(String name, long bytes) {
+    Buffer buffer = new Buffer(name, Math.max(bytes, 1));
+    buffers.add(buffer);
+    return buffer;
+  }
+
+  /** Memory that keeps its contents between runs. */
+  Buffer persistentBuffer(String name, long bytes) {
+    Buffer buffer = transientBuffer(name, bytes);
+    persistent.add(buffer);
+    return buffer;
+  }
+
+  /** Keeps a value's memory for the whole life of the plan. */
+  void pin(Value value) {
+    persistent.add(buffer(value));
+  }
+
+  void pinGradient(Value value) {
+    persistent.add(gradient(value));
+  }
+
+  Buffer sampleIds() {
+    if (sampleIds == null) {
+      sampleIds = persistentBuffer("sample ids", (long) Long.BYTES * batch());
+    }
+    return sampleIds;
+  }
+
+  Buffer draw() {
+    if (draw == null) {
+      draw = persistentBuffer("draw", Integer.BYTES);
+    }
+    return draw;
+  }
+
+  // ---- Gradients ----------------------------------------------------------------------------------
+
+  /** Memory of a value's gradient. */
+  Buffer gradient(Value value) {
+    if (gradientBuffers[value.id()] == null) {
+      gradientBuffers[value.id()] = transientBuffer("d " + value.name(), bytes(value));
+    }
+    return gradientBuffers[value.id()];
+  }
+
+  /** Announces a contribution to a gradient; true when it must add to an earlier one. */
+  boolean claimGradient(Value value) {
+    boolean accumulate = gradientWritten[value.id()];
+    gradientWritten[value.id()] = true;
+    return accumulate;
+  }
+
+  /** Announces that one slice of a vector's gradient is written; each slice has exactly one writer. */
+  void claimSlice(Slice slice) {
+    int id = slice.vector().id();
+    gradientWritten[id] = true;
+    sliceChannelsWritten[id] += slice.channels();
+  }
+
+  /** Fails when slices of a vector's gradient were written, but not all of it. */
+  void requireWholeGradient(Value value) {
+    int written = sliceChannelsWritten[value.id()];
+    if (written != 0 && written != value.shape().channels()) {
+      throw new IllegalStateException(
+          "only " + written + " of " + value.shape().channels() + " channels of the gradient of " + value
+              + " are written");
+    }
+  }
+
+  /** Passes the gradient of {@code from} on to {@code to} unchanged: by sharing memory if {@code to} has none yet. */
+  void passGradient(Value from, Value to, String label) {
+    if (!needsGradient(to)) {
+      return;
+    }
+    if (!claimGradient(to)) {
+      gradientBuffers[to.id()] = gradient(from);
+      return;
+    }
+    emitAdd(label, gradient(from), gradient(to), count(to), type(to));
+  }
+
+  /** Like {@link #passGradient}, but never shares memory. */
+  void copyGradient(Value from, Value to, String label) {
+    if (!needsGradient(to)) {
+      return;
+    }
+    boolean accumulate = claimGradient(to);
+    Buffer source = gradient(from);
+    Buffer target = gradient(to);
+    if (accumulate) {
+      emitAdd(label, source, target, count(to), type(to));
+    } else {
+      step(
+          StepInfo.memory(label, "copy", 2 * bytes(to)),
+          List.of(source, target),
+          () -> operations.convert(source.address(), type(to), target.address(), type(to), count(to)));
+    }
+  }
+
+  /** Emits a backward step that can only overwrite: into the gradient itself, or beside it and then added. */
+  void writeGradient(Value value, String label, Consumer<Buffer> emit) {
+    if (!needsGradient(value)) {
+      return;
+    }
+    if (!claimGradient(value)) {
+      emit.accept(gradient(value));
+      return;
+    }
+    Buffer part = transientBuffer(label + " part", bytes(value));
+    emit.accept(part);
+    emitAdd(label, part, gradient(value), count(value), type(value));
+  }
+
+  private void emitAdd(String label, Buffer part, Buffer target, long count, DataType type) {
+    step(
+        StepInfo.memory(label, "add", 3 * count * type.bytes()),
+        List.of(part, target),
+        () -> operations.add(target.address(), part.address(), target.address(), count, type));
+  }
+
+  // ---- Steps --------------------------------------------------------------------------------------
+
+  void phase(Phase newPhase) {
+    phase = newPhase;
+  }
+
+  /** A step of the current phase. */
+  void step(StepInfo info, List<Buffer> uses, Supplier<Launch> binder) {
+    add(phase, info, uses, binder);
+  }
+
+  /** A step that runs when the weights have changed. The buffers it writes must be persistent. */
+  void prepare(StepInfo info, List<Buffer> uses, Supplier<Launch> binder) {
+    add(Phase.PREPARE, info, uses, binder);
+  }
+
+  private void add(Phase when, StepInfo info, List<Buffer> uses, Supplier<Launch> binder) {
+    for (Buffer buffer : uses) {
+      buffer.useAt(steps.size());
+    }
+    steps.add(new Step(when, info, binder));
+  }
+
+  List<Step> steps() {
+    return steps;
+  }
+
+  /** Decides where every buffer lies. */
+  MemoryLayoutPlanner layout() {
+    for (Buffer buffer : persistent) {
+      buffer.useAt(0);
+      buffer.useAt(Math.max(steps.size() - 1, 0));
+    }
+    return new MemoryLayoutPlanner(buffers);
+  }
+}

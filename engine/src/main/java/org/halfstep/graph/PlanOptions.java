@@ -1,0 +1,50 @@
+package org.halfstep.graph;
+
+import java.util.Set;
+import org.halfstep.device.DataType;
+
+/**
+ * What a plan is for.
+ *
+ * @param batch samples per run
+ * @param type storage type of activations
+ * @param training whether there is a backward pass
+ * @param inputGradients names of image inputs whose gradients are wanted
+ * @param kept names of values that must survive the run, beside inputs and "out"
+ * @param dropoutSeed seed of dropout masks
+ */
+public record PlanOptions(
+    int batch,
+    DataType type,
+    boolean training,
+    Set<String> inputGradients,
+    Set<String> kept,
+    long dropoutSeed) {
+  public PlanOptions {
+    if (batch < 1) {
+      throw new IllegalArgumentException("batch must be at least 1, got " + batch);
+    }
+    inputGradients = Set.copyOf(inputGradients);
+    kept = Set.copyOf(kept);
+  }
+
+  public static PlanOptions inference(int batch) {
+    return new PlanOptions(batch, DataType.F32, false, Set.of(), Set.of(), 0);
+  }
+
+  public static PlanOptions training(int batch, long dropoutSeed) {
+    return new PlanOptions(batch, DataType.F32, true, Set.of(), Set.of(), dropoutSeed);
+  }
+
+  public PlanOptions withType(DataType newType) {
+    return new PlanOptions(batch, newType, training, inputGradients, kept, dropoutSeed);
+  }
+
+  public PlanOptions withInputGradients(Set<String> names) {
+    return new PlanOptions(batch, type, training, names, kept, dropoutSeed);
+  }
+
+  public PlanOptions withKept(Set<String> names) {
+    return new PlanOptions(batch, type, training, inputGradients, names, dropoutSeed);
+  }
+}

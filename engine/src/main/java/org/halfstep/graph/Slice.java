@@ -1,0 +1,11 @@
+package org.halfstep.graph;
+
+/** A range of the channels of a vector value, read in place. */
+public record Slice(Value vector, int offset, int channels) {
+  public Slice {
+    if (offset < 0 || offset + channels > vector.shape().channels()) {
+      throw new IllegalArgumentException(
+          "channels " + offset + ".." + (offset + channels) + " lie outside " + vector);
+    }
+  }
+}

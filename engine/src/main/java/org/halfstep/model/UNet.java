@@ -1,0 +1,213 @@
+package org.halfstep.model;
+
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.halfstep.graph.Graph;
+import org.halfstep.graph.Parameter;
+import org.halfstep.graph.Parameter.Initializer;
+import org.halfstep.graph.Shape;
+import org.halfstep.graph.Slice;
+import org.halfstep.graph.Value;
+import org.halfstep.model.UNetLayer.Resize;
+
+/**
+ * The ADM UNet as a graph. Inputs: image "x", time "t" in 0..1000, labels "y" if class-conditional, guidance strength "w"
+ * if guided. Output: "out". Further named values: "emb", and the output of every block under its checkpoint name.
+ *
+ * <p>The embedding projections of all residual blocks are declared as one stack and computed as one matrix product.
+ */
+public final class UNet {
+  /** The embedding multiplies the guidance input by this before taking sines, as for times in 0..1. */
+  private static final double GUIDANCE_SCALE = 1000;
+
+  private final UNetConfig config;
+  private final Graph graph = new Graph();
+  private final UNetLayer.Blocks blocks;
+  private final Map<String, Slice> projections = new HashMap<>();
+  private int dropoutLayers;
+
+  private UNet(UNetConfig config) {
+    this.config = config;
+    this.blocks = UNetLayer.Blocks.of(config);
+  }
+
+  /** Describes the network. */
+  public static Graph build(UNetConfig config) {
+    UNet net = new UNet(config);
+    net.describe();
+    return net.graph;
+  }
+
+  private void describe() {
+    Value x =
+        graph.image("x", new Shape(config.imageSize(), config.imageSize(), config.inChannels()));
+    Value emb = graph.name("emb", embedding());
+    project(graph.silu("emb silu", emb));
+
+    Deque<Value> skips = new ArrayDeque<>();
+    Value h = graph.toActivation(x);
+    for (int i = 0; i < blocks.input().size(); i++) {
+      h = graph.name("input_blocks." + i, block(blocks.input().get(i), h));
+      skips.push(h);
+    }
+    h = graph.name("middle_block", block(blocks.middle(), h));
+    for (int i = 0; i < blocks.output().size(); i++) {
+      h = block(blocks.output().get(i), graph.concatenate(h, skips.pop()));
+      graph.name("output_blocks." + i, h);
+    }
+    h = norm("out.0", h, null, true);
+    h = convolution("out.2", h, config.outChannels(), 3, 1, Initializer.ZERO, null);
+    graph.name("out", graph.toFloat(h));
+  }
+
+  // ---- Embeddings ---------------------------------------------------------------------------------
+
+  private Value embedding() {
+    int base = config.modelChannels();
+    int width = config.embeddingChannels();
+    Value e = graph.sinusoid("time sinusoid", graph.scalar("t"), 1, base);
+    if (config.isGuided()) {
+      int dimension = config.guidanceEmbedDim();
+      Value w =
+          graph.sinusoid("guidance sinusoid", graph.scalar("w"), GUIDANCE_SCALE, dimension);
+      Parameter projection =
+          graph.parameter("w_proj.weight", Initializer.ZERO, dimension, base, dimension);
+      e = graph.add("guidance", e, graph.linear("w_proj", w, projection, null));
+    }
+    e = linear("time_embed.0", e, base, width);
+    e = linear("time_embed.2", graph.silu("time_embed.1", e), width, width);
+    if (config.isConditional()) {
+      Parameter table =
+          graph.parameter("label_emb.weight", Initializer.NORMAL, 1, config.labelRows(), width);
+      e = graph.addEmbedding("label_emb", e, table, graph.labels("y"));
+    }
+    return e;
+  }
+
+  /** All residual blocks' projections of the embedding in one product; each block reads its slice. */
+  private void project(Value emb) {
+    List<String> weights = new ArrayList<>();
+    List<String> biases = new ArrayList<>();
+    List<Integer> rows = new ArrayList<>();
+    for (UNetLayer.Residual residual : blocks.residuals()) {
+      weights.add(residual.name() + ".emb_layers.1.weight");
+      biases.add(residual.name() + ".emb_layers.1.bias");
+      rows.add(residual.out() * (config.scaleShiftNorm() ? 2 : 1));
+    }
+    int width = config.embeddingChannels();
+    Parameter weight = graph.stack(weights, rows, width, Initializer.FAN_IN_UNIFORM, width);
+    Parameter bias = graph.stack(biases, rows, 0, Initializer.FAN_IN_UNIFORM, width);
+    Value all = graph.linear("emb_layers", emb, weight, bias);
+    int offset = 0;
+    for (int i = 0; i < rows.size(); i++) {
+      projections.put(blocks.residuals().get(i).name(), new Slice(all, offset, rows.get(i)));
+      offset += rows.get(i);
+    }
+  }
+
+  private Value linear(String name, Value x, int in, int out) {
+    Parameter weight =
+        graph.parameter(name + ".weight", Initializer.FAN_IN_UNIFORM, in, out, in);
+    Parameter bias = graph.parameter(name + ".bias", Initializer.FAN_IN_UNIFORM, in, out);
+    return graph.linear(name, x, weight, bias);
+  }
+
+  // ---- Layers -------------------------------------------------------------------------------------
+
+  private Value block(List<UNetLayer> layers, Value x) {
+    Value h = x;
+    for (UNetLayer layer : layers) {
+      h =
+          switch (layer) {
+            case UNetLayer.Entry entry ->
+                convolution(entry.name(), h, entry.out(), 3, 1, Initializer.FAN_IN_UNIFORM, null);
+            case UNetLayer.Residual residual -> residual(residual, h);
+            case UNetLayer.Attention attention -> attention(attention, h);
+            case UNetLayer.Resample resample -> resample(resample, h);
+          };
+    }
+    return h;
+  }
+
+  private Value residual(UNetLayer.Residual layer, Value x) {
+    String name = layer.name();
+    Slice projection = projections.get(name);
+    Value h = norm(name + ".in_layers.0", x, null, true);
+    h = resize(name + " branch", h, layer.resize());
+    h = convolution(name + ".in_layers.2", h, layer.out(), 3, 1, Initializer.FAN_IN_UNIFORM, null);
+    if (config.scaleShiftNorm()) {
+      h = norm(name + ".out_layers.0", h, projection, true);
+    } else {
+      h = graph.addPerChannel(name + ".emb", h, projection);
+      h = norm(name + ".out_layers.0", h, null, true);
+    }
+    h = graph.dropout(name + ".out_layers.2", h, config.dropout(), dropoutLayers++);
+    Value skip = skip(layer, resize(name + " skip", x, layer.resize()));
+    return convolution(name + ".out_layers.3", h, layer.out(), 3, 1, Initializer.ZERO, skip);
+  }
+
+  private Value skip(UNetLayer.Residual layer, Value x) {
+    if (layer.in() == layer.out()) {
+      return graph.single(x);
+    }
+    return convolution(
+        layer.name() + ".skip_connection", x, layer.out(), 1, 1, Initializer.FAN_IN_UNIFORM, null);
+  }
+
+  private Value resize(String name, Value x, Resize resize) {
+    return switch (resize) {
+      case NONE -> x;
+      case UP -> graph.upsample2(name + " up", x);
+      case DOWN -> graph.downsample2(name + " down", x);
+    };
+  }
+
+  private Value attention(UNetLayer.Attention layer, Value x) {
+    String name = layer.name();
+    int channels = layer.channels();
+    Value h = norm(name + ".norm", x, null, false);
+    h = pointwise(name + ".qkv", h, 3 * channels, Initializer.FAN_IN_UNIFORM, null);
+    h = graph.attention(name + ".attention", h, config.heads(channels), config.newAttentionOrder());
+    return pointwise(name + ".proj_out", h, channels, Initializer.ZERO, x);
+  }
+
+  private Value resample(UNetLayer.Resample layer, Value x) {
+    boolean up = layer.resize() == Resize.UP;
+    if (!config.convResample()) {
+      return resize(layer.name(), x, layer.resize());
+    }
+    Value h = up ? graph.upsample2(layer.name() + " up", x) : x;
+    String name = layer.name() + (up ? ".conv" : ".op");
+    return convolution(
+        name, h, layer.channels(), 3, up ? 1 : 2, Initializer.FAN_IN_UNIFORM, null);
+  }
+
+  private Value norm(String name, Value x, Slice modulation, boolean silu) {
+    int channels = x.shape().channels();
+    Parameter weight = graph.parameter(name + ".weight", Initializer.ONE, channels, channels);
+    Parameter bias = graph.parameter(name + ".bias", Initializer.ZERO, channels, channels);
+    return graph.groupNorm(name, x, weight, bias, UNetConfig.GROUPS, modulation, silu);
+  }
+
+  private Value convolution(
+      String name, Value x, int out, int kernel, int stride, Initializer initializer, Value residual) {
+    int in = x.shape().channels();
+    int fanIn = in * kernel * kernel;
+    Parameter weight =
+        graph.parameter(name + ".weight", initializer, fanIn, out, in, kernel, kernel);
+    Parameter bias = graph.parameter(name + ".bias", initializer, fanIn, out);
+    return graph.convolutionResidual(name, x, weight, bias, kernel, stride, residual);
+  }
+
+  /** A 1x1 convolution whose checkpoint weight has the shape [out, in, 1]. */
+  private Value pointwise(String name, Value x, int out, Initializer initializer, Value residual) {
+    int in = x.shape().channels();
+    Parameter weight = graph.parameter(name + ".weight", initializer, in, out, in, 1);
+    Parameter bias = graph.parameter(name + ".bias", initializer, in, out);
+    return graph.convolutionResidual(name, x, weight, bias, 1, 1, residual);
+  }
+}

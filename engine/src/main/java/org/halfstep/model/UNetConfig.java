@@ -1,0 +1,161 @@
+package org.halfstep.model;
+
+import com.fasterxml.jackson.annotation.JsonIgnore;
+import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.util.List;
+
+/**
+ * The shape of an ADM UNet (Dhariwal and Nichol, "Diffusion Models Beat GANs on Image Synthesis", 2021) with an optional
+ * guidance-strength input. The JSON names are the option names of the reference network.
+ *
+ * @param imageSize side of the square image in pixels
+ * @param inChannels image channels read
+ * @param modelChannels base width; the embedding is four times as wide
+ * @param outChannels channels written
+ * @param numResBlocks residual blocks per level on the way down, one more on the way up
+ * @param attentionResolutions feature-map sides at which attention follows each residual block
+ * @param channelMult width of each level as a multiple of {@code modelChannels}
+ * @param numClasses classes, or null for an unconditional network
+ * @param nullLabel whether the label table has one more row, index {@code numClasses}, for "no label" ("cfg")
+ * @param numHeadChannels channels per attention head, or null to use {@code numHeads}
+ * @param numHeads heads when {@code numHeadChannels} is null
+ * @param scaleShiftNorm whether embeddings modulate the second norm instead of being added before it
+ * @param residualResampling whether levels are joined by residual blocks ("resblock_updown")
+ * @param convResample whether plain up- and downsampling carries a convolution
+ * @param newAttentionOrder order of the rows of qkv projections
+ * @param dropout dropout probability in residual blocks while training
+ * @param guidanceEmbedDim width of the embedding of the guidance strength, or null for a network without that input
+ */
+@JsonInclude(JsonInclude.Include.ALWAYS)
+@JsonIgnoreProperties(ignoreUnknown = false)
+public record UNetConfig(
+    @JsonProperty(value = "image_size", required = true) int imageSize,
+    @JsonProperty(value = "in_channels", required = true) int inChannels,
+    @JsonProperty(value = "model_channels", required = true) int modelChannels,
+    @JsonProperty(value = "out_channels", required = true) int outChannels,
+    @JsonProperty(value = "num_res_blocks", required = true) int numResBlocks,
+    @JsonProperty(value = "attention_resolutions", required = true) List<Integer> attentionResolutions,
+    @JsonProperty("channel_mult") List<Double> channelMult,
+    @JsonProperty("num_classes") Integer numClasses,
+    @JsonProperty("cfg") boolean nullLabel,
+    @JsonProperty("num_head_channels") Integer numHeadChannels,
+    @JsonProperty("num_heads") Integer numHeads,
+    @JsonProperty("use_scale_shift_norm") boolean scaleShiftNorm,
+    @JsonProperty("resblock_updown") boolean residualResampling,
+    @JsonProperty("conv_resample") Boolean convResample,
+    @JsonProperty("use_new_attention_order") boolean newAttentionOrder,
+    @JsonProperty("dropout") float dropout,
+    @JsonProperty("guidance_embed_dim") Integer guidanceEmbedDim) {
+
+  /** Groups of every group normalisation, as in the reference network. */
+  public static final int GROUPS = 32;
+
+  private static final ObjectMapper JSON =
+      new ObjectMapper().enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES);
+
+  public UNetConfig {
+    channelMult = channelMult == null ? List.of(1.0, 2.0) : List.copyOf(channelMult);
+    attentionResolutions = List.copyOf(attentionResolutions);
+    convResample = convResample == null || convResample;
+    numHeads = numHeads == null ? 1 : numHeads;
+    // -1 stands for "not given" in the public configurations.
+    numHeadChannels = numHeadChannels != null && numHeadChannels == -1 ? null : numHeadChannels;
+    require(imageSize >= 1, "image_size must be at least 1, got " + imageSize);
+    require(inChannels >= 1 && outChannels >= 1, "in_channels and out_channels must be at least 1");
+    require(numResBlocks >= 1, "num_res_blocks must be at least 1, got " + numResBlocks);
+    require(!channelMult.isEmpty(), "channel_mult names no level");
+    require(!nullLabel || numClasses != null, "cfg needs num_classes");
+    require(numClasses == null || numClasses >= 1, "num_classes must be at least 1");
+    require(dropout >= 0 && dropout < 1, "dropout must lie in [0, 1), got " + dropout);
+    for (double multiple : channelMult) {
+      int width = (int) (multiple * modelChannels);
+      require(
+          width > 0 && width % GROUPS == 0,
+          "every level's width must be a multiple of " + GROUPS + ", got " + width);
+    }
+    int smallest = imageSize >> (channelMult.size() - 1);
+    require(
+        smallest >= 1 && smallest << (channelMult.size() - 1) == imageSize,
+        "image_size " + imageSize + " cannot be halved " + (channelMult.size() - 1) + " times");
+  }
+
+  private static void require(boolean condition, String message) {
+    if (!condition) {
+      throw new IllegalArgumentException("network configuration: " + message);
+    }
+  }
+
+  /** Width of each level. */
+  @JsonIgnore
+  public List<Integer> widths() {
+    return channelMult.stream().map(multiple -> (int) (multiple * modelChannels)).toList();
+  }
+
+  @JsonIgnore
+  public int embeddingChannels() {
+    return 4 * modelChannels;
+  }
+
+  /** Rows of the label table: the classes, and the null label if there is one. */
+  @JsonIgnore
+  public int labelRows() {
+    return numClasses == null ? 0 : numClasses + (nullLabel ? 1 : 0);
+  }
+
+  @JsonIgnore
+  public boolean isConditional() {
+    return numClasses != null;
+  }
+
+  /** Whether the network takes the guidance strength. */
+  @JsonIgnore
+  public boolean isGuided() {
+    return guidanceEmbedDim != null;
+  }
+
+  /** Heads of an attention block of {@code channels} channels. */
+  public int heads(int channels) {
+    int heads = numHeadChannels == null ? numHeads : channels / numHeadChannels;
+    if (heads < 1 || channels % heads != 0) {
+      throw new IllegalArgumentException(channels + " channels do not split into " + heads + " heads");
+    }
+    return heads;
+  }
+
+  /** The same network with a guidance-strength input of the given embedding width. */
+  public UNetConfig withGuidance(int dimension) {
+    return new UNetConfig(
+        imageSize, inChannels, modelChannels, outChannels, numResBlocks, attentionResolutions, channelMult,
+        numClasses, nullLabel, numHeadChannels, numHeads, scaleShiftNorm, residualResampling, convResample,
+        newAttentionOrder, dropout, dimension);
+  }
+
+  /** The same network with another dropout probability. */
+  public UNetConfig withDropout(float probability) {
+    return new UNetConfig(
+        imageSize, inChannels, modelChannels, outChannels, numResBlocks, attentionResolutions, channelMult,
+        numClasses, nullLabel, numHeadChannels, numHeads, scaleShiftNorm, residualResampling, convResample,
+        newAttentionOrder, probability, guidanceEmbedDim);
+  }
+
+  public static UNetConfig fromJson(String json) {
+    try {
+      return JSON.readValue(json, UNetConfig.class);
+    } catch (JsonProcessingException e) {
+      throw new IllegalArgumentException("network configuration: " + e.getOriginalMessage(), e);
+    }
+  }
+
+  public String toJson() {
+    try {
+      return JSON.writeValueAsString(this);
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+}
