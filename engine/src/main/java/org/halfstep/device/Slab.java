@@ -1,47 +1,62 @@
 package org.halfstep.device;
 
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
 
-/** One contiguous range of device memory with one owner. Subclasses free it in {@link #release}. */
-public abstract class Slab implements AutoCloseable {
-  private static final Map<Slab, String> LIVE = new ConcurrentHashMap<>();
+/** One contiguous range of device memory with one owner. */
+public final class Slab implements AutoCloseable {
+  private static final Map<Long, String> LIVE = new ConcurrentHashMap<>();
+  private static final AtomicLong NUMBERS = new AtomicLong();
 
+  private final long number;
   private final String purpose;
   private final long address;
   private final long bytes;
+  private final Runnable release;
 
-  protected Slab(String purpose, long address, long bytes) {
+  private Slab(String purpose, long address, long bytes, Runnable release) {
+    this.number = NUMBERS.incrementAndGet();
     this.purpose = purpose;
     this.address = address;
     this.bytes = bytes;
-    LIVE.put(this, purpose + " (" + bytes + " bytes)");
+    this.release = release;
+  }
+
+  /**
+   * Takes ownership of memory.
+   *
+   * @param release frees it; called once
+   */
+  public static Slab owning(String purpose, long address, long bytes, Runnable release) {
+    Slab slab = new Slab(purpose, address, bytes, release);
+    LIVE.put(slab.number, purpose + " (" + bytes + " bytes)");
+    return slab;
   }
 
   /** The purposes of all slabs that have not been closed: empty when nothing leaks. */
-  public static java.util.List<String> live() {
-    return java.util.List.copyOf(LIVE.values());
+  public static List<String> live() {
+    return List.copyOf(LIVE.values());
   }
 
-  public final long address() {
+  public long address() {
     return address;
   }
 
-  public final long bytes() {
+  public long bytes() {
     return bytes;
   }
 
-  public final String purpose() {
+  public String purpose() {
     return purpose;
   }
 
-  protected abstract void release();
-
   /** Frees the memory. Closing twice is harmless. */
   @Override
-  public final void close() {
-    if (LIVE.remove(this) != null) {
-      release();
+  public void close() {
+    if (LIVE.remove(number) != null) {
+      release.run();
     }
   }
 }

@@ -1,0 +1,56 @@
+package org.halfstep.device.cpu;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import org.halfstep.bindings.Kernels;
+import org.halfstep.device.Device;
+import org.halfstep.device.Operations;
+import org.halfstep.device.Slab;
+
+/** The processor: our own kernels and oneDNN, over off-heap memory. */
+public final class CpuDevice implements Device {
+  private static final long ALIGNMENT = 64;
+
+  private final OneDnnEngine engine = new OneDnnEngine();
+
+  @Override
+  public String name() {
+    return "cpu (" + Kernels.hs_instruction_set() + ", " + Kernels.hs_thread_count() + " threads)";
+  }
+
+  @Override
+  public Slab allocate(String purpose, long bytes) {
+    if (bytes < 0) {
+      throw new IllegalArgumentException("cannot allocate " + bytes + " bytes for " + purpose);
+    }
+    Arena arena = Arena.ofShared();
+    try {
+      MemorySegment memory = arena.allocate(Math.max(bytes, 1), ALIGNMENT);
+      return Slab.owning(purpose, memory.address(), bytes, arena::close);
+    } catch (OutOfMemoryError e) {
+      arena.close();
+      throw new OutOfMemoryError(
+          purpose + " needs " + (bytes >> 20) + " MiB off-heap, which the system refused; use a smaller batch");
+    }
+  }
+
+  @Override
+  public void upload(MemorySegment source, long destination, long bytes) {
+    MemorySegment.copy(source, 0, MemorySegment.ofAddress(destination).reinterpret(bytes), 0, bytes);
+  }
+
+  @Override
+  public void download(long source, MemorySegment destination, long bytes) {
+    MemorySegment.copy(MemorySegment.ofAddress(source).reinterpret(bytes), 0, destination, 0, bytes);
+  }
+
+  @Override
+  public Operations operations() {
+    return new CpuOperations(engine);
+  }
+
+  @Override
+  public void close() {
+    engine.close();
+  }
+}
