@@ -24,6 +24,9 @@ public interface Device extends AutoCloseable {
   /** Copies device memory to host memory and returns when it is done. */
   void download(long source, MemorySegment destination, long bytes);
 
+  /** A view of device memory for the host, for as long as that memory lives. */
+  HostWindow window(long address, long bytes);
+
   /** A new set of operations, closed by whoever asked for it; closing frees every primitive bound through it. */
   Operations operations();
 

@@ -4,6 +4,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import org.halfstep.bindings.Kernels;
 import org.halfstep.device.Device;
+import org.halfstep.device.HostWindow;
 import org.halfstep.device.Operations;
 import org.halfstep.device.Slab;
 
@@ -42,6 +43,26 @@ public final class CpuDevice implements Device {
   @Override
   public void download(long source, MemorySegment destination, long bytes) {
     MemorySegment.copy(MemorySegment.ofAddress(source).reinterpret(bytes), 0, destination, 0, bytes);
+  }
+
+  @Override
+  public HostWindow window(long address, long bytes) {
+    MemorySegment memory = MemorySegment.ofAddress(address).reinterpret(bytes);
+    return new HostWindow() {
+      @Override
+      public MemorySegment memory() {
+        return memory;
+      }
+
+      @Override
+      public void push() {}
+
+      @Override
+      public void pull() {}
+
+      @Override
+      public void close() {}
+    };
   }
 
   @Override

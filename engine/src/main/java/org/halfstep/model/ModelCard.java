@@ -1,0 +1,110 @@
+package org.halfstep.model;
+
+import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * What a weights file says of itself beside the network's shape: what the network was trained to be, and from what.
+ *
+ * @param role teacher, guided student of stage one, or few-step student of stage two
+ * @param dataset name of the training data
+ * @param classNames one per class
+ * @param steps the one step count a student was distilled for; null where any number works
+ * @param chain "deterministic" or "stochastic": which sampler a student was distilled for; null for others
+ * @param guidanceMin smallest guidance strength w the network takes; null for a teacher
+ * @param guidanceMax largest one; the network's input is w / guidanceMax
+ * @param maxLogSnr the cosine schedule is truncated to ±this
+ * @param provenance how it was made, for people: updates, batch, seed, …
+ */
+@JsonInclude(JsonInclude.Include.NON_NULL)
+@JsonIgnoreProperties(ignoreUnknown = true)
+public record ModelCard(
+    Role role,
+    String dataset,
+    List<String> classNames,
+    Integer steps,
+    String chain,
+    Double guidanceMin,
+    Double guidanceMax,
+    double maxLogSnr,
+    Map<String, String> provenance) {
+
+  /** Where in the two stages of distillation a network stands. */
+  public enum Role {
+    /** Trained on data, guided by a second evaluation without label. */
+    TEACHER,
+    /** Stage one: one evaluation with the guidance strength as input, any number of steps. */
+    GUIDED,
+    /** Stage two: one step count. */
+    STUDENT
+  }
+
+  /** Truncation used throughout. */
+  public static final double MAX_LOG_SNR = 20;
+
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  public ModelCard {
+    classNames = classNames == null ? List.of() : List.copyOf(classNames);
+    provenance = provenance == null ? Map.of() : Map.copyOf(provenance);
+    if (role == null) {
+      throw new IllegalArgumentException("model card: role is missing (TEACHER, GUIDED or STUDENT)");
+    }
+    if (role == Role.STUDENT && (steps == null || steps < 1)) {
+      throw new IllegalArgumentException("model card: a student must say its number of steps");
+    }
+    if (role != Role.TEACHER
+        && (guidanceMin == null || guidanceMax == null || !(guidanceMin >= 0 && guidanceMax >= guidanceMin))) {
+      throw new IllegalArgumentException("model card: a distilled network must say its guidance range");
+    }
+    if (!(maxLogSnr > 0)) {
+      throw new IllegalArgumentException("model card: maxLogSnr must be positive, got " + maxLogSnr);
+    }
+  }
+
+  /** A teacher's card. */
+  public static ModelCard teacher(String dataset, List<String> classNames, Map<String, String> provenance) {
+    return new ModelCard(
+        Role.TEACHER, dataset, classNames, null, null, null, null, MAX_LOG_SNR, provenance);
+  }
+
+  /** The card of a stage-one student of the model with this card. */
+  public ModelCard guided(double min, double max, Map<String, String> newProvenance) {
+    return new ModelCard(
+        Role.GUIDED, dataset, classNames, null, null, min, max, maxLogSnr, newProvenance);
+  }
+
+  /** The card of a few-step student of the model with this card. */
+  public ModelCard student(int newSteps, String newChain, Map<String, String> newProvenance) {
+    return new ModelCard(
+        Role.STUDENT,
+        dataset,
+        classNames,
+        newSteps,
+        newChain,
+        guidanceMin,
+        guidanceMax,
+        maxLogSnr,
+        newProvenance);
+  }
+
+  public String toJson() {
+    try {
+      return JSON.writeValueAsString(this);
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  public static ModelCard fromJson(String json) {
+    try {
+      return JSON.readValue(json, ModelCard.class);
+    } catch (JsonProcessingException e) {
+      throw new IllegalArgumentException("model card: " + e.getOriginalMessage(), e);
+    }
+  }
+}

@@ -1,0 +1,79 @@
+package org.halfstep.model;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import org.halfstep.device.HostWindow;
+import org.halfstep.diffusion.GuidanceRange;
+import org.halfstep.diffusion.TimeInput;
+import org.halfstep.graph.Plan;
+
+/** The small inputs of a plan, time, label and guidance strength per row, as the host writes them. */
+public final class NetworkInputs implements AutoCloseable {
+  private final HostWindow times;
+  private final HostWindow labels;
+  private final HostWindow guidances;
+  private final GuidanceRange range;
+
+  public NetworkInputs(Network network, Plan plan) {
+    long batch = plan.batch();
+    times = plan.device().window(plan.address("t"), Float.BYTES * batch);
+    labels =
+        network.config().isConditional()
+            ? plan.device().window(plan.address("y"), Integer.BYTES * batch)
+            : null;
+    guidances =
+        network.config().isGuided()
+            ? plan.device().window(plan.address("w"), Float.BYTES * batch)
+            : null;
+    range =
+        guidances == null
+            ? null
+            : new GuidanceRange(network.card().guidanceMin(), network.card().guidanceMax());
+  }
+
+  /**
+   * Sets one row.
+   *
+   * @param time t in [0, 1]
+   * @param label class or null label; ignored by an unconditional network
+   * @param guidance w; ignored by a network without that input
+   */
+  public void set(int row, double time, int label, double guidance) {
+    setTime(row, time);
+    if (labels != null) {
+      MemorySegment memory = labels.memory();
+      memory.setAtIndex(ValueLayout.JAVA_INT, row, label);
+    }
+    if (guidances != null) {
+      MemorySegment memory = guidances.memory();
+      memory.setAtIndex(ValueLayout.JAVA_FLOAT, row, (float) range.networkInput(guidance));
+    }
+  }
+
+  /** Sets the time of one row. */
+  public void setTime(int row, double time) {
+    times.memory().setAtIndex(ValueLayout.JAVA_FLOAT, row, (float) TimeInput.of(time));
+  }
+
+  /** Makes all rows visible to the device. */
+  public void push() {
+    times.push();
+    if (labels != null) {
+      labels.push();
+    }
+    if (guidances != null) {
+      guidances.push();
+    }
+  }
+
+  @Override
+  public void close() {
+    times.close();
+    if (labels != null) {
+      labels.close();
+    }
+    if (guidances != null) {
+      guidances.close();
+    }
+  }
+}

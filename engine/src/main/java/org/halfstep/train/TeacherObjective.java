@@ -1,0 +1,86 @@
+package org.halfstep.train;
+
+import org.halfstep.device.Coefficients;
+import org.halfstep.device.DataType;
+import org.halfstep.device.Device;
+import org.halfstep.device.Launch;
+import org.halfstep.device.Operations;
+import org.halfstep.diffusion.ExampleDraws;
+import org.halfstep.diffusion.LossWeighting;
+
+/**
+ * Denoising score matching for the teacher: t uniform in (0, 1), the target is v = alpha eps - sigma x, and the label is
+ * replaced by the null label at random, so that one network serves both branches of guidance.
+ */
+public final class TeacherObjective implements Objective {
+  private final ExampleDraws draws;
+  private final LossWeighting weighting;
+  private final double labelDropout;
+  private final int nullLabel;
+  private final Coefficients coefficients;
+  private final Operations operations;
+  private final Launch combine;
+
+  /**
+   * @param labelDropout probability of the null label, 0 for a network without one
+   * @param nullLabel its number
+   */
+  public TeacherObjective(
+      Device device,
+      TrainingBatch batch,
+      ExampleDraws draws,
+      LossWeighting weighting,
+      double labelDropout,
+      int nullLabel) {
+    if (!(labelDropout >= 0 && labelDropout < 1)) {
+      throw new IllegalArgumentException("label dropout must lie in [0, 1), got " + labelDropout);
+    }
+    this.draws = draws;
+    this.weighting = weighting;
+    this.labelDropout = labelDropout;
+    this.nullLabel = nullLabel;
+    this.coefficients = new Coefficients(device, "teacher target", 2, batch.size());
+    this.operations = device.operations();
+    this.combine =
+        operations.linearCombination(
+            batch.target(),
+            new long[] {batch.clean(), batch.noise()},
+            coefficients.address(),
+            batch.size(),
+            batch.imageValues(),
+            DataType.F32);
+  }
+
+  @Override
+  public void draw(TrainingBatch batch) {
+    for (int row = 0; row < batch.size(); row++) {
+      long example = batch.examples()[row];
+      batch.times()[row] = draws.time(example);
+      batch.guidances()[row] = 0;
+      if (draws.dropsLabel(example, labelDropout)) {
+        batch.labels()[row] = nullLabel;
+      }
+    }
+  }
+
+  @Override
+  public void target(TrainingBatch batch) {
+    for (int row = 0; row < batch.size(); row++) {
+      coefficients.set(0, row, -batch.sigmas()[row]);
+      coefficients.set(1, row, batch.alphas()[row]);
+    }
+    coefficients.push();
+    combine.run();
+  }
+
+  @Override
+  public LossWeighting weighting() {
+    return weighting;
+  }
+
+  @Override
+  public void close() {
+    operations.close();
+    coefficients.close();
+  }
+}

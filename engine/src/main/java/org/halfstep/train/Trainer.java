@@ -1,0 +1,275 @@
+package org.halfstep.train;
+
+import java.lang.foreign.ValueLayout;
+import org.halfstep.data.ImageDataset;
+import org.halfstep.device.Coefficients;
+import org.halfstep.device.DataType;
+import org.halfstep.device.Device;
+import org.halfstep.device.HostWindow;
+import org.halfstep.device.Launch;
+import org.halfstep.device.Operations;
+import org.halfstep.device.Slab;
+import org.halfstep.diffusion.ExampleDraws;
+import org.halfstep.diffusion.LossWeighting;
+import org.halfstep.diffusion.NoiseSchedule;
+import org.halfstep.graph.ParameterSlab;
+import org.halfstep.graph.Plan;
+import org.halfstep.graph.PlanOptions;
+import org.halfstep.model.Network;
+import org.halfstep.model.NetworkInputs;
+import org.halfstep.random.Permutation;
+
+/**
+ * One training step, prepared: noise real images, ask the objective for the target, run the network forward and backward,
+ * update the weights. Everything random is a function of (seed, example number), so update k does the same work in a
+ * resumed run as in an uninterrupted one. A warm step allocates nothing.
+ */
+public final class Trainer implements AutoCloseable {
+  private static final double MIRROR_PROBABILITY = 0.5;
+
+  /** Makes an objective for the trainer's batch. */
+  @FunctionalInterface
+  public interface ObjectiveFactory {
+    Objective create(TrainingBatch batch, ExampleDraws draws);
+  }
+
+  private final ImageDataset data;
+  private final NoiseSchedule schedule;
+  private final boolean mirror;
+  private final long seed;
+  private final ExampleDraws draws;
+  private final Operations operations;
+  private final ParameterSlab gradients;
+  private final Plan plan;
+  private final NetworkInputs inputs;
+  private final TrainingBatch batch;
+  private final Objective objective;
+  private final Optimizer optimizer;
+  private final Coefficients noising;
+  private final Coefficients lossGradient;
+  private final Slab small;
+  private final HostWindow ids;
+  private final HostWindow draw;
+  private final HostWindow distances;
+  private final HostWindow dropoutIds;
+  private final HostWindow dropoutDraw;
+  private final Launch noise;
+  private final Launch addNoise;
+  private final Launch copyToPlan;
+  private final Launch distance;
+  private final Launch gradient;
+  private Permutation order;
+  private long orderEpoch = -1;
+
+  /**
+   * @param network trained in place
+   * @param data its images must have the network's size and channels
+   * @param batchSize examples per update
+   * @param mirror whether images are flipped left to right at random
+   * @param seed of everything random in this stage
+   */
+  public Trainer(
+      Network network,
+      ImageDataset data,
+      int batchSize,
+      boolean mirror,
+      long seed,
+      OptimizerSettings optimizerSettings,
+      ObjectiveFactory objectiveFactory) {
+    requireFit(network, data);
+    Device device = network.device();
+    this.data = data;
+    this.schedule = new NoiseSchedule.TruncatedCosine(network.card().maxLogSnr());
+    this.mirror = mirror;
+    this.seed = seed;
+    this.draws = new ExampleDraws(seed);
+    this.operations = device.operations();
+    this.gradients = new ParameterSlab(device, network.graph(), "gradients");
+    this.plan =
+        Plan.training(
+            device,
+            network.graph(),
+            PlanOptions.training(batchSize, seed),
+            network.weights(),
+            gradients);
+    this.inputs = new NetworkInputs(network, plan);
+    this.batch = new TrainingBatch(device, batchSize, data.imageValues());
+    this.objective = objectiveFactory.create(batch, draws);
+    this.optimizer =
+        new Optimizer(device, operations, network.weights(), gradients, optimizerSettings);
+    this.noising = new Coefficients(device, "noising", 2, batchSize);
+    this.lossGradient = new Coefficients(device, "loss gradient", 2, batchSize);
+    this.small =
+        device.allocate("training numbers", (long) (Long.BYTES + Double.BYTES) * batchSize + Long.BYTES);
+    long idsAddress = small.address();
+    long distancesAddress = idsAddress + (long) Long.BYTES * batchSize;
+    long drawAddress = distancesAddress + (long) Double.BYTES * batchSize;
+    this.ids = device.window(idsAddress, (long) Long.BYTES * batchSize);
+    this.distances = device.window(distancesAddress, (long) Double.BYTES * batchSize);
+    this.draw = device.window(drawAddress, Integer.BYTES);
+    draw.memory().set(ValueLayout.JAVA_INT, 0, ExampleDraws.NOISE);
+    draw.push();
+    if (plan.hasDropout()) {
+      this.dropoutIds = device.window(plan.sampleIdsAddress(), (long) Long.BYTES * batchSize);
+      this.dropoutDraw = device.window(plan.drawAddress(), Integer.BYTES);
+      dropoutDraw.memory().set(ValueLayout.JAVA_INT, 0, ExampleDraws.DROPOUT);
+      dropoutDraw.push();
+    } else {
+      this.dropoutIds = null;
+      this.dropoutDraw = null;
+    }
+    int values = data.imageValues();
+    this.noise =
+        operations.normal(
+            batch.noise(), seed, idsAddress, drawAddress, batchSize, values, DataType.F32);
+    this.addNoise =
+        operations.linearCombination(
+            batch.noised(),
+            new long[] {batch.clean(), batch.noise()},
+            noising.address(),
+            batchSize,
+            values,
+            DataType.F32);
+    this.copyToPlan =
+        operations.convert(
+            batch.noised(), DataType.F32, plan.address("x"), DataType.F32, (long) batchSize * values);
+    this.distance =
+        operations.squaredDistance(
+            plan.address("out"), batch.target(), distancesAddress, batchSize, values, DataType.F32);
+    this.gradient =
+        operations.linearCombination(
+            plan.gradientAddress("out"),
+            new long[] {plan.address("out"), batch.target()},
+            lossGradient.address(),
+            batchSize,
+            values,
+            DataType.F32);
+  }
+
+  private static void requireFit(Network network, ImageDataset data) {
+    int side = network.config().imageSize();
+    if (data.height() != side || data.width() != side || data.channels() != network.config().inChannels()) {
+      throw new IllegalArgumentException(
+          "the network takes " + side + "x" + side + "x" + network.config().inChannels() + " images, the data has "
+              + data.height() + "x" + data.width() + "x" + data.channels());
+    }
+    if (network.config().isConditional() && data.classNames().size() != network.config().numClasses()) {
+      throw new IllegalArgumentException(
+          "the network has " + network.config().numClasses() + " classes, the data "
+              + data.classNames().size());
+    }
+  }
+
+  /**
+   * One update.
+   *
+   * @param update number of the update within the stage, from 0: decides the examples and all draws
+   * @return the batch's loss before the update
+   */
+  public double step(long update, double learningRate) {
+    drawExamples(update);
+    noise.run();
+    for (int row = 0; row < batch.size(); row++) {
+      noising.set(0, row, batch.alphas()[row]);
+      noising.set(1, row, batch.sigmas()[row]);
+      inputs.set(row, batch.times()[row], batch.labels()[row], batch.guidances()[row]);
+    }
+    noising.push();
+    inputs.push();
+    addNoise.run();
+    copyToPlan.run();
+    objective.target(batch);
+
+    plan.prepare();
+    plan.forward();
+    distance.run();
+    LossWeighting weighting = objective.weighting();
+    for (int row = 0; row < batch.size(); row++) {
+      double factor =
+          weighting.gradientOfDifference(
+              batch.alphas()[row], batch.sigmas()[row], batch.imageValues(), batch.size());
+      lossGradient.set(0, row, factor);
+      lossGradient.set(1, row, -factor);
+    }
+    lossGradient.push();
+    gradient.run();
+    plan.backward();
+    optimizer.update(learningRate);
+    return loss(weighting);
+  }
+
+  private void drawExamples(long update) {
+    long first = update * batch.size();
+    for (int row = 0; row < batch.size(); row++) {
+      long example = first + row;
+      int index = imageOf(example);
+      batch.examples()[row] = example;
+      batch.labels()[row] = data.label(index);
+      ids.memory().setAtIndex(ValueLayout.JAVA_LONG, row, example);
+      if (dropoutIds != null) {
+        dropoutIds.memory().setAtIndex(ValueLayout.JAVA_LONG, row, example);
+      }
+      data.copyNormalized(
+          index,
+          mirror && draws.mirrors(example, MIRROR_PROBABILITY),
+          batch.cleanImages(),
+          (long) Float.BYTES * row * batch.imageValues());
+    }
+    ids.push();
+    if (dropoutIds != null) {
+      dropoutIds.push();
+    }
+    batch.pushCleanImages();
+    objective.draw(batch);
+    for (int row = 0; row < batch.size(); row++) {
+      batch.alphas()[row] = schedule.alpha(batch.times()[row]);
+      batch.sigmas()[row] = schedule.sigma(batch.times()[row]);
+    }
+  }
+
+  private int imageOf(long example) {
+    long epoch = example / data.count();
+    if (epoch != orderEpoch) {
+      order = new Permutation(seed, epoch, data.count());
+      orderEpoch = epoch;
+    }
+    return (int) order.at(example % data.count());
+  }
+
+  private double loss(LossWeighting weighting) {
+    distances.pull();
+    double sum = 0;
+    for (int row = 0; row < batch.size(); row++) {
+      sum +=
+          weighting.lossOfSquaredDistance(batch.alphas()[row], batch.sigmas()[row], batch.imageValues())
+              * distances.memory().getAtIndex(ValueLayout.JAVA_DOUBLE, row);
+    }
+    return sum / batch.size();
+  }
+
+  public Optimizer optimizer() {
+    return optimizer;
+  }
+
+  /** The network's training plan, for profiles and sizes. */
+  public Plan plan() {
+    return plan;
+  }
+
+  @Override
+  public void close() {
+    operations.close();
+    objective.close();
+    optimizer.close();
+    inputs.close();
+    plan.close();
+    gradients.close();
+    batch.close();
+    noising.close();
+    lossGradient.close();
+    ids.close();
+    draw.close();
+    distances.close();
+    small.close();
+  }
+}

@@ -1,0 +1,119 @@
+package org.halfstep.train;
+
+import java.lang.foreign.MemorySegment;
+import org.halfstep.device.Device;
+import org.halfstep.device.HostWindow;
+import org.halfstep.device.Slab;
+
+/**
+ * The examples of one update: what was drawn for each row on the host, and their images on the device. Rows are float32
+ * NHWC.
+ */
+public final class TrainingBatch implements AutoCloseable {
+  private static final long ALIGNMENT = 64;
+
+  private final int size;
+  private final int imageValues;
+  private final Slab slab;
+  private final HostWindow cleanWindow;
+  private final long imageBytes;
+  private final long[] examples;
+  private final int[] labels;
+  private final double[] times;
+  private final double[] alphas;
+  private final double[] sigmas;
+  private final double[] guidances;
+
+  /**
+   * @param size rows
+   * @param imageValues numbers of one image
+   */
+  public TrainingBatch(Device device, int size, int imageValues) {
+    this.size = size;
+    this.imageValues = imageValues;
+    this.imageBytes =
+        ((long) Float.BYTES * size * imageValues + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    this.slab = device.allocate("training batch", 4 * imageBytes);
+    this.cleanWindow = device.window(clean(), imageBytes);
+    this.examples = new long[size];
+    this.labels = new int[size];
+    this.times = new double[size];
+    this.alphas = new double[size];
+    this.sigmas = new double[size];
+    this.guidances = new double[size];
+  }
+
+  public int size() {
+    return size;
+  }
+
+  /** Numbers of one image. */
+  public int imageValues() {
+    return imageValues;
+  }
+
+  /** Device address of the clean images x. */
+  public long clean() {
+    return slab.address();
+  }
+
+  /** Device address of the noise eps. */
+  public long noise() {
+    return slab.address() + imageBytes;
+  }
+
+  /** Device address of the noised images z_t. */
+  public long noised() {
+    return slab.address() + 2 * imageBytes;
+  }
+
+  /** Device address of the target v. */
+  public long target() {
+    return slab.address() + 3 * imageBytes;
+  }
+
+  /** The clean images as the host writes them. */
+  MemorySegment cleanImages() {
+    return cleanWindow.memory();
+  }
+
+  void pushCleanImages() {
+    cleanWindow.push();
+  }
+
+  /** Number of each row's example since the start of the stage. */
+  public long[] examples() {
+    return examples;
+  }
+
+  /** Class of each row's image. */
+  public int[] labels() {
+    return labels;
+  }
+
+  /** Time t of each row, in [0, 1]. */
+  public double[] times() {
+    return times;
+  }
+
+  /** Scale of the data at each row's time. */
+  public double[] alphas() {
+    return alphas;
+  }
+
+  /** Scale of the noise at each row's time. */
+  public double[] sigmas() {
+    return sigmas;
+  }
+
+  /** Guidance strength w of each row; 0 where there is none. */
+  public double[] guidances() {
+    return guidances;
+  }
+
+  @Override
+  public void close() {
+    cleanWindow.close();
+    slab.close();
+  }
+}
