@@ -104,8 +104,13 @@ public interface Operations extends AutoCloseable {
   /** Writes one double: the sum of squares. */
   Launch squareSum(long x, long out, long count);
 
-  /** Normal noise; draw is read from {@code draw} (uint32) when the launch runs. */
-  Launch normal(long y, long seed, long sampleIds, long draw, int batch, long perSample, DataType type);
+  /**
+   * Standard normal noise, Philox keyed by (seed, sample id, draw).
+   *
+   * @param key address of an int64 seed and, 8 bytes on, a uint32 draw, both read when the launch runs
+   * @param sampleIds int64 per sample
+   */
+  Launch normal(long y, long key, long sampleIds, int batch, long perSample, DataType type);
 
   /** Frees everything bound through this instance. */
   @Override

@@ -49,7 +49,7 @@ public final class Trainer implements AutoCloseable {
   private final Coefficients lossGradient;
   private final Slab small;
   private final HostWindow ids;
-  private final HostWindow draw;
+  private final HostWindow noiseKey;
   private final HostWindow distances;
   private final HostWindow dropoutIds;
   private final HostWindow dropoutDraw;
@@ -100,15 +100,16 @@ public final class Trainer implements AutoCloseable {
     this.noising = new Coefficients(device, "noising", 2, batchSize);
     this.lossGradient = new Coefficients(device, "loss gradient", 2, batchSize);
     this.small =
-        device.allocate("training numbers", (long) (Long.BYTES + Double.BYTES) * batchSize + Long.BYTES);
+        device.allocate("training numbers", (long) (Long.BYTES + Double.BYTES) * batchSize + 2 * Long.BYTES);
     long idsAddress = small.address();
     long distancesAddress = idsAddress + (long) Long.BYTES * batchSize;
-    long drawAddress = distancesAddress + (long) Double.BYTES * batchSize;
+    long keyAddress = distancesAddress + (long) Double.BYTES * batchSize;
     this.ids = device.window(idsAddress, (long) Long.BYTES * batchSize);
     this.distances = device.window(distancesAddress, (long) Double.BYTES * batchSize);
-    this.draw = device.window(drawAddress, Integer.BYTES);
-    draw.memory().set(ValueLayout.JAVA_INT, 0, ExampleDraws.NOISE);
-    draw.push();
+    this.noiseKey = device.window(keyAddress, Long.BYTES + Integer.BYTES);
+    noiseKey.memory().set(ValueLayout.JAVA_LONG, 0, seed);
+    noiseKey.memory().set(ValueLayout.JAVA_INT, Long.BYTES, ExampleDraws.NOISE);
+    noiseKey.push();
     if (plan.hasDropout()) {
       this.dropoutIds = device.window(plan.sampleIdsAddress(), (long) Long.BYTES * batchSize);
       this.dropoutDraw = device.window(plan.drawAddress(), Integer.BYTES);
@@ -121,7 +122,7 @@ public final class Trainer implements AutoCloseable {
     int values = data.imageValues();
     this.noise =
         operations.normal(
-            batch.noise(), seed, idsAddress, drawAddress, batchSize, values, DataType.F32);
+            batch.noise(), keyAddress, idsAddress, batchSize, values, DataType.F32);
     this.addNoise =
         operations.linearCombination(
             batch.noised(),
@@ -268,7 +269,7 @@ public final class Trainer implements AutoCloseable {
     noising.close();
     lossGradient.close();
     ids.close();
-    draw.close();
+    noiseKey.close();
     distances.close();
     small.close();
   }

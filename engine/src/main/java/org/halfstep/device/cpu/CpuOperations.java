@@ -363,18 +363,18 @@ final class CpuOperations implements Operations {
 
   @Override
   public Launch normal(
-      long y, long seed, long sampleIds, long draw, int batch, long perSample, DataType type) {
+      long y, long key, long sampleIds, int batch, long perSample, DataType type) {
     MemorySegment out = at(y);
     MemorySegment ids = at(sampleIds);
-    MemorySegment drawCell = at(draw).reinterpret(Integer.BYTES);
+    MemorySegment keyCell = at(key).reinterpret(Long.BYTES + Integer.BYTES);
     int dtype = code(type);
     return () ->
         Kernels.hs_philox_normal(
             NO_STREAM,
             out,
-            seed,
+            keyCell.get(ValueLayout.JAVA_LONG, 0),
             ids,
-            drawCell.get(ValueLayout.JAVA_INT, 0),
+            keyCell.get(ValueLayout.JAVA_INT, Long.BYTES),
             batch,
             perSample,
             dtype);
