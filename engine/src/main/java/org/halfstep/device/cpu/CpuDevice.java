@@ -37,17 +37,17 @@ public final class CpuDevice implements Device {
 
   @Override
   public void upload(MemorySegment source, long destination, long bytes) {
-    MemorySegment.copy(source, 0, MemorySegment.ofAddress(destination).reinterpret(bytes), 0, bytes);
+    MemorySegment.copy(source, 0, HostMemory.at(destination, bytes), 0, bytes);
   }
 
   @Override
   public void download(long source, MemorySegment destination, long bytes) {
-    MemorySegment.copy(MemorySegment.ofAddress(source).reinterpret(bytes), 0, destination, 0, bytes);
+    MemorySegment.copy(HostMemory.at(source, bytes), 0, destination, 0, bytes);
   }
 
   @Override
   public HostWindow window(long address, long bytes) {
-    MemorySegment memory = MemorySegment.ofAddress(address).reinterpret(bytes);
+    MemorySegment memory = HostMemory.at(address, bytes);
     return new HostWindow() {
       @Override
       public MemorySegment memory() {

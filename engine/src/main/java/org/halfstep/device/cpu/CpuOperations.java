@@ -34,8 +34,8 @@ final class CpuOperations implements Operations {
 
   private static int code(DataType type) {
     return switch (type) {
-      case F32 -> Kernels.HS_F32();
-      case BF16 -> Kernels.HS_BF16();
+      case F32 -> Kernels.HS_F32;
+      case BF16 -> Kernels.HS_BF16;
     };
   }
 
@@ -60,7 +60,7 @@ final class CpuOperations implements Operations {
 
   @Override
   public Launch groupNormForward(GroupNormShape shape, GroupNormShape.Memory memory) {
-    MemorySegment args = GroupNormArguments.of(arguments, shape, code(shape.type()), memory, null);
+    MemorySegment args = KernelArguments.groupNorm(arguments, shape, code(shape.type()), memory, null);
     return () -> Kernels.hs_group_norm_forward(NO_STREAM, args);
   }
 
@@ -68,7 +68,7 @@ final class CpuOperations implements Operations {
   public Launch groupNormBackward(
       GroupNormShape shape, GroupNormShape.Memory memory, GroupNormShape.Gradients gradients) {
     MemorySegment args =
-        GroupNormArguments.of(arguments, shape, code(shape.type()), memory, gradients);
+        KernelArguments.groupNorm(arguments, shape, code(shape.type()), memory, gradients);
     return () -> Kernels.hs_group_norm_backward(NO_STREAM, args);
   }
 
@@ -94,7 +94,7 @@ final class CpuOperations implements Operations {
 
   private MemorySegment attention(
       AttentionShape shape, long qkv, long y, long logSumExp, long dy, long dqkv, long workspace) {
-    return AttentionArguments.of(
+    return KernelArguments.attention(
         arguments, shape, code(shape.type()), qkv, y, logSumExp, dy, dqkv, workspace);
   }
 
@@ -338,10 +338,10 @@ final class CpuOperations implements Operations {
   @Override
   public Launch adam(
       AdamStep step, long parameters, long gradients, long m, long v, long ema, long count) {
-    AdamArguments args = new AdamArguments(arguments, parameters, gradients, m, v, ema, count);
+    MemorySegment args = KernelArguments.adam(arguments, parameters, gradients, m, v, ema, count);
     return () -> {
-      args.set(step);
-      Kernels.hs_adam_step(NO_STREAM, args.segment());
+      KernelArguments.set(args, step);
+      Kernels.hs_adam_step(NO_STREAM, args);
     };
   }
 
@@ -366,7 +366,7 @@ final class CpuOperations implements Operations {
       long y, long key, long sampleIds, int batch, long perSample, DataType type) {
     MemorySegment out = at(y);
     MemorySegment ids = at(sampleIds);
-    MemorySegment keyCell = at(key).reinterpret(Long.BYTES + Integer.BYTES);
+    MemorySegment keyCell = HostMemory.at(key, Long.BYTES + Integer.BYTES);
     int dtype = code(type);
     return () ->
         Kernels.hs_philox_normal(
