@@ -200,18 +200,6 @@ record SafetensorsHeader(Map<String, String> metadata, LinkedHashMap<String, Ent
                 + " bytes, but data_offsets span "
                 + (end - begin));
       }
-      if (begin % dtype.bytes() != 0) {
-        throw refuse(
-            declaredAt,
-            "tensor "
-                + name
-                + ": data offset "
-                + begin
-                + " is not a multiple of the "
-                + dtype.bytes()
-                + " bytes of "
-                + dtype);
-      }
       return new Entry(dtype, shape, dataStart + begin, bytes, declaredAt);
     }
 
