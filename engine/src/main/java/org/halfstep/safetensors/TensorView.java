@@ -12,7 +12,7 @@ import java.util.Arrays;
  * @param name the tensor's name
  * @param dtype element type
  * @param shape extents, outermost first; empty for a scalar
- * @param data little-endian row-major elements, read-only; aligned to the element size within the
+ * @param data little-endian row-major elements, read-only; not necessarily aligned within the
  *     file's data section, but in memory only if the file's header is padded (as {@link
  *     SafetensorsWriter} does)
  */

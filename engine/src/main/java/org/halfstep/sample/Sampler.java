@@ -148,7 +148,7 @@ public final class Sampler implements AutoCloseable {
 
   /** Network evaluations per image that a request costs: two per step for a guided teacher, else one. */
   public long evaluations(SampleRequest request) {
-    return (twoBranches(request) ? 2L : 1L) * schedule(request.sampler(), request.steps()).evaluations();
+    return schedule(request.sampler(), request.steps()).evaluations(twoBranches(request) ? 2 : 1);
   }
 
   public Network network() {
