@@ -8,6 +8,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Random;
+import org.halfstep.bindings.OneDnn;
+import org.halfstep.bindings.OneDnnException;
 import org.halfstep.device.ConvolutionShape;
 import org.halfstep.device.DataType;
 import org.junit.jupiter.api.AfterAll;
@@ -212,5 +214,40 @@ class OneDnnConvolutionTest {
       assertThrows(IllegalStateException.class, launch::run);
       assertEquals(0, memory.get(ValueLayout.JAVA_INT, 8192));
     }
+  }
+
+  @Test
+  void aWarmLaunchAllocatesNothing() {
+    var threads =
+        (com.sun.management.ThreadMXBean) java.lang.management.ManagementFactory.getThreadMXBean();
+    try (Arena arena = Arena.ofConfined();
+        OneDnnConvolution convolution =
+            OneDnnConvolution.create(
+                engine, ConvolutionShape.linear(1, 16, 16), DataType.F32, false)) {
+      long x = arena.allocate(1 << 12, 64).address();
+      long weight = arena.allocate(1 << 12, 64).address();
+      long scratch = arena.allocate(convolution.forwardScratchBytes() + 1, 64).address();
+      var launch = convolution.forward(x, weight, 0, 0, x + 1024, scratch);
+      // The first runs are interpreted, which does allocate.
+      for (int i = 0; i < 30_000; i++) {
+        launch.run();
+      }
+      long before = threads.getCurrentThreadAllocatedBytes();
+      for (int i = 0; i < 10_000; i++) {
+        launch.run();
+      }
+      long perRun = (threads.getCurrentThreadAllocatedBytes() - before) / 10_000;
+      assertEquals(0, perRun);
+    }
+  }
+
+  @Test
+  void aRefusalNamesTheFunctionAndTheStatus() {
+    OneDnnException refused =
+        assertThrows(
+            OneDnnException.class,
+            () -> OneDnn.dnnl_engine_create(MemorySegment.NULL, OneDnn.dnnl_cpu, 0));
+    assertEquals("dnnl_engine_create", refused.function());
+    assertTrue(refused.getMessage().contains("dnnl_invalid_arguments"), refused.getMessage());
   }
 }
