@@ -38,101 +38,103 @@ static void pack_rows(const T *from, int64_t stride, int64_t rows, const Head &h
     });
 }
 
-// to [d, columns] = from [rows, d] transposed; the columns past rows zero. `columns` is a multiple of four.
+// to [d, columns] = factor * from [rows, d] transposed; the columns past rows zero. `columns` is a multiple of four.
 template <typename T>
-static void pack_columns(const T *from, int64_t stride, int64_t rows, int64_t d, int64_t columns, float *to) {
+static void pack_columns(const T *from, int64_t stride, int64_t rows, int64_t d, int64_t columns, float factor, float *to) {
   int64_t r = 0;
   for (; r + 4 <= rows; r += 4) {
     int64_t j = 0;
     if constexpr (sizeof(T) == sizeof(float)) {
+      const __m128 scale = _mm_set1_ps(factor);
       for (; j + 4 <= d; j += 4) {
         const float *at = from + r * stride + j;
         __m128 a = _mm_loadu_ps(at), b = _mm_loadu_ps(at + stride), c = _mm_loadu_ps(at + 2 * stride),
                e = _mm_loadu_ps(at + 3 * stride);
         _MM_TRANSPOSE4_PS(a, b, c, e);
         float *out = to + j * columns + r;
-        _mm_storeu_ps(out, a);
-        _mm_storeu_ps(out + columns, b);
-        _mm_storeu_ps(out + 2 * columns, c);
-        _mm_storeu_ps(out + 3 * columns, e);
+        _mm_storeu_ps(out, a * scale);
+        _mm_storeu_ps(out + columns, b * scale);
+        _mm_storeu_ps(out + 2 * columns, c * scale);
+        _mm_storeu_ps(out + 3 * columns, e * scale);
       }
     }
     for (; j < d; j++)
       for (int64_t s = r; s < r + 4; s++)
-        to[j * columns + s] = to_float(from[s * stride + j]);
+        to[j * columns + s] = factor * to_float(from[s * stride + j]);
   }
   for (; r < columns; r++)
     for (int64_t j = 0; j < d; j++)
-      to[j * columns + r] = r < rows ? to_float(from[r * stride + j]) : 0.0f;
+      to[j * columns + r] = r < rows ? factor * to_float(from[r * stride + j]) : 0.0f;
+}
+
+// Rows read element by element: as they lie in memory where they are float, else converted into `buffer`.
+template <typename T> static Left rows_of(const T *from, int64_t stride, int64_t rows, const Head &head, float *buffer) {
+  if constexpr (sizeof(T) == sizeof(float)) {
+    return {from, stride, 1};
+  } else {
+    pack_rows(from, stride, rows, head, 1.0f, buffer);
+    return {buffer, head.padded, 1};
+  }
 }
 
 static inline int64_t whole_vectors(int64_t count) { return (count + kLanes - 1) / kLanes * kLanes; }
 
-// Lanes first + lane < count.
-static inline Ints lanes_below(int64_t first, int64_t count) {
-  Ints index;
-  for (int lane = 0; lane < kLanes; lane++)
-    index[lane] = lane;
-  return index < static_cast<int32_t>(count - first);
-}
-
-// One row of scores becomes exp(score - largest) (zero past `keys`), and returns its sum.
-static inline float exponentiate(float *scores, int64_t keys, int64_t columns, float largest) {
-  Floats sum = {};
-  for (int64_t j = 0; j < columns; j += kLanes) {
-    Floats p = exponential(load(scores + j) - largest);
-    if (j + kLanes > keys)
-      p = lanes_below(j, keys) ? p : Floats{};
-    store(scores + j, p);
-    sum += p;
-  }
-  return horizontal_sum(sum);
-}
-
-static inline float largest_of(const float *scores, int64_t keys, int64_t columns) {
-  Floats largest = splat(-INFINITY);
-  for (int64_t j = 0; j < columns; j += kLanes) {
-    Floats value = load(scores + j);
-    if (j + kLanes > keys)
-      value = lanes_below(j, keys) ? value : splat(-INFINITY);
-    largest = value > largest ? value : largest;
-  }
-  return horizontal_max(largest);
-}
+static inline float scale_of(const Head &head) { return static_cast<float>(1.0 / sqrt(static_cast<double>(head.d))); }
 
 // ---- Forward ----------------------------------------------------------------------------------------------------
 
-// The output of the queries first .. first + Block of one head.
+// The softmax of one more tile of scores [keys, Block], a query per column: scores become exp(score - largest), `largest` and
+// `sums` are brought up to date, and `shrink` says by how much earlier results must be scaled. Returns whether any must.
+template <int Block>
+static bool softmax_tile(float *scores, int64_t keys, int64_t columns, float *largest, float *sums, float *shrink) {
+  bool moved = false;
+  for (int64_t j = 0; j < columns; j += kLanes) {
+    const Floats before = load(largest + j);
+    Floats top = before;
+    for (int64_t k = 0; k < keys; k++) {
+      const Floats value = load(scores + k * Block + j);
+      top = value > top ? value : top;
+    }
+    Floats sum = {};
+    for (int64_t k = 0; k < keys; k++) {
+      const Floats p = exponential(load(scores + k * Block + j) - top);
+      store(scores + k * Block + j, p);
+      sum += p;
+    }
+    const Floats factor = exponential(before - top);
+    store(shrink + j, factor);
+    store(largest + j, top);
+    store(sums + j, load(sums + j) * factor + sum);
+    for (int lane = 0; lane < kLanes; lane++)
+      moved |= factor[lane] != 1.0f;
+  }
+  return moved;
+}
+
+// The output of the queries first .. first + Block of one head. Scores are held transposed, [keys, queries]: the softmax then
+// runs along whole vectors, and only the queries are ever transposed.
 template <int Block, int Width, typename T>
 static void forward_block(const hs_attention &args, const Head &head, int64_t first) {
-  alignas(64) float q[Block * Width], k[Width * Block], v[Block * Width], o[Block * Width], scores[Block * Block];
-  float largest[Block], sums[Block];
+  alignas(64) float qt[Width * Block], k[Block * Width], v[Block * Width], o[Block * Width], scores[Block * Block];
+  alignas(64) float largest[Block], sums[Block], shrink[Block];
   const T *qkv = static_cast<const T *>(args.qkv);
-  const int64_t rows = smaller(Block, head.t - first), padded = head.padded;
-  pack_rows(qkv + head.q + first * head.row, head.row, rows, head, static_cast<float>(1.0 / sqrt(static_cast<double>(head.d))), q);
-  for (int64_t r = 0; r < rows; r++) {
+  const int64_t rows = smaller(Block, head.t - first), columns = whole_vectors(rows), padded = head.padded;
+  pack_columns(qkv + head.q + first * head.row, head.row, rows, head.d, columns, scale_of(head), qt);
+  for (int64_t r = 0; r < columns; r++) {
     largest[r] = -INFINITY;
     sums[r] = 0.0f;
   }
   for (int64_t key = 0; key < head.t; key += Block) {
-    const int64_t keys = smaller(Block, head.t - key), columns = whole_vectors(keys);
-    pack_columns(qkv + head.k + key * head.row, head.row, keys, head.d, columns, k);
+    const int64_t keys = smaller(Block, head.t - key);
+    const Left key_rows = rows_of(qkv + head.k + key * head.row, head.row, keys, head, k);
     pack_rows(qkv + head.v + key * head.row, head.row, keys, head, 1.0f, v);
-    multiply(rows, columns, head.d, {q, padded, 1}, k, columns, scores, Block, false);
-    for (int64_t r = 0; r < rows; r++) {
-      float *row = scores + r * Block;
-      const float top = largest_of(row, keys, columns);
-      if (!(top <= largest[r])) {
-        const float shrink = exponential(splat(largest[r] - top))[0];
-        if (key > 0)
-          for (int64_t j = 0; j < padded; j += kLanes)
-            store(o + r * padded + j, load(o + r * padded + j) * shrink);
-        sums[r] *= shrink;
-        largest[r] = top;
-      }
-      sums[r] += exponentiate(row, keys, columns, largest[r]);
-    }
-    multiply(rows, padded, keys, {scores, Block, 1}, v, padded, o, padded, key > 0);
+    multiply(keys, columns, head.d, key_rows, qt, columns, scores, Block, false);
+    const bool moved = softmax_tile<Block>(scores, keys, columns, largest, sums, shrink);
+    if (key > 0 && moved)
+      for (int64_t r = 0; r < rows; r++)
+        for (int64_t j = 0; j < padded; j += kLanes)
+          store(o + r * padded + j, load(o + r * padded + j) * shrink[r]);
+    multiply(rows, padded, keys, {scores, 1, Block}, v, padded, o, padded, key > 0);
   }
   T *y = static_cast<T *>(args.y) + head.y + first * head.y_row;
   for (int64_t r = 0; r < rows; r++) {
@@ -198,40 +200,46 @@ static void write_rows(const float *from, int64_t rows, const Head &head, float 
 template <int Block, int Width, typename T>
 static void backward_tiles(const hs_attention &args, const Head &head, int64_t query_begin, int64_t query_end, int64_t key_begin,
                            int64_t key_end, Wanted wanted) {
-  alignas(64) float q[Block * Width], dy[Block * Width], k[Block * Width], kt[Width * Block], vt[Width * Block],
+  alignas(64) float q[Block * Width], qt[Width * Block], dy[Block * Width], dyt[Width * Block], k[Block * Width], v[Block * Width],
       dk[Block * Width], dv[Block * Width], p[Block * Block], ds[Block * Block];
   const T *qkv = static_cast<const T *>(args.qkv);
   const T *upstream = static_cast<const T *>(args.dy);
   T *dqkv = static_cast<T *>(args.dqkv);
   const int64_t padded = head.padded;
-  const float scale = static_cast<float>(1.0 / sqrt(static_cast<double>(head.d)));
+  const float scale = scale_of(head);
   const float *delta = workspace_of(args).delta + head.unit * head.t;
   const float *logsumexp = args.logsumexp + head.unit * head.t;
   float *dq = workspace_of(args).dq + head.unit * head.t * padded;
   for (int64_t key = key_begin; key < key_end; key += Block) {
-    const int64_t keys = smaller(Block, head.t - key), columns = whole_vectors(keys);
-    pack_columns(qkv + head.k + key * head.row, head.row, keys, head.d, columns, kt);
-    pack_columns(qkv + head.v + key * head.row, head.row, keys, head.d, columns, vt);
+    const int64_t keys = smaller(Block, head.t - key);
     pack_rows(qkv + head.k + key * head.row, head.row, keys, head, 1.0f, k);
+    const Left values = rows_of(qkv + head.v + key * head.row, head.row, keys, head, v);
     for (int64_t query = query_begin; query < query_end; query += Block) {
-      const int64_t rows = smaller(Block, head.t - query);
-      pack_rows(qkv + head.q + query * head.row, head.row, rows, head, scale, q);
-      pack_rows(upstream + head.y + query * head.y_row, head.y_row, rows, head, 1.0f, dy);
-      multiply(rows, columns, head.d, {q, padded, 1}, kt, columns, p, Block, false);
-      multiply(rows, columns, head.d, {dy, padded, 1}, vt, columns, ds, Block, false);
-      for (int64_t r = 0; r < rows; r++) {
-        exponentiate(p + r * Block, keys, columns, logsumexp[query + r]);
-        for (int64_t j = 0; j < columns; j += kLanes) {
-          float *at = ds + r * Block + j;
-          store(at, load(p + r * Block + j) * (load(at) - delta[query + r]));
+      const int64_t rows = smaller(Block, head.t - query), columns = whole_vectors(rows);
+      const T *queries = qkv + head.q + query * head.row;
+      const T *gradients = upstream + head.y + query * head.y_row;
+      pack_rows(queries, head.row, rows, head, scale, q);
+      pack_columns(queries, head.row, rows, head.d, columns, scale, qt);
+      pack_rows(gradients, head.y_row, rows, head, 1.0f, dy);
+      pack_columns(gradients, head.y_row, rows, head.d, columns, 1.0f, dyt);
+      multiply(keys, columns, head.d, {k, padded, 1}, qt, columns, p, Block, false);
+      multiply(keys, columns, head.d, values, dyt, columns, ds, Block, false);
+      for (int64_t j = 0; j < columns; j += kLanes) {
+        const int lanes = static_cast<int>(smaller(kLanes, rows - j));
+        const Floats offset = load_first(logsumexp + query + j, lanes);
+        const Floats mean = load_first(delta + query + j, lanes);
+        for (int64_t r = 0; r < keys; r++) {
+          const Floats probability = exponential(load(p + r * Block + j) - offset);
+          store(p + r * Block + j, probability);
+          store(ds + r * Block + j, probability * (load(ds + r * Block + j) - mean));
         }
       }
       if (wanted != Wanted::QUERIES) {
-        multiply(keys, padded, rows, {p, 1, Block}, dy, padded, dv, padded, query > query_begin);
-        multiply(keys, padded, rows, {ds, 1, Block}, q, padded, dk, padded, query > query_begin);
+        multiply(keys, padded, rows, {p, Block, 1}, dy, padded, dv, padded, query > query_begin);
+        multiply(keys, padded, rows, {ds, Block, 1}, q, padded, dk, padded, query > query_begin);
       }
       if (wanted != Wanted::KEYS)
-        multiply(rows, padded, keys, {ds, Block, 1}, k, padded, dq + query * padded, padded, key > key_begin);
+        multiply(rows, padded, keys, {ds, 1, Block}, k, padded, dq + query * padded, padded, key > key_begin);
     }
     if (wanted != Wanted::QUERIES) {
       write_rows(dk, keys, head, 1.0f, dqkv + head.k + key * head.row);

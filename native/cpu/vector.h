@@ -12,6 +12,8 @@
 #define HS_VECTOR_BYTES 16
 #endif
 
+#define HS_INLINE static inline __attribute__((always_inline))
+
 typedef float Floats __attribute__((vector_size(HS_VECTOR_BYTES)));
 typedef int32_t Ints __attribute__((vector_size(HS_VECTOR_BYTES)));
 typedef uint32_t Words __attribute__((vector_size(HS_VECTOR_BYTES)));
@@ -19,52 +21,52 @@ typedef uint16_t Halves __attribute__((vector_size(HS_VECTOR_BYTES / 2)));
 
 static constexpr int kLanes = HS_VECTOR_BYTES / 4;
 
-static inline Floats splat(float value) { return Floats{} + value; }
+HS_INLINE Floats splat(float value) { return Floats{} + value; }
 
-static inline Floats load(const float *from) {
+HS_INLINE Floats load(const float *from) {
   Floats value;
   __builtin_memcpy(&value, from, sizeof value);
   return value;
 }
 
-static inline Floats load(const Bf16 *from) {
+HS_INLINE Floats load(const Bf16 *from) {
   Halves bits;
   __builtin_memcpy(&bits, from, sizeof bits);
   return (Floats)(__builtin_convertvector(bits, Words) << 16);
 }
 
-static inline void store(float *to, Floats value) { __builtin_memcpy(to, &value, sizeof value); }
+HS_INLINE void store(float *to, Floats value) { __builtin_memcpy(to, &value, sizeof value); }
 
-static inline void store(Bf16 *to, Floats value) {
+HS_INLINE void store(Bf16 *to, Floats value) {
   Words bits = (Words)value;
   Words rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
   Words quiet_nan = (bits >> 16) | 0x40u;
-  Halves halves = __builtin_convertvector((bits & 0x7fffffffu) > 0x7f800000u ? quiet_nan : rounded, Halves);
+  Halves halves = __builtin_convertvector(value == value ? rounded : quiet_nan, Halves);
   __builtin_memcpy(to, &halves, sizeof halves);
 }
 
 // The first `lanes` elements, the other lanes zero.
-template <typename T> static inline Floats load_first(const T *from, int lanes) {
+template <typename T> HS_INLINE Floats load_first(const T *from, int lanes) {
   T part[kLanes] = {};
   __builtin_memcpy(part, from, sizeof(T) * lanes);
   return load(part);
 }
 
-template <typename T> static inline void store_first(T *to, Floats value, int lanes) {
+template <typename T> HS_INLINE void store_first(T *to, Floats value, int lanes) {
   T part[kLanes];
   store(part, value);
   __builtin_memcpy(to, part, sizeof(T) * lanes);
 }
 
 // Loads and stores that are whole vectors, or (Tail) the first `lanes` of one.
-template <bool Tail, typename T> static inline Floats fetch(const T *from, int lanes) {
+template <bool Tail, typename T> HS_INLINE Floats fetch(const T *from, int lanes) {
   if constexpr (Tail)
     return load_first(from, lanes);
   else
     return load(from);
 }
 
-template <bool Tail, typename T> static inline void put(T *to, Floats value, int lanes) {
+template <bool Tail, typename T> HS_INLINE void put(T *to, Floats value, int lanes) {
   if constexpr (Tail)
     store_first(to, value, lanes);
   else
@@ -93,13 +95,6 @@ static inline float horizontal_sum(Floats value) {
   for (int width = kLanes / 2; width > 0; width /= 2)
     for (int lane = 0; lane < width; lane++)
       value[lane] += value[lane + width];
-  return value[0];
-}
-
-static inline float horizontal_max(Floats value) {
-  for (int width = kLanes / 2; width > 0; width /= 2)
-    for (int lane = 0; lane < width; lane++)
-      value[lane] = value[lane + width] > value[lane] ? value[lane + width] : value[lane];
   return value[0];
 }
 

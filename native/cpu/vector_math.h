@@ -4,18 +4,21 @@
 
 #include "vector.h"
 
+#if defined(__AVX512F__)
+#include <immintrin.h> // the maskz forms below avoid a false warning of GCC 12
+#endif
+
 // exp(x) = 2^k exp(r), |r| <= ln(2)/2; exp(r) = 1 + r + r^2 p(r), p fitted to minimise the relative error. Overflows to
 // infinity, underflows through the subnormal numbers to zero, keeps NaN.
-static inline Floats exponential(Floats x) {
+HS_INLINE Floats exponential(Floats x) {
   constexpr float kRounder = 12582912.0f; // 1.5 * 2^23: adding it leaves the nearest integer in the low bits
   constexpr float kLog2E = 1.44269504f;
   constexpr float kLn2High = 0.693359375f; // few bits, so that k * kLn2High is exact
   constexpr float kLn2Low = -2.12194440e-4f;
-  x = x < -105.0f ? splat(-105.0f) : x;
-  x = x > 89.0f ? splat(89.0f) : x;
+  x = splat(-105.0f) > x ? splat(-105.0f) : x; // in the order that keeps a NaN
+  x = splat(89.0f) < x ? splat(89.0f) : x;
   Floats shifted = x * kLog2E + kRounder;
   Floats k = shifted - kRounder;
-  Ints exponent = (Ints)shifted - (Ints)splat(kRounder);
   Floats r = x - k * kLn2High;
   r = r - k * kLn2Low;
   Floats p = r * 1.9790140504483134e-4f + 1.3944868696853518e-3f;
@@ -24,23 +27,38 @@ static inline Floats exponential(Floats x) {
   p = p * r + 1.666666567325592e-1f;
   p = p * r + 0.5f;
   p = p * (r * r) + r + 1.0f;
+#if defined(__AVX512F__)
+  return _mm512_maskz_scalef_ps(0xffff, p, k);
+#else
+  Ints exponent = (Ints)shifted - (Ints)splat(kRounder);
   // Two factors, because 2^k alone leaves the range of normal numbers at both ends.
   Ints half = exponent >> 1;
   Floats first = (Floats)((half + 127) << 23);
   Floats second = (Floats)((exponent - half + 127) << 23);
   return p * first * second;
+#endif
 }
 
-static inline Floats sigmoid(Floats x) {
+// 1 / x for x in [1, 2], to about one unit in the last place.
+HS_INLINE Floats reciprocal(Floats x) {
+#if defined(__AVX512F__)
+  const Floats guess = _mm512_maskz_rcp14_ps(0xffff, x); // to 2^-14; one Newton step doubles the digits
+  return guess + guess * (1.0f - x * guess);
+#else
+  return 1.0f / x;
+#endif
+}
+
+HS_INLINE Floats sigmoid(Floats x) {
   Floats e = exponential((Floats)((Ints)x | (int32_t)0x80000000)); // exp(-|x|) neither overflows nor loses the small tail
   Floats numerator = x < 0.0f ? e : splat(1.0f);
-  return numerator / (1.0f + e);
+  return numerator * reciprocal(1.0f + e);
 }
 
-static inline Floats silu(Floats x) { return x * sigmoid(x); }
+HS_INLINE Floats silu(Floats x) { return x * sigmoid(x); }
 
 // d silu / dx = s (1 + x (1 - s)), s = sigmoid(x).
-static inline Floats silu_slope(Floats x) {
+HS_INLINE Floats silu_slope(Floats x) {
   Floats s = sigmoid(x);
   return s * (1.0f + x * (1.0f - s));
 }
