@@ -17,9 +17,10 @@ import java.util.SequencedSet;
  * any tensor can be asked for; what it promises about sizes and offsets holds for every {@link
  * TensorView}. Tensors live until {@link #close}. Any thread may read.
  *
- * <p>Beyond the format's own rules (JSON header of at most 100 MB; tensors cover the data section
- * without gap or overlap) every tensor must start at a multiple of its element size within the data
- * section.
+ * <p>The format's rules are checked in full: a JSON header of at most 100 MB, tensors that cover
+ * the data section without gap or overlap, sizes that agree with types and shapes. A tensor need
+ * not be aligned to its element size. The file must not be cut short while it is open; replacing it
+ * by renaming, as {@link SafetensorsWriter} does, is safe.
  */
 public final class SafetensorsFile implements AutoCloseable {
   private final Path path;

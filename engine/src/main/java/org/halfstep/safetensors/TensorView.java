@@ -12,9 +12,9 @@ import java.util.Arrays;
  * @param name the tensor's name
  * @param dtype element type
  * @param shape extents, outermost first; empty for a scalar
- * @param data little-endian row-major elements, read-only; not necessarily aligned within the
- *     file's data section, but in memory only if the file's header is padded (as {@link
- *     SafetensorsWriter} does)
+ * @param data little-endian row-major elements, read-only; aligned to the element size only if the
+ *     file's writer saw to it (as {@link SafetensorsWriter} does), so read it with unaligned
+ *     layouts
  */
 public record TensorView(String name, Dtype dtype, long[] shape, MemorySegment data) {
   private static final ValueLayout.OfFloat F32 =

@@ -13,8 +13,11 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.NoSuchElementException;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -130,10 +133,58 @@ class SafetensorsFileTest {
   }
 
   @Test
+  void readsUnalignedTensors() throws IOException {
+    String json =
+        "{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},"
+            + "\"b\":{\"dtype\":\"F64\",\"shape\":[1],\"data_offsets\":[1,9]}}";
+    byte[] content = file(json, 9);
+    ByteBuffer.wrap(content).order(ByteOrder.LITTLE_ENDIAN).putDouble(content.length - 8, -0.1);
+    Path path = Files.write(folder.resolve("unaligned.safetensors"), content);
+    try (SafetensorsFile file = SafetensorsFile.open(path)) {
+      assertArrayEquals(new double[] {-0.1}, file.tensor("b").doubles());
+      assertArrayEquals(new float[] {-0.1f}, file.tensor("b").floats());
+    }
+  }
+
+  @Test
+  void everyDamagedHeaderIsReadOrRefusedInOneLine() throws IOException {
+    Path path = folder.resolve("whole.safetensors");
+    SafetensorsWriter.write(
+        path,
+        List.of(
+            NamedTensor.f32("weight", new long[] {2, 2}, 1, 2, 3, 4),
+            NamedTensor.i64("ids", new long[] {1}, 7)),
+        Map.of("step", "3"));
+    byte[] whole = Files.readAllBytes(path);
+    Path damaged = folder.resolve("damaged.safetensors");
+    Random random = new Random(1);
+    int refused = 0;
+    for (int i = 0; i < 3000; i++) {
+      byte[] content =
+          Arrays.copyOf(whole, i % 3 == 0 ? random.nextInt(whole.length) : whole.length);
+      for (int k = random.nextInt(4); k >= 0 && content.length > 0; k--) {
+        content[random.nextInt(content.length)] =
+            (byte)
+                (i % 2 == 0 ? random.nextInt() : " 0123456789-[]{},:\"".charAt(random.nextInt(19)));
+      }
+      Files.write(damaged, content);
+      try (SafetensorsFile file = SafetensorsFile.open(damaged)) {
+        for (String name : file.names()) {
+          TensorView tensor = file.tensor(name);
+          assertEquals(tensor.elements() * tensor.dtype().bytes(), tensor.data().byteSize());
+        }
+      } catch (SafetensorsException refusal) {
+        assertEquals(1, refusal.getMessage().lines().count());
+        refused++;
+      }
+    }
+    assertTrue(refused > 1500, refused + " refused");
+  }
+
+  @Test
   void viewsEndWithTheFile() throws IOException {
     Path path = folder.resolve("a.safetensors");
-    SafetensorsWriter.write(
-        path, List.of(NamedTensor.f32("a", new long[] {1}, 1f)), java.util.Map.of());
+    SafetensorsWriter.write(path, List.of(NamedTensor.f32("a", new long[] {1}, 1f)), Map.of());
     MemorySegment data;
     try (SafetensorsFile file = SafetensorsFile.open(path)) {
       data = file.tensor("a").data();
