@@ -38,14 +38,13 @@ final class ConvolutionPrimitives implements AutoCloseable {
       boolean bias,
       Residual residual) {}
 
-  /** Null when the packed form is the stored one. */
-  final OneDnnPrimitive packForward;
-
-  final OneDnnPrimitive packBackward;
-  final OneDnnPrimitive unpackGradient;
+  // Set while this is constructed; null when the packed form is the stored one.
+  OneDnnPrimitive packForward;
+  OneDnnPrimitive packBackward;
+  OneDnnPrimitive unpackGradient;
 
   /** Null for inference. */
-  final OneDnnPrimitive backwardData;
+  OneDnnPrimitive backwardData;
 
   final MemoryDescriptor bias;
 
@@ -72,7 +71,6 @@ final class ConvolutionPrimitives implements AutoCloseable {
     strides = pair(shape.stride());
     dilations = pair(0);
     padding = pair(shape.padding());
-    int k = shape.kernel();
     input =
         MemoryDescriptor.images(
             type, shape.batch(), shape.height(), shape.width(), shape.inputChannels());
@@ -80,49 +78,59 @@ final class ConvolutionPrimitives implements AutoCloseable {
         MemoryDescriptor.images(
             type, shape.batch(), shape.outputHeight(), shape.outputWidth(), shape.outputChannels());
     bias = MemoryDescriptor.vector(shape.outputChannels());
-    long[] weightSizes = {shape.outputChannels(), shape.inputChannels(), k, k};
+    try {
+      choose();
+    } catch (RuntimeException refused) {
+      close();
+      throw refused;
+    }
+  }
+
+  private void choose() {
+    int k = shape.kernel();
+    long[] sizes = {shape.outputChannels(), shape.inputChannels(), k, k};
     long[] storedStrides = {(long) shape.weightInputStride() * k * k, (long) k * k, k, 1};
-    try (MemoryDescriptor any = MemoryDescriptor.any(type, weightSizes);
-        MemoryDescriptor anyGradient = MemoryDescriptor.any(DataType.F32, weightSizes);
-        MemoryDescriptor stored =
-            MemoryDescriptor.strided(DataType.F32, weightSizes, storedStrides)) {
-      forward[0] = acquireForward(any.handle, false, Residual.NONE);
-      MemorySegment packed = forward[0].memory(OneDnn.dnnl_query_weights_md);
-      for (Residual residual : Residual.values()) {
-        for (int withBias = 0; withBias < 2; withBias++) {
-          int index = 2 * residual.ordinal() + withBias;
-          if (index > 0) {
-            forward[index] = acquireForward(packed, withBias == 1, residual);
-          }
-        }
-      }
-      packForward = acquireReorder(Kind.PACK_FORWARD, stored, packed, true);
+    try (MemoryDescriptor any = MemoryDescriptor.any(type, sizes);
+        MemoryDescriptor anyGradient = MemoryDescriptor.any(DataType.F32, sizes);
+        MemoryDescriptor stored = MemoryDescriptor.strided(DataType.F32, sizes, storedStrides)) {
+      chooseForward(any, stored);
       if (training) {
-        backwardData =
-            acquire(Kind.BACKWARD_DATA, false, Residual.NONE, () -> backwardData(any.handle));
-        packBackward =
-            acquireReorder(
-                Kind.PACK_BACKWARD,
-                stored,
-                backwardData.memory(OneDnn.dnnl_query_weights_md),
-                true);
-        backwardWeights[0] =
-            acquire(
-                Kind.BACKWARD_WEIGHTS,
-                false,
-                Residual.NONE,
-                () -> backwardWeights(anyGradient.handle, false));
-        MemorySegment gradient = backwardWeights[0].memory(OneDnn.dnnl_query_diff_weights_md);
-        backwardWeights[1] =
-            acquire(
-                Kind.BACKWARD_WEIGHTS, true, Residual.NONE, () -> backwardWeights(gradient, true));
-        unpackGradient = acquireReorder(Kind.UNPACK_GRADIENT, stored, gradient, false);
-      } else {
-        backwardData = null;
-        packBackward = null;
-        unpackGradient = null;
+        chooseBackward(any, anyGradient, stored);
       }
     }
+  }
+
+  private void chooseForward(MemoryDescriptor any, MemoryDescriptor stored) {
+    forward[0] = acquireForward(any.handle, false, Residual.NONE);
+    // The other variants read the same packed weight.
+    MemorySegment packed = forward[0].memory(OneDnn.dnnl_query_weights_md);
+    for (Residual residual : Residual.values()) {
+      for (int withBias = 0; withBias < 2; withBias++) {
+        int index = 2 * residual.ordinal() + withBias;
+        if (index > 0) {
+          forward[index] = acquireForward(packed, withBias == 1, residual);
+        }
+      }
+    }
+    packForward = acquireReorder(Kind.PACK_FORWARD, stored, packed, true);
+  }
+
+  private void chooseBackward(
+      MemoryDescriptor any, MemoryDescriptor anyGradient, MemoryDescriptor stored) {
+    backwardData =
+        acquire(Kind.BACKWARD_DATA, false, Residual.NONE, () -> backwardData(any.handle));
+    MemorySegment packed = backwardData.memory(OneDnn.dnnl_query_weights_md);
+    packBackward = acquireReorder(Kind.PACK_BACKWARD, stored, packed, true);
+    backwardWeights[0] =
+        acquire(
+            Kind.BACKWARD_WEIGHTS,
+            false,
+            Residual.NONE,
+            () -> backwardWeights(anyGradient.handle, false));
+    MemorySegment gradient = backwardWeights[0].memory(OneDnn.dnnl_query_diff_weights_md);
+    backwardWeights[1] =
+        acquire(Kind.BACKWARD_WEIGHTS, true, Residual.NONE, () -> backwardWeights(gradient, true));
+    unpackGradient = acquireReorder(Kind.UNPACK_GRADIENT, stored, gradient, false);
   }
 
   OneDnnPrimitive forward() {

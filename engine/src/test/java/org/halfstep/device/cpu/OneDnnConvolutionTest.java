@@ -171,6 +171,41 @@ class OneDnnConvolutionTest {
   }
 
   @Test
+  void aClosedEngineMakesNothing() {
+    OneDnnEngine own = new OneDnnEngine();
+    own.close();
+    own.close();
+    ConvolutionShape shape = ConvolutionShape.linear(1, 2, 3);
+    assertThrows(
+        IllegalStateException.class,
+        () -> OneDnnConvolution.create(own, shape, DataType.F32, true));
+    assertEquals(0, own.liveObjects());
+  }
+
+  /** A resumed run must repeat the interrupted one bit for bit. */
+  @Test
+  void repetitionGivesTheSameBits() {
+    ConvolutionShape shape = ConvolutionShape.of(8, 14, 14, 32, 64, 3, 1, 1);
+    for (DataType type : DataType.values()) {
+      PlainConvolution plain = new PlainConvolution(shape, type, new Random(9));
+      try (Arena arena = Arena.ofConfined();
+          OneDnnConvolution convolution = OneDnnConvolution.create(engine, shape, type, true)) {
+        long x = plain.activations(arena, plain.x).address();
+        long dy = plain.activations(arena, plain.dy).address();
+        long scratch = arena.allocate(convolution.backwardWeightsScratchBytes() + 1, 64).address();
+        MemorySegment dbias = arena.allocate(4L * shape.outputChannels(), 64);
+        MemorySegment first = arena.allocate(convolution.packedGradientBytes(), 64);
+        MemorySegment again = arena.allocate(convolution.packedGradientBytes(), 64);
+        convolution.backwardWeights(x, dy, first.address(), dbias.address(), scratch).run();
+        for (int i = 0; i < 20; i++) {
+          convolution.backwardWeights(x, dy, again.address(), dbias.address(), scratch).run();
+          assertEquals(-1, first.mismatch(again), shape + " " + type);
+        }
+      }
+    }
+  }
+
+  @Test
   void equalShapesShareTheirPrimitives() {
     ConvolutionShape shape = ConvolutionShape.of(1, 4, 4, 32, 32, 3, 1, 1);
     try (OneDnnConvolution first = OneDnnConvolution.create(engine, shape, DataType.F32, true)) {
