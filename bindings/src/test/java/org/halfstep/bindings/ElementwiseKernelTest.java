@@ -1,0 +1,220 @@
+package org.halfstep.bindings;
+
+import static java.lang.foreign.MemorySegment.NULL;
+import static org.halfstep.bindings.Arrays64.assertClose;
+import static org.halfstep.bindings.Arrays64.get;
+import static org.halfstep.bindings.Arrays64.normal;
+import static org.halfstep.bindings.Arrays64.put;
+import static org.halfstep.bindings.Arrays64.room;
+import static org.halfstep.bindings.Arrays64.tolerance;
+import static org.halfstep.bindings.Kernels.HS_BF16;
+import static org.halfstep.bindings.Kernels.HS_F32;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class ElementwiseKernelTest {
+  private static final int COUNT = 20011; // several blocks, and no multiple of a vector
+
+  private static double sigmoid(double x) {
+    return 1 / (1 + Math.exp(-x));
+  }
+
+  private static double slope(double x) {
+    return sigmoid(x) * (1 + x * (1 - sigmoid(x)));
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {HS_F32, HS_BF16})
+  void siluAndItsSlope(int dtype) {
+    double[] x = normal(COUNT, 1, 0, 4);
+    double[] dy = normal(COUNT, 2);
+    double[] before = normal(COUNT, 3);
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment in = put(arena, dtype, x);
+      MemorySegment out = room(arena, dtype, COUNT);
+      MemorySegment upstream = put(arena, dtype, dy);
+      MemorySegment sum = put(arena, dtype, before);
+      Kernels.hs_silu_forward(NULL, in, out, COUNT, dtype);
+      double[] want = Arrays.stream(x).map(v -> v * sigmoid(v)).toArray();
+      assertClose(want, get(out, dtype, COUNT), tolerance(dtype), "y");
+      Kernels.hs_silu_backward(NULL, in, upstream, out, 0, COUNT, dtype);
+      Kernels.hs_silu_backward(NULL, in, upstream, sum, 1, COUNT, dtype);
+      for (int k = 0; k < COUNT; k++) {
+        want[k] = dy[k] * slope(x[k]);
+      }
+      assertClose(want, get(out, dtype, COUNT), tolerance(dtype), "dx");
+      for (int k = 0; k < COUNT; k++) {
+        want[k] += before[k];
+      }
+      assertClose(want, get(sum, dtype, COUNT), tolerance(dtype), "accumulated dx");
+    }
+  }
+
+  /** Each value to two units in the last place of its own, over the whole range. */
+  @Test
+  void siluIsAccurateEverywhere() {
+    int count = 40000;
+    double[] x = new double[count];
+    for (int k = 0; k < count; k++) {
+      x[k] = (k - count / 2) * (110.0 / (count / 2));
+    }
+    double[] special = {0, -0.0, 88, -88, 104, -104, 1e-20, -1e-20, 3e38, -3e38, 1e-40};
+    System.arraycopy(special, 0, x, 0, special.length);
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment out = room(arena, HS_F32, count);
+      Kernels.hs_silu_forward(NULL, put(arena, HS_F32, x), out, count, HS_F32);
+      double[] got = get(out, HS_F32, count);
+      for (int k = 0; k < count; k++) {
+        double want = x[k] / (1 + Math.exp(-x[k])); // -0 and the far tails included
+        // exp(-|x|) is subnormal from about 87.3: there only |x| units of the smallest number count
+        double limit = 3 * Math.ulp((float) want) + Math.abs(x[k]) * Float.MIN_VALUE;
+        assertTrue(
+            Math.abs(got[k] - want) <= limit, "silu(" + x[k] + ") is " + want + ", not " + got[k]);
+      }
+      assertEquals(1 / -0.0, 1 / got[1], "silu(-0) is -0");
+    }
+  }
+
+  @Test
+  void notANumberStaysOne() {
+    try (Arena arena = Arena.ofConfined()) {
+      for (int dtype : new int[] {HS_F32, HS_BF16}) {
+        MemorySegment in = room(arena, dtype, 33); // all NaN
+        MemorySegment out = arena.allocate(33 * 4, 64);
+        Kernels.hs_silu_forward(NULL, in, out, 33, dtype);
+        assertTrue(Arrays.stream(get(out, dtype, 33)).allMatch(Double::isNaN));
+        Kernels.hs_clamp(NULL, in, out, -1, 1, 33, dtype);
+        assertTrue(Arrays.stream(get(out, dtype, 33)).allMatch(Double::isNaN));
+      }
+      MemorySegment halves = room(arena, HS_BF16, 33);
+      Kernels.hs_convert(NULL, room(arena, HS_F32, 33), HS_F32, halves, HS_BF16, 33);
+      assertTrue(Arrays.stream(get(halves, HS_BF16, 33)).allMatch(Double::isNaN));
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {HS_F32, HS_BF16})
+  void sumsAndClampsInPlace(int dtype) {
+    double[] a = normal(COUNT, 1);
+    double[] b = normal(COUNT, 2);
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment left = put(arena, dtype, a);
+      MemorySegment right = put(arena, dtype, b);
+      Kernels.hs_add(NULL, left, right, left, COUNT, dtype);
+      Kernels.hs_clamp(NULL, right, right, -0.5f, 0.75f, COUNT, dtype);
+      double[] want = new double[COUNT];
+      for (int k = 0; k < COUNT; k++) {
+        want[k] = a[k] + b[k];
+        b[k] = Math.clamp(b[k], -0.5, 0.75);
+      }
+      assertClose(want, get(left, dtype, COUNT), tolerance(dtype), "sum");
+      assertClose(b, get(right, dtype, COUNT), 0, "clamped");
+    }
+  }
+
+  @Test
+  void convertsByRoundingToNearestEven() {
+    double[] x = normal(COUNT, 1);
+    x[0] = Float.intBitsToFloat(0x3f808000); // half way, to even: down
+    x[1] = Float.intBitsToFloat(0x3f818000); // half way, to even: up
+    x[2] = Float.MAX_VALUE; // rounds to infinity
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment floats = put(arena, HS_F32, x);
+      MemorySegment halves = room(arena, HS_BF16, COUNT);
+      MemorySegment back = room(arena, HS_F32, COUNT);
+      Kernels.hs_convert(NULL, floats, HS_F32, halves, HS_BF16, COUNT);
+      Kernels.hs_convert(NULL, halves, HS_BF16, back, HS_F32, COUNT);
+      double[] got = get(back, HS_F32, COUNT);
+      for (int k = 0; k < COUNT; k++) {
+        assertEquals((double) Arrays64.roundToBf16((float) x[k]), got[k]);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {HS_F32, HS_BF16})
+  void copiesColumns(int dtype) {
+    int rows = 301;
+    double[] src = normal(rows * 50, 1);
+    double[] dst = normal(rows * 41, 2);
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment from = put(arena, dtype, src);
+      for (int accumulate = 0; accumulate <= 1; accumulate++) {
+        MemorySegment to = put(arena, dtype, dst);
+        Kernels.hs_copy_columns(NULL, from, 50, 7, to, 41, 3, rows, 37, accumulate, dtype);
+        double[] want = dst.clone();
+        for (int r = 0; r < rows; r++) {
+          for (int j = 0; j < 37; j++) {
+            want[r * 41 + 3 + j] = accumulate * want[r * 41 + 3 + j] + src[r * 50 + 7 + j];
+          }
+        }
+        assertClose(want, get(to, dtype, want.length), tolerance(dtype), "columns");
+      }
+      KernelException refused =
+          assertThrows(
+              KernelException.class,
+              () -> Kernels.hs_copy_columns(NULL, from, 50, 20, from, 50, 0, 1, 37, 0, dtype));
+      assertEquals(Kernels.HS_INVALID_ARGUMENT, refused.status());
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {HS_F32, HS_BF16})
+  void addsPerChannel(int dtype) {
+    int n = 3;
+    int hw = 250;
+    int c = 37;
+    double[] x = normal(n * hw * c, 1);
+    double[] e = normal(n * 40, 2);
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment y = put(arena, dtype, x);
+      Kernels.hs_add_per_channel(NULL, y, put(arena, HS_F32, e), 40, y, n, hw, c, dtype);
+      double[] want = new double[x.length];
+      for (int k = 0; k < want.length; k++) {
+        want[k] = x[k] + e[k / (hw * c) * 40 + k % c];
+      }
+      assertClose(want, get(y, dtype, want.length), tolerance(dtype), "y");
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {HS_F32, HS_BF16})
+  void linearCombinationsOfOneToFourTerms(int dtype) {
+    int n = 3;
+    int each = 9001;
+    double[][] x = new double[4][];
+    double[] k = normal(4 * n, 9);
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment coefficients = put(arena, HS_F32, k);
+      for (int terms = 1; terms <= 4; terms++) {
+        MemorySegment[] in = {NULL, NULL, NULL, NULL};
+        double[] want = new double[n * each];
+        for (int t = 0; t < terms; t++) {
+          x[t] = normal(n * each, t);
+          in[t] = put(arena, dtype, x[t]);
+          for (int m = 0; m < want.length; m++) {
+            want[m] += k[t * n + m / each] * x[t][m];
+          }
+        }
+        MemorySegment y = in[terms - 1]; // in place
+        Kernels.hs_linear_combination(
+            NULL, y, terms, in[0], in[1], in[2], in[3], coefficients, n, each, dtype);
+        assertClose(want, get(y, dtype, want.length), tolerance(dtype), terms + " terms");
+      }
+      MemorySegment y = put(arena, dtype, x[0]);
+      assertThrows(
+          KernelException.class,
+          () ->
+              Kernels.hs_linear_combination(
+                  NULL, y, 2, y, NULL, NULL, NULL, coefficients, n, each, dtype));
+    }
+  }
+}

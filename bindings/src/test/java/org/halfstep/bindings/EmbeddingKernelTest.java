@@ -1,0 +1,112 @@
+package org.halfstep.bindings;
+
+import static java.lang.foreign.MemorySegment.NULL;
+import static org.halfstep.bindings.Arrays64.assertClose;
+import static org.halfstep.bindings.Arrays64.get;
+import static org.halfstep.bindings.Arrays64.normal;
+import static org.halfstep.bindings.Arrays64.put;
+import static org.halfstep.bindings.Arrays64.putInts;
+import static org.halfstep.bindings.Arrays64.room;
+import static org.halfstep.bindings.Kernels.HS_F32;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class EmbeddingKernelTest {
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 33, 128})
+  void sinusoidsHaveExactAngles(int dim) {
+    double[] t = {0, 0.25, 1, 0.99999};
+    int half = dim / 2;
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment in = put(arena, HS_F32, t);
+      MemorySegment y = room(arena, HS_F32, 4L * dim);
+      Kernels.hs_sinusoid(NULL, in, 1000, 10000, y, 4, dim);
+      double[] want = new double[4 * dim];
+      for (int i = 0; i < 4; i++) {
+        for (int k = 0; k < half; k++) {
+          double angle = 1000 * t[i] * Math.pow(10000, -(double) k / half);
+          want[i * dim + k] = Math.cos(angle);
+          want[i * dim + half + k] = Math.sin(angle);
+        }
+      }
+      assertClose(want, get(y, HS_F32, want.length), 1e-7, "sinusoid");
+    }
+  }
+
+  @Test
+  void looksUpRowsAndAddsTheirGradients() {
+    int dim = 133;
+    double[] table = normal(5 * dim, 1);
+    double[] dy = normal(4 * dim, 2);
+    int[] ids = {3, 0, 3, 4};
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment rows = put(arena, HS_F32, table);
+      MemorySegment named = putInts(arena, ids);
+      MemorySegment y = room(arena, HS_F32, 4L * dim);
+      MemorySegment dtable = room(arena, HS_F32, 5L * dim);
+      Kernels.hs_embedding_forward(NULL, rows, named, y, 0, 4, 5, dim);
+      double[] want = new double[4 * dim];
+      double[] wantGradient = new double[5 * dim];
+      for (int k = 0; k < want.length; k++) {
+        want[k] = table[ids[k / dim] * dim + k % dim];
+        wantGradient[ids[k / dim] * dim + k % dim] += dy[k];
+      }
+      assertClose(want, get(y, HS_F32, want.length), 0, "rows");
+      Kernels.hs_embedding_forward(NULL, rows, named, y, 1, 4, 5, dim);
+      for (int k = 0; k < want.length; k++) {
+        want[k] *= 2;
+      }
+      assertClose(want, get(y, HS_F32, want.length), 0, "rows added to themselves");
+      Kernels.hs_embedding_backward(NULL, put(arena, HS_F32, dy), named, dtable, 4, 5, dim);
+      assertClose(wantGradient, get(dtable, HS_F32, 5 * dim), 1e-6, "gradient");
+      MemorySegment outside = putInts(arena, 0, 5, 1, 1);
+      KernelException refused =
+          assertThrows(
+              KernelException.class,
+              () -> Kernels.hs_embedding_forward(NULL, rows, outside, y, 0, 4, 5, dim));
+      assertEquals(Kernels.HS_INVALID_ARGUMENT, refused.status());
+      MemorySegment negative = putInts(arena, 0, -1, 1, 1);
+      assertThrows(
+          KernelException.class,
+          () -> Kernels.hs_embedding_backward(NULL, y, negative, dtable, 4, 5, dim));
+    }
+  }
+
+  @Test
+  void crossEntropySurvivesLargeLogits() {
+    int n = 5;
+    int classes = 33;
+    double[] logits = normal(n * classes, 1, 0, 100);
+    int[] ids = {0, 32, 7, 7, 15};
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment in = put(arena, HS_F32, logits);
+      MemorySegment named = putInts(arena, ids);
+      MemorySegment losses = room(arena, HS_F32, n);
+      MemorySegment gradient = room(arena, HS_F32, (long) n * classes);
+      Kernels.hs_softmax_cross_entropy(NULL, in, named, losses, gradient, 0.2f, n, classes);
+      double[] want = new double[n];
+      double[] wantGradient = new double[n * classes];
+      for (int i = 0; i < n; i++) {
+        double own = logits[i * classes + ids[i]];
+        for (int j = 0; j < classes; j++) {
+          want[i] += Math.exp(logits[i * classes + j] - own);
+        }
+        want[i] = Math.log(want[i]);
+        for (int j = 0; j < classes; j++) {
+          double p = Math.exp(logits[i * classes + j] - own - want[i]);
+          wantGradient[i * classes + j] = 0.2f * (p - (j == ids[i] ? 1 : 0));
+        }
+      }
+      assertClose(want, get(losses, HS_F32, n), 1e-6, "losses");
+      assertClose(wantGradient, get(gradient, HS_F32, n * classes), 1e-6, "gradient");
+      Kernels.hs_softmax_cross_entropy(NULL, in, named, losses, NULL, 1, n, classes);
+      assertClose(want, get(losses, HS_F32, n), 1e-6, "losses without a gradient");
+    }
+  }
+}
