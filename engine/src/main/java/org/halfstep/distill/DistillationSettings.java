@@ -1,0 +1,65 @@
+package org.halfstep.distill;
+
+import org.halfstep.diffusion.GuidanceRange;
+import org.halfstep.diffusion.HalvingSchedule;
+import org.halfstep.train.RunSettings;
+
+/**
+ * Everything that decides what a teacher's students become, beside the data.
+ *
+ * @param guidance range of w
+ * @param guidanceEmbedDim width of the embedding of w
+ * @param guided stage one
+ * @param halving stage two: its {@code updates} and {@code learningRate} are those of a stage with many steps
+ * @param teacherSteps steps of the first halving's teacher, a power of two
+ * @param lastSteps steps of the last student, a power of two
+ * @param updatesForFewSteps updates of a stage whose student has at most {@code fewSteps} steps
+ * @param fewSteps see updatesForFewSteps
+ * @param stochastic whether the students are for the stochastic sampler instead of the deterministic one
+ * @param mirror whether images are flipped left to right at random
+ * @param seed of everything random
+ * @param checkpointEvery updates between checkpoints
+ */
+public record DistillationSettings(
+    GuidanceRange guidance,
+    int guidanceEmbedDim,
+    RunSettings guided,
+    RunSettings halving,
+    int teacherSteps,
+    int lastSteps,
+    long updatesForFewSteps,
+    int fewSteps,
+    boolean stochastic,
+    boolean mirror,
+    long seed,
+    long checkpointEvery) {
+  public DistillationSettings {
+    if (guidanceEmbedDim < 2) {
+      throw new IllegalArgumentException("the embedding of w needs at least 2 numbers");
+    }
+    if (checkpointEvery < 1) {
+      throw new IllegalArgumentException("checkpoints need at least one update between them");
+    }
+    if (halving.optimizer().hasEma()) {
+      throw new IllegalArgumentException(
+          "stage two uses no moving average: its rate falls to zero in each stage (emaDecay 0)");
+    }
+    schedule(halving, teacherSteps, lastSteps, updatesForFewSteps, fewSteps);
+  }
+
+  /** The rounds of stage two. */
+  public HalvingSchedule schedule() {
+    return schedule(halving, teacherSteps, lastSteps, updatesForFewSteps, fewSteps);
+  }
+
+  private static HalvingSchedule schedule(
+      RunSettings halving, int teacherSteps, int lastSteps, long updatesForFewSteps, int fewSteps) {
+    return new HalvingSchedule(
+        teacherSteps,
+        lastSteps,
+        halving.updates(),
+        updatesForFewSteps,
+        fewSteps,
+        halving.learningRate());
+  }
+}

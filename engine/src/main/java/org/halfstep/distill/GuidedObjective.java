@@ -1,0 +1,117 @@
+package org.halfstep.distill;
+
+import org.halfstep.device.Coefficients;
+import org.halfstep.device.DataType;
+import org.halfstep.device.Device;
+import org.halfstep.device.Launch;
+import org.halfstep.device.Operations;
+import org.halfstep.diffusion.ExampleDraws;
+import org.halfstep.diffusion.Guidance;
+import org.halfstep.diffusion.GuidanceRange;
+import org.halfstep.diffusion.LossWeighting;
+import org.halfstep.graph.Plan;
+import org.halfstep.graph.PlanOptions;
+import org.halfstep.model.Network;
+import org.halfstep.model.NetworkInputs;
+import org.halfstep.train.Objective;
+import org.halfstep.train.TrainingBatch;
+
+/**
+ * Stage one (Meng et al., 2023, algorithm 1): t uniform, w uniform in a range for each example, and the target is the
+ * teacher's guided prediction (1 + w) v_cond - w v_uncond at the same z_t, unclipped. Both branches are one batch.
+ */
+public final class GuidedObjective implements Objective {
+  private final ExampleDraws draws;
+  private final GuidanceRange range;
+  private final LossWeighting weighting;
+  private final int nullLabel;
+  private final Plan teacher;
+  private final NetworkInputs inputs;
+  private final Coefficients coefficients;
+  private final Operations operations;
+  private final Launch toConditional;
+  private final Launch toUnconditional;
+  private final Launch combine;
+
+  /** The teacher's weights must not change while this lives. */
+  public GuidedObjective(
+      Network teacherNetwork,
+      TrainingBatch batch,
+      ExampleDraws draws,
+      GuidanceRange range,
+      LossWeighting weighting) {
+    if (!teacherNetwork.config().nullLabel()) {
+      throw new IllegalArgumentException(
+          "stage one needs a teacher trained with label dropout (\"cfg\": true)");
+    }
+    Device device = teacherNetwork.device();
+    this.draws = draws;
+    this.range = range;
+    this.weighting = weighting;
+    this.nullLabel = teacherNetwork.config().numClasses();
+    int size = batch.size();
+    this.teacher =
+        Plan.inference(
+            device, teacherNetwork.graph(), PlanOptions.inference(2 * size), teacherNetwork.weights());
+    teacher.prepare();
+    this.inputs = new NetworkInputs(teacherNetwork, teacher);
+    this.coefficients = new Coefficients(device, "guided target", 2, size);
+    this.operations = device.operations();
+    long count = (long) size * batch.imageValues();
+    long half = Float.BYTES * count;
+    long x = teacher.address("x");
+    long out = teacher.address("out");
+    this.toConditional = operations.convert(batch.noised(), DataType.F32, x, DataType.F32, count);
+    this.toUnconditional =
+        operations.convert(batch.noised(), DataType.F32, x + half, DataType.F32, count);
+    this.combine =
+        operations.linearCombination(
+            batch.target(),
+            new long[] {out, out + half},
+            coefficients.address(),
+            size,
+            batch.imageValues(),
+            DataType.F32);
+  }
+
+  @Override
+  public void draw(TrainingBatch batch) {
+    for (int row = 0; row < batch.size(); row++) {
+      long example = batch.examples()[row];
+      batch.times()[row] = draws.time(example);
+      batch.guidances()[row] = draws.guidance(example, range);
+    }
+  }
+
+  @Override
+  public void target(TrainingBatch batch) {
+    int size = batch.size();
+    for (int row = 0; row < size; row++) {
+      double time = batch.times()[row];
+      double w = batch.guidances()[row];
+      inputs.set(row, time, batch.labels()[row], 0);
+      inputs.set(size + row, time, nullLabel, 0);
+      coefficients.set(0, row, Guidance.onConditional(w));
+      coefficients.set(1, row, Guidance.onUnconditional(w));
+    }
+    inputs.push();
+    coefficients.push();
+    toConditional.run();
+    toUnconditional.run();
+    teacher.forward();
+    combine.run();
+  }
+
+  @Override
+  public LossWeighting weighting() {
+    return weighting;
+  }
+
+  @Override
+  public void close() {
+    operations.close();
+    inputs.close();
+    teacher.close();
+    coefficients.close();
+  }
+}

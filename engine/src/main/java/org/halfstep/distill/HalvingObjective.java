@@ -1,0 +1,140 @@
+package org.halfstep.distill;
+
+import org.halfstep.device.Coefficients;
+import org.halfstep.device.DataType;
+import org.halfstep.device.Device;
+import org.halfstep.device.Launch;
+import org.halfstep.device.Operations;
+import org.halfstep.device.Slab;
+import org.halfstep.diffusion.DistillationTarget;
+import org.halfstep.diffusion.ExampleDraws;
+import org.halfstep.diffusion.GuidanceRange;
+import org.halfstep.diffusion.LossWeighting;
+import org.halfstep.graph.Plan;
+import org.halfstep.graph.PlanOptions;
+import org.halfstep.model.Network;
+import org.halfstep.model.NetworkInputs;
+import org.halfstep.train.Objective;
+import org.halfstep.train.TrainingBatch;
+
+/**
+ * Stage two (Salimans and Ho, 2022; Meng et al., 2023, algorithms 2 and 3): t on the student's grid, w uniform in a range,
+ * and the target is the v with which one student step lands where two teacher steps at the same w land. The teacher's
+ * predictions are not clipped.
+ */
+public final class HalvingObjective implements Objective {
+  private final ExampleDraws draws;
+  private final GuidanceRange range;
+  private final LossWeighting weighting;
+  private final DistillationTarget target;
+  private final DistillationTarget.Coefficients[] rows;
+  private final Plan teacher;
+  private final NetworkInputs inputs;
+  private final Coefficients toMid;
+  private final Coefficients toTarget;
+  private final Slab firstPrediction;
+  private final Operations operations;
+  private final Launch toTeacher;
+  private final Launch keepFirst;
+  private final Launch midPoint;
+  private final Launch combine;
+
+  /**
+   * The teacher's weights must not change while this lives.
+   *
+   * @param target which chain of students, and how many steps the student has
+   */
+  public HalvingObjective(
+      Network teacherNetwork,
+      TrainingBatch batch,
+      ExampleDraws draws,
+      GuidanceRange range,
+      LossWeighting weighting,
+      DistillationTarget target) {
+    Device device = teacherNetwork.device();
+    this.draws = draws;
+    this.range = range;
+    this.weighting = weighting;
+    this.target = target;
+    int size = batch.size();
+    int values = batch.imageValues();
+    long count = (long) size * values;
+    this.rows = new DistillationTarget.Coefficients[size];
+    this.teacher =
+        Plan.inference(
+            device, teacherNetwork.graph(), PlanOptions.inference(size), teacherNetwork.weights());
+    teacher.prepare();
+    this.inputs = new NetworkInputs(teacherNetwork, teacher);
+    this.toMid = new Coefficients(device, "teacher's first step", 2, size);
+    this.toTarget = new Coefficients(device, "halving target", 3, size);
+    this.firstPrediction = device.allocate("teacher's first prediction", Float.BYTES * count);
+    this.operations = device.operations();
+    long x = teacher.address("x");
+    long out = teacher.address("out");
+    long first = firstPrediction.address();
+    this.toTeacher = operations.convert(batch.noised(), DataType.F32, x, DataType.F32, count);
+    this.keepFirst = operations.convert(out, DataType.F32, first, DataType.F32, count);
+    this.midPoint =
+        operations.linearCombination(
+            x, new long[] {x, first}, toMid.address(), size, values, DataType.F32);
+    this.combine =
+        operations.linearCombination(
+            batch.target(),
+            new long[] {batch.noised(), first, out},
+            toTarget.address(),
+            size,
+            values,
+            DataType.F32);
+  }
+
+  @Override
+  public void draw(TrainingBatch batch) {
+    for (int row = 0; row < batch.size(); row++) {
+      long example = batch.examples()[row];
+      rows[row] = target.at(draws.gridIndex(example, target.firstIndex(), target.steps()));
+      batch.times()[row] = rows[row].time();
+      batch.guidances()[row] = draws.guidance(example, range);
+    }
+  }
+
+  @Override
+  public void target(TrainingBatch batch) {
+    for (int row = 0; row < batch.size(); row++) {
+      DistillationTarget.Coefficients now = rows[row];
+      inputs.set(row, now.time(), batch.labels()[row], batch.guidances()[row]);
+      toMid.set(0, row, now.toMid().onZ());
+      toMid.set(1, row, now.toMid().onOutput());
+      toTarget.set(0, row, now.onZ());
+      toTarget.set(1, row, now.onFirst());
+      toTarget.set(2, row, now.onSecond());
+    }
+    inputs.push();
+    toMid.push();
+    toTarget.push();
+    toTeacher.run();
+    teacher.forward();
+    keepFirst.run();
+    midPoint.run();
+    for (int row = 0; row < batch.size(); row++) {
+      inputs.setTime(row, rows[row].midTime());
+    }
+    inputs.push();
+    teacher.forward();
+    combine.run();
+  }
+
+  @Override
+  public LossWeighting weighting() {
+    return weighting;
+  }
+
+  @Override
+  public void close() {
+    operations.close();
+    inputs.close();
+    teacher.close();
+    toMid.close();
+    toTarget.close();
+    firstPrediction.close();
+  }
+}

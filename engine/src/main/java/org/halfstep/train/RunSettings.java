@@ -1,0 +1,33 @@
+package org.halfstep.train;
+
+import org.halfstep.diffusion.LossWeighting;
+
+/**
+ * Settings of one phase of training.
+ *
+ * @param batch examples per update
+ * @param updates updates of the phase
+ * @param learningRate full rate
+ * @param warmUp updates of linear warm-up; ignored when the rate is annealed
+ * @param anneal whether the rate falls linearly to zero over the phase
+ * @param optimizer how weights are updated
+ * @param weighting weight of the loss over noise levels
+ */
+public record RunSettings(
+    int batch,
+    long updates,
+    double learningRate,
+    long warmUp,
+    boolean anneal,
+    OptimizerSettings optimizer,
+    LossWeighting weighting) {
+  public RunSettings {
+    if (batch < 1 || updates < 1) {
+      throw new IllegalArgumentException(
+          "batch and updates must be at least 1, got " + batch + " and " + updates);
+    }
+    if (!(learningRate > 0)) {
+      throw new IllegalArgumentException("the learning rate must be positive, got " + learningRate);
+    }
+  }
+}

@@ -1,0 +1,112 @@
+package org.halfstep.train;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.function.BooleanSupplier;
+import org.halfstep.data.ImageDataset;
+import org.halfstep.device.Device;
+import org.halfstep.diffusion.LearningRate;
+import org.halfstep.model.ModelCard;
+import org.halfstep.model.Network;
+import org.halfstep.random.Philox;
+import org.halfstep.safetensors.Dtype;
+
+/** Trains a teacher from data, from its newest checkpoint on. */
+public final class TeacherRun {
+  /** Name of the finished model in the run's folder. */
+  public static final String FILE = "teacher.safetensors";
+
+  private static final String PHASE = "teacher";
+  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final long WEIGHTS_STREAM = 0;
+  private static final long TRAINING_STREAM = 1;
+
+  private TeacherRun() {}
+
+  /**
+   * Trains until the settings' updates are done.
+   *
+   * @param dataName what the model card calls the data
+   * @param folder checkpoints and {@value #FILE} go here
+   * @param stop asked after every update; true ends the run after a checkpoint
+   * @return whether the teacher is finished
+   */
+  public static boolean run(
+      Device device,
+      ImageDataset data,
+      String dataName,
+      TeacherSettings settings,
+      Path folder,
+      RunListener listener,
+      BooleanSupplier stop)
+      throws IOException {
+    RunSettings run = settings.run();
+    ModelCard card =
+        ModelCard.teacher(
+            dataName,
+            data.classNames(),
+            Map.of(
+                "updates", Long.toString(run.updates()),
+                "batch", Integer.toString(run.batch()),
+                "examples", Long.toString(run.updates() * run.batch()),
+                "images", Integer.toString(data.count()),
+                "seed", Long.toString(settings.seed())));
+    PhaseRun phases =
+        new PhaseRun(
+            folder, settings.checkpointEvery(), fingerprint(settings, data), listener, stop);
+    try (Network network =
+            Network.fresh(
+                device, settings.network(), card, Philox.childSeed(settings.seed(), WEIGHTS_STREAM));
+        Trainer trainer =
+            new Trainer(
+                network,
+                data,
+                run.batch(),
+                settings.mirror(),
+                Philox.childSeed(settings.seed(), TRAINING_STREAM),
+                run.optimizer(),
+                (batch, draws) ->
+                    new TeacherObjective(
+                        device,
+                        batch,
+                        draws,
+                        run.weighting(),
+                        settings.labelDropout(),
+                        network.config().isConditional() ? network.config().numClasses() : 0))) {
+      if (!phases.run(
+          PHASE, 0, "teacher", network, trainer, learningRate(run), run.updates())) {
+        return false;
+      }
+      Path file = folder.resolve(FILE);
+      network.save(file, card, Dtype.F32, result(network, trainer.optimizer()));
+      listener.saved(file);
+      return true;
+    }
+  }
+
+  /** The rate that the settings of a phase describe. */
+  public static LearningRate learningRate(RunSettings run) {
+    return run.anneal()
+        ? new LearningRate.LinearToZero(run.learningRate(), run.updates())
+        : new LearningRate.Constant(run.learningRate(), run.warmUp());
+  }
+
+  /** The weights that a phase ends with: their moving average where there is one. */
+  public static org.halfstep.graph.ParameterSlab result(Network network, Optimizer optimizer) {
+    return optimizer.ema() == null ? network.weights() : optimizer.ema();
+  }
+
+  /** Identifies settings and data, so that a run is not continued with others. */
+  public static String fingerprint(Object settings, ImageDataset data) {
+    try {
+      return JSON.writeValueAsString(settings)
+          + " on " + data.count() + " images of " + data.height() + "x" + data.width() + "x" + data.channels()
+          + " in " + data.classNames().size() + " classes";
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+}

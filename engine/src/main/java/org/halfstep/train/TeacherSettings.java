@@ -1,0 +1,31 @@
+package org.halfstep.train;
+
+import org.halfstep.model.UNetConfig;
+
+/**
+ * Everything that decides what a teacher becomes, beside the data.
+ *
+ * @param network its shape
+ * @param run updates, batch, rate, optimizer, loss
+ * @param labelDropout probability of training an example without its label
+ * @param mirror whether images are flipped left to right at random
+ * @param seed of everything random
+ * @param checkpointEvery updates between checkpoints
+ */
+public record TeacherSettings(
+    UNetConfig network,
+    RunSettings run,
+    double labelDropout,
+    boolean mirror,
+    long seed,
+    long checkpointEvery) {
+  public TeacherSettings {
+    if (labelDropout > 0 && !network.nullLabel()) {
+      throw new IllegalArgumentException(
+          "label dropout needs a network with a null label (\"cfg\": true)");
+    }
+    if (checkpointEvery < 1) {
+      throw new IllegalArgumentException("checkpoints need at least one update between them");
+    }
+  }
+}
