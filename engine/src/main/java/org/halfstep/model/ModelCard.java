@@ -4,8 +4,10 @@ import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 
 /**
  * What a weights file says of itself beside the network's shape: what the network was trained to be, and from what.
@@ -50,7 +52,9 @@ public record ModelCard(
 
   public ModelCard {
     classNames = classNames == null ? List.of() : List.copyOf(classNames);
-    provenance = provenance == null ? Map.of() : Map.copyOf(provenance);
+    // Sorted, so that a file's bytes do not depend on the order of a hash.
+    provenance =
+        provenance == null ? Map.of() : Collections.unmodifiableMap(new TreeMap<>(provenance));
     if (role == null) {
       throw new IllegalArgumentException("model card: role is missing (TEACHER, GUIDED or STUDENT)");
     }
