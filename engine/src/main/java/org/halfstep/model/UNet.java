@@ -42,11 +42,24 @@ public final class UNet {
     return net.graph;
   }
 
+  /** One layer alone: "out" from the inputs "x" and, for a residual block, the embedding "emb". */
+  static Graph alone(UNetConfig config, UNetLayer layer, Shape image) {
+    UNet net = new UNet(config);
+    Graph graph = net.graph;
+    Value x = graph.toActivation(graph.image("x", image));
+    if (layer instanceof UNetLayer.Residual residual) {
+      Value emb = graph.image("emb", Shape.vector(config.embeddingChannels()));
+      net.project(graph.silu("emb silu", emb), List.of(residual));
+    }
+    graph.name("out", graph.toFloat(net.block(List.of(layer), x)));
+    return graph;
+  }
+
   private void describe() {
     Value x =
         graph.image("x", new Shape(config.imageSize(), config.imageSize(), config.inChannels()));
     Value emb = graph.name("emb", embedding());
-    project(graph.silu("emb silu", emb));
+    project(graph.silu("emb silu", emb), blocks.residuals());
 
     Deque<Value> skips = new ArrayDeque<>();
     Value h = graph.toActivation(x);
@@ -89,11 +102,11 @@ public final class UNet {
   }
 
   /** All residual blocks' projections of the embedding in one product; each block reads its slice. */
-  private void project(Value emb) {
+  private void project(Value emb, List<UNetLayer.Residual> residuals) {
     List<String> weights = new ArrayList<>();
     List<String> biases = new ArrayList<>();
     List<Integer> rows = new ArrayList<>();
-    for (UNetLayer.Residual residual : blocks.residuals()) {
+    for (UNetLayer.Residual residual : residuals) {
       weights.add(residual.name() + ".emb_layers.1.weight");
       biases.add(residual.name() + ".emb_layers.1.bias");
       rows.add(residual.out() * (config.scaleShiftNorm() ? 2 : 1));
@@ -104,7 +117,7 @@ public final class UNet {
     Value all = graph.linear("emb_layers", emb, weight, bias);
     int offset = 0;
     for (int i = 0; i < rows.size(); i++) {
-      projections.put(blocks.residuals().get(i).name(), new Slice(all, offset, rows.get(i)));
+      projections.put(residuals.get(i).name(), new Slice(all, offset, rows.get(i)));
       offset += rows.get(i);
     }
   }
