@@ -1,8 +1,9 @@
 package org.halfstep.device;
 
 /**
- * What changes from one optimizer step to the next, and what does not, of Adam and AdamW (Kingma and Ba, 2015;
- * Loshchilov and Hutter, 2019). Mutable so that a warm training step allocates nothing.
+ * What changes from one optimizer step to the next, and what does not, of Adam and AdamW (Kingma
+ * and Ba, 2015; Loshchilov and Hutter, 2019). Mutable so that a warm training step allocates
+ * nothing.
  */
 public final class AdamStep {
   public double beta1 = 0.9;

@@ -7,7 +7,8 @@ package org.halfstep.device;
  * @param tokens pixels
  * @param heads heads
  * @param headChannels channels of one head
- * @param newOrder rows of the qkv projection are (q/k/v, head, channel) instead of (head, q/k/v, channel)
+ * @param newOrder rows of the qkv projection are (q/k/v, head, channel) instead of (head, q/k/v,
+ *     channel)
  * @param type storage type of the activations
  */
 public record AttentionShape(

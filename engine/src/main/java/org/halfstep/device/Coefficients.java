@@ -2,7 +2,10 @@ package org.halfstep.device;
 
 import java.lang.foreign.ValueLayout;
 
-/** The factors of a per-sample linear combination: one float per term and sample, written by the host. */
+/**
+ * The factors of a per-sample linear combination: one float per term and sample, written by the
+ * host.
+ */
 public final class Coefficients implements AutoCloseable {
   private final int batch;
   private final Slab slab;

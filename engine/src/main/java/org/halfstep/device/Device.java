@@ -3,7 +3,8 @@ package org.halfstep.device;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Where networks run: its memory and its operations. Thread-safe; everything it hands out is owned by the caller.
+ * Where networks run: its memory and its operations. Thread-safe; everything it hands out is owned
+ * by the caller.
  */
 public interface Device extends AutoCloseable {
 
@@ -27,7 +28,10 @@ public interface Device extends AutoCloseable {
   /** A view of device memory for the host, for as long as that memory lives. */
   HostWindow window(long address, long bytes);
 
-  /** A new set of operations, closed by whoever asked for it; closing frees every primitive bound through it. */
+  /**
+   * A new set of operations, closed by whoever asked for it; closing frees every primitive bound
+   * through it.
+   */
   Operations operations();
 
   @Override

@@ -45,7 +45,8 @@ public record GroupNormShape(
    * Addresses of the forward pass.
    *
    * @param x1 0 when there is no second source
-   * @param modulation 0 for none; row i holds scale then shift at {@code modulation + 4 i modulationStride}
+   * @param modulation 0 for none; row i holds scale then shift at {@code modulation + 4 i
+   *     modulationStride}
    */
   public record Memory(
       long x0,

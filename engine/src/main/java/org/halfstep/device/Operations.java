@@ -1,9 +1,10 @@
 package org.halfstep.device;
 
 /**
- * The operations of a device, each bound to its memory once and then run many times. Addresses are device addresses,
- * shapes count elements, and {@code accumulate} means "add to what is there". The arithmetic of each is defined in
- * {@code native/include/halfstep.h}. Not thread-safe: one plan owns one instance.
+ * The operations of a device, each bound to its memory once and then run many times. Addresses are
+ * device addresses, shapes count elements, and {@code accumulate} means "add to what is there". The
+ * arithmetic of each is defined in {@code native/include/halfstep.h}. Not thread-safe: one plan
+ * owns one instance.
  */
 public interface Operations extends AutoCloseable {
 
@@ -30,15 +31,31 @@ public interface Operations extends AutoCloseable {
 
   Launch add(long a, long b, long y, long count, DataType type);
 
-  Launch upsampleForward(long x, long y, int batch, int height, int width, int channels, DataType type);
+  Launch upsampleForward(
+      long x, long y, int batch, int height, int width, int channels, DataType type);
 
   Launch upsampleBackward(
-      long dy, long dx, boolean accumulate, int batch, int height, int width, int channels, DataType type);
+      long dy,
+      long dx,
+      boolean accumulate,
+      int batch,
+      int height,
+      int width,
+      int channels,
+      DataType type);
 
-  Launch downsampleForward(long x, long y, int batch, int height, int width, int channels, DataType type);
+  Launch downsampleForward(
+      long x, long y, int batch, int height, int width, int channels, DataType type);
 
   Launch downsampleBackward(
-      long dy, long dx, boolean accumulate, int batch, int height, int width, int channels, DataType type);
+      long dy,
+      long dx,
+      boolean accumulate,
+      int batch,
+      int height,
+      int width,
+      int channels,
+      DataType type);
 
   Launch copyColumns(
       long source,
@@ -55,7 +72,8 @@ public interface Operations extends AutoCloseable {
   Launch addPerChannel(
       long x, long e, long eStride, long y, int batch, int pixels, int channels, DataType type);
 
-  Launch sumPixels(long x, long out, long outStride, int batch, int pixels, int channels, DataType type);
+  Launch sumPixels(
+      long x, long out, long outStride, int batch, int pixels, int channels, DataType type);
 
   /**
    * Dropout keyed by (seed, sample id, draw, layer).
@@ -75,7 +93,8 @@ public interface Operations extends AutoCloseable {
       long perSample,
       DataType type);
 
-  Launch convert(long source, DataType sourceType, long destination, DataType destinationType, long count);
+  Launch convert(
+      long source, DataType sourceType, long destination, DataType destinationType, long count);
 
   Launch sinusoid(long t, double scale, double maxPeriod, long y, int batch, int dimension);
 
@@ -107,7 +126,8 @@ public interface Operations extends AutoCloseable {
   /**
    * Standard normal noise, Philox keyed by (seed, sample id, draw).
    *
-   * @param key address of an int64 seed and, 8 bytes on, a uint32 draw, both read when the launch runs
+   * @param key address of an int64 seed and, 8 bytes on, a uint32 draw, both read when the launch
+   *     runs
    * @param sampleIds int64 per sample
    */
   Launch normal(long y, long key, long sampleIds, int batch, long perSample, DataType type);

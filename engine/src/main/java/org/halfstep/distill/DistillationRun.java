@@ -26,8 +26,9 @@ import org.halfstep.train.TeacherRun;
 import org.halfstep.train.Trainer;
 
 /**
- * Both stages of distillation, from a teacher's file to a student of every step count, from the newest checkpoint on. Each
- * student is kept and is the teacher of the next stage; which stage a run is in is read from its checkpoint.
+ * Both stages of distillation, from a teacher's file to a student of every step count, from the
+ * newest checkpoint on. Each student is kept and is the teacher of the next stage; which stage a
+ * run is in is read from its checkpoint.
  */
 public final class DistillationRun {
   /** Name of the stage-one model in the run's folder. */
@@ -59,8 +60,7 @@ public final class DistillationRun {
     this.settings = settings;
     this.folder = folder;
     this.listener = listener;
-    this.phases =
-        new PhaseRun(folder, settings.checkpointEvery(), fingerprint, listener, stop);
+    this.phases = new PhaseRun(folder, settings.checkpointEvery(), fingerprint, listener, stop);
   }
 
   /** Name of the file of a student with this number of steps. */
@@ -71,7 +71,8 @@ public final class DistillationRun {
   /**
    * Distills until the last student is done.
    *
-   * @param teacherFile a teacher trained with label dropout, or a stage-one model (then stage one is skipped)
+   * @param teacherFile a teacher trained with label dropout, or a stage-one model (then stage one
+   *     is skipped)
    * @param folder checkpoints, {@value #GUIDED_FILE} and the students go here
    * @param stop asked after every update; true ends the run after a checkpoint
    * @return whether every student is finished
@@ -87,13 +88,7 @@ public final class DistillationRun {
       throws IOException {
     DistillationRun run =
         new DistillationRun(
-            device,
-            data,
-            settings,
-            folder,
-            listener,
-            stop,
-            TeacherRun.fingerprint(settings, data));
+            device, data, settings, folder, listener, stop, TeacherRun.fingerprint(settings, data));
     return run.guided(teacherFile) && run.halvings();
   }
 
@@ -109,13 +104,19 @@ public final class DistillationRun {
       }
       if (teacher.card().role() != Role.TEACHER) {
         throw new IllegalArgumentException(
-            teacherFile + ": is a " + teacher.card().steps() + "-step student; distillation starts from a teacher");
+            teacherFile
+                + ": is a "
+                + teacher.card().steps()
+                + "-step student; distillation starts from a teacher");
       }
       return guided(teacher, file);
     }
   }
 
-  /** The checkpoint says so; a finished file alone also counts when no checkpoint of stage one is left. */
+  /**
+   * The checkpoint says so; a finished file alone also counts when no checkpoint of stage one is
+   * left.
+   */
   private boolean stageOneIsDone(Path file) throws IOException {
     Optional<Progress> saved = phases.saved();
     if (saved.isEmpty()) {

@@ -10,12 +10,14 @@ import org.halfstep.train.RunSettings;
  * @param guidance range of w
  * @param guidanceEmbedDim width of the embedding of w
  * @param guided stage one
- * @param halving stage two: its {@code updates} and {@code learningRate} are those of a stage with many steps
+ * @param halving stage two: its {@code updates} and {@code learningRate} are those of a stage with
+ *     many steps
  * @param teacherSteps steps of the first halving's teacher, a power of two
  * @param lastSteps steps of the last student, a power of two
  * @param updatesForFewSteps updates of a stage whose student has at most {@code fewSteps} steps
  * @param fewSteps see updatesForFewSteps
- * @param stochastic whether the students are for the stochastic sampler instead of the deterministic one
+ * @param stochastic whether the students are for the stochastic sampler instead of the
+ *     deterministic one
  * @param mirror whether images are flipped left to right at random
  * @param seed of everything random
  * @param checkpointEvery updates between checkpoints

@@ -17,8 +17,9 @@ import org.halfstep.train.Objective;
 import org.halfstep.train.TrainingBatch;
 
 /**
- * Stage one (Meng et al., 2023, algorithm 1): t uniform, w uniform in a range for each example, and the target is the
- * teacher's guided prediction (1 + w) v_cond - w v_uncond at the same z_t, unclipped. Both branches are one batch.
+ * Stage one (Meng et al., 2023, algorithm 1): t uniform, w uniform in a range for each example, and
+ * the target is the teacher's guided prediction (1 + w) v_cond - w v_uncond at the same z_t,
+ * unclipped. Both branches are one batch.
  */
 public final class GuidedObjective implements Objective {
   private final ExampleDraws draws;
@@ -52,7 +53,10 @@ public final class GuidedObjective implements Objective {
     int size = batch.size();
     this.teacher =
         Plan.inference(
-            device, teacherNetwork.graph(), PlanOptions.inference(2 * size), teacherNetwork.weights());
+            device,
+            teacherNetwork.graph(),
+            PlanOptions.inference(2 * size),
+            teacherNetwork.weights());
     teacher.prepare();
     this.inputs = new NetworkInputs(teacherNetwork, teacher);
     this.coefficients = new Coefficients(device, "guided target", 2, size);

@@ -18,9 +18,9 @@ import org.halfstep.train.Objective;
 import org.halfstep.train.TrainingBatch;
 
 /**
- * Stage two (Salimans and Ho, 2022; Meng et al., 2023, algorithms 2 and 3): t on the student's grid, w uniform in a range,
- * and the target is the v with which one student step lands where two teacher steps at the same w land. The teacher's
- * predictions are not clipped.
+ * Stage two (Salimans and Ho, 2022; Meng et al., 2023, algorithms 2 and 3): t on the student's
+ * grid, w uniform in a range, and the target is the v with which one student step lands where two
+ * teacher steps at the same w land. The teacher's predictions are not clipped.
  */
 public final class HalvingObjective implements Objective {
   private final ExampleDraws draws;

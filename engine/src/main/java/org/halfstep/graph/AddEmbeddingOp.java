@@ -50,13 +50,24 @@ final class AddEmbeddingOp extends Op {
             () ->
                 plan.operations()
                     .embeddingForward(
-                        plan.weight(table), ids.address(), y.address(), false, plan.batch(), rows, dimension));
+                        plan.weight(table),
+                        ids.address(),
+                        y.address(),
+                        false,
+                        plan.batch(),
+                        rows,
+                        dimension));
         plan.step(
             StepInfo.memory(label(), "add", 3 * plan.bytes(output())),
             List.of(in, y),
             () ->
                 plan.operations()
-                    .add(in.address(), y.address(), y.address(), plan.count(output()), DataType.F32));
+                    .add(
+                        in.address(),
+                        y.address(),
+                        y.address(),
+                        plan.count(output()),
+                        DataType.F32));
       }
 
       @Override

@@ -63,7 +63,13 @@ final class AddPerChannelOp extends Op {
             () ->
                 plan.operations()
                     .sumPixels(
-                        dy.address(), slice(de), stride, plan.batch(), pixels, channels, plan.type(x)));
+                        dy.address(),
+                        slice(de),
+                        stride,
+                        plan.batch(),
+                        pixels,
+                        channels,
+                        plan.type(x)));
         plan.passGradient(output(), x, label());
       }
     };

@@ -15,7 +15,8 @@ final class AttentionOp extends Op {
     this.heads = heads;
     this.newOrder = newOrder;
     if (qkv.shape().channels() % (3 * heads) != 0) {
-      throw new IllegalArgumentException(qkv + " does not split into q, k and v of " + heads + " heads");
+      throw new IllegalArgumentException(
+          qkv + " does not split into q, k and v of " + heads + " heads");
     }
   }
 
@@ -50,8 +51,15 @@ final class AttentionOp extends Op {
 
     private StepInfo info(String pass, int products) {
       long flops =
-          2L * products * shape.batch() * heads * shape.tokens() * shape.tokens() * shape.headChannels();
-      return new StepInfo(label(), "attention " + pass, flops, plan.bytes(qkv) + plan.bytes(output()));
+          2L
+              * products
+              * shape.batch()
+              * heads
+              * shape.tokens()
+              * shape.tokens()
+              * shape.headChannels();
+      return new StepInfo(
+          label(), "attention " + pass, flops, plan.bytes(qkv) + plan.bytes(output()));
     }
 
     @Override

@@ -41,7 +41,11 @@ final class CastOp extends Op {
             () ->
                 plan.operations()
                     .convert(
-                        in.address(), plan.type(x), y.address(), plan.type(output()), plan.count(x)));
+                        in.address(),
+                        plan.type(x),
+                        y.address(),
+                        plan.type(output()),
+                        plan.count(x)));
       }
 
       @Override

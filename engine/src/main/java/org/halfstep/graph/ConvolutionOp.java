@@ -7,8 +7,9 @@ import org.halfstep.device.ConvolutionShape;
 import org.halfstep.device.DataType;
 
 /**
- * A convolution or linear layer with bias and an optional residual. A 1x1 convolution of a concatenation is one
- * convolution per source, each with its own range of the weight's input channels, so nothing is copied together.
+ * A convolution or linear layer with bias and an optional residual. A 1x1 convolution of a
+ * concatenation is one convolution per source, each with its own range of the weight's input
+ * channels, so nothing is copied together.
  */
 final class ConvolutionOp extends Op {
   private final Value x;
@@ -19,7 +20,13 @@ final class ConvolutionOp extends Op {
   private final Value residual;
 
   ConvolutionOp(
-      String label, Value x, Parameter weight, Parameter bias, int kernel, int stride, Value residual) {
+      String label,
+      Value x,
+      Parameter weight,
+      Parameter bias,
+      int kernel,
+      int stride,
+      Value residual) {
     super(label, residual == null ? List.of(x) : List.of(x, residual));
     this.x = x;
     this.weight = weight;
@@ -31,7 +38,8 @@ final class ConvolutionOp extends Op {
       throw new IllegalArgumentException(weight + " does not take the channels of " + x);
     }
     if (residual != null && !residual.shape().equals(outputShape())) {
-      throw new IllegalArgumentException("residual " + residual + " does not fit output " + outputShape());
+      throw new IllegalArgumentException(
+          "residual " + residual + " does not fit output " + outputShape());
     }
   }
 
@@ -98,8 +106,7 @@ final class ConvolutionOp extends Op {
         Convolution part = parts.get(i);
         Buffer source = plan.buffer(x.sources().get(i));
         Buffer scratch = plan.transientBuffer(label() + " scratch", part.forwardScratchBytes());
-        Buffer packed =
-            pack("packed", part.packedForwardBytes(), part::packForward);
+        Buffer packed = pack("packed", part.packedForwardBytes(), part::packForward);
         boolean first = i == 0;
         Buffer added = first ? (residual == null ? null : plan.buffer(residual)) : y;
         List<Buffer> uses = new ArrayList<>(List.of(source, y, scratch));
@@ -209,10 +216,7 @@ final class ConvolutionOp extends Op {
               * (shape.height() * shape.width() * shape.inputChannels()
                   + shape.outputHeight() * shape.outputWidth() * shape.outputChannels());
       return new StepInfo(
-          label(),
-          kind + " " + pass,
-          shape.flops(),
-          elements * plan.type(output()).bytes());
+          label(), kind + " " + pass, shape.flops(), elements * plan.type(output()).bytes());
     }
   }
 

@@ -2,7 +2,10 @@ package org.halfstep.graph;
 
 import java.util.List;
 
-/** Inverted dropout in training; the value itself in inference. The backward pass redraws the same mask. */
+/**
+ * Inverted dropout in training; the value itself in inference. The backward pass redraws the same
+ * mask.
+ */
 final class DropoutOp extends Op {
   private final Value x;
   private final float probability;
@@ -14,7 +17,8 @@ final class DropoutOp extends Op {
     this.probability = probability;
     this.layer = layer;
     if (!(probability > 0 && probability < 1)) {
-      throw new IllegalArgumentException("dropout probability must lie in [0, 1), got " + probability);
+      throw new IllegalArgumentException(
+          "dropout probability must lie in [0, 1), got " + probability);
     }
   }
 

@@ -8,8 +8,8 @@ import java.util.Map;
 import org.halfstep.graph.Parameter.Initializer;
 
 /**
- * The description of a network: inputs, parameters and a flat list of ops in execution order. It holds no memory; a
- * {@link Plan} binds it to a device, a batch and a mode.
+ * The description of a network: inputs, parameters and a flat list of ops in execution order. It
+ * holds no memory; a {@link Plan} binds it to a device, a batch and a mode.
  *
  * <p>Every method that adds an op returns the op's output. Shapes are those of one sample.
  */
@@ -55,7 +55,8 @@ public final class Graph {
   }
 
   /**
-   * Declares parameters that lie next to each other, as one matrix or vector stacked along the first extent.
+   * Declares parameters that lie next to each other, as one matrix or vector stacked along the
+   * first extent.
    *
    * @param names checkpoint names
    * @param rows first extent of each
@@ -98,14 +99,23 @@ public final class Graph {
 
   // ---- Ops --------------------------------------------------------------------------------------
 
-  /** Zero-padded convolution; weight OIHW, padding kernel/2. A 1x1 reads a concatenation in place. */
-  public Value convolution(String name, Value x, Parameter weight, Parameter bias, int kernel, int stride) {
+  /**
+   * Zero-padded convolution; weight OIHW, padding kernel/2. A 1x1 reads a concatenation in place.
+   */
+  public Value convolution(
+      String name, Value x, Parameter weight, Parameter bias, int kernel, int stride) {
     return convolutionResidual(name, x, weight, bias, kernel, stride, null);
   }
 
   /** {@code convolution(x) + bias + residual}. */
   public Value convolutionResidual(
-      String name, Value x, Parameter weight, Parameter bias, int kernel, int stride, Value residual) {
+      String name,
+      Value x,
+      Parameter weight,
+      Parameter bias,
+      int kernel,
+      int stride,
+      Value residual) {
     Value source = x.isConcatenation() && kernel != 1 ? materialize(x) : x;
     return add(new ConvolutionOp(name, source, weight, bias, kernel, stride, residual));
   }
@@ -115,9 +125,18 @@ public final class Graph {
     return add(new ConvolutionOp(name, x, weight, bias, 1, 1, null));
   }
 
-  /** Group normalisation, then {@code (1 + scale) y + shift}, then SiLU; each of the last two optional. */
+  /**
+   * Group normalisation, then {@code (1 + scale) y + shift}, then SiLU; each of the last two
+   * optional.
+   */
   public Value groupNorm(
-      String name, Value x, Parameter weight, Parameter bias, int groups, Slice modulation, boolean silu) {
+      String name,
+      Value x,
+      Parameter weight,
+      Parameter bias,
+      int groups,
+      Slice modulation,
+      boolean silu) {
     return add(new GroupNormOp(name, x, weight, bias, groups, modulation, silu));
   }
 
@@ -202,7 +221,8 @@ public final class Graph {
   }
 
   private Value add(Op op) {
-    Value output = new Value(values++, op.label(), op.outputShape(), op.outputStorage(), op, List.of());
+    Value output =
+        new Value(values++, op.label(), op.outputShape(), op.outputStorage(), op, List.of());
     op.setOutput(output);
     ops.add(op);
     return output;
@@ -221,7 +241,8 @@ public final class Graph {
   public Value named(String name) {
     Value value = named.get(name);
     if (value == null) {
-      throw new IllegalArgumentException("no value named " + name + "; there are " + named.keySet());
+      throw new IllegalArgumentException(
+          "no value named " + name + "; there are " + named.keySet());
     }
     return value;
   }

@@ -16,7 +16,13 @@ final class GroupNormOp extends Op {
   private final boolean silu;
 
   GroupNormOp(
-      String label, Value x, Parameter weight, Parameter bias, int groups, Slice modulation, boolean silu) {
+      String label,
+      Value x,
+      Parameter weight,
+      Parameter bias,
+      int groups,
+      Slice modulation,
+      boolean silu) {
     super(label, modulation == null ? List.of(x) : List.of(x, modulation.vector()));
     this.x = x;
     this.weight = weight;
@@ -26,7 +32,9 @@ final class GroupNormOp extends Op {
     this.silu = silu;
     if (modulation != null && modulation.channels() != 2 * x.shape().channels()) {
       throw new IllegalArgumentException(
-          "modulation needs a scale and a shift for each of " + x.shape().channels() + " channels, got "
+          "modulation needs a scale and a shift for each of "
+              + x.shape().channels()
+              + " channels, got "
               + modulation.channels());
     }
   }
@@ -84,7 +92,8 @@ final class GroupNormOp extends Op {
       plan.step(
           StepInfo.memory(label(), "group norm forward", 2 * plan.bytes(output())),
           uses,
-          () -> plan.operations().groupNormForward(shape, memory(y.address(), workspace.address())));
+          () ->
+              plan.operations().groupNormForward(shape, memory(y.address(), workspace.address())));
     }
 
     @Override

@@ -7,8 +7,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Places buffers in one slab so that two that live at the same time never overlap: largest first, each at the lowest offset
- * that is free during its whole life.
+ * Places buffers in one slab so that two that live at the same time never overlap: largest first,
+ * each at the lowest offset that is free during its whole life.
  */
 final class MemoryLayoutPlanner {
   private final Map<Buffer, Long> offsets = new HashMap<>();

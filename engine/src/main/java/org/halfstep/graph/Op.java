@@ -57,7 +57,10 @@ public abstract sealed class Op
   /** Prepares this op for one plan: creates what it needs and emits its steps when asked. */
   abstract Binding bind(PlanBuilder plan);
 
-  /** An op inside one plan. {@link #forward} and {@link #backward} are called once each, in execution order. */
+  /**
+   * An op inside one plan. {@link #forward} and {@link #backward} are called once each, in
+   * execution order.
+   */
   interface Binding {
     void forward();
 

@@ -3,8 +3,9 @@ package org.halfstep.graph;
 import java.util.List;
 
 /**
- * A trainable tensor under its checkpoint name. It occupies a contiguous range of the parameter slab; parameters that were
- * declared as one stack lie next to each other, so that one matrix product can read them together.
+ * A trainable tensor under its checkpoint name. It occupies a contiguous range of the parameter
+ * slab; parameters that were declared as one stack lie next to each other, so that one matrix
+ * product can read them together.
  */
 public final class Parameter {
   /** How a fresh parameter is filled. */

@@ -6,8 +6,9 @@ import org.halfstep.device.Device;
 import org.halfstep.device.Slab;
 
 /**
- * One float per parameter of a graph, in one range of device memory: the weights, their gradients, a moment of the
- * optimizer, or a moving average. All slabs of a graph share its layout, so a step over all parameters is one pass.
+ * One float per parameter of a graph, in one range of device memory: the weights, their gradients,
+ * a moment of the optimizer, or a moving average. All slabs of a graph share its layout, so a step
+ * over all parameters is one pass.
  */
 public final class ParameterSlab implements AutoCloseable {
   private final Device device;
@@ -48,13 +49,15 @@ public final class ParameterSlab implements AutoCloseable {
       throw new IllegalArgumentException(
           parameter + " takes " + parameter.size() + " numbers, got " + values.length);
     }
-    device.upload(MemorySegment.ofArray(values), address(parameter), (long) Float.BYTES * values.length);
+    device.upload(
+        MemorySegment.ofArray(values), address(parameter), (long) Float.BYTES * values.length);
   }
 
   /** A copy of one parameter. */
   public float[] get(Parameter parameter) {
     float[] values = new float[Math.toIntExact(parameter.size())];
-    device.download(address(parameter), MemorySegment.ofArray(values), (long) Float.BYTES * values.length);
+    device.download(
+        address(parameter), MemorySegment.ofArray(values), (long) Float.BYTES * values.length);
     return values;
   }
 

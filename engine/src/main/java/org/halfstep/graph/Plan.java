@@ -9,11 +9,12 @@ import org.halfstep.device.Operations;
 import org.halfstep.device.Slab;
 
 /**
- * A graph bound to a device, a batch, a data type and a mode. Every intermediate has its place in one slab; running is a
- * loop over bound launches and allocates nothing. Not thread-safe.
+ * A graph bound to a device, a batch, a data type and a mode. Every intermediate has its place in
+ * one slab; running is a loop over bound launches and allocates nothing. Not thread-safe.
  *
- * <p>Use: fill the inputs, call {@link #prepare} after every change of the weights, {@link #forward}, and in training fill
- * the gradient of "out" and call {@link #backward}, which overwrites all parameter gradients.
+ * <p>Use: fill the inputs, call {@link #prepare} after every change of the weights, {@link
+ * #forward}, and in training fill the gradient of "out" and call {@link #backward}, which
+ * overwrites all parameter gradients.
  */
 public final class Plan implements AutoCloseable {
   private static final String OUTPUT = "out";
@@ -32,7 +33,11 @@ public final class Plan implements AutoCloseable {
   private final List<StepInfo> prepareInfo = new ArrayList<>();
 
   private Plan(
-      Device device, Graph graph, PlanOptions options, ParameterSlab weights, ParameterSlab gradients) {
+      Device device,
+      Graph graph,
+      PlanOptions options,
+      ParameterSlab weights,
+      ParameterSlab gradients) {
     this.device = device;
     this.graph = graph;
     this.options = options;
@@ -58,7 +63,8 @@ public final class Plan implements AutoCloseable {
   }
 
   /** A plan without a backward pass. */
-  public static Plan inference(Device device, Graph graph, PlanOptions options, ParameterSlab weights) {
+  public static Plan inference(
+      Device device, Graph graph, PlanOptions options, ParameterSlab weights) {
     if (options.training()) {
       throw new IllegalArgumentException("a training plan needs a slab for gradients");
     }
@@ -67,7 +73,11 @@ public final class Plan implements AutoCloseable {
 
   /** A plan with a backward pass that writes all parameter gradients. */
   public static Plan training(
-      Device device, Graph graph, PlanOptions options, ParameterSlab weights, ParameterSlab gradients) {
+      Device device,
+      Graph graph,
+      PlanOptions options,
+      ParameterSlab weights,
+      ParameterSlab gradients) {
     if (!options.training()) {
       throw new IllegalArgumentException("the options describe an inference plan");
     }
@@ -147,7 +157,8 @@ public final class Plan implements AutoCloseable {
   /**
    * Runs one phase once and adds each step's time to {@code nanoseconds}.
    *
-   * @param steps which phase: {@link #prepareSteps}, {@link #forwardSteps} or {@link #backwardSteps}
+   * @param steps which phase: {@link #prepareSteps}, {@link #forwardSteps} or {@link
+   *     #backwardSteps}
    */
   public void profile(List<StepInfo> steps, long[] nanoseconds) {
     Launch[] launches = steps == forwardInfo ? forward : steps == backwardInfo ? backward : prepare;
@@ -197,7 +208,10 @@ public final class Plan implements AutoCloseable {
     return builder.count(graph.named(name));
   }
 
-  /** Whether dropout is part of this plan, so that {@link #sampleIdsAddress} and {@link #drawAddress} must be filled. */
+  /**
+   * Whether dropout is part of this plan, so that {@link #sampleIdsAddress} and {@link
+   * #drawAddress} must be filled.
+   */
   public boolean hasDropout() {
     return options.training() && graph.ops().stream().anyMatch(DropoutOp.class::isInstance);
   }

@@ -9,8 +9,9 @@ import org.halfstep.device.Launch;
 import org.halfstep.device.Operations;
 
 /**
- * Collects the steps of a plan. Ops emit steps in execution order and name the buffers that each uses; addresses are known
- * only later, so a step carries a supplier that binds it once every buffer has its place.
+ * Collects the steps of a plan. Ops emit steps in execution order and name the buffers that each
+ * uses; addresses are known only later, so a step carries a supplier that binds it once every
+ * buffer has its place.
  */
 final class PlanBuilder {
   /** When a step runs: after the weights changed, in the forward pass, or in the backward pass. */
@@ -39,7 +40,11 @@ final class PlanBuilder {
   private Buffer draw;
 
   PlanBuilder(
-      Graph graph, Operations operations, PlanOptions options, ParameterSlab weights, ParameterSlab gradients) {
+      Graph graph,
+      Operations operations,
+      PlanOptions options,
+      ParameterSlab weights,
+      ParameterSlab gradients) {
     this.operations = operations;
     this.options = options;
     this.weights = weights;
@@ -69,7 +74,8 @@ final class PlanBuilder {
     return needed;
   }
 
-  // ---- What ops ask about -------------------------------------------------------------------------
+  // ---- What ops ask about
+  // -------------------------------------------------------------------------
 
   Operations operations() {
     return operations;
@@ -116,7 +122,8 @@ final class PlanBuilder {
     return gradientWritten[value.id()];
   }
 
-  // ---- Buffers ------------------------------------------------------------------------------------
+  // ---- Buffers
+  // ------------------------------------------------------------------------------------
 
   /** Memory of a value; it lives from the first step that uses it to the last. */
   Buffer buffer(Value value) {
@@ -170,7 +177,8 @@ final class PlanBuilder {
     return draw;
   }
 
-  // ---- Gradients ----------------------------------------------------------------------------------
+  // ---- Gradients
+  // ----------------------------------------------------------------------------------
 
   /** Memory of a value's gradient. */
   Buffer gradient(Value value) {
@@ -187,7 +195,9 @@ final class PlanBuilder {
     return accumulate;
   }
 
-  /** Announces that one slice of a vector's gradient is written; each slice has exactly one writer. */
+  /**
+   * Announces that one slice of a vector's gradient is written; each slice has exactly one writer.
+   */
   void claimSlice(Slice slice) {
     int id = slice.vector().id();
     gradientWritten[id] = true;
@@ -199,12 +209,20 @@ final class PlanBuilder {
     int written = sliceChannelsWritten[value.id()];
     if (written != 0 && written != value.shape().channels()) {
       throw new IllegalStateException(
-          "only " + written + " of " + value.shape().channels() + " channels of the gradient of " + value
+          "only "
+              + written
+              + " of "
+              + value.shape().channels()
+              + " channels of the gradient of "
+              + value
               + " are written");
     }
   }
 
-  /** Passes the gradient of {@code from} on to {@code to} unchanged: by sharing memory if {@code to} has none yet. */
+  /**
+   * Passes the gradient of {@code from} on to {@code to} unchanged: by sharing memory if {@code to}
+   * has none yet.
+   */
   void passGradient(Value from, Value to, String label) {
     if (!needsGradient(to)) {
       return;
@@ -230,11 +248,16 @@ final class PlanBuilder {
       step(
           StepInfo.memory(label, "copy", 2 * bytes(to)),
           List.of(source, target),
-          () -> operations.convert(source.address(), type(to), target.address(), type(to), count(to)));
+          () ->
+              operations.convert(
+                  source.address(), type(to), target.address(), type(to), count(to)));
     }
   }
 
-  /** Emits a backward step that can only overwrite: into the gradient itself, or beside it and then added. */
+  /**
+   * Emits a backward step that can only overwrite: into the gradient itself, or beside it and then
+   * added.
+   */
   void writeGradient(Value value, String label, Consumer<Buffer> emit) {
     if (!needsGradient(value)) {
       return;
@@ -255,7 +278,8 @@ final class PlanBuilder {
         () -> operations.add(target.address(), part.address(), target.address(), count, type));
   }
 
-  // ---- Steps --------------------------------------------------------------------------------------
+  // ---- Steps
+  // --------------------------------------------------------------------------------------
 
   void phase(Phase newPhase) {
     phase = newPhase;

@@ -31,7 +31,9 @@ final class SiluOp extends Op {
         plan.step(
             StepInfo.memory(label(), "silu forward", 2 * plan.bytes(x)),
             List.of(in, y),
-            () -> plan.operations().siluForward(in.address(), y.address(), plan.count(x), plan.type(x)));
+            () ->
+                plan.operations()
+                    .siluForward(in.address(), y.address(), plan.count(x), plan.type(x)));
       }
 
       @Override
@@ -49,7 +51,12 @@ final class SiluOp extends Op {
             () ->
                 plan.operations()
                     .siluBackward(
-                        in.address(), dy.address(), dx.address(), accumulate, plan.count(x), plan.type(x)));
+                        in.address(),
+                        dy.address(),
+                        dx.address(),
+                        accumulate,
+                        plan.count(x),
+                        plan.type(x)));
       }
     };
   }

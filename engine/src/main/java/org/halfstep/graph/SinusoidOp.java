@@ -2,7 +2,10 @@ package org.halfstep.graph;
 
 import java.util.List;
 
-/** Sinusoidal embedding of one number per sample; it has no gradient, times and guidance are not trained. */
+/**
+ * Sinusoidal embedding of one number per sample; it has no gradient, times and guidance are not
+ * trained.
+ */
 final class SinusoidOp extends Op {
   private static final double MAX_PERIOD = 10000;
 
@@ -39,7 +42,8 @@ final class SinusoidOp extends Op {
             List.of(in, y),
             () ->
                 plan.operations()
-                    .sinusoid(in.address(), scale, MAX_PERIOD, y.address(), plan.batch(), dimension));
+                    .sinusoid(
+                        in.address(), scale, MAX_PERIOD, y.address(), plan.batch(), dimension));
       }
 
       @Override

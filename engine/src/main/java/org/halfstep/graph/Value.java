@@ -3,8 +3,9 @@ package org.halfstep.graph;
 import java.util.List;
 
 /**
- * One tensor of a graph: an input, or the output of an op. A concatenation of two values along channels is a value too,
- * but has no memory of its own: the ops that accept one read its {@link #sources}.
+ * One tensor of a graph: an input, or the output of an op. A concatenation of two values along
+ * channels is a value too, but has no memory of its own: the ops that accept one read its {@link
+ * #sources}.
  */
 public final class Value {
   /** How a value is stored. */

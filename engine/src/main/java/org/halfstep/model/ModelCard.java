@@ -10,13 +10,15 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * What a weights file says of itself beside the network's shape: what the network was trained to be, and from what.
+ * What a weights file says of itself beside the network's shape: what the network was trained to
+ * be, and from what.
  *
  * @param role teacher, guided student of stage one, or few-step student of stage two
  * @param dataset name of the training data
  * @param classNames one per class
  * @param steps the one step count a student was distilled for; null where any number works
- * @param chain "deterministic" or "stochastic": which sampler a student was distilled for; null for others
+ * @param chain "deterministic" or "stochastic": which sampler a student was distilled for; null for
+ *     others
  * @param guidanceMin smallest guidance strength w the network takes; null for a teacher
  * @param guidanceMax largest one; the network's input is w / guidanceMax
  * @param maxLogSnr the cosine schedule is truncated to ±this
@@ -56,22 +58,28 @@ public record ModelCard(
     provenance =
         provenance == null ? Map.of() : Collections.unmodifiableMap(new TreeMap<>(provenance));
     if (role == null) {
-      throw new IllegalArgumentException("model card: role is missing (TEACHER, GUIDED or STUDENT)");
+      throw new IllegalArgumentException(
+          "model card: role is missing (TEACHER, GUIDED or STUDENT)");
     }
     if (role == Role.STUDENT && (steps == null || steps < 1)) {
       throw new IllegalArgumentException("model card: a student must say its number of steps");
     }
     if (role != Role.TEACHER
-        && (guidanceMin == null || guidanceMax == null || !(guidanceMin >= 0 && guidanceMax >= guidanceMin))) {
-      throw new IllegalArgumentException("model card: a distilled network must say its guidance range");
+        && (guidanceMin == null
+            || guidanceMax == null
+            || !(guidanceMin >= 0 && guidanceMax >= guidanceMin))) {
+      throw new IllegalArgumentException(
+          "model card: a distilled network must say its guidance range");
     }
     if (!(maxLogSnr > 0)) {
-      throw new IllegalArgumentException("model card: maxLogSnr must be positive, got " + maxLogSnr);
+      throw new IllegalArgumentException(
+          "model card: maxLogSnr must be positive, got " + maxLogSnr);
     }
   }
 
   /** A teacher's card. */
-  public static ModelCard teacher(String dataset, List<String> classNames, Map<String, String> provenance) {
+  public static ModelCard teacher(
+      String dataset, List<String> classNames, Map<String, String> provenance) {
     return new ModelCard(
         Role.TEACHER, dataset, classNames, null, null, null, null, MAX_LOG_SNR, provenance);
   }

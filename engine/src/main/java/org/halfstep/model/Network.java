@@ -22,8 +22,9 @@ import org.halfstep.safetensors.SafetensorsWriter;
 import org.halfstep.safetensors.TensorView;
 
 /**
- * A UNet with its weights on a device. Files are safetensors: tensors under the names of the public ADM checkpoints, the
- * configuration as JSON under "config" and the card under "card" in the metadata.
+ * A UNet with its weights on a device. Files are safetensors: tensors under the names of the public
+ * ADM checkpoints, the configuration as JSON under "config" and the card under "card" in the
+ * metadata.
  */
 public final class Network implements AutoCloseable {
   private static final String CONFIG_KEY = "config";
@@ -72,7 +73,9 @@ public final class Network implements AutoCloseable {
     return values;
   }
 
-  /** A network with the weights of another one: all that both have, zero (or one) for what is new. */
+  /**
+   * A network with the weights of another one: all that both have, zero (or one) for what is new.
+   */
   public static Network like(Device device, UNetConfig config, ModelCard card, Network source) {
     Network network = new Network(device, config, card);
     for (Parameter parameter : network.graph.parameters().values()) {
@@ -124,13 +127,18 @@ public final class Network implements AutoCloseable {
    * @param origin where they come from, for error texts
    */
   public static Network of(
-      Device device, UNetConfig config, ModelCard card, Map<String, TensorView> tensors, String origin)
+      Device device,
+      UNetConfig config,
+      ModelCard card,
+      Map<String, TensorView> tensors,
+      String origin)
       throws IOException {
     Network network = new Network(device, config, card);
     try {
       for (String name : tensors.keySet()) {
         if (!network.graph.parameters().containsKey(name)) {
-          throw new IOException(origin + ": tensor " + name + " is not part of the network it describes");
+          throw new IOException(
+              origin + ": tensor " + name + " is not part of the network it describes");
         }
       }
       for (Parameter parameter : network.graph.parameters().values()) {
@@ -156,7 +164,12 @@ public final class Network implements AutoCloseable {
     }
     if (!found.equals(parameter.shape())) {
       throw new IOException(
-          origin + ": tensor " + parameter.name() + " has shape " + found + ", expected "
+          origin
+              + ": tensor "
+              + parameter.name()
+              + " has shape "
+              + found
+              + ", expected "
               + parameter.shape());
     }
   }
@@ -167,7 +180,8 @@ public final class Network implements AutoCloseable {
   }
 
   /** Writes other weights of the same network, such as a moving average. */
-  public void save(Path path, ModelCard newCard, Dtype dtype, ParameterSlab values) throws IOException {
+  public void save(Path path, ModelCard newCard, Dtype dtype, ParameterSlab values)
+      throws IOException {
     Map<String, String> metadata = new LinkedHashMap<>();
     metadata.put(FORMAT_KEY, FORMAT);
     metadata.put(CONFIG_KEY, config.toJson());
@@ -180,14 +194,15 @@ public final class Network implements AutoCloseable {
   private List<NamedTensor> tensors(Arena arena, Dtype dtype, ParameterSlab values) {
     List<NamedTensor> tensors = new ArrayList<>();
     for (Parameter parameter : graph.parameters().values()) {
-      MemorySegment data =
-          arena.allocateFrom(ValueLayout.JAVA_FLOAT, values.get(parameter));
+      MemorySegment data = arena.allocateFrom(ValueLayout.JAVA_FLOAT, values.get(parameter));
       long[] shape = parameter.shape().stream().mapToLong(Integer::longValue).toArray();
       tensors.add(
           switch (dtype) {
             case F32 -> NamedTensor.f32(parameter.name(), shape, data);
             case BF16 -> NamedTensor.bf16(parameter.name(), shape, data);
-            default -> throw new IllegalArgumentException("weights are stored as F32 or BF16, not " + dtype);
+            default ->
+                throw new IllegalArgumentException(
+                    "weights are stored as F32 or BF16, not " + dtype);
           });
     }
     return tensors;

@@ -7,7 +7,9 @@ import org.halfstep.diffusion.GuidanceRange;
 import org.halfstep.diffusion.TimeInput;
 import org.halfstep.graph.Plan;
 
-/** The small inputs of a plan, time, label and guidance strength per row, as the host writes them. */
+/**
+ * The small inputs of a plan, time, label and guidance strength per row, as the host writes them.
+ */
 public final class NetworkInputs implements AutoCloseable {
   private final HostWindow times;
   private final HostWindow labels;

@@ -15,13 +15,17 @@ import org.halfstep.graph.Value;
 import org.halfstep.model.UNetLayer.Resize;
 
 /**
- * The ADM UNet as a graph. Inputs: image "x", time "t" in 0..1000, labels "y" if class-conditional, guidance strength "w"
- * if guided. Output: "out". Further named values: "emb", and the output of every block under its checkpoint name.
+ * The ADM UNet as a graph. Inputs: image "x", time "t" in 0..1000, labels "y" if class-conditional,
+ * guidance strength "w" if guided. Output: "out". Further named values: "emb", and the output of
+ * every block under its checkpoint name.
  *
- * <p>The embedding projections of all residual blocks are declared as one stack and computed as one matrix product.
+ * <p>The embedding projections of all residual blocks are declared as one stack and computed as one
+ * matrix product.
  */
 public final class UNet {
-  /** The embedding multiplies the guidance input by this before taking sines, as for times in 0..1. */
+  /**
+   * The embedding multiplies the guidance input by this before taking sines, as for times in 0..1.
+   */
   private static final double GUIDANCE_SCALE = 1000;
 
   private final UNetConfig config;
@@ -77,7 +81,8 @@ public final class UNet {
     graph.name("out", graph.toFloat(h));
   }
 
-  // ---- Embeddings ---------------------------------------------------------------------------------
+  // ---- Embeddings
+  // ---------------------------------------------------------------------------------
 
   private Value embedding() {
     int base = config.modelChannels();
@@ -85,8 +90,7 @@ public final class UNet {
     Value e = graph.sinusoid("time sinusoid", graph.scalar("t"), 1, base);
     if (config.isGuided()) {
       int dimension = config.guidanceEmbedDim();
-      Value w =
-          graph.sinusoid("guidance sinusoid", graph.scalar("w"), GUIDANCE_SCALE, dimension);
+      Value w = graph.sinusoid("guidance sinusoid", graph.scalar("w"), GUIDANCE_SCALE, dimension);
       Parameter projection =
           graph.parameter("w_proj.weight", Initializer.ZERO, dimension, base, dimension);
       e = graph.add("guidance", e, graph.linear("w_proj", w, projection, null));
@@ -101,7 +105,9 @@ public final class UNet {
     return e;
   }
 
-  /** All residual blocks' projections of the embedding in one product; each block reads its slice. */
+  /**
+   * All residual blocks' projections of the embedding in one product; each block reads its slice.
+   */
   private void project(Value emb, List<UNetLayer.Residual> residuals) {
     List<String> weights = new ArrayList<>();
     List<String> biases = new ArrayList<>();
@@ -123,13 +129,13 @@ public final class UNet {
   }
 
   private Value linear(String name, Value x, int in, int out) {
-    Parameter weight =
-        graph.parameter(name + ".weight", Initializer.FAN_IN_UNIFORM, in, out, in);
+    Parameter weight = graph.parameter(name + ".weight", Initializer.FAN_IN_UNIFORM, in, out, in);
     Parameter bias = graph.parameter(name + ".bias", Initializer.FAN_IN_UNIFORM, in, out);
     return graph.linear(name, x, weight, bias);
   }
 
-  // ---- Layers -------------------------------------------------------------------------------------
+  // ---- Layers
+  // -------------------------------------------------------------------------------------
 
   private Value block(List<UNetLayer> layers, Value x) {
     Value h = x;
@@ -195,8 +201,7 @@ public final class UNet {
     }
     Value h = up ? graph.upsample2(layer.name() + " up", x) : x;
     String name = layer.name() + (up ? ".conv" : ".op");
-    return convolution(
-        name, h, layer.channels(), 3, up ? 1 : 2, Initializer.FAN_IN_UNIFORM, null);
+    return convolution(name, h, layer.channels(), 3, up ? 1 : 2, Initializer.FAN_IN_UNIFORM, null);
   }
 
   private Value norm(String name, Value x, Slice modulation, boolean silu) {
@@ -207,7 +212,13 @@ public final class UNet {
   }
 
   private Value convolution(
-      String name, Value x, int out, int kernel, int stride, Initializer initializer, Value residual) {
+      String name,
+      Value x,
+      int out,
+      int kernel,
+      int stride,
+      Initializer initializer,
+      Value residual) {
     int in = x.shape().channels();
     int fanIn = in * kernel * kernel;
     Parameter weight =

@@ -10,8 +10,9 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.util.List;
 
 /**
- * The shape of an ADM UNet (Dhariwal and Nichol, "Diffusion Models Beat GANs on Image Synthesis", 2021) with an optional
- * guidance-strength input. The JSON names are the option names of the reference network.
+ * The shape of an ADM UNet (Dhariwal and Nichol, "Diffusion Models Beat GANs on Image Synthesis",
+ * 2021) with an optional guidance-strength input. The JSON names are the option names of the
+ * reference network.
  *
  * @param imageSize side of the square image in pixels
  * @param inChannels image channels read
@@ -21,15 +22,18 @@ import java.util.List;
  * @param attentionResolutions feature-map sides at which attention follows each residual block
  * @param channelMult width of each level as a multiple of {@code modelChannels}
  * @param numClasses classes, or null for an unconditional network
- * @param nullLabel whether the label table has one more row, index {@code numClasses}, for "no label" ("cfg")
+ * @param nullLabel whether the label table has one more row, index {@code numClasses}, for "no
+ *     label" ("cfg")
  * @param numHeadChannels channels per attention head, or null to use {@code numHeads}
  * @param numHeads heads when {@code numHeadChannels} is null
- * @param scaleShiftNorm whether embeddings modulate the second norm instead of being added before it
+ * @param scaleShiftNorm whether embeddings modulate the second norm instead of being added before
+ *     it
  * @param residualResampling whether levels are joined by residual blocks ("resblock_updown")
  * @param convResample whether plain up- and downsampling carries a convolution
  * @param newAttentionOrder order of the rows of qkv projections
  * @param dropout dropout probability in residual blocks while training
- * @param guidanceEmbedDim width of the embedding of the guidance strength, or null for a network without that input
+ * @param guidanceEmbedDim width of the embedding of the guidance strength, or null for a network
+ *     without that input
  */
 @JsonInclude(JsonInclude.Include.ALWAYS)
 @JsonIgnoreProperties(ignoreUnknown = false)
@@ -39,7 +43,8 @@ public record UNetConfig(
     @JsonProperty(value = "model_channels", required = true) int modelChannels,
     @JsonProperty(value = "out_channels", required = true) int outChannels,
     @JsonProperty(value = "num_res_blocks", required = true) int numResBlocks,
-    @JsonProperty(value = "attention_resolutions", required = true) List<Integer> attentionResolutions,
+    @JsonProperty(value = "attention_resolutions", required = true)
+        List<Integer> attentionResolutions,
     @JsonProperty("channel_mult") List<Double> channelMult,
     @JsonProperty("num_classes") Integer numClasses,
     @JsonProperty("cfg") boolean nullLabel,
@@ -122,7 +127,8 @@ public record UNetConfig(
   public int heads(int channels) {
     int heads = numHeadChannels == null ? numHeads : channels / numHeadChannels;
     if (heads < 1 || channels % heads != 0) {
-      throw new IllegalArgumentException(channels + " channels do not split into " + heads + " heads");
+      throw new IllegalArgumentException(
+          channels + " channels do not split into " + heads + " heads");
     }
     return heads;
   }
@@ -130,17 +136,45 @@ public record UNetConfig(
   /** The same network with a guidance-strength input of the given embedding width. */
   public UNetConfig withGuidance(int dimension) {
     return new UNetConfig(
-        imageSize, inChannels, modelChannels, outChannels, numResBlocks, attentionResolutions, channelMult,
-        numClasses, nullLabel, numHeadChannels, numHeads, scaleShiftNorm, residualResampling, convResample,
-        newAttentionOrder, dropout, dimension);
+        imageSize,
+        inChannels,
+        modelChannels,
+        outChannels,
+        numResBlocks,
+        attentionResolutions,
+        channelMult,
+        numClasses,
+        nullLabel,
+        numHeadChannels,
+        numHeads,
+        scaleShiftNorm,
+        residualResampling,
+        convResample,
+        newAttentionOrder,
+        dropout,
+        dimension);
   }
 
   /** The same network with another dropout probability. */
   public UNetConfig withDropout(float probability) {
     return new UNetConfig(
-        imageSize, inChannels, modelChannels, outChannels, numResBlocks, attentionResolutions, channelMult,
-        numClasses, nullLabel, numHeadChannels, numHeads, scaleShiftNorm, residualResampling, convResample,
-        newAttentionOrder, probability, guidanceEmbedDim);
+        imageSize,
+        inChannels,
+        modelChannels,
+        outChannels,
+        numResBlocks,
+        attentionResolutions,
+        channelMult,
+        numClasses,
+        nullLabel,
+        numHeadChannels,
+        numHeads,
+        scaleShiftNorm,
+        residualResampling,
+        convResample,
+        newAttentionOrder,
+        probability,
+        guidanceEmbedDim);
   }
 
   public static UNetConfig fromJson(String json) {

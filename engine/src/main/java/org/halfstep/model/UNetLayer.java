@@ -29,10 +29,12 @@ sealed interface UNetLayer {
   record Resample(String name, int channels, Resize resize) implements UNetLayer {}
 
   /** The blocks of a network: each is a list of layers that run in order. */
-  record Blocks(
-      List<List<UNetLayer>> input, List<UNetLayer> middle, List<List<UNetLayer>> output) {
+  record Blocks(List<List<UNetLayer>> input, List<UNetLayer> middle, List<List<UNetLayer>> output) {
 
-    /** The blocks that a configuration describes, in the order and with the names of the public checkpoints. */
+    /**
+     * The blocks that a configuration describes, in the order and with the names of the public
+     * checkpoints.
+     */
     static Blocks of(UNetConfig config) {
       List<Integer> widths = config.widths();
       int last = widths.size() - 1;

@@ -1,8 +1,8 @@
 package org.halfstep.sample;
 
 /**
- * What to sample. Image k of a request is keyed by (seed, firstImage + k), so it is the same image in any batch and in any
- * request.
+ * What to sample. Image k of a request is keyed by (seed, firstImage + k), so it is the same image
+ * in any batch and in any request.
  *
  * @param labels one class per image; for an unconditional network only the count matters
  * @param seed of the noise

@@ -12,8 +12,9 @@ import org.halfstep.model.ModelCard.Role;
 import org.halfstep.model.Network;
 
 /**
- * Makes images with a network. Prepared plans are kept per batch size (powers of two up to a maximum); a request of any
- * size runs as a few of them. Thread-safe: requests run one after another, each on all cores.
+ * Makes images with a network. Prepared plans are kept per batch size (powers of two up to a
+ * maximum); a request of any size runs as a few of them. Thread-safe: requests run one after
+ * another, each on all cores.
  */
 public final class Sampler implements AutoCloseable {
   /** Weight between the small (0) and the large (1) variance of ancestral sampling. */
@@ -32,7 +33,10 @@ public final class Sampler implements AutoCloseable {
   private int lastSteps;
   private boolean closed;
 
-  /** A sampler of float32 activations and batches of up to 16 images. The network stays the caller's. */
+  /**
+   * A sampler of float32 activations and batches of up to 16 images. The network stays the
+   * caller's.
+   */
   public Sampler(Network network) {
     this(network, DEFAULT_MAX_BATCH, DataType.F32);
   }
@@ -43,7 +47,8 @@ public final class Sampler implements AutoCloseable {
    */
   public Sampler(Network network, int maxBatch, DataType type) {
     if (maxBatch < 1 || Integer.bitCount(maxBatch) != 1) {
-      throw new IllegalArgumentException("the largest batch must be a power of two, got " + maxBatch);
+      throw new IllegalArgumentException(
+          "the largest batch must be a power of two, got " + maxBatch);
     }
     this.network = network;
     this.maxBatch = maxBatch;
@@ -65,7 +70,10 @@ public final class Sampler implements AutoCloseable {
     long imageBytes = (long) Float.BYTES * imageValues();
     if (destination.byteSize() < request.count() * imageBytes) {
       throw new IllegalArgumentException(
-          request.count() + " images need " + request.count() * imageBytes + " bytes, the destination has "
+          request.count()
+              + " images need "
+              + request.count() * imageBytes
+              + " bytes, the destination has "
               + destination.byteSize());
     }
     SamplingSchedule steps = schedule(request.sampler(), request.steps());
@@ -110,7 +118,9 @@ public final class Sampler implements AutoCloseable {
     if (card.role() == Role.STUDENT) {
       if (request.steps() != card.steps()) {
         throw new IllegalArgumentException(
-            "this student was distilled for " + card.steps() + " steps and takes no other number, got "
+            "this student was distilled for "
+                + card.steps()
+                + " steps and takes no other number, got "
                 + request.steps());
       }
       SamplerKind made =
@@ -125,10 +135,15 @@ public final class Sampler implements AutoCloseable {
         throw new IllegalArgumentException(
             "this network has no null label and cannot be guided; use guidance 0");
       }
-    } else if (!new GuidanceRange(card.guidanceMin(), card.guidanceMax()).contains(request.guidance())) {
+    } else if (!new GuidanceRange(card.guidanceMin(), card.guidanceMax())
+        .contains(request.guidance())) {
       throw new IllegalArgumentException(
-          "this network was distilled for guidance w in [" + card.guidanceMin() + ", " + card.guidanceMax()
-              + "], got " + request.guidance());
+          "this network was distilled for guidance w in ["
+              + card.guidanceMin()
+              + ", "
+              + card.guidanceMax()
+              + "], got "
+              + request.guidance());
     }
     if (network.config().isConditional()) {
       for (int label : request.labels()) {
@@ -146,7 +161,10 @@ public final class Sampler implements AutoCloseable {
     return side * side * network.config().inChannels();
   }
 
-  /** Network evaluations per image that a request costs: two per step for a guided teacher, else one. */
+  /**
+   * Network evaluations per image that a request costs: two per step for a guided teacher, else
+   * one.
+   */
   public long evaluations(SampleRequest request) {
     return schedule(request.sampler(), request.steps()).evaluations(twoBranches(request) ? 2 : 1);
   }

@@ -6,6 +6,9 @@ public enum SamplerKind {
   DDIM,
   /** Stochastic, with the posterior variance of DDPM (Ho et al., 2020). */
   ANCESTRAL,
-  /** The stochastic N-step sampler of Meng et al. (2023), section 3.3: two steps forward, one step of noise back. */
+  /**
+   * The stochastic N-step sampler of Meng et al. (2023), section 3.3: two steps forward, one step
+   * of noise back.
+   */
   STOCHASTIC
 }

@@ -20,8 +20,9 @@ import org.halfstep.model.Network;
 import org.halfstep.model.NetworkInputs;
 
 /**
- * Sampling of one batch size, prepared. z lives in the plan's image input. A guided teacher runs as one batch of twice the
- * size: rows with labels first, rows with the null label after them. Nothing is allocated while it runs.
+ * Sampling of one batch size, prepared. z lives in the plan's image input. A guided teacher runs as
+ * one batch of twice the size: rows with labels first, rows with the null label after them. Nothing
+ * is allocated while it runs.
  */
 final class SamplingLoop implements AutoCloseable {
   private static final int Z = 0;
@@ -54,7 +55,8 @@ final class SamplingLoop implements AutoCloseable {
   private final Launch mirrorBranch;
 
   /**
-   * @param twoBranches whether the network is evaluated with and without label and the two are combined
+   * @param twoBranches whether the network is evaluated with and without label and the two are
+   *     combined
    */
   SamplingLoop(Network network, int batch, boolean twoBranches, DataType type) {
     this.batch = batch;
@@ -89,8 +91,7 @@ final class SamplingLoop implements AutoCloseable {
     this.toImage = new Coefficients(device, "image", 3, batch);
     this.fromImage = new Coefficients(device, "step from image", 2, batch);
     this.addNoise = new Coefficients(device, "fresh noise", 2, batch);
-    long[] terms =
-        twoBranches ? new long[] {x, out, out + imageBytes} : new long[] {x, out};
+    long[] terms = twoBranches ? new long[] {x, out, out + imageBytes} : new long[] {x, out};
     this.initialNoise = normal(x, keyAddress, idsAddress);
     this.freshNoise = normal(noise, keyAddress, idsAddress);
     this.step = combine(x, terms, toNext);
@@ -128,8 +129,7 @@ final class SamplingLoop implements AutoCloseable {
       MemorySegment destination,
       long offset) {
     for (int row = 0; row < batch; row++) {
-      ids.memory()
-          .setAtIndex(ValueLayout.JAVA_LONG, row, request.firstImage() + first + row);
+      ids.memory().setAtIndex(ValueLayout.JAVA_LONG, row, request.firstImage() + first + row);
     }
     ids.push();
     key.memory().set(ValueLayout.JAVA_LONG, 0, request.seed());

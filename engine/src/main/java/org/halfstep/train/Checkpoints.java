@@ -5,8 +5,8 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.nio.charset.StandardCharsets;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -25,9 +25,9 @@ import org.halfstep.safetensors.SafetensorsFile;
 import org.halfstep.safetensors.SafetensorsWriter;
 
 /**
- * The checkpoints of a run: numbered folders, each with weights, moving average, optimizer state and progress. One is
- * written aside, forced to disk and renamed, so a folder with a number is complete whatever killed the run. The newest two
- * are kept.
+ * The checkpoints of a run: numbered folders, each with weights, moving average, optimizer state
+ * and progress. One is written aside, forced to disk and renamed, so a folder with a number is
+ * complete whatever killed the run. The newest two are kept.
  */
 public final class Checkpoints {
   private static final String PREFIX = "checkpoint-";
@@ -64,7 +64,8 @@ public final class Checkpoints {
       SafetensorsWriter.write(
           aside.resolve(OPTIMIZER),
           List.of(
-              slab(arena, "m", optimizer.firstMoment()), slab(arena, "v", optimizer.secondMoment())),
+              slab(arena, "m", optimizer.firstMoment()),
+              slab(arena, "v", optimizer.secondMoment())),
           Map.of());
     }
     byte[] json = JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(progress);
@@ -103,7 +104,9 @@ public final class Checkpoints {
           JSON.readValue(Files.readString(file, StandardCharsets.UTF_8), Progress.class));
     } catch (IOException e) {
       throw new IOException(
-          file + ": is not readable as progress of a run; remove the folder to go on from the one before it", e);
+          file
+              + ": is not readable as progress of a run; remove the folder to go on from the one before it",
+          e);
     }
   }
 

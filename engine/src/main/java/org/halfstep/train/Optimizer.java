@@ -12,9 +12,9 @@ import org.halfstep.graph.Parameter;
 import org.halfstep.graph.ParameterSlab;
 
 /**
- * Adam or AdamW with global-norm clipping and a moving average of the weights, each one pass over one slab. Gradients that
- * are not finite skip the update; several such updates in a row end the training with the name of the first parameter
- * concerned.
+ * Adam or AdamW with global-norm clipping and a moving average of the weights, each one pass over
+ * one slab. Gradients that are not finite skip the update; several such updates in a row end the
+ * training with the name of the first parameter concerned.
  */
 public final class Optimizer implements AutoCloseable {
   /** Updates in a row that may be skipped before the run is given up. */
@@ -85,8 +85,11 @@ public final class Optimizer implements AutoCloseable {
       skippedInARow++;
       if (skippedInARow >= MAX_SKIPPED) {
         throw new DivergedException(
-            "training diverged: " + skippedInARow + " updates in a row had gradients that are not finite, first in "
-                + firstNonFinite() + "; lower the learning rate or resume from an earlier checkpoint");
+            "training diverged: "
+                + skippedInARow
+                + " updates in a row had gradients that are not finite, first in "
+                + firstNonFinite()
+                + "; lower the learning rate or resume from an earlier checkpoint");
       }
       return false;
     }
@@ -94,7 +97,9 @@ public final class Optimizer implements AutoCloseable {
     step.step++;
     step.learningRate = learningRate;
     step.gradientScale =
-        settings.clipNorm() > 0 && lastNorm > settings.clipNorm() ? (float) (settings.clipNorm() / lastNorm) : 1;
+        settings.clipNorm() > 0 && lastNorm > settings.clipNorm()
+            ? (float) (settings.clipNorm() / lastNorm)
+            : 1;
     // A young average forgets faster, so that it does not remember the first weights for long.
     step.emaDecay = Math.min(settings.emaDecay(), (1.0 + step.step) / (10.0 + step.step));
     adam.run();

@@ -8,7 +8,8 @@ package org.halfstep.train;
  * @param eps added to the root of the second moment
  * @param weightDecay added to the gradient (Adam) or applied to the weights (AdamW)
  * @param decoupled AdamW instead of Adam
- * @param clipNorm largest norm of all gradients together; larger ones are scaled down; 0 for no clipping
+ * @param clipNorm largest norm of all gradients together; larger ones are scaled down; 0 for no
+ *     clipping
  * @param emaDecay decay of the moving average of the weights; 0 for none
  */
 public record OptimizerSettings(

@@ -7,7 +7,9 @@ import java.util.function.BooleanSupplier;
 import org.halfstep.diffusion.LearningRate;
 import org.halfstep.model.Network;
 
-/** Runs one phase of training to its end, or until it is asked to stop, with checkpoints on the way. */
+/**
+ * Runs one phase of training to its end, or until it is asked to stop, with checkpoints on the way.
+ */
 public final class PhaseRun {
   private final Checkpoints checkpoints;
   private final long checkpointEvery;
@@ -35,7 +37,8 @@ public final class PhaseRun {
     Optional<Progress> saved = checkpoints.latest();
     if (saved.isPresent() && !saved.get().fingerprint().equals(fingerprint)) {
       throw new IllegalArgumentException(
-          runFolder + ": holds a run with other settings or other data; use another folder or the settings in its"
+          runFolder
+              + ": holds a run with other settings or other data; use another folder or the settings in its"
               + " config.json");
     }
   }

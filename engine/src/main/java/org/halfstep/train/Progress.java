@@ -9,4 +9,5 @@ package org.halfstep.train;
  * @param optimizerUpdates of them, those that changed the weights
  * @param fingerprint of the settings that the run was started with
  */
-public record Progress(String phase, int stage, long update, long optimizerUpdates, String fingerprint) {}
+public record Progress(
+    String phase, int stage, long update, long optimizerUpdates, String fingerprint) {}

@@ -9,8 +9,9 @@ import org.halfstep.diffusion.ExampleDraws;
 import org.halfstep.diffusion.LossWeighting;
 
 /**
- * Denoising score matching for the teacher: t uniform in (0, 1), the target is v = alpha eps - sigma x, and the label is
- * replaced by the null label at random, so that one network serves both branches of guidance.
+ * Denoising score matching for the teacher: t uniform in (0, 1), the target is v = alpha eps -
+ * sigma x, and the label is replaced by the null label at random, so that one network serves both
+ * branches of guidance.
  */
 public final class TeacherObjective implements Objective {
   private final ExampleDraws draws;

@@ -59,7 +59,10 @@ public final class TeacherRun {
             folder, settings.checkpointEvery(), fingerprint(settings, data), listener, stop);
     try (Network network =
             Network.fresh(
-                device, settings.network(), card, Philox.childSeed(settings.seed(), WEIGHTS_STREAM));
+                device,
+                settings.network(),
+                card,
+                Philox.childSeed(settings.seed(), WEIGHTS_STREAM));
         Trainer trainer =
             new Trainer(
                 network,
@@ -76,8 +79,7 @@ public final class TeacherRun {
                         run.weighting(),
                         settings.labelDropout(),
                         network.config().isConditional() ? network.config().numClasses() : 0))) {
-      if (!phases.run(
-          PHASE, 0, "teacher", network, trainer, learningRate(run), run.updates())) {
+      if (!phases.run(PHASE, 0, "teacher", network, trainer, learningRate(run), run.updates())) {
         return false;
       }
       Path file = folder.resolve(FILE);
@@ -103,8 +105,17 @@ public final class TeacherRun {
   public static String fingerprint(Object settings, ImageDataset data) {
     try {
       return JSON.writeValueAsString(settings)
-          + " on " + data.count() + " images of " + data.height() + "x" + data.width() + "x" + data.channels()
-          + " in " + data.classNames().size() + " classes";
+          + " on "
+          + data.count()
+          + " images of "
+          + data.height()
+          + "x"
+          + data.width()
+          + "x"
+          + data.channels()
+          + " in "
+          + data.classNames().size()
+          + " classes";
     } catch (JsonProcessingException e) {
       throw new IllegalStateException(e);
     }

@@ -20,9 +20,10 @@ import org.halfstep.model.NetworkInputs;
 import org.halfstep.random.Permutation;
 
 /**
- * One training step, prepared: noise real images, ask the objective for the target, run the network forward and backward,
- * update the weights. Everything random is a function of (seed, example number), so update k does the same work in a
- * resumed run as in an uninterrupted one. A warm step allocates nothing.
+ * One training step, prepared: noise real images, ask the objective for the target, run the network
+ * forward and backward, update the weights. Everything random is a function of (seed, example
+ * number), so update k does the same work in a resumed run as in an uninterrupted one. A warm step
+ * allocates nothing.
  */
 public final class Trainer implements AutoCloseable {
   private static final double MIRROR_PROBABILITY = 0.5;
@@ -100,7 +101,8 @@ public final class Trainer implements AutoCloseable {
     this.noising = new Coefficients(device, "noising", 2, batchSize);
     this.lossGradient = new Coefficients(device, "loss gradient", 2, batchSize);
     this.small =
-        device.allocate("training numbers", (long) (Long.BYTES + Double.BYTES) * batchSize + 2 * Long.BYTES);
+        device.allocate(
+            "training numbers", (long) (Long.BYTES + Double.BYTES) * batchSize + 2 * Long.BYTES);
     long idsAddress = small.address();
     long distancesAddress = idsAddress + (long) Long.BYTES * batchSize;
     long keyAddress = distancesAddress + (long) Double.BYTES * batchSize;
@@ -121,8 +123,7 @@ public final class Trainer implements AutoCloseable {
     }
     int values = data.imageValues();
     this.noise =
-        operations.normal(
-            batch.noise(), keyAddress, idsAddress, batchSize, values, DataType.F32);
+        operations.normal(batch.noise(), keyAddress, idsAddress, batchSize, values, DataType.F32);
     this.addNoise =
         operations.linearCombination(
             batch.noised(),
@@ -133,7 +134,11 @@ public final class Trainer implements AutoCloseable {
             DataType.F32);
     this.copyToPlan =
         operations.convert(
-            batch.noised(), DataType.F32, plan.address("x"), DataType.F32, (long) batchSize * values);
+            batch.noised(),
+            DataType.F32,
+            plan.address("x"),
+            DataType.F32,
+            (long) batchSize * values);
     this.distance =
         operations.squaredDistance(
             plan.address("out"), batch.target(), distancesAddress, batchSize, values, DataType.F32);
@@ -149,14 +154,29 @@ public final class Trainer implements AutoCloseable {
 
   private static void requireFit(Network network, ImageDataset data) {
     int side = network.config().imageSize();
-    if (data.height() != side || data.width() != side || data.channels() != network.config().inChannels()) {
+    if (data.height() != side
+        || data.width() != side
+        || data.channels() != network.config().inChannels()) {
       throw new IllegalArgumentException(
-          "the network takes " + side + "x" + side + "x" + network.config().inChannels() + " images, the data has "
-              + data.height() + "x" + data.width() + "x" + data.channels());
+          "the network takes "
+              + side
+              + "x"
+              + side
+              + "x"
+              + network.config().inChannels()
+              + " images, the data has "
+              + data.height()
+              + "x"
+              + data.width()
+              + "x"
+              + data.channels());
     }
-    if (network.config().isConditional() && data.classNames().size() != network.config().numClasses()) {
+    if (network.config().isConditional()
+        && data.classNames().size() != network.config().numClasses()) {
       throw new IllegalArgumentException(
-          "the network has " + network.config().numClasses() + " classes, the data "
+          "the network has "
+              + network.config().numClasses()
+              + " classes, the data "
               + data.classNames().size());
     }
   }
@@ -242,7 +262,8 @@ public final class Trainer implements AutoCloseable {
     double sum = 0;
     for (int row = 0; row < batch.size(); row++) {
       sum +=
-          weighting.lossOfSquaredDistance(batch.alphas()[row], batch.sigmas()[row], batch.imageValues())
+          weighting.lossOfSquaredDistance(
+                  batch.alphas()[row], batch.sigmas()[row], batch.imageValues())
               * distances.memory().getAtIndex(ValueLayout.JAVA_DOUBLE, row);
     }
     return sum / batch.size();

@@ -6,8 +6,8 @@ import org.halfstep.device.HostWindow;
 import org.halfstep.device.Slab;
 
 /**
- * The examples of one update: what was drawn for each row on the host, and their images on the device. Rows are float32
- * NHWC.
+ * The examples of one update: what was drawn for each row on the host, and their images on the
+ * device. Rows are float32 NHWC.
  */
 public final class TrainingBatch implements AutoCloseable {
   private static final long ALIGNMENT = 64;

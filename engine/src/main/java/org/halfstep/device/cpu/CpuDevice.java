@@ -31,7 +31,10 @@ public final class CpuDevice implements Device {
     } catch (OutOfMemoryError e) {
       arena.close();
       throw new OutOfMemoryError(
-          purpose + " needs " + (bytes >> 20) + " MiB off-heap, which the system refused; use a smaller batch");
+          purpose
+              + " needs "
+              + (bytes >> 20)
+              + " MiB off-heap, which the system refused; use a smaller batch");
     }
   }
 

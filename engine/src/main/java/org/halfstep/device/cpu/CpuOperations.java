@@ -15,7 +15,9 @@ import org.halfstep.device.GroupNormShape;
 import org.halfstep.device.Launch;
 import org.halfstep.device.Operations;
 
-/** Operations on the CPU: each launch is one call of a native kernel with arguments made beforehand. */
+/**
+ * Operations on the CPU: each launch is one call of a native kernel with arguments made beforehand.
+ */
 final class CpuOperations implements Operations {
   /** The CPU's kernels run in the calling thread's parallel region; there is no stream. */
   private static final MemorySegment NO_STREAM = MemorySegment.NULL;
@@ -50,7 +52,8 @@ final class CpuOperations implements Operations {
     return convolution;
   }
 
-  // ---- Norm and attention -------------------------------------------------------------------------
+  // ---- Norm and attention
+  // -------------------------------------------------------------------------
 
   @Override
   public long groupNormWorkspaceBytes(GroupNormShape shape, boolean backward) {
@@ -60,7 +63,8 @@ final class CpuOperations implements Operations {
 
   @Override
   public Launch groupNormForward(GroupNormShape shape, GroupNormShape.Memory memory) {
-    MemorySegment args = KernelArguments.groupNorm(arguments, shape, code(shape.type()), memory, null);
+    MemorySegment args =
+        KernelArguments.groupNorm(arguments, shape, code(shape.type()), memory, null);
     return () -> Kernels.hs_group_norm_forward(NO_STREAM, args);
   }
 
@@ -98,7 +102,8 @@ final class CpuOperations implements Operations {
         arguments, shape, code(shape.type()), qkv, y, logSumExp, dy, dqkv, workspace);
   }
 
-  // ---- Elementwise and resampling -------------------------------------------------------------------
+  // ---- Elementwise and resampling
+  // -------------------------------------------------------------------
 
   @Override
   public Launch siluForward(long x, long y, long count, DataType type) {
@@ -109,7 +114,8 @@ final class CpuOperations implements Operations {
   }
 
   @Override
-  public Launch siluBackward(long x, long dy, long dx, boolean accumulate, long count, DataType type) {
+  public Launch siluBackward(
+      long x, long dy, long dx, boolean accumulate, long count, DataType type) {
     MemorySegment in = at(x);
     MemorySegment upstream = at(dy);
     MemorySegment out = at(dx);
@@ -139,13 +145,21 @@ final class CpuOperations implements Operations {
 
   @Override
   public Launch upsampleBackward(
-      long dy, long dx, boolean accumulate, int batch, int height, int width, int channels, DataType type) {
+      long dy,
+      long dx,
+      boolean accumulate,
+      int batch,
+      int height,
+      int width,
+      int channels,
+      DataType type) {
     MemorySegment in = at(dy);
     MemorySegment out = at(dx);
     int add = flag(accumulate);
     int dtype = code(type);
     return () ->
-        Kernels.hs_upsample2_backward(NO_STREAM, in, out, add, batch, height, width, channels, dtype);
+        Kernels.hs_upsample2_backward(
+            NO_STREAM, in, out, add, batch, height, width, channels, dtype);
   }
 
   @Override
@@ -160,7 +174,14 @@ final class CpuOperations implements Operations {
 
   @Override
   public Launch downsampleBackward(
-      long dy, long dx, boolean accumulate, int batch, int height, int width, int channels, DataType type) {
+      long dy,
+      long dx,
+      boolean accumulate,
+      int batch,
+      int height,
+      int width,
+      int channels,
+      DataType type) {
     MemorySegment in = at(dy);
     MemorySegment out = at(dx);
     int add = flag(accumulate);
@@ -209,7 +230,8 @@ final class CpuOperations implements Operations {
     MemorySegment out = at(y);
     int dtype = code(type);
     return () ->
-        Kernels.hs_add_per_channel(NO_STREAM, in, vector, eStride, out, batch, pixels, channels, dtype);
+        Kernels.hs_add_per_channel(
+            NO_STREAM, in, vector, eStride, out, batch, pixels, channels, dtype);
   }
 
   @Override
@@ -241,7 +263,17 @@ final class CpuOperations implements Operations {
     int dtype = code(type);
     return () ->
         Kernels.hs_dropout(
-            NO_STREAM, in, out, probability, seed, ids, drawPointer, layer, batch, perSample, dtype);
+            NO_STREAM,
+            in,
+            out,
+            probability,
+            seed,
+            ids,
+            drawPointer,
+            layer,
+            batch,
+            perSample,
+            dtype);
   }
 
   @Override
@@ -254,7 +286,8 @@ final class CpuOperations implements Operations {
     return () -> Kernels.hs_convert(NO_STREAM, in, from, out, to, count);
   }
 
-  // ---- Embeddings -----------------------------------------------------------------------------------
+  // ---- Embeddings
+  // -----------------------------------------------------------------------------------
 
   @Override
   public Launch sinusoid(long t, double scale, double maxPeriod, long y, int batch, int dimension) {
@@ -271,11 +304,13 @@ final class CpuOperations implements Operations {
     MemorySegment out = at(y);
     int add = flag(accumulate);
     return () ->
-        Kernels.hs_embedding_forward(NO_STREAM, rowsOfTable, labels, out, add, batch, rows, dimension);
+        Kernels.hs_embedding_forward(
+            NO_STREAM, rowsOfTable, labels, out, add, batch, rows, dimension);
   }
 
   @Override
-  public Launch embeddingBackward(long dy, long ids, long dtable, int batch, int rows, int dimension) {
+  public Launch embeddingBackward(
+      long dy, long ids, long dtable, int batch, int rows, int dimension) {
     MemorySegment upstream = at(dy);
     MemorySegment labels = at(ids);
     MemorySegment out = at(dtable);
@@ -283,13 +318,15 @@ final class CpuOperations implements Operations {
         Kernels.hs_embedding_backward(NO_STREAM, upstream, labels, out, batch, rows, dimension);
   }
 
-  // ---- Per-sample arithmetic --------------------------------------------------------------------------
+  // ---- Per-sample arithmetic
+  // --------------------------------------------------------------------------
 
   @Override
   public Launch linearCombination(
       long y, long[] xs, long coefficients, int batch, long perSample, DataType type) {
     if (xs.length < 1 || xs.length > 4) {
-      throw new IllegalArgumentException("a linear combination takes 1 to 4 terms, got " + xs.length);
+      throw new IllegalArgumentException(
+          "a linear combination takes 1 to 4 terms, got " + xs.length);
     }
     MemorySegment out = at(y);
     int terms = xs.length;
@@ -305,7 +342,8 @@ final class CpuOperations implements Operations {
   }
 
   @Override
-  public Launch squaredDistance(long a, long b, long out, int batch, long perSample, DataType type) {
+  public Launch squaredDistance(
+      long a, long b, long out, int batch, long perSample, DataType type) {
     MemorySegment first = at(a);
     MemorySegment second = at(b);
     MemorySegment sums = at(out);
@@ -330,10 +368,12 @@ final class CpuOperations implements Operations {
     MemorySegment out = at(losses);
     MemorySegment gradient = at(dlogits);
     return () ->
-        Kernels.hs_softmax_cross_entropy(NO_STREAM, in, labels, out, gradient, dloss, batch, classes);
+        Kernels.hs_softmax_cross_entropy(
+            NO_STREAM, in, labels, out, gradient, dloss, batch, classes);
   }
 
-  // ---- Optimizer --------------------------------------------------------------------------------------
+  // ---- Optimizer
+  // --------------------------------------------------------------------------------------
 
   @Override
   public Launch adam(
@@ -359,11 +399,11 @@ final class CpuOperations implements Operations {
     return () -> Kernels.hs_square_sum(NO_STREAM, in, sum, count);
   }
 
-  // ---- Random numbers -----------------------------------------------------------------------------------
+  // ---- Random numbers
+  // -----------------------------------------------------------------------------------
 
   @Override
-  public Launch normal(
-      long y, long key, long sampleIds, int batch, long perSample, DataType type) {
+  public Launch normal(long y, long key, long sampleIds, int batch, long perSample, DataType type) {
     MemorySegment out = at(y);
     MemorySegment ids = at(sampleIds);
     MemorySegment keyCell = HostMemory.at(key, Long.BYTES + Integer.BYTES);
