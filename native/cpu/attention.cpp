@@ -92,8 +92,7 @@ static bool softmax_tile(float *scores, int64_t keys, int64_t columns, float *la
     const Floats before = load(largest + j);
     Floats top = before;
     for (int64_t k = 0; k < keys; k++) {
-      const Floats value = load(scores + k * Block + j);
-      top = value > top ? value : top;
+      top = larger_of(top, load(scores + k * Block + j)); // a NaN may be lost here, but the sum keeps it
     }
     Floats sum = {};
     for (int64_t k = 0; k < keys; k++) {

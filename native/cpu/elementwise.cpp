@@ -79,8 +79,7 @@ HS_KERNEL(hs_clamp)(hs_stream, const void *x, void *y, float low, float high, in
         for (int b = 0; b < B; b++) {
           int64_t at = begin + j + b * kLanes;
           Floats value = fetch<Tail>(in + at, lanes);
-          value = value < low ? splat(low) : value; // a NaN compares false and stays
-          value = value > high ? splat(high) : value;
+          value = smaller_of(splat(high), larger_of(splat(low), value)); // in the order that keeps a NaN
           put<Tail>(out + at, value, lanes);
         }
       });

@@ -70,23 +70,44 @@ HS_KERNEL(hs_sum_rows)
   return HS_OK;
 }
 
-// The sum over k < count of term(k), in double.
-template <typename Term> static inline double sum_in_double(int64_t count, Term &&term) {
+typedef double Doubles __attribute__((vector_size(HS_VECTOR_BYTES)));
+typedef float HalfFloats __attribute__((vector_size(HS_VECTOR_BYTES / 2)));
+
+// Adds the squares of a vector's lanes, in double.
+HS_INLINE void add_squares(Floats value, Doubles (&sums)[2]) {
+  HalfFloats halves[2];
+  __builtin_memcpy(halves, &value, sizeof halves);
+  for (int half = 0; half < 2; half++) {
+    const Doubles wide = __builtin_convertvector(halves[half], Doubles);
+    sums[half] += wide * wide;
+  }
+}
+
+// The differences of lanes are formed in double too: floats that are close lose nothing, floats that are not would.
+HS_INLINE void add_squared_differences(Floats a, Floats b, Doubles (&sums)[2]) {
+  HalfFloats left[2], right[2];
+  __builtin_memcpy(left, &a, sizeof left);
+  __builtin_memcpy(right, &b, sizeof right);
+  for (int half = 0; half < 2; half++) {
+    const Doubles wide = __builtin_convertvector(left[half], Doubles) - __builtin_convertvector(right[half], Doubles);
+    sums[half] += wide * wide;
+  }
+}
+
+static inline double total(const Doubles (&sums)[2]) {
   double sum = 0.0;
-#pragma omp simd reduction(+ : sum)
-  for (int64_t k = 0; k < count; k++)
-    sum += term(k);
+  for (int lane = 0; lane < kLanes / 2; lane++)
+    sum += sums[0][lane] + sums[1][lane];
   return sum;
 }
 
-// The sum of term(k) over `count` elements in at most kMaxPieces pieces, by all threads or by this one.
-template <typename Term> static inline double sum_in_pieces(int64_t count, bool parallel, Term &&term) {
+// The sum of piece(first, count) over `count` elements in at most kMaxPieces pieces, by all threads or by this one.
+template <typename Piece> static inline double sum_in_pieces(int64_t count, bool parallel, Piece &&sum_piece) {
   double parts[kMaxPieces];
   const int64_t piece = larger(4096, (count + kMaxPieces - 1) / kMaxPieces);
   const int64_t pieces = (count + piece - 1) / piece;
   parallel_items(pieces, parallel ? count : 0, [=, &parts](int64_t k) {
-    const int64_t first = k * piece;
-    parts[k] = sum_in_double(smaller(piece, count - first), [=](int64_t j) { return term(first + j); });
+    parts[k] = sum_piece(k * piece, smaller(piece, count - k * piece));
   });
   double sum = 0.0;
   for (int64_t k = 0; k < pieces; k++)
@@ -99,13 +120,18 @@ HS_KERNEL(hs_squared_distance)
   HS_REQUIRE(a && b && out && n >= 0 && per_sample >= 0 && is_dtype(dtype));
   with_storage(dtype, [&](auto storage) {
     using T = decltype(storage);
-    const T *left = static_cast<const T *>(a);
-    const T *right = static_cast<const T *>(b);
     const auto distance = [=](int64_t i, bool parallel) {
-      out[i] = sum_in_pieces(per_sample, parallel, [=](int64_t k) {
-        const double difference = static_cast<double>(to_float(left[i * per_sample + k])) -
-                                  static_cast<double>(to_float(right[i * per_sample + k]));
-        return difference * difference;
+      const T *left = static_cast<const T *>(a) + i * per_sample;
+      const T *right = static_cast<const T *>(b) + i * per_sample;
+      out[i] = sum_in_pieces(per_sample, parallel, [=](int64_t first, int64_t count) {
+        Doubles sums[2] = {};
+        for_vectors(count, [&]<int B, bool Tail>(int64_t j, int lanes) {
+          for (int v = 0; v < B; v++) {
+            const int64_t at = first + j + v * kLanes;
+            add_squared_differences(fetch<Tail>(left + at, lanes), fetch<Tail>(right + at, lanes), sums);
+          }
+        });
+        return total(sums);
       });
     };
     if (n >= omp_get_max_threads())
@@ -119,6 +145,13 @@ HS_KERNEL(hs_squared_distance)
 
 HS_KERNEL(hs_square_sum)(hs_stream, const float *x, double *out, int64_t count) {
   HS_REQUIRE(x && out && count >= 0);
-  *out = sum_in_pieces(count, true, [=](int64_t k) { return static_cast<double>(x[k]) * static_cast<double>(x[k]); });
+  *out = sum_in_pieces(count, true, [=](int64_t first, int64_t length) {
+    Doubles sums[2] = {};
+    for_vectors(length, [&]<int B, bool Tail>(int64_t j, int lanes) {
+      for (int v = 0; v < B; v++)
+        add_squares(fetch<Tail>(x + first + j + v * kLanes, lanes), sums);
+    });
+    return total(sums);
+  });
   return HS_OK;
 }

@@ -4,6 +4,8 @@
 
 #include "storage.h"
 
+#include <immintrin.h> // the maskz forms below avoid a false warning of GCC 12
+
 #if defined(__AVX512F__)
 #define HS_VECTOR_BYTES 64
 #elif defined(__AVX2__)
@@ -32,7 +34,13 @@ HS_INLINE Floats load(const float *from) {
 HS_INLINE Floats load(const Bf16 *from) {
   Halves bits;
   __builtin_memcpy(&bits, from, sizeof bits);
+#if defined(__AVX512F__)
+  return (Floats)((Words)_mm512_maskz_cvtepu16_epi32(0xffff, (__m256i)bits) << 16);
+#elif defined(__AVX2__)
+  return (Floats)((Words)_mm256_cvtepu16_epi32((__m128i)bits) << 16);
+#else
   return (Floats)(__builtin_convertvector(bits, Words) << 16);
+#endif
 }
 
 HS_INLINE void store(float *to, Floats value) { __builtin_memcpy(to, &value, sizeof value); }
@@ -41,8 +49,35 @@ HS_INLINE void store(Bf16 *to, Floats value) {
   Words bits = (Words)value;
   Words rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
   Words quiet_nan = (bits >> 16) | 0x40u;
-  Halves halves = __builtin_convertvector(value == value ? rounded : quiet_nan, Halves);
+  Words kept = value == value ? rounded : quiet_nan;
+#if defined(__AVX512F__)
+  Halves halves = (Halves)_mm512_maskz_cvtepi32_epi16(0xffff, (__m512i)kept);
+#else
+  Halves halves = __builtin_convertvector(kept, Halves);
+#endif
   __builtin_memcpy(to, &halves, sizeof halves);
+}
+
+// a > b ? a : b in each lane; b where either is a NaN.
+HS_INLINE Floats larger_of(Floats a, Floats b) {
+#if defined(__AVX512F__)
+  return _mm512_maskz_max_ps(0xffff, a, b);
+#elif defined(__AVX2__)
+  return _mm256_max_ps(a, b);
+#else
+  return _mm_max_ps(a, b);
+#endif
+}
+
+// a < b ? a : b in each lane; b where either is a NaN.
+HS_INLINE Floats smaller_of(Floats a, Floats b) {
+#if defined(__AVX512F__)
+  return _mm512_maskz_min_ps(0xffff, a, b);
+#elif defined(__AVX2__)
+  return _mm256_min_ps(a, b);
+#else
+  return _mm_min_ps(a, b);
+#endif
 }
 
 // The first `lanes` elements, the other lanes zero.

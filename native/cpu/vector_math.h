@@ -4,9 +4,6 @@
 
 #include "vector.h"
 
-#if defined(__AVX512F__)
-#include <immintrin.h> // the maskz forms below avoid a false warning of GCC 12
-#endif
 
 // exp(x) = 2^k exp(r), |r| <= ln(2)/2; exp(r) = 1 + r + r^2 p(r), p fitted to minimise the relative error. Overflows to
 // infinity, underflows through the subnormal numbers to zero, keeps NaN.
@@ -15,8 +12,8 @@ HS_INLINE Floats exponential(Floats x) {
   constexpr float kLog2E = 1.44269504f;
   constexpr float kLn2High = 0.693359375f; // few bits, so that k * kLn2High is exact
   constexpr float kLn2Low = -2.12194440e-4f;
-  x = splat(-105.0f) > x ? splat(-105.0f) : x; // in the order that keeps a NaN
-  x = splat(89.0f) < x ? splat(89.0f) : x;
+  x = larger_of(splat(-105.0f), x); // in the order that keeps a NaN
+  x = smaller_of(splat(89.0f), x);
   Floats shifted = x * kLog2E + kRounder;
   Floats k = shifted - kRounder;
   Floats r = x - k * kLn2High;
