@@ -8,6 +8,13 @@ import java.lang.foreign.MemorySegment;
  */
 public interface Device extends AutoCloseable {
 
+  /**
+   * Makes the calling thread ready to create and run operations of this device, with the threads
+   * that the device was made for. Cheap, and allocates nothing; whoever runs plans from threads of
+   * their own calls it first.
+   */
+  void attach();
+
   /** A short name for people: "cpu (x86-64-v4, 2 threads)". */
   String name();
 

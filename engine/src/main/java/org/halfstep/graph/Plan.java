@@ -45,7 +45,7 @@ public final class Plan implements AutoCloseable {
     Slab memory = null;
     try {
       this.builder = new PlanBuilder(graph, operations, options, weights, gradients);
-      emit();
+      emit(graph, options, builder);
       MemoryLayoutPlanner layout = builder.layout();
       memory = device.allocate("plan of batch " + options.batch(), layout.bytes());
       this.slab = memory;
@@ -84,7 +84,20 @@ public final class Plan implements AutoCloseable {
     return new Plan(device, graph, options, weights, gradients);
   }
 
-  private void emit() {
+  /**
+   * Bytes of the slab that a plan of these options takes, without allocating it.
+   *
+   * @param options inference or training
+   */
+  public static long requiredBytes(Device device, Graph graph, PlanOptions options) {
+    try (Operations operations = device.operations()) {
+      PlanBuilder builder = new PlanBuilder(graph, operations, options, null, null);
+      emit(graph, options, builder);
+      return builder.layout().bytes();
+    }
+  }
+
+  private static void emit(Graph graph, PlanOptions options, PlanBuilder builder) {
     for (Value input : graph.inputs()) {
       builder.pin(input);
     }

@@ -1,5 +1,7 @@
 package org.halfstep.sample;
 
+import java.util.Arrays;
+
 /**
  * What to sample. Image k of a request is keyed by (seed, firstImage + k), so it is the same image
  * in any batch and in any request.
@@ -40,16 +42,48 @@ public record SampleRequest(
     return new SampleRequest(labels, seed, guidance, steps, SamplerKind.DDIM, false, 0);
   }
 
+  /** The same with other noise. */
+  public SampleRequest withSeed(long newSeed) {
+    return new SampleRequest(labels, newSeed, guidance, steps, sampler, clip, firstImage);
+  }
+
+  /** The same with another guidance strength w. */
+  public SampleRequest withGuidance(double w) {
+    return new SampleRequest(labels, seed, w, steps, sampler, clip, firstImage);
+  }
+
+  /** The same with another number of steps. */
+  public SampleRequest withSteps(int number) {
+    return new SampleRequest(labels, seed, guidance, number, sampler, clip, firstImage);
+  }
+
+  /** The same with steps made another way. */
   public SampleRequest withSampler(SamplerKind newSampler) {
     return new SampleRequest(labels, seed, guidance, steps, newSampler, clip, firstImage);
   }
 
+  /** The same with or without clipping of predicted images. */
   public SampleRequest withClip(boolean newClip) {
     return new SampleRequest(labels, seed, guidance, steps, sampler, newClip, firstImage);
   }
 
+  /** The same from another image number on. */
   public SampleRequest withFirstImage(long number) {
     return new SampleRequest(labels, seed, guidance, steps, sampler, clip, number);
+  }
+
+  /**
+   * Images {@code from} (inclusive) to {@code to} (exclusive) of this request, as they are in it.
+   */
+  public SampleRequest slice(int from, int to) {
+    return new SampleRequest(
+        Arrays.copyOfRange(labels, from, to),
+        seed,
+        guidance,
+        steps,
+        sampler,
+        clip,
+        firstImage + from);
   }
 
   /** Number of images. */

@@ -63,10 +63,8 @@ public final class Sampler implements AutoCloseable {
    * @throws IllegalArgumentException when the network was not made for this request, in one line
    */
   public synchronized void sample(SampleRequest request, MemorySegment destination) {
-    if (closed) {
-      throw new IllegalStateException("the sampler is closed");
-    }
-    check(request);
+    requireOpen();
+    requireTaken(request);
     long imageBytes = (long) Float.BYTES * imageValues();
     if (destination.byteSize() < request.count() * imageBytes) {
       throw new IllegalArgumentException(
@@ -76,12 +74,24 @@ public final class Sampler implements AutoCloseable {
               + " bytes, the destination has "
               + destination.byteSize());
     }
+    network.device().attach();
     SamplingSchedule steps = schedule(request.sampler(), request.steps());
     int done = 0;
     while (done < request.count()) {
       int size = Math.min(maxBatch, Integer.highestOneBit(request.count() - done));
       loop(size, twoBranches(request)).run(request, done, steps, destination, done * imageBytes);
       done += size;
+    }
+  }
+
+  /** The sampler that a student was distilled for; DDIM for networks of any number of steps. */
+  static SamplerKind samplerOf(ModelCard card) {
+    return "stochastic".equals(card.chain()) ? SamplerKind.STOCHASTIC : SamplerKind.DDIM;
+  }
+
+  private void requireOpen() {
+    if (closed) {
+      throw new IllegalStateException("the model is closed and makes no more images");
     }
   }
 
@@ -113,7 +123,12 @@ public final class Sampler implements AutoCloseable {
     return lastSchedule;
   }
 
-  private void check(SampleRequest request) {
+  /**
+   * Fails when the network was not made for this request.
+   *
+   * @throws IllegalArgumentException then, in one line that says what it was made for
+   */
+  public void requireTaken(SampleRequest request) {
     ModelCard card = network.card();
     if (card.role() == Role.STUDENT) {
       if (request.steps() != card.steps()) {
@@ -123,8 +138,7 @@ public final class Sampler implements AutoCloseable {
                 + " steps and takes no other number, got "
                 + request.steps());
       }
-      SamplerKind made =
-          "stochastic".equals(card.chain()) ? SamplerKind.STOCHASTIC : SamplerKind.DDIM;
+      SamplerKind made = samplerOf(card);
       if (request.sampler() != made) {
         throw new IllegalArgumentException(
             "this student was distilled for the " + made + " sampler, got " + request.sampler());
@@ -173,11 +187,17 @@ public final class Sampler implements AutoCloseable {
     return network;
   }
 
-  /** Creates the plan for a number of images ahead of the first request. */
-  public synchronized void warmUp(int images, boolean guided) {
-    loop(
-        Math.min(maxBatch, Integer.highestOneBit(images)),
-        guided && network.card().role() == Role.TEACHER);
+  /** Creates the plans for a request ahead of it, and runs each once. */
+  public synchronized void warmUp(SampleRequest request) {
+    requireOpen();
+    requireTaken(request);
+    network.device().attach();
+    int done = 0;
+    while (done < request.count()) {
+      int size = Math.min(maxBatch, Integer.highestOneBit(request.count() - done));
+      loop(size, twoBranches(request)).plan().forward();
+      done += size;
+    }
   }
 
   @Override

@@ -2,7 +2,9 @@ package org.halfstep.device.cpu;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import org.halfstep.bindings.Kernels;
+import org.halfstep.bindings.NativeLibrary;
 import org.halfstep.device.Device;
 import org.halfstep.device.HostWindow;
 import org.halfstep.device.Operations;
@@ -13,10 +15,44 @@ public final class CpuDevice implements Device {
   private static final long ALIGNMENT = 64;
 
   private final OneDnnEngine engine = new OneDnnEngine();
+  private final int threads;
+
+  /** A CPU with one thread per core, or as many as OMP_NUM_THREADS says. */
+  public CpuDevice() {
+    this(0);
+  }
+
+  /**
+   * @param threads threads of each operation; 0 for one per core, or as many as OMP_NUM_THREADS
+   *     says
+   */
+  public CpuDevice(int threads) {
+    if (threads < 0) {
+      throw new IllegalArgumentException("threads must not be negative, got " + threads);
+    }
+    this.threads = threads;
+    attach();
+  }
+
+  @Override
+  public void attach() {
+    // OpenMP keeps the number per calling thread.
+    if (threads > 0) {
+      Kernels.hs_set_thread_count(threads);
+    }
+  }
 
   @Override
   public String name() {
+    attach();
     return "cpu (" + Kernels.hs_instruction_set() + ", " + Kernels.hs_thread_count() + " threads)";
+  }
+
+  /** The native libraries in use, for people: each with its version and where it was found. */
+  public static List<String> libraries() {
+    return List.of(
+        "oneDNN " + OneDnnEngine.version() + " from " + NativeLibrary.ONEDNN.location(),
+        "kernels " + Kernels.hs_version() + " from " + NativeLibrary.KERNELS.location());
   }
 
   @Override

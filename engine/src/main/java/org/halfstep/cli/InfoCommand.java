@@ -1,0 +1,115 @@
+package org.halfstep.cli;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.PrintWriter;
+import java.util.List;
+import java.util.TreeMap;
+import java.util.concurrent.Callable;
+import org.halfstep.device.Device;
+import org.halfstep.device.cpu.CpuDevice;
+import org.halfstep.diffusion.Guidance;
+import org.halfstep.graph.Plan;
+import org.halfstep.graph.PlanOptions;
+import org.halfstep.model.ModelCard;
+import org.halfstep.model.ModelCard.Role;
+import org.halfstep.sample.DiffusionModel;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.ParentCommand;
+import picocli.CommandLine.Spec;
+
+/** Says what a model is, and what this machine runs it with. */
+@Command(
+    name = "info",
+    description = "Show this machine, the native libraries, and what a model is.",
+    footer = "  halfstep info --model fashion-mnist-4")
+final class InfoCommand implements Callable<Integer> {
+  private static final int[] BATCHES = {1, 16};
+  private static final String LINE = "%-14s %s%n";
+
+  @ParentCommand private Halfstep halfstep;
+  @Spec private CommandLine.Model.CommandSpec spec;
+  @Mixin private ModelOption model;
+
+  @Override
+  public Integer call() {
+    PrintWriter out = spec.commandLine().getOut();
+    try (Device device = halfstep.openDevice()) {
+      out.printf(LINE, "halfstep", Halfstep.VERSION);
+      out.printf(LINE, "machine", Machine.name());
+      out.printf(LINE, "device", device.name());
+      out.printf(LINE, "java", Runtime.version() + " in " + System.getProperty("java.home"));
+      for (String library : CpuDevice.libraries()) {
+        out.printf(
+            LINE,
+            library.substring(0, library.indexOf(' ')),
+            library.substring(library.indexOf(' ') + 1));
+      }
+      List<String> bundled = DiffusionModel.bundledNames();
+      out.printf(LINE, "bundled", bundled.isEmpty() ? "no models" : String.join(", ", bundled));
+      if (model.isGiven()) {
+        String choice = model.orBundled();
+        try (DiffusionModel opened = ModelOption.open(choice, device)) {
+          out.println();
+          describe(out, choice, opened);
+        }
+      }
+    }
+    return 0;
+  }
+
+  private static void describe(PrintWriter out, String choice, DiffusionModel model) {
+    ModelCard card = model.card();
+    out.println(SampleCommand.describe(model, choice));
+    if (card.dataset() != null) {
+      out.printf(LINE, "data", card.dataset());
+    }
+    if (!card.classNames().isEmpty()) {
+      out.printf(LINE, "classes", String.join(", ", card.classNames()));
+    }
+    if (card.role() == Role.STUDENT) {
+      out.printf(
+          LINE,
+          "steps",
+          card.steps() + ", with the " + SampleMetadata.name(model.request(0)) + " sampler");
+    }
+    if (card.role() == Role.TEACHER) {
+      out.printf(
+          LINE,
+          "guidance",
+          model.config().nullLabel()
+              ? "any w, at two evaluations per step (one for w = 0)"
+              : "none: the network has no null label");
+    } else {
+      out.printf(
+          LINE,
+          "guidance",
+          "from "
+              + Guidance.describe(card.guidanceMin())
+              + " to "
+              + Guidance.describe(card.guidanceMax())
+              + ", at one evaluation per step");
+    }
+    new TreeMap<>(card.provenance()).forEach((key, value) -> out.printf(LINE, key, value));
+    out.printf(LINE, "weights", Sizes.bytes(model.network().weights().bytes()) + " in float32");
+    for (int batch : BATCHES) {
+      long bytes =
+          Plan.requiredBytes(
+              model.network().device(), model.network().graph(), PlanOptions.inference(batch));
+      out.printf(LINE, "plan, batch " + batch, Sizes.bytes(bytes) + " for all intermediates");
+    }
+    out.printf(LINE, "network", pretty(model));
+  }
+
+  private static String pretty(DiffusionModel model) {
+    ObjectMapper json = new ObjectMapper();
+    try {
+      return json.writerWithDefaultPrettyPrinter()
+          .writeValueAsString(json.readTree(model.config().toJson()));
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+}

@@ -1,0 +1,82 @@
+package org.halfstep.cli;
+
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.halfstep.diffusion.Guidance;
+import org.halfstep.sample.DiffusionModel;
+import org.halfstep.sample.SampleRequest;
+
+/** What a PNG file says of the images in it: enough to make them again. */
+record SampleMetadata(String choice, String checksum, DiffusionModel model, SampleRequest request) {
+
+  /** For a picture of all images of the request. */
+  Map<String, String> ofAll() {
+    return text(request.labels(), request.firstImage());
+  }
+
+  /** For the picture of one image. */
+  Map<String, String> ofImage(int index) {
+    return text(new int[] {request.labels()[index]}, request.firstImage() + index);
+  }
+
+  private Map<String, String> text(int[] labels, long first) {
+    Map<String, String> text = new LinkedHashMap<>();
+    text.put("Software", "Halfstep " + Halfstep.VERSION);
+    text.put("Model", choice);
+    if (!checksum.isEmpty()) {
+      text.put("Model SHA-256", checksum);
+    }
+    text.put("Device", model.network().device().name());
+    text.put("Sampler", name(request));
+    text.put("Steps", Integer.toString(request.steps()));
+    text.put("Guidance", Guidance.describe(request.guidance()));
+    text.put("Clip", Boolean.toString(request.clip()));
+    text.put("Seed", Long.toString(request.seed()));
+    text.put("First image", Long.toString(first));
+    text.put("Images", Integer.toString(labels.length));
+    text.put("Labels", join(labels));
+    text.put(
+        "Classes",
+        IntStream.of(labels)
+            .distinct()
+            .mapToObj(label -> LabelList.name(model, label))
+            .collect(Collectors.joining(", ")));
+    text.put("Command", command(labels, first));
+    return text;
+  }
+
+  private String command(int[] labels, long first) {
+    return "halfstep sample --model "
+        + quoted(choice)
+        + " --labels "
+        + join(labels)
+        + " --count "
+        + labels.length
+        + " --seed "
+        + request.seed()
+        + " --first-image "
+        + first
+        + " --guidance "
+        + request.guidance()
+        + " --steps "
+        + request.steps()
+        + " --sampler "
+        + name(request)
+        + (request.clip() ? " --clip" : "");
+  }
+
+  static String name(SampleRequest request) {
+    return request.sampler().name().toLowerCase(Locale.ROOT);
+  }
+
+  private static String join(int[] labels) {
+    return IntStream.of(labels).mapToObj(Integer::toString).collect(Collectors.joining(","));
+  }
+
+  private static String quoted(String text) {
+    return text.matches("[\\w./-]+") ? text : "'" + text.replace("'", "'\\''") + "'";
+  }
+}
