@@ -1,5 +1,6 @@
-// Attention in tiles (Dao, Fu, Ermon, Rudra, Ré: "FlashAttention", 2022): the t x t scores are never stored. The backward
-// pass forms them again from the saved logsumexp. Tiles depend on d alone, and every sum runs over tiles in order.
+// Attention in tiles (Dao, Fu, Ermon, Rudra, Ré: "FlashAttention", 2022): the t x t scores are never stored.
+// The backward pass forms them again from the saved logsumexp. Tiles depend on d alone, and every sum runs
+// over tiles in order.
 #include "matmul.h"
 #include "parallel.h"
 #include "variant.h"
@@ -24,23 +25,27 @@ static Head head_at(const hs_attention &args, int64_t unit) {
   const bool legacy = args.order == HS_ATTENTION_LEGACY;
   const int64_t first = base + (legacy ? h * 3 * d : h * d);
   const int64_t step = legacy ? d : args.heads * d;
-  return {unit, args.t, d, (d + kLanes - 1) / kLanes * kLanes, first, first + step, first + 2 * step, row,
-          i * args.t * args.heads * d + h * d, args.heads * d};
+  return {unit,         args.t,           d,   (d + kLanes - 1) / kLanes * kLanes,  first,
+          first + step, first + 2 * step, row, i * args.t * args.heads * d + h * d, args.heads * d};
 }
 
 // to [rows, padded] = factor * from, the columns past d zero.
 template <typename T>
-static void pack_rows(const T *from, int64_t stride, int64_t rows, const Head &head, float factor, float *to) {
+static void pack_rows(const T *from, int64_t stride, int64_t rows, const Head &head, float factor,
+                      float *to) {
   for (int64_t r = 0; r < rows; r++)
     for_vectors(head.d, [=]<int B, bool Tail>(int64_t j, int lanes) {
       for (int b = 0; b < B; b++)
-        store(to + r * head.padded + j + b * kLanes, factor * fetch<Tail>(from + r * stride + j + b * kLanes, lanes));
+        store(to + r * head.padded + j + b * kLanes,
+              factor * fetch<Tail>(from + r * stride + j + b * kLanes, lanes));
     });
 }
 
-// to [d, columns] = factor * from [rows, d] transposed; the columns past rows zero. `columns` is a multiple of four.
+// to [d, columns] = factor * from [rows, d] transposed; the columns past rows zero. `columns` is a multiple
+// of four.
 template <typename T>
-static void pack_columns(const T *from, int64_t stride, int64_t rows, int64_t d, int64_t columns, float factor, float *to) {
+static void pack_columns(const T *from, int64_t stride, int64_t rows, int64_t d, int64_t columns,
+                         float factor, float *to) {
   int64_t r = 0;
   for (; r + 4 <= rows; r += 4) {
     int64_t j = 0;
@@ -68,7 +73,8 @@ static void pack_columns(const T *from, int64_t stride, int64_t rows, int64_t d,
 }
 
 // Rows read element by element: as they lie in memory where they are float, else converted into `buffer`.
-template <typename T> static Left rows_of(const T *from, int64_t stride, int64_t rows, const Head &head, float *buffer) {
+template <typename T>
+static Left rows_of(const T *from, int64_t stride, int64_t rows, const Head &head, float *buffer) {
   if constexpr (sizeof(T) == sizeof(float)) {
     return {from, stride, 1};
   } else {
@@ -79,14 +85,19 @@ template <typename T> static Left rows_of(const T *from, int64_t stride, int64_t
 
 static inline int64_t whole_vectors(int64_t count) { return (count + kLanes - 1) / kLanes * kLanes; }
 
-static inline float scale_of(const Head &head) { return static_cast<float>(1.0 / sqrt(static_cast<double>(head.d))); }
+static inline float scale_of(const Head &head) {
+  return static_cast<float>(1.0 / sqrt(static_cast<double>(head.d)));
+}
 
-// ---- Forward ----------------------------------------------------------------------------------------------------
+// ---- Forward
+// ----------------------------------------------------------------------------------------------------
 
-// The softmax of one more tile of scores [keys, Block], a query per column: scores become exp(score - largest), `largest` and
-// `sums` are brought up to date, and `shrink` says by how much earlier results must be scaled. Returns whether any must.
+// The softmax of one more tile of scores [keys, Block], a query per column: scores become exp(score -
+// largest), `largest` and `sums` are brought up to date, and `shrink` says by how much earlier results must
+// be scaled. Returns whether any must.
 template <int Block>
-static bool softmax_tile(float *scores, int64_t keys, int64_t columns, float *largest, float *sums, float *shrink) {
+static bool softmax_tile(float *scores, int64_t keys, int64_t columns, float *largest, float *sums,
+                         float *shrink) {
   bool moved = false;
   for (int64_t j = 0; j < columns; j += kLanes) {
     const Floats before = load(largest + j);
@@ -110,11 +121,12 @@ static bool softmax_tile(float *scores, int64_t keys, int64_t columns, float *la
   return moved;
 }
 
-// The output of the queries first .. first + Block of one head. Scores are held transposed, [keys, queries]: the softmax then
-// runs along whole vectors, and only the queries are ever transposed.
+// The output of the queries first .. first + Block of one head. Scores are held transposed, [keys, queries]:
+// the softmax then runs along whole vectors, and only the queries are ever transposed.
 template <int Block, int Width, typename T>
 static void forward_block(const hs_attention &args, const Head &head, int64_t first) {
-  alignas(64) float qt[Width * Block], k[Block * Width], v[Block * Width], o[Block * Width], scores[Block * Block];
+  alignas(64) float qt[Width * Block], k[Block * Width], v[Block * Width], o[Block * Width],
+      scores[Block * Block];
   alignas(64) float largest[Block], sums[Block], shrink[Block];
   const T *qkv = static_cast<const T *>(args.qkv);
   const int64_t rows = smaller(Block, head.t - first), columns = whole_vectors(rows), padded = head.padded;
@@ -157,7 +169,8 @@ template <int Block, int Width, typename T> static void forward(const hs_attenti
   });
 }
 
-// ---- Backward ---------------------------------------------------------------------------------------------------
+// ---- Backward
+// ---------------------------------------------------------------------------------------------------
 
 struct Workspace {
   float *delta; // [units, t]: sum over channels of dy y
@@ -168,8 +181,10 @@ static Workspace workspace_of(const hs_attention &args) {
   return {args.workspace, args.workspace + args.n * args.heads * args.t};
 }
 
-// The sum over channels of dy y, per token: what the softmax subtracts from the gradient of its probabilities.
-template <typename T> static void row_products(const hs_attention &args, const Head &head, int64_t first, int64_t rows) {
+// The sum over channels of dy y, per token: what the softmax subtracts from the gradient of its
+// probabilities.
+template <typename T>
+static void row_products(const hs_attention &args, const Head &head, int64_t first, int64_t rows) {
   const T *y = static_cast<const T *>(args.y) + head.y;
   const T *dy = static_cast<const T *>(args.dy) + head.y;
   float *delta = workspace_of(args).delta + head.unit * head.t;
@@ -177,7 +192,8 @@ template <typename T> static void row_products(const hs_attention &args, const H
     Floats sum = {};
     for_vectors(head.d, [&]<int B, bool Tail>(int64_t j, int lanes) {
       for (int b = 0; b < B; b++)
-        sum += fetch<Tail>(y + r * head.y_row + j + b * kLanes, lanes) * fetch<Tail>(dy + r * head.y_row + j + b * kLanes, lanes);
+        sum += fetch<Tail>(y + r * head.y_row + j + b * kLanes, lanes) *
+               fetch<Tail>(dy + r * head.y_row + j + b * kLanes, lanes);
     });
     delta[r] = horizontal_sum(sum);
   }
@@ -190,17 +206,20 @@ static void write_rows(const float *from, int64_t rows, const Head &head, float 
   for (int64_t r = 0; r < rows; r++)
     for_vectors(head.d, [=]<int B, bool Tail>(int64_t j, int lanes) {
       for (int b = 0; b < B; b++)
-        put<Tail>(to + r * head.row + j + b * kLanes, factor * load(from + r * head.padded + j + b * kLanes), lanes);
+        put<Tail>(to + r * head.row + j + b * kLanes, factor * load(from + r * head.padded + j + b * kLanes),
+                  lanes);
     });
 }
 
-// Runs the query blocks query_begin .. query_end against the key blocks key_begin .. key_end of one head: the gradients of
-// those keys and values are complete when all queries are given, those of the queries when all keys are.
+// Runs the query blocks query_begin .. query_end against the key blocks key_begin .. key_end of one head: the
+// gradients of those keys and values are complete when all queries are given, those of the queries when all
+// keys are.
 template <int Block, int Width, typename T>
-static void backward_tiles(const hs_attention &args, const Head &head, int64_t query_begin, int64_t query_end, int64_t key_begin,
-                           int64_t key_end, Wanted wanted) {
-  alignas(64) float q[Block * Width], qt[Width * Block], dy[Block * Width], dyt[Width * Block], k[Block * Width], v[Block * Width],
-      dk[Block * Width], dv[Block * Width], p[Block * Block], ds[Block * Block];
+static void backward_tiles(const hs_attention &args, const Head &head, int64_t query_begin, int64_t query_end,
+                           int64_t key_begin, int64_t key_end, Wanted wanted) {
+  alignas(64) float q[Block * Width], qt[Width * Block], dy[Block * Width], dyt[Width * Block],
+      k[Block * Width], v[Block * Width], dk[Block * Width], dv[Block * Width], p[Block * Block],
+      ds[Block * Block];
   const T *qkv = static_cast<const T *>(args.qkv);
   const T *upstream = static_cast<const T *>(args.dy);
   T *dqkv = static_cast<T *>(args.dqkv);
@@ -277,14 +296,16 @@ template <int Block, int Width, typename T> static void backward(const hs_attent
   });
 }
 
-// ---- Entry points -----------------------------------------------------------------------------------------------
+// ---- Entry points
+// -----------------------------------------------------------------------------------------------
 
 static bool valid(const hs_attention *args) {
   return args && args->n >= 0 && args->t >= 1 && args->heads >= 1 && args->d >= 1 && args->qkv && args->y &&
          (args->order == HS_ATTENTION_LEGACY || args->order == HS_ATTENTION_NEW) && is_dtype(args->dtype);
 }
 
-extern "C" int64_t HS_NAME(hs_attention_workspace)(int64_t n, int64_t t, int32_t heads, int32_t d, int32_t backward) {
+extern "C" int64_t HS_NAME(hs_attention_workspace)(int64_t n, int64_t t, int32_t heads, int32_t d,
+                                                   int32_t backward) {
   if (!backward || n <= 0 || t <= 0 || heads <= 0 || d <= 0)
     return 0;
   constexpr int64_t kWidest = 16; // lanes of the widest variant, so that all agree

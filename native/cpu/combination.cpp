@@ -35,8 +35,8 @@ static void combine(T *y, const T *const *x, const float *coefficients, int64_t 
 }
 
 HS_KERNEL(hs_linear_combination)
-(hs_stream, void *y, int32_t terms, const void *x0, const void *x1, const void *x2, const void *x3, const float *coefficients,
- int64_t n, int64_t per_sample, int32_t dtype) {
+(hs_stream, void *y, int32_t terms, const void *x0, const void *x1, const void *x2, const void *x3,
+ const float *coefficients, int64_t n, int64_t per_sample, int32_t dtype) {
   HS_REQUIRE(y && coefficients && n >= 0 && per_sample >= 0 && terms >= 1 && terms <= 4 && is_dtype(dtype));
   HS_REQUIRE(x0 && (terms < 2 || x1) && (terms < 3 || x2) && (terms < 4 || x3));
   with_storage(dtype, [&](auto storage) {

@@ -1,4 +1,5 @@
-// Binds each public kernel to the variant for the best instruction set of this processor when the library is loaded.
+// Binds each public kernel to the variant for the best instruction set of this processor when the library is
+// loaded.
 //
 // HALFSTEP_ISA=v2|v3|v4 asks for a lower level (for tests); a level that the processor lacks is never chosen.
 #include "halfstep.h"
@@ -18,7 +19,8 @@ int supported_level() {
 int chosen_level() {
   int level = supported_level();
   const char *wanted = std::getenv("HALFSTEP_ISA");
-  if (wanted != nullptr && std::strlen(wanted) == 2 && wanted[0] == 'v' && wanted[1] >= '2' && wanted[1] <= '4')
+  if (wanted != nullptr && std::strlen(wanted) == 2 && wanted[0] == 'v' && wanted[1] >= '2' &&
+      wanted[1] <= '4')
     level = wanted[1] - '0' < level ? wanted[1] - '0' : level;
   return level;
 }
@@ -37,12 +39,12 @@ const char *hs_instruction_set(void) {
 }
 
 // An indirect function: the loader calls resolve_NAME once and binds NAME to what it returns.
-#define HS_DISPATCH(name)                                                                                      \
-  extern "C" decltype(name) name##_v2, name##_v3, name##_v4;                                                   \
-  extern "C" __attribute__((used)) decltype(&name) resolve_##name() {                                          \
-    int level = chosen_level();                                                                                \
-    return level == 4 ? name##_v4 : level == 3 ? name##_v3 : name##_v2;                                        \
-  }                                                                                                            \
+#define HS_DISPATCH(name)                                                                                    \
+  extern "C" decltype(name) name##_v2, name##_v3, name##_v4;                                                 \
+  extern "C" __attribute__((used)) decltype(&name) resolve_##name() {                                        \
+    int level = chosen_level();                                                                              \
+    return level == 4 ? name##_v4 : level == 3 ? name##_v3 : name##_v2;                                      \
+  }                                                                                                          \
   extern "C" decltype(name) name __attribute__((ifunc("resolve_" #name)));
 
 HS_DISPATCH(hs_group_norm_workspace)

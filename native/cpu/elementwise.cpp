@@ -88,7 +88,8 @@ HS_KERNEL(hs_clamp)(hs_stream, const void *x, void *y, float low, float high, in
   return HS_OK;
 }
 
-HS_KERNEL(hs_convert)(hs_stream, const void *src, int32_t src_dtype, void *dst, int32_t dst_dtype, int64_t count) {
+HS_KERNEL(hs_convert)
+(hs_stream, const void *src, int32_t src_dtype, void *dst, int32_t dst_dtype, int64_t count) {
   HS_REQUIRE(src && dst && count >= 0 && is_dtype(src_dtype) && is_dtype(dst_dtype));
   with_storage(src_dtype, [&](auto from_storage) {
     with_storage(dst_dtype, [&](auto to_storage) {
@@ -110,8 +111,8 @@ HS_KERNEL(hs_convert)(hs_stream, const void *src, int32_t src_dtype, void *dst, 
 }
 
 HS_KERNEL(hs_copy_columns)
-(hs_stream, const void *src, int64_t src_stride, int64_t src_offset, void *dst, int64_t dst_stride, int64_t dst_offset,
- int64_t rows, int64_t columns, int32_t accumulate, int32_t dtype) {
+(hs_stream, const void *src, int64_t src_stride, int64_t src_offset, void *dst, int64_t dst_stride,
+ int64_t dst_offset, int64_t rows, int64_t columns, int32_t accumulate, int32_t dtype) {
   HS_REQUIRE(src && dst && rows >= 0 && columns >= 0 && is_dtype(dtype));
   HS_REQUIRE(src_offset >= 0 && src_offset + columns <= src_stride);
   HS_REQUIRE(dst_offset >= 0 && dst_offset + columns <= dst_stride);
@@ -142,7 +143,8 @@ HS_KERNEL(hs_copy_columns)
 }
 
 HS_KERNEL(hs_add_per_channel)
-(hs_stream, const void *x, const float *e, int64_t e_stride, void *y, int64_t n, int64_t hw, int64_t c, int32_t dtype) {
+(hs_stream, const void *x, const float *e, int64_t e_stride, void *y, int64_t n, int64_t hw, int64_t c,
+ int32_t dtype) {
   HS_REQUIRE(x && e && y && n >= 0 && hw >= 0 && c >= 0 && e_stride >= c && is_dtype(dtype));
   with_storage(dtype, [&](auto storage) {
     using T = decltype(storage);
@@ -159,7 +161,8 @@ HS_KERNEL(hs_add_per_channel)
         for_vectors(c, [=]<int B, bool Tail>(int64_t j, int lanes) {
           for (int b = 0; b < B; b++) {
             int64_t at = j + b * kLanes;
-            put<Tail>(out + row + at, fetch<Tail>(in + row + at, lanes) + fetch<Tail>(added + at, lanes), lanes);
+            put<Tail>(out + row + at, fetch<Tail>(in + row + at, lanes) + fetch<Tail>(added + at, lanes),
+                      lanes);
           }
         });
       }
@@ -169,8 +172,8 @@ HS_KERNEL(hs_add_per_channel)
 }
 
 HS_KERNEL(hs_dropout)
-(hs_stream, const void *x, void *y, float p, uint64_t seed, const int64_t *sample_ids, const uint32_t *draw_pointer,
- uint32_t layer, int64_t n, int64_t per_sample, int32_t dtype) {
+(hs_stream, const void *x, void *y, float p, uint64_t seed, const int64_t *sample_ids,
+ const uint32_t *draw_pointer, uint32_t layer, int64_t n, int64_t per_sample, int32_t dtype) {
   HS_REQUIRE(x && y && sample_ids && draw_pointer && p >= 0 && p < 1 && n >= 0 && per_sample >= 0);
   HS_REQUIRE(per_sample <= kPhiloxElements && is_dtype(dtype));
   const uint32_t draw = *draw_pointer;
@@ -182,11 +185,12 @@ HS_KERNEL(hs_dropout)
     using T = decltype(storage);
     const T *in = static_cast<const T *>(x);
     T *out = static_cast<T *>(y);
-    philox_samples(key, sample_ids, draw, n, per_sample, [=](int64_t i, int64_t element, const uint32_t *words, int count) {
-      const int64_t at = i * per_sample + element;
-      for (int k = 0; k < count; k++)
-        out[at + k] = from_float<T>(words[k] < threshold ? 0.0f : to_float(in[at + k]) * kept);
-    });
+    philox_samples(key, sample_ids, draw, n, per_sample,
+                   [=](int64_t i, int64_t element, const uint32_t *words, int count) {
+                     const int64_t at = i * per_sample + element;
+                     for (int k = 0; k < count; k++)
+                       out[at + k] = from_float<T>(words[k] < threshold ? 0.0f : to_float(in[at + k]) * kept);
+                   });
   });
   return HS_OK;
 }

@@ -30,7 +30,8 @@ static bool ids_in_range(const int32_t *ids, int64_t n, int64_t rows) {
 }
 
 HS_KERNEL(hs_embedding_forward)
-(hs_stream, const float *table, const int32_t *ids, float *y, int32_t accumulate, int64_t n, int64_t rows, int64_t dim) {
+(hs_stream, const float *table, const int32_t *ids, float *y, int32_t accumulate, int64_t n, int64_t rows,
+ int64_t dim) {
   HS_REQUIRE(table && ids && y && n >= 0 && rows >= 0 && dim >= 0 && ids_in_range(ids, n, rows));
   parallel_items(n, n * dim, [=](int64_t i) {
     const float *from = table + ids[i] * dim;
@@ -57,7 +58,8 @@ HS_KERNEL(hs_embedding_backward)
 }
 
 HS_KERNEL(hs_softmax_cross_entropy)
-(hs_stream, const float *logits, const int32_t *ids, float *losses, float *dlogits, float dloss, int64_t n, int64_t classes) {
+(hs_stream, const float *logits, const int32_t *ids, float *losses, float *dlogits, float dloss, int64_t n,
+ int64_t classes) {
   HS_REQUIRE(logits && ids && losses && n >= 0 && classes >= 1 && ids_in_range(ids, n, classes));
   parallel_items(n, 16 * n * classes, [=](int64_t i) {
     const float *row = logits + i * classes;
@@ -72,7 +74,8 @@ HS_KERNEL(hs_softmax_cross_entropy)
       return;
     for (int64_t j = 0; j < classes; j++) {
       const double probability = exp(static_cast<double>(row[j]) - largest) / sum;
-      dlogits[i * classes + j] = static_cast<float>(static_cast<double>(dloss) * (probability - (j == ids[i] ? 1.0 : 0.0)));
+      dlogits[i * classes + j] =
+          static_cast<float>(static_cast<double>(dloss) * (probability - (j == ids[i] ? 1.0 : 0.0)));
     }
   });
   return HS_OK;

@@ -1,8 +1,9 @@
 // Group normalisation over the channel concatenation of two sources, with modulation and SiLU fused in.
 //
-// A sample is cut into chunks of rows whose size depends on the shape alone; every chunk leaves per-channel sums in the
-// workspace and they are merged in order. Threads take whole samples when there are enough, so that a sample is still in
-// the second-level cache when it is read again; otherwise they share the chunks. Both give the same bits.
+// A sample is cut into chunks of rows whose size depends on the shape alone; every chunk leaves per-channel
+// sums in the workspace and they are merged in order. Threads take whole samples when there are enough, so
+// that a sample is still in the second-level cache when it is read again; otherwise they share the chunks.
+// Both give the same bits.
 #include "parallel.h"
 #include "variant.h"
 #include "vector_math.h"
@@ -25,11 +26,10 @@ template <typename T> struct Part {
 struct Shape {
   int64_t n, hw, c0, c1, c, groups, rows, chunks;
 
-  explicit Shape(const hs_group_norm &args)
-      : Shape(args.n, args.hw, args.c0, args.c1, args.groups) {}
+  explicit Shape(const hs_group_norm &args) : Shape(args.n, args.hw, args.c0, args.c1, args.groups) {}
   Shape(int64_t n, int64_t hw, int64_t c0, int64_t c1, int64_t groups)
-      : n(n), hw(hw), c0(c0), c1(c1), c(c0 + c1), groups(groups), rows(larger(kMinChunkRows, kChunkElements / larger(1, c))),
-        chunks((hw + rows - 1) / rows) {}
+      : n(n), hw(hw), c0(c0), c1(c1), c(c0 + c1), groups(groups),
+        rows(larger(kMinChunkRows, kChunkElements / larger(1, c))), chunks((hw + rows - 1) / rows) {}
 
   int64_t chunk_rows(int64_t chunk) const { return smaller(rows, hw - chunk * rows); }
   bool by_samples() const {
@@ -37,9 +37,12 @@ struct Shape {
     return n >= 2 * threads || n % threads == 0;
   }
 
-  // Workspace, in floats: first a table of channel coefficients per sample, then two sums per channel and chunk.
+  // Workspace, in floats: first a table of channel coefficients per sample, then two sums per channel and
+  // chunk.
   static constexpr int64_t kForwardRows = 3, kBackwardRows = 7;
-  int64_t floats(bool backward) const { return n * c * ((backward ? kBackwardRows : kForwardRows) + 2 * chunks); }
+  int64_t floats(bool backward) const {
+    return n * c * ((backward ? kBackwardRows : kForwardRows) + 2 * chunks);
+  }
   float *coefficients(const hs_group_norm &args, int64_t i, bool backward) const {
     return args.workspace + i * c * (backward ? kBackwardRows : kForwardRows);
   }
@@ -48,7 +51,9 @@ struct Shape {
   }
 };
 
-template <typename T> static inline Part<T> part_of(const hs_group_norm &args, const Shape &s, int source, int64_t i, int64_t chunk) {
+template <typename T>
+static inline Part<T> part_of(const hs_group_norm &args, const Shape &s, int source, int64_t i,
+                              int64_t chunk) {
   const int64_t row = i * s.hw + chunk * s.rows;
   const int64_t channels = source == 0 ? s.c0 : s.c1;
   const int64_t first = source == 0 ? 0 : s.c0;
@@ -58,13 +63,15 @@ template <typename T> static inline Part<T> part_of(const hs_group_norm &args, c
 
 // Calls body(part) for the sources that have channels.
 template <typename T, typename Body>
-static inline void for_parts(const hs_group_norm &args, const Shape &s, int64_t i, int64_t chunk, Body &&body) {
+static inline void for_parts(const hs_group_norm &args, const Shape &s, int64_t i, int64_t chunk,
+                             Body &&body) {
   body(part_of<T>(args, s, 0, i, chunk));
   if (s.c1 > 0)
     body(part_of<T>(args, s, 1, i, chunk));
 }
 
-// Runs per_chunk over every sample and chunk, then finish(i) per sample, then again(i, chunk) over every sample and chunk.
+// Runs per_chunk over every sample and chunk, then finish(i) per sample, then again(i, chunk) over every
+// sample and chunk.
 template <typename First, typename Finish, typename Again>
 static inline void two_passes(const Shape &s, First &&first, Finish &&finish, Again &&again) {
   const int64_t elements = s.n * s.hw * s.c;
@@ -84,10 +91,11 @@ static inline void two_passes(const Shape &s, First &&first, Finish &&finish, Ag
   parallel_items(s.n * s.chunks, elements, [&](int64_t item) { again(item / s.chunks, item % s.chunks); });
 }
 
-// ---- Forward ----------------------------------------------------------------------------------------------------
+// ---- Forward
+// ----------------------------------------------------------------------------------------------------
 
-// Mean and sum of squared deviations of every channel of a chunk. Runs are merged by the formula of Chan, Golub and LeVeque
-// (1983), so a mean far from zero costs no precision.
+// Mean and sum of squared deviations of every channel of a chunk. Runs are merged by the formula of Chan,
+// Golub and LeVeque (1983), so a mean far from zero costs no precision.
 template <typename T> static void chunk_moments(Part<T> part, int64_t rows, float *means, float *deviations) {
   for_vectors(part.channels, [&]<int B, bool Tail>(int64_t j, int lanes) {
     Floats mean[B] = {}, squares[B] = {};
@@ -168,7 +176,8 @@ template <bool Silu, typename T> static void chunk_output(Part<T> part, int64_t 
     }
     for (int64_t r = 0; r < rows; r++)
       for (int b = 0; b < B; b++) {
-        Floats value = (fetch<Tail>(part.x + r * part.channels + j + b * kLanes, lanes) - mean[b]) * a[b] + offset[b];
+        Floats value =
+            (fetch<Tail>(part.x + r * part.channels + j + b * kLanes, lanes) - mean[b]) * a[b] + offset[b];
         if constexpr (Silu)
           value = silu(value);
         put<Tail>(part.out + r * part.c + part.first + j + b * kLanes, value, lanes);
@@ -181,7 +190,8 @@ template <typename T> static void forward(const hs_group_norm &args, const Shape
       s,
       [&](int64_t i, int64_t chunk) {
         float *sums = s.sums(args, i, chunk, false);
-        for_parts<T>(args, s, i, chunk, [&](Part<T> part) { chunk_moments(part, s.chunk_rows(chunk), sums, sums + s.c); });
+        for_parts<T>(args, s, i, chunk,
+                     [&](Part<T> part) { chunk_moments(part, s.chunk_rows(chunk), sums, sums + s.c); });
       },
       [&](int64_t i) {
         merge_moments(args, s, i);
@@ -199,7 +209,8 @@ template <typename T> static void forward(const hs_group_norm &args, const Shape
       });
 }
 
-// ---- Backward ---------------------------------------------------------------------------------------------------
+// ---- Backward
+// ---------------------------------------------------------------------------------------------------
 
 // The gradient with respect to the value before SiLU.
 template <bool Silu> static inline Floats before_silu(Floats dy, Floats centred, Floats a, Floats offset) {
@@ -209,10 +220,11 @@ template <bool Silu> static inline Floats before_silu(Floats dy, Floats centred,
     return dy;
 }
 
-// Per channel of a chunk: the sums of u and of u (x - mean), u being the gradient before SiLU. With Keep, u is left in
-// part.out, where the second pass finds it.
+// Per channel of a chunk: the sums of u and of u (x - mean), u being the gradient before SiLU. With Keep, u
+// is left in part.out, where the second pass finds it.
 template <bool Silu, bool Keep, typename T>
-static void chunk_gradient_sums(Part<T> part, int64_t rows, const float *table, float *plain, float *centred_sums) {
+static void chunk_gradient_sums(Part<T> part, int64_t rows, const float *table, float *plain,
+                                float *centred_sums) {
   for_vectors(part.channels, [&]<int B, bool Tail>(int64_t j, int lanes) {
     Floats mean[B], a[B], offset[B], sum[B] = {}, product[B] = {};
     for (int b = 0; b < B; b++) {
@@ -240,7 +252,8 @@ static void chunk_gradient_sums(Part<T> part, int64_t rows, const float *table, 
 }
 
 // Merges the chunks of sample i. Adds to the coefficient table (mean, a, b) the rows B and C of
-// dx = a u + B + C (x - mean), and the sums over pixels of u and of u x̂ (rows 5 and 6), from which parameters' gradients come.
+// dx = a u + B + C (x - mean), and the sums over pixels of u and of u x̂ (rows 5 and 6), from which
+// parameters' gradients come.
 static void merge_gradients(const hs_group_norm &args, const Shape &s, int64_t i) {
   const int64_t width = s.c / s.groups;
   const double count = static_cast<double>(s.hw * width);
@@ -276,7 +289,8 @@ static void merge_gradients(const hs_group_norm &args, const Shape &s, int64_t i
   }
 }
 
-template <bool Silu, bool Kept, typename T> static void chunk_input_gradient(Part<T> part, int64_t rows, const float *table) {
+template <bool Silu, bool Kept, typename T>
+static void chunk_input_gradient(Part<T> part, int64_t rows, const float *table) {
   for_vectors(part.channels, [&]<int B, bool Tail>(int64_t j, int lanes) {
     Floats mean[B], a[B], offset[B], constant[B], slope[B];
     for (int b = 0; b < B; b++) {
@@ -315,7 +329,8 @@ template <bool Silu, typename T> static void backward(const hs_group_norm &args,
     part.accumulate = (second ? args.accumulate1 : args.accumulate0) != 0;
     return part;
   };
-  // SiLU's slope is dear: keep its product in dx between the passes where dx is not added to and does not round.
+  // SiLU's slope is dear: keep its product in dx between the passes where dx is not added to and does not
+  // round.
   constexpr bool kMayKeep = Silu && sizeof(T) == sizeof(float);
   two_passes(
       s,
@@ -350,7 +365,9 @@ static void parameter_gradients(const hs_group_norm &args, const Shape &s) {
       double dweight = 0, dbias = 0;
       for (int64_t i = 0; i < s.n; i++) {
         const float *table = s.coefficients(args, i, true);
-        const double gain = args.modulation ? 1.0 + static_cast<double>(args.modulation[i * args.modulation_stride + j]) : 1.0;
+        const double gain = args.modulation
+                                ? 1.0 + static_cast<double>(args.modulation[i * args.modulation_stride + j])
+                                : 1.0;
         dbias += gain * static_cast<double>(table[5 * s.c + j]);
         dweight += gain * static_cast<double>(table[6 * s.c + j]);
       }
@@ -360,18 +377,20 @@ static void parameter_gradients(const hs_group_norm &args, const Shape &s) {
   });
 }
 
-// ---- Entry points -----------------------------------------------------------------------------------------------
+// ---- Entry points
+// -----------------------------------------------------------------------------------------------
 
 static bool valid(const hs_group_norm *args) {
   if (!args || args->n < 0 || args->hw < 1 || args->c0 < 1 || args->c1 < 0 || !is_dtype(args->dtype))
     return false;
   const int64_t c = args->c0 + args->c1;
-  return args->groups >= 1 && c % args->groups == 0 && args->eps >= 0 && args->x0 && (args->x1 || args->c1 == 0) &&
-         args->weight && args->bias && args->stats && args->workspace &&
+  return args->groups >= 1 && c % args->groups == 0 && args->eps >= 0 && args->x0 &&
+         (args->x1 || args->c1 == 0) && args->weight && args->bias && args->stats && args->workspace &&
          (!args->modulation || args->modulation_stride >= 2 * c);
 }
 
-extern "C" int64_t HS_NAME(hs_group_norm_workspace)(int64_t n, int64_t hw, int64_t c, int32_t groups, int32_t backward) {
+extern "C" int64_t HS_NAME(hs_group_norm_workspace)(int64_t n, int64_t hw, int64_t c, int32_t groups,
+                                                    int32_t backward) {
   if (n <= 0 || hw <= 0 || c <= 0 || groups <= 0)
     return 0;
   return Shape(n, hw, c, 0, groups).floats(backward != 0) * static_cast<int64_t>(sizeof(float));
@@ -385,8 +404,10 @@ HS_KERNEL(hs_group_norm_forward)(hs_stream, const hs_group_norm *args) {
 }
 
 HS_KERNEL(hs_group_norm_backward)(hs_stream, const hs_group_norm *args) {
-  HS_REQUIRE(valid(args) && args->dy && args->dx0 && (args->dx1 || args->c1 == 0) && args->dweight && args->dbias);
-  HS_REQUIRE(!args->dmodulation || (args->modulation && args->dmodulation_stride >= 2 * (args->c0 + args->c1)));
+  HS_REQUIRE(valid(args) && args->dy && args->dx0 && (args->dx1 || args->c1 == 0) && args->dweight &&
+             args->dbias);
+  HS_REQUIRE(!args->dmodulation ||
+             (args->modulation && args->dmodulation_stride >= 2 * (args->c0 + args->c1)));
   const Shape shape(*args);
   parallel_items(shape.n, shape.n * shape.c,
                  [&](int64_t i) { set_coefficients(*args, shape, i, shape.coefficients(*args, i, true)); });

@@ -1,4 +1,5 @@
-// A small matrix product for attention tiles: C [m, n] (+)= A [m, k] B [k, n], n a multiple of the vector width.
+// A small matrix product for attention tiles: C [m, n] (+)= A [m, k] B [k, n], n a multiple of the vector
+// width.
 #ifndef HALFSTEP_CPU_MATMUL_H
 #define HALFSTEP_CPU_MATMUL_H
 
@@ -8,14 +9,16 @@
 static constexpr int kTileRows = 4;
 static constexpr int kTileVectors = HS_VECTOR_BYTES == 64 ? 4 : 2;
 
-// A is read element by element: element (i, p) lies at a[i * a_row + p * a_step], so that its transpose needs no copy.
+// A is read element by element: element (i, p) lies at a[i * a_row + p * a_step], so that its transpose needs
+// no copy.
 struct Left {
   const float *data;
   int64_t row, step;
 };
 
 template <int M, int N>
-static inline void multiply_tile(int64_t k, Left a, const float *b, int64_t b_row, float *c, int64_t c_row, bool add) {
+static inline void multiply_tile(int64_t k, Left a, const float *b, int64_t b_row, float *c, int64_t c_row,
+                                 bool add) {
   Floats sum[M][N] = {};
   for (int64_t p = 0; p < k; p++) {
     Floats right[N];
@@ -40,7 +43,8 @@ static inline void multiply_tile(int64_t k, Left a, const float *b, int64_t b_ro
 }
 
 template <int N>
-static inline void multiply_columns(int64_t m, int64_t k, Left a, const float *b, int64_t b_row, float *c, int64_t c_row, bool add) {
+static inline void multiply_columns(int64_t m, int64_t k, Left a, const float *b, int64_t b_row, float *c,
+                                    int64_t c_row, bool add) {
   int64_t i = 0;
   for (; i + kTileRows <= m; i += kTileRows)
     multiply_tile<kTileRows, N>(k, {a.data + i * a.row, a.row, a.step}, b, b_row, c + i * c_row, c_row, add);
@@ -48,8 +52,8 @@ static inline void multiply_columns(int64_t m, int64_t k, Left a, const float *b
     multiply_tile<1, N>(k, {a.data + i * a.row, a.row, a.step}, b, b_row, c + i * c_row, c_row, add);
 }
 
-static inline void multiply(int64_t m, int64_t n, int64_t k, Left a, const float *b, int64_t b_row, float *c, int64_t c_row,
-                            bool add) {
+static inline void multiply(int64_t m, int64_t n, int64_t k, Left a, const float *b, int64_t b_row, float *c,
+                            int64_t c_row, bool add) {
   int64_t j = 0;
   for (; j + kTileVectors * kLanes <= n; j += kTileVectors * kLanes)
     multiply_columns<kTileVectors>(m, k, a, b + j, b_row, c + j, c_row, add);

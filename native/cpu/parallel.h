@@ -1,4 +1,5 @@
-// Splits work over threads. What a block holds depends on sizes only, so results do not depend on the number of threads.
+// Splits work over threads. What a block holds depends on sizes only, so results do not depend on the number
+// of threads.
 #ifndef HALFSTEP_CPU_PARALLEL_H
 #define HALFSTEP_CPU_PARALLEL_H
 

@@ -8,7 +8,8 @@
 static constexpr double kUnit = 1.0 / 4294967296.0; // 2^-32
 
 HS_KERNEL(hs_philox_uniform)
-(hs_stream, float *y, uint64_t seed, const int64_t *sample_ids, uint32_t draw, int64_t n, int64_t per_sample) {
+(hs_stream, float *y, uint64_t seed, const int64_t *sample_ids, uint32_t draw, int64_t n,
+ int64_t per_sample) {
   HS_REQUIRE(y && sample_ids && n >= 0 && per_sample >= 0 && per_sample <= kPhiloxElements);
   philox_samples(philox_key(seed), sample_ids, draw, n, per_sample,
                  [=](int64_t i, int64_t element, const uint32_t *words, int count) {
@@ -29,8 +30,10 @@ static inline void normal_pair(uint32_t w0, uint32_t w1, float *even, float *odd
 }
 
 HS_KERNEL(hs_philox_normal)
-(hs_stream, void *y, uint64_t seed, const int64_t *sample_ids, uint32_t draw, int64_t n, int64_t per_sample, int32_t dtype) {
-  HS_REQUIRE(y && sample_ids && n >= 0 && per_sample >= 0 && per_sample <= kPhiloxElements && is_dtype(dtype));
+(hs_stream, void *y, uint64_t seed, const int64_t *sample_ids, uint32_t draw, int64_t n, int64_t per_sample,
+ int32_t dtype) {
+  HS_REQUIRE(y && sample_ids && n >= 0 && per_sample >= 0 && per_sample <= kPhiloxElements &&
+             is_dtype(dtype));
   with_storage(dtype, [&](auto storage) {
     using T = decltype(storage);
     T *to = static_cast<T *>(y);

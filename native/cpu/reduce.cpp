@@ -1,4 +1,5 @@
-// Sums over pixels, over rows and over everything. Each is cut into pieces by size alone; pieces are added in order.
+// Sums over pixels, over rows and over everything. Each is cut into pieces by size alone; pieces are added in
+// order.
 #include "parallel.h"
 #include "variant.h"
 #include "vector.h"
@@ -49,7 +50,8 @@ extern "C" int64_t HS_NAME(hs_sum_rows_workspace)(int64_t rows, int64_t c) {
 }
 
 HS_KERNEL(hs_sum_rows)
-(hs_stream, const void *x, float *out, int32_t accumulate, float *workspace, int64_t rows, int64_t c, int32_t dtype) {
+(hs_stream, const void *x, float *out, int32_t accumulate, float *workspace, int64_t rows, int64_t c,
+ int32_t dtype) {
   HS_REQUIRE(x && out && rows >= 0 && c >= 0 && is_dtype(dtype));
   HS_REQUIRE(workspace || rows == 0 || c == 0);
   const int64_t piece = rows_per_piece(rows);
@@ -83,13 +85,15 @@ HS_INLINE void add_squares(Floats value, Doubles (&sums)[2]) {
   }
 }
 
-// The differences of lanes are formed in double too: floats that are close lose nothing, floats that are not would.
+// The differences of lanes are formed in double too: floats that are close lose nothing, floats that are not
+// would.
 HS_INLINE void add_squared_differences(Floats a, Floats b, Doubles (&sums)[2]) {
   HalfFloats left[2], right[2];
   __builtin_memcpy(left, &a, sizeof left);
   __builtin_memcpy(right, &b, sizeof right);
   for (int half = 0; half < 2; half++) {
-    const Doubles wide = __builtin_convertvector(left[half], Doubles) - __builtin_convertvector(right[half], Doubles);
+    const Doubles wide =
+        __builtin_convertvector(left[half], Doubles) - __builtin_convertvector(right[half], Doubles);
     sums[half] += wide * wide;
   }
 }
@@ -101,8 +105,10 @@ static inline double total(const Doubles (&sums)[2]) {
   return sum;
 }
 
-// The sum of piece(first, count) over `count` elements in at most kMaxPieces pieces, by all threads or by this one.
-template <typename Piece> static inline double sum_in_pieces(int64_t count, bool parallel, Piece &&sum_piece) {
+// The sum of piece(first, count) over `count` elements in at most kMaxPieces pieces, by all threads or by
+// this one.
+template <typename Piece>
+static inline double sum_in_pieces(int64_t count, bool parallel, Piece &&sum_piece) {
   double parts[kMaxPieces];
   const int64_t piece = larger(4096, (count + kMaxPieces - 1) / kMaxPieces);
   const int64_t pieces = (count + piece - 1) / piece;

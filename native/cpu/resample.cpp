@@ -14,7 +14,8 @@ struct Image {
 
 // out[0..c) = factor * (a + b + d + e), or added to it.
 template <typename T>
-static inline void sum_of_four(const T *a, const T *b, const T *d, const T *e, float factor, T *out, bool accumulate, int64_t c) {
+static inline void sum_of_four(const T *a, const T *b, const T *d, const T *e, float factor, T *out,
+                               bool accumulate, int64_t c) {
   for_vectors(c, [=]<int B, bool Tail>(int64_t j, int lanes) {
     for (int v = 0; v < B; v++) {
       int64_t at = j + v * kLanes;
@@ -28,16 +29,18 @@ static inline void sum_of_four(const T *a, const T *b, const T *d, const T *e, f
   });
 }
 
-// small[i,y,x] (+)= factor * the sum of the 2x2 pixels of big, whose rows are big_w pixels and images big_h rows.
+// small[i,y,x] (+)= factor * the sum of the 2x2 pixels of big, whose rows are big_w pixels and images big_h
+// rows.
 template <typename T>
-static void gather_2x2(const T *big, T *small, float factor, bool accumulate, Image image, int64_t big_h, int64_t big_w) {
+static void gather_2x2(const T *big, T *small, float factor, bool accumulate, Image image, int64_t big_h,
+                       int64_t big_w) {
   const auto [n, h, w, c] = image;
   parallel_items(n * h, 4 * n * h * w * c, [=](int64_t item) {
     const T *top = big + ((item / h) * big_h + 2 * (item % h)) * big_w * c;
     const T *bottom = top + big_w * c;
     for (int64_t x = 0; x < w; x++)
-      sum_of_four(top + 2 * x * c, top + (2 * x + 1) * c, bottom + 2 * x * c, bottom + (2 * x + 1) * c, factor,
-                  small + (item * w + x) * c, accumulate, c);
+      sum_of_four(top + 2 * x * c, top + (2 * x + 1) * c, bottom + 2 * x * c, bottom + (2 * x + 1) * c,
+                  factor, small + (item * w + x) * c, accumulate, c);
   });
 }
 
@@ -60,11 +63,13 @@ HS_KERNEL(hs_upsample2_forward)
 }
 
 HS_KERNEL(hs_upsample2_backward)
-(hs_stream, const void *dy, void *dx, int32_t accumulate, int64_t n, int64_t h, int64_t w, int64_t c, int32_t dtype) {
+(hs_stream, const void *dy, void *dx, int32_t accumulate, int64_t n, int64_t h, int64_t w, int64_t c,
+ int32_t dtype) {
   HS_REQUIRE(dy && dx && Image(n, h, w, c).valid() && is_dtype(dtype));
   with_storage(dtype, [&](auto storage) {
     using T = decltype(storage);
-    gather_2x2(static_cast<const T *>(dy), static_cast<T *>(dx), 1.0f, accumulate != 0, {n, h, w, c}, 2 * h, 2 * w);
+    gather_2x2(static_cast<const T *>(dy), static_cast<T *>(dx), 1.0f, accumulate != 0, {n, h, w, c}, 2 * h,
+               2 * w);
   });
   return HS_OK;
 }
@@ -80,7 +85,8 @@ HS_KERNEL(hs_downsample2_forward)
 }
 
 HS_KERNEL(hs_downsample2_backward)
-(hs_stream, const void *dy, void *dx, int32_t accumulate, int64_t n, int64_t h, int64_t w, int64_t c, int32_t dtype) {
+(hs_stream, const void *dy, void *dx, int32_t accumulate, int64_t n, int64_t h, int64_t w, int64_t c,
+ int32_t dtype) {
   HS_REQUIRE(dy && dx && Image(n, h, w, c).valid() && is_dtype(dtype));
   with_storage(dtype, [&](auto storage) {
     using T = decltype(storage);

@@ -1,5 +1,5 @@
-// Names of the variants: a kernel source is compiled once per instruction set level (HS_LEVEL = v2, v3, v4), and
-// HS_KERNEL(hs_add) names that level's body of hs_add. Everything else in a kernel source must be static.
+// Names of the variants: a kernel source is compiled once per instruction set level (HS_LEVEL = v2, v3, v4),
+// and HS_KERNEL(hs_add) names that level's body of hs_add. Everything else in a kernel source must be static.
 #ifndef HALFSTEP_CPU_VARIANT_H
 #define HALFSTEP_CPU_VARIANT_H
 
@@ -11,10 +11,10 @@
 #define HS_KERNEL(name) extern "C" int HS_NAME(name)
 
 // Leaves the kernel when an argument is out of its documented range.
-#define HS_REQUIRE(condition)                                                                                  \
-  do {                                                                                                         \
-    if (!(condition))                                                                                          \
-      return HS_INVALID_ARGUMENT;                                                                              \
+#define HS_REQUIRE(condition)                                                                                \
+  do {                                                                                                       \
+    if (!(condition))                                                                                        \
+      return HS_INVALID_ARGUMENT;                                                                            \
   } while (false)
 
 #endif

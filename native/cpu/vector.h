@@ -1,4 +1,5 @@
-// A register of floats as wide as the instruction set has, and its loads and stores from float32 and bfloat16.
+// A register of floats as wide as the instruction set has, and its loads and stores from float32 and
+// bfloat16.
 #ifndef HALFSTEP_CPU_VECTOR_H
 #define HALFSTEP_CPU_VECTOR_H
 
@@ -108,8 +109,8 @@ template <bool Tail, typename T> HS_INLINE void put(T *to, Floats value, int lan
     store(to, value);
 }
 
-// Calls body.operator()<Vectors, Tail>(offset, lanes) over `count` elements: blocks of four vectors, then single ones, then a
-// part of one.
+// Calls body.operator()<Vectors, Tail>(offset, lanes) over `count` elements: blocks of four vectors, then
+// single ones, then a part of one.
 template <typename Body> static inline void for_vectors(int64_t count, Body &&body) {
   int64_t j = 0;
   for (; j + 4 * kLanes <= count; j += 4 * kLanes)

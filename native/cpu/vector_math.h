@@ -1,12 +1,12 @@
-// Exponential and logistic functions of a vector, accurate to about one unit in the last place over the whole range.
+// Exponential and logistic functions of a vector, accurate to about one unit in the last place over the whole
+// range.
 #ifndef HALFSTEP_CPU_VECTOR_MATH_H
 #define HALFSTEP_CPU_VECTOR_MATH_H
 
 #include "vector.h"
 
-
-// exp(x) = 2^k exp(r), |r| <= ln(2)/2; exp(r) = 1 + r + r^2 p(r), p fitted to minimise the relative error. Overflows to
-// infinity, underflows through the subnormal numbers to zero, keeps NaN.
+// exp(x) = 2^k exp(r), |r| <= ln(2)/2; exp(r) = 1 + r + r^2 p(r), p fitted to minimise the relative error.
+// Overflows to infinity, underflows through the subnormal numbers to zero, keeps NaN.
 HS_INLINE Floats exponential(Floats x) {
   constexpr float kRounder = 12582912.0f; // 1.5 * 2^23: adding it leaves the nearest integer in the low bits
   constexpr float kLog2E = 1.44269504f;
@@ -47,7 +47,8 @@ HS_INLINE Floats reciprocal(Floats x) {
 }
 
 HS_INLINE Floats sigmoid(Floats x) {
-  Floats e = exponential((Floats)((Ints)x | (int32_t)0x80000000)); // exp(-|x|) neither overflows nor loses the small tail
+  Floats e = exponential(
+      (Floats)((Ints)x | (int32_t)0x80000000)); // exp(-|x|) neither overflows nor loses the small tail
   Floats numerator = x < 0.0f ? e : splat(1.0f);
   return numerator * reciprocal(1.0f + e);
 }
