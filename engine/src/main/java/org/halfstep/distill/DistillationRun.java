@@ -1,14 +1,20 @@
 package org.halfstep.distill;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.device.Device;
 import org.halfstep.diffusion.DistillationTarget;
+import org.halfstep.diffusion.GuidanceRange;
 import org.halfstep.diffusion.HalvingSchedule;
 import org.halfstep.diffusion.HalvingSchedule.Stage;
 import org.halfstep.diffusion.NoiseSchedule;
@@ -52,15 +58,13 @@ public final class DistillationRun {
       DistillationSettings settings,
       Path folder,
       RunListener listener,
-      BooleanSupplier stop,
-      String fingerprint)
-      throws IOException {
+      PhaseRun phases) {
     this.device = device;
     this.data = data;
     this.settings = settings;
     this.folder = folder;
     this.listener = listener;
-    this.phases = new PhaseRun(folder, settings.checkpointEvery(), fingerprint, listener, stop);
+    this.phases = phases;
   }
 
   /** Name of the file of a student with this number of steps. */
@@ -86,45 +90,67 @@ public final class DistillationRun {
       RunListener listener,
       BooleanSupplier stop)
       throws IOException {
-    DistillationRun run =
-        new DistillationRun(
-            device, data, settings, folder, listener, stop, TeacherRun.fingerprint(settings, data));
-    return run.guided(teacherFile) && run.halvings();
+    String fingerprint = TeacherRun.fingerprint(settings, data) + " from " + digest(teacherFile);
+    try (PhaseRun phases =
+        new PhaseRun(folder, settings.checkpointEvery(), fingerprint, listener, stop)) {
+      DistillationRun run = new DistillationRun(device, data, settings, folder, listener, phases);
+      return run.guided(teacherFile) && run.halvings();
+    }
+  }
+
+  // Students of one teacher must not be continued with those of another.
+  private static String digest(Path file) throws IOException {
+    try (InputStream in = Files.newInputStream(file)) {
+      MessageDigest digest = MessageDigest.getInstance("SHA-256");
+      byte[] chunk = new byte[1 << 16];
+      for (int read = in.read(chunk); read >= 0; read = in.read(chunk)) {
+        digest.update(chunk, 0, read);
+      }
+      return HexFormat.of().formatHex(digest.digest());
+    } catch (NoSuchFileException e) {
+      throw new IOException(file + ": there is no such file; distillation starts from a model", e);
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException(e);
+    }
   }
 
   private boolean guided(Path teacherFile) throws IOException {
     Path file = folder.resolve(GUIDED_FILE);
-    if (stageOneIsDone(file)) {
+    Optional<Progress> saved = phases.saved();
+    // A run that has begun to halve is past stage one, whatever became of its files.
+    if (saved.isPresent() && saved.get().phase().equals(HALVING_PHASE)
+        || phases.isDone(GUIDED_PHASE, 0, settings.guided().updates(), file)) {
       return true;
     }
     try (Network teacher = Network.load(device, teacherFile)) {
-      if (teacher.card().role() == Role.GUIDED) {
-        teacher.save(file, teacher.card(), Dtype.F32);
-        return true;
-      }
-      if (teacher.card().role() != Role.TEACHER) {
+      ModelCard card = teacher.card();
+      if (card.role() == Role.STUDENT) {
         throw new IllegalArgumentException(
             teacherFile
                 + ": is a "
-                + teacher.card().steps()
-                + "-step student; distillation starts from a teacher");
+                + card.steps()
+                + "-step student; distillation starts from a teacher or a stage-one model");
+      }
+      if (card.role() == Role.GUIDED) {
+        GuidanceRange known = new GuidanceRange(card.guidanceMin(), card.guidanceMax());
+        if (!known.equals(settings.guidance())) {
+          throw new IllegalArgumentException(
+              teacherFile
+                  + ": was made for guidance w in ["
+                  + known.min()
+                  + ", "
+                  + known.max()
+                  + "], the settings ask for ["
+                  + settings.guidance().min()
+                  + ", "
+                  + settings.guidance().max()
+                  + "]; use the model's range");
+        }
+        teacher.save(file, card, Dtype.F32);
+        return true;
       }
       return guided(teacher, file);
     }
-  }
-
-  /**
-   * The checkpoint says so; a finished file alone also counts when no checkpoint of stage one is
-   * left.
-   */
-  private boolean stageOneIsDone(Path file) throws IOException {
-    Optional<Progress> saved = phases.saved();
-    if (saved.isEmpty()) {
-      return false;
-    }
-    return Files.exists(file)
-        && (saved.get().phase().equals(HALVING_PHASE)
-            || saved.get().update() >= settings.guided().updates());
   }
 
   private boolean guided(Network teacher, Path file) throws IOException {
@@ -146,28 +172,35 @@ public final class DistillationRun {
                 (batch, draws) ->
                     new GuidedObjective(
                         teacher, batch, draws, settings.guidance(), run.weighting()))) {
-      boolean done =
-          phases.run(
-              GUIDED_PHASE,
-              0,
-              "stage one: guidance",
-              student,
-              trainer,
-              TeacherRun.learningRate(run),
-              run.updates());
-      if (done) {
-        student.save(file, card, Dtype.F32, TeacherRun.result(student, trainer.optimizer()));
-        listener.saved(file);
-      }
-      return done;
+      return phases.run(
+          GUIDED_PHASE,
+          0,
+          "stage one: guidance",
+          student,
+          trainer,
+          TeacherRun.learningRate(run),
+          run.updates(),
+          () -> {
+            student.save(file, card, Dtype.F32, TeacherRun.result(student, trainer.optimizer()));
+            listener.saved(file);
+          });
     }
   }
 
   private boolean halvings() throws IOException {
     HalvingSchedule schedule = settings.schedule();
     Optional<Progress> saved = phases.saved();
-    int first =
-        saved.isPresent() && saved.get().phase().equals(HALVING_PHASE) ? saved.get().stage() : 0;
+    int first = 0;
+    if (saved.isPresent() && saved.get().phase().equals(HALVING_PHASE)) {
+      first = saved.get().stage();
+      Stage stage = schedule.stage(first);
+      if (phases.isDone(HALVING_PHASE, first, stage.updates(), student(stage))) {
+        first++;
+      }
+    }
+    if (first == schedule.stages()) {
+      listener.note(folder + ": every student is finished, nothing is left to do");
+    }
     for (int stage = first; stage < schedule.stages(); stage++) {
       if (!halving(schedule, schedule.stage(stage))) {
         return false;
@@ -176,14 +209,22 @@ public final class DistillationRun {
     return true;
   }
 
+  private Path student(Stage stage) {
+    return folder.resolve(studentFile(stage.studentSteps()));
+  }
+
   private boolean halving(HalvingSchedule schedule, Stage stage) throws IOException {
-    Path file = folder.resolve(studentFile(stage.studentSteps()));
+    Path file = student(stage);
     Path teacherFile =
         folder.resolve(stage.index() == 0 ? GUIDED_FILE : studentFile(stage.teacherSteps()));
+    if (!Files.exists(teacherFile)) {
+      throw new IOException(
+          teacherFile
+              + ": is missing; the run stands after the stage that wrote it and needs it as teacher");
+    }
     RunSettings run = settings.halving();
-    NoiseSchedule noise;
     try (Network teacher = Network.load(device, teacherFile)) {
-      noise = new NoiseSchedule.TruncatedCosine(teacher.card().maxLogSnr());
+      NoiseSchedule noise = new NoiseSchedule.TruncatedCosine(teacher.card().maxLogSnr());
       DistillationTarget target =
           settings.stochastic()
               ? DistillationTarget.stochastic(noise, stage.studentSteps())
@@ -202,20 +243,18 @@ public final class DistillationRun {
                   (batch, draws) ->
                       new HalvingObjective(
                           teacher, batch, draws, settings.guidance(), run.weighting(), target))) {
-        boolean done =
-            phases.run(
-                HALVING_PHASE,
-                stage.index(),
-                "stage two: " + stage.teacherSteps() + " to " + stage.studentSteps() + " steps",
-                student,
-                trainer,
-                schedule.learningRate(stage.index()),
-                stage.updates());
-        if (done) {
-          student.save(file, card, Dtype.F32);
-          listener.saved(file);
-        }
-        return done;
+        return phases.run(
+            HALVING_PHASE,
+            stage.index(),
+            "stage two: " + stage.teacherSteps() + " to " + stage.studentSteps() + " steps",
+            student,
+            trainer,
+            schedule.learningRate(stage.index()),
+            stage.updates(),
+            () -> {
+              student.save(file, card, Dtype.F32);
+              listener.saved(file);
+            });
       }
     }
   }

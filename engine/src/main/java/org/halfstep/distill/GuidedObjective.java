@@ -5,6 +5,7 @@ import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.Launch;
 import org.halfstep.device.Operations;
+import org.halfstep.device.Owned;
 import org.halfstep.diffusion.ExampleDraws;
 import org.halfstep.diffusion.Guidance;
 import org.halfstep.diffusion.GuidanceRange;
@@ -22,6 +23,7 @@ import org.halfstep.train.TrainingBatch;
  * unclipped. Both branches are one batch.
  */
 public final class GuidedObjective implements Objective {
+  private final Owned owned = new Owned();
   private final ExampleDraws draws;
   private final GuidanceRange range;
   private final LossWeighting weighting;
@@ -51,31 +53,37 @@ public final class GuidedObjective implements Objective {
     this.weighting = weighting;
     this.nullLabel = teacherNetwork.config().numClasses();
     int size = batch.size();
-    this.teacher =
-        Plan.inference(
-            device,
-            teacherNetwork.graph(),
-            PlanOptions.inference(2 * size),
-            teacherNetwork.weights());
-    teacher.prepare();
-    this.inputs = new NetworkInputs(teacherNetwork, teacher);
-    this.coefficients = new Coefficients(device, "guided target", 2, size);
-    this.operations = device.operations();
-    long count = (long) size * batch.imageValues();
-    long half = Float.BYTES * count;
-    long x = teacher.address("x");
-    long out = teacher.address("out");
-    this.toConditional = operations.convert(batch.noised(), DataType.F32, x, DataType.F32, count);
-    this.toUnconditional =
-        operations.convert(batch.noised(), DataType.F32, x + half, DataType.F32, count);
-    this.combine =
-        operations.linearCombination(
-            batch.target(),
-            new long[] {out, out + half},
-            coefficients.address(),
-            size,
-            batch.imageValues(),
-            DataType.F32);
+    try {
+      this.teacher =
+          owned.add(
+              Plan.inference(
+                  device,
+                  teacherNetwork.graph(),
+                  PlanOptions.inference(2 * size),
+                  teacherNetwork.weights()));
+      teacher.prepare();
+      this.inputs = owned.add(new NetworkInputs(teacherNetwork, teacher));
+      this.coefficients = owned.add(new Coefficients(device, "guided target", 2, size));
+      this.operations = owned.add(device.operations());
+      long count = (long) size * batch.imageValues();
+      long half = Float.BYTES * count;
+      long x = teacher.address("x");
+      long out = teacher.address("out");
+      this.toConditional = operations.convert(batch.noised(), DataType.F32, x, DataType.F32, count);
+      this.toUnconditional =
+          operations.convert(batch.noised(), DataType.F32, x + half, DataType.F32, count);
+      this.combine =
+          operations.linearCombination(
+              batch.target(),
+              new long[] {out, out + half},
+              coefficients.address(),
+              size,
+              batch.imageValues(),
+              DataType.F32);
+    } catch (RuntimeException | Error failure) {
+      owned.close();
+      throw failure;
+    }
   }
 
   @Override
@@ -113,9 +121,6 @@ public final class GuidedObjective implements Objective {
 
   @Override
   public void close() {
-    operations.close();
-    inputs.close();
-    teacher.close();
-    coefficients.close();
+    owned.close();
   }
 }

@@ -5,6 +5,7 @@ import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.Launch;
 import org.halfstep.device.Operations;
+import org.halfstep.device.Owned;
 import org.halfstep.device.Slab;
 import org.halfstep.diffusion.DistillationTarget;
 import org.halfstep.diffusion.ExampleDraws;
@@ -23,6 +24,7 @@ import org.halfstep.train.TrainingBatch;
  * teacher steps at the same w land. The teacher's predictions are not clipped.
  */
 public final class HalvingObjective implements Objective {
+  private final Owned owned = new Owned();
   private final ExampleDraws draws;
   private final GuidanceRange range;
   private final LossWeighting weighting;
@@ -60,31 +62,41 @@ public final class HalvingObjective implements Objective {
     int values = batch.imageValues();
     long count = (long) size * values;
     this.rows = new DistillationTarget.Coefficients[size];
-    this.teacher =
-        Plan.inference(
-            device, teacherNetwork.graph(), PlanOptions.inference(size), teacherNetwork.weights());
-    teacher.prepare();
-    this.inputs = new NetworkInputs(teacherNetwork, teacher);
-    this.toMid = new Coefficients(device, "teacher's first step", 2, size);
-    this.toTarget = new Coefficients(device, "halving target", 3, size);
-    this.firstPrediction = device.allocate("teacher's first prediction", Float.BYTES * count);
-    this.operations = device.operations();
-    long x = teacher.address("x");
-    long out = teacher.address("out");
-    long first = firstPrediction.address();
-    this.toTeacher = operations.convert(batch.noised(), DataType.F32, x, DataType.F32, count);
-    this.keepFirst = operations.convert(out, DataType.F32, first, DataType.F32, count);
-    this.midPoint =
-        operations.linearCombination(
-            x, new long[] {x, first}, toMid.address(), size, values, DataType.F32);
-    this.combine =
-        operations.linearCombination(
-            batch.target(),
-            new long[] {batch.noised(), first, out},
-            toTarget.address(),
-            size,
-            values,
-            DataType.F32);
+    try {
+      this.teacher =
+          owned.add(
+              Plan.inference(
+                  device,
+                  teacherNetwork.graph(),
+                  PlanOptions.inference(size),
+                  teacherNetwork.weights()));
+      teacher.prepare();
+      this.inputs = owned.add(new NetworkInputs(teacherNetwork, teacher));
+      this.toMid = owned.add(new Coefficients(device, "teacher's first step", 2, size));
+      this.toTarget = owned.add(new Coefficients(device, "halving target", 3, size));
+      this.firstPrediction =
+          owned.add(device.allocate("teacher's first prediction", Float.BYTES * count));
+      this.operations = owned.add(device.operations());
+      long x = teacher.address("x");
+      long out = teacher.address("out");
+      long first = firstPrediction.address();
+      this.toTeacher = operations.convert(batch.noised(), DataType.F32, x, DataType.F32, count);
+      this.keepFirst = operations.convert(out, DataType.F32, first, DataType.F32, count);
+      this.midPoint =
+          operations.linearCombination(
+              x, new long[] {x, first}, toMid.address(), size, values, DataType.F32);
+      this.combine =
+          operations.linearCombination(
+              batch.target(),
+              new long[] {batch.noised(), first, out},
+              toTarget.address(),
+              size,
+              values,
+              DataType.F32);
+    } catch (RuntimeException | Error failure) {
+      owned.close();
+      throw failure;
+    }
   }
 
   @Override
@@ -130,11 +142,6 @@ public final class HalvingObjective implements Objective {
 
   @Override
   public void close() {
-    operations.close();
-    inputs.close();
-    teacher.close();
-    toMid.close();
-    toTarget.close();
-    firstPrediction.close();
+    owned.close();
   }
 }

@@ -50,6 +50,14 @@ public final class Sampler implements AutoCloseable {
       throw new IllegalArgumentException(
           "the largest batch must be a power of two, got " + maxBatch);
     }
+    if (network.config().outChannels() != network.config().inChannels()) {
+      throw new IllegalArgumentException(
+          "a sampler needs a network that predicts as many channels as it reads, got "
+              + network.config().inChannels()
+              + " in and "
+              + network.config().outChannels()
+              + " out");
+    }
     this.network = network;
     this.maxBatch = maxBatch;
     this.type = type;
@@ -179,7 +187,7 @@ public final class Sampler implements AutoCloseable {
    * Network evaluations per image that a request costs: two per step for a guided teacher, else
    * one.
    */
-  public long evaluations(SampleRequest request) {
+  public synchronized long evaluations(SampleRequest request) {
     return schedule(request.sampler(), request.steps()).evaluations(twoBranches(request) ? 2 : 1);
   }
 

@@ -9,6 +9,7 @@ import org.halfstep.device.Device;
 import org.halfstep.device.HostWindow;
 import org.halfstep.device.Launch;
 import org.halfstep.device.Operations;
+import org.halfstep.device.Owned;
 import org.halfstep.device.Slab;
 import org.halfstep.diffusion.Guidance;
 import org.halfstep.diffusion.LinearMap;
@@ -30,6 +31,7 @@ final class SamplingLoop implements AutoCloseable {
   private static final int UNCONDITIONAL = 2;
   private static final float IMAGE_LIMIT = 1;
 
+  private final Owned owned = new Owned();
   private final int batch;
   private final int imageValues;
   private final boolean twoBranches;
@@ -63,47 +65,53 @@ final class SamplingLoop implements AutoCloseable {
     this.twoBranches = twoBranches;
     this.nullLabel = network.config().isConditional() ? network.config().numClasses() : 0;
     Device device = network.device();
-    this.plan =
-        Plan.inference(
-            device,
-            network.graph(),
-            PlanOptions.inference(twoBranches ? 2 * batch : batch).withType(type),
-            network.weights());
-    plan.prepare();
-    this.operations = device.operations();
-    this.inputs = new NetworkInputs(network, plan);
-    int side = network.config().imageSize();
-    this.imageValues = side * side * network.config().inChannels();
-    long imageBytes = (long) Float.BYTES * batch * imageValues;
-    long count = (long) batch * imageValues;
-    long x = plan.address("x");
-    long out = plan.address("out");
-    this.z = device.window(x, imageBytes);
-    long idBytes = (long) Long.BYTES * batch;
-    this.slab = device.allocate("sampling", 2 * imageBytes + idBytes + 2 * Long.BYTES);
-    long noise = slab.address();
-    long predicted = noise + imageBytes;
-    long idsAddress = predicted + imageBytes;
-    long keyAddress = idsAddress + idBytes;
-    this.ids = device.window(idsAddress, idBytes);
-    this.key = device.window(keyAddress, Long.BYTES + Integer.BYTES);
-    this.toNext = new Coefficients(device, "step", 3, batch);
-    this.toImage = new Coefficients(device, "image", 3, batch);
-    this.fromImage = new Coefficients(device, "step from image", 2, batch);
-    this.addNoise = new Coefficients(device, "fresh noise", 2, batch);
-    long[] terms = twoBranches ? new long[] {x, out, out + imageBytes} : new long[] {x, out};
-    this.initialNoise = normal(x, keyAddress, idsAddress);
-    this.freshNoise = normal(noise, keyAddress, idsAddress);
-    this.step = combine(x, terms, toNext);
-    this.image = combine(predicted, terms, toImage);
-    this.clip =
-        operations.clamp(predicted, predicted, -IMAGE_LIMIT, IMAGE_LIMIT, count, DataType.F32);
-    this.stepFromImage = combine(x, new long[] {x, predicted}, fromImage);
-    this.noiseIn = combine(x, new long[] {x, noise}, addNoise);
-    this.mirrorBranch =
-        twoBranches
-            ? operations.convert(x, DataType.F32, x + imageBytes, DataType.F32, count)
-            : null;
+    try {
+      this.plan =
+          owned.add(
+              Plan.inference(
+                  device,
+                  network.graph(),
+                  PlanOptions.inference(twoBranches ? 2 * batch : batch).withType(type),
+                  network.weights()));
+      plan.prepare();
+      this.operations = owned.add(device.operations());
+      this.inputs = owned.add(new NetworkInputs(network, plan));
+      int side = network.config().imageSize();
+      this.imageValues = side * side * network.config().inChannels();
+      long imageBytes = (long) Float.BYTES * batch * imageValues;
+      long count = (long) batch * imageValues;
+      long x = plan.address("x");
+      long out = plan.address("out");
+      this.z = owned.add(device.window(x, imageBytes));
+      long idBytes = (long) Long.BYTES * batch;
+      this.slab = owned.add(device.allocate("sampling", 2 * imageBytes + idBytes + 2 * Long.BYTES));
+      long noise = slab.address();
+      long predicted = noise + imageBytes;
+      long idsAddress = predicted + imageBytes;
+      long keyAddress = idsAddress + idBytes;
+      this.ids = owned.add(device.window(idsAddress, idBytes));
+      this.key = owned.add(device.window(keyAddress, Long.BYTES + Integer.BYTES));
+      this.toNext = owned.add(new Coefficients(device, "step", 3, batch));
+      this.toImage = owned.add(new Coefficients(device, "image", 3, batch));
+      this.fromImage = owned.add(new Coefficients(device, "step from image", 2, batch));
+      this.addNoise = owned.add(new Coefficients(device, "fresh noise", 2, batch));
+      long[] terms = twoBranches ? new long[] {x, out, out + imageBytes} : new long[] {x, out};
+      this.initialNoise = normal(x, keyAddress, idsAddress);
+      this.freshNoise = normal(noise, keyAddress, idsAddress);
+      this.step = combine(x, terms, toNext);
+      this.image = combine(predicted, terms, toImage);
+      this.clip =
+          operations.clamp(predicted, predicted, -IMAGE_LIMIT, IMAGE_LIMIT, count, DataType.F32);
+      this.stepFromImage = combine(x, new long[] {x, predicted}, fromImage);
+      this.noiseIn = combine(x, new long[] {x, noise}, addNoise);
+      this.mirrorBranch =
+          twoBranches
+              ? operations.convert(x, DataType.F32, x + imageBytes, DataType.F32, count)
+              : null;
+    } catch (RuntimeException | Error failure) {
+      owned.close();
+      throw failure;
+    }
   }
 
   private Launch normal(long y, long keyAddress, long idsAddress) {
@@ -206,16 +214,6 @@ final class SamplingLoop implements AutoCloseable {
 
   @Override
   public void close() {
-    operations.close();
-    inputs.close();
-    z.close();
-    ids.close();
-    key.close();
-    plan.close();
-    slab.close();
-    toNext.close();
-    toImage.close();
-    fromImage.close();
-    addNoise.close();
+    owned.close();
   }
 }

@@ -6,6 +6,7 @@ import org.halfstep.device.Device;
 import org.halfstep.device.HostWindow;
 import org.halfstep.device.Launch;
 import org.halfstep.device.Operations;
+import org.halfstep.device.Owned;
 import org.halfstep.device.Slab;
 import org.halfstep.graph.Graph;
 import org.halfstep.graph.Parameter;
@@ -20,6 +21,7 @@ public final class Optimizer implements AutoCloseable {
   /** Updates in a row that may be skipped before the run is given up. */
   static final int MAX_SKIPPED = 5;
 
+  private final Owned owned = new Owned();
   private final OptimizerSettings settings;
   private final ParameterSlab gradients;
   private final ParameterSlab firstMoment;
@@ -46,29 +48,35 @@ public final class Optimizer implements AutoCloseable {
     this.settings = settings;
     this.gradients = gradients;
     Graph graph = weights.graph();
-    firstMoment = new ParameterSlab(device, graph, "first moment");
-    secondMoment = new ParameterSlab(device, graph, "second moment");
-    ema = settings.hasEma() ? new ParameterSlab(device, graph, "moving average") : null;
-    if (ema != null) {
-      ema.copyFrom(weights);
+    try {
+      firstMoment = owned.add(new ParameterSlab(device, graph, "first moment"));
+      secondMoment = owned.add(new ParameterSlab(device, graph, "second moment"));
+      ema =
+          settings.hasEma() ? owned.add(new ParameterSlab(device, graph, "moving average")) : null;
+      if (ema != null) {
+        ema.copyFrom(weights);
+      }
+      normSlab = owned.add(device.allocate("gradient norm", Double.BYTES));
+      normWindow = owned.add(device.window(normSlab.address(), Double.BYTES));
+      squareSum = operations.squareSum(gradients.address(), normSlab.address(), gradients.floats());
+      adam =
+          operations.adam(
+              step,
+              weights.address(),
+              gradients.address(),
+              firstMoment.address(),
+              secondMoment.address(),
+              ema == null ? 0 : ema.address(),
+              weights.floats());
+      step.beta1 = settings.beta1();
+      step.beta2 = settings.beta2();
+      step.eps = settings.eps();
+      step.weightDecay = settings.weightDecay();
+      step.decoupled = settings.decoupled();
+    } catch (RuntimeException | Error failure) {
+      owned.close();
+      throw failure;
     }
-    normSlab = device.allocate("gradient norm", Double.BYTES);
-    normWindow = device.window(normSlab.address(), Double.BYTES);
-    squareSum = operations.squareSum(gradients.address(), normSlab.address(), gradients.floats());
-    adam =
-        operations.adam(
-            step,
-            weights.address(),
-            gradients.address(),
-            firstMoment.address(),
-            secondMoment.address(),
-            ema == null ? 0 : ema.address(),
-            weights.floats());
-    step.beta1 = settings.beta1();
-    step.beta2 = settings.beta2();
-    step.eps = settings.eps();
-    step.weightDecay = settings.weightDecay();
-    step.decoupled = settings.decoupled();
   }
 
   /**
@@ -147,12 +155,6 @@ public final class Optimizer implements AutoCloseable {
 
   @Override
   public void close() {
-    firstMoment.close();
-    secondMoment.close();
-    if (ema != null) {
-      ema.close();
-    }
-    normWindow.close();
-    normSlab.close();
+    owned.close();
   }
 }

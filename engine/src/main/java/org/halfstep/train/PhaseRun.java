@@ -1,6 +1,7 @@
 package org.halfstep.train;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
@@ -8,9 +9,18 @@ import org.halfstep.diffusion.LearningRate;
 import org.halfstep.model.Network;
 
 /**
- * Runs one phase of training to its end, or until it is asked to stop, with checkpoints on the way.
+ * Runs the phases of a training, each to its end or until it is asked to stop, with checkpoints on
+ * the way. The order at the end of a phase is: last update, model file, checkpoint. So a checkpoint
+ * at the last update says that the model file was written, and a run that is killed anywhere in
+ * between writes the same file again.
  */
-public final class PhaseRun {
+public final class PhaseRun implements AutoCloseable {
+  /** Writes the model that a phase ends with. */
+  @FunctionalInterface
+  public interface Keep {
+    void write() throws IOException;
+  }
+
   private final Checkpoints checkpoints;
   private final long checkpointEvery;
   private final String fingerprint;
@@ -21,6 +31,8 @@ public final class PhaseRun {
    * @param runFolder where checkpoints go
    * @param fingerprint identifies the settings; a checkpoint of other settings is refused
    * @param stop asked after every update; true ends the run after a checkpoint
+   * @throws IllegalArgumentException when the folder holds a run with another fingerprint
+   * @throws IOException when the newest checkpoint is damaged or another run uses the folder
    */
   public PhaseRun(
       Path runFolder,
@@ -29,17 +41,22 @@ public final class PhaseRun {
       RunListener listener,
       BooleanSupplier stop)
       throws IOException {
-    this.checkpoints = new Checkpoints(runFolder);
     this.checkpointEvery = checkpointEvery;
     this.fingerprint = fingerprint;
     this.listener = listener;
     this.stop = stop;
-    Optional<Progress> saved = checkpoints.latest();
-    if (saved.isPresent() && !saved.get().fingerprint().equals(fingerprint)) {
-      throw new IllegalArgumentException(
-          runFolder
-              + ": holds a run with other settings or other data; use another folder or the settings in its"
-              + " config.json");
+    this.checkpoints = new Checkpoints(runFolder);
+    try {
+      Optional<Progress> saved = checkpoints.latest();
+      if (saved.isPresent() && !saved.get().fingerprint().equals(fingerprint)) {
+        throw new IllegalArgumentException(
+            runFolder
+                + ": holds a run with other settings or other data; use another folder or the"
+                + " settings in its config.json");
+      }
+    } catch (IOException | RuntimeException failure) {
+      checkpoints.close();
+      throw failure;
     }
   }
 
@@ -48,9 +65,19 @@ public final class PhaseRun {
     return checkpoints.latest();
   }
 
+  /** Whether the newest checkpoint is the last one of a phase, whose model file is there too. */
+  public boolean isDone(String phase, int stage, long updates, Path file) throws IOException {
+    Optional<Progress> saved = checkpoints.latest();
+    return saved.isPresent()
+        && saved.get().isIn(phase, stage)
+        && saved.get().update() >= updates
+        && Files.exists(file);
+  }
+
   /**
    * Runs a phase.
    *
+   * @param keep called after the last update
    * @return whether all updates are done; false when it was asked to stop
    */
   public boolean run(
@@ -60,24 +87,40 @@ public final class PhaseRun {
       Network network,
       Trainer trainer,
       LearningRate learningRate,
-      long updates)
+      long updates,
+      Keep keep)
       throws IOException {
+    String device = network.device().name();
     long done = 0;
     Optional<Progress> saved = checkpoints.latest();
-    if (saved.isPresent() && saved.get().phase().equals(phase) && saved.get().stage() == stage) {
+    if (saved.isPresent() && saved.get().isIn(phase, stage)) {
       checkpoints.restore(network, trainer.optimizer());
       done = saved.get().update();
+      if (saved.get().device() != null && !saved.get().device().equals(device)) {
+        listener.note(
+            "the checkpoint was written on "
+                + saved.get().device()
+                + ", this is "
+                + device
+                + ": sums are rounded differently, so the result will not be the same to the bit");
+      }
     }
     listener.phase(title, done, updates);
+    if (done >= updates) {
+      keep.write();
+    }
     while (done < updates) {
       double rate = learningRate.at(done);
       double loss = trainer.step(done, rate);
       done++;
       listener.update(done, updates, loss, rate, trainer.optimizer().lastGradientNorm());
       boolean stopping = stop.getAsBoolean();
+      if (done == updates) {
+        keep.write();
+      }
       if (stopping || done == updates || done % checkpointEvery == 0) {
         checkpoints.save(
-            new Progress(phase, stage, done, trainer.optimizer().updates(), fingerprint),
+            new Progress(phase, stage, done, trainer.optimizer().updates(), fingerprint, device),
             network,
             trainer.optimizer());
       }
@@ -86,5 +129,11 @@ public final class PhaseRun {
       }
     }
     return true;
+  }
+
+  /** Lets another run use the folder. */
+  @Override
+  public void close() {
+    checkpoints.close();
   }
 }

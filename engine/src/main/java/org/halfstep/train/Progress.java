@@ -8,6 +8,34 @@ package org.halfstep.train;
  * @param update updates done in the phase and stage
  * @param optimizerUpdates of them, those that changed the weights
  * @param fingerprint of the settings that the run was started with
+ * @param device what it ran on, threads included, since these decide how sums are rounded; null if
+ *     not known
  */
 public record Progress(
-    String phase, int stage, long update, long optimizerUpdates, String fingerprint) {}
+    String phase,
+    int stage,
+    long update,
+    long optimizerUpdates,
+    String fingerprint,
+    String device) {
+  public Progress {
+    if (phase == null || fingerprint == null) {
+      throw new IllegalArgumentException("progress needs a phase and a fingerprint");
+    }
+    if (stage < 0 || update < 0 || optimizerUpdates < 0 || optimizerUpdates > update) {
+      throw new IllegalArgumentException(
+          "progress cannot be stage "
+              + stage
+              + ", update "
+              + update
+              + ", "
+              + optimizerUpdates
+              + " of them made");
+    }
+  }
+
+  /** Whether it lies in this phase and stage. */
+  boolean isIn(String thatPhase, int thatStage) {
+    return phase.equals(thatPhase) && stage == thatStage;
+  }
+}

@@ -5,6 +5,7 @@ import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.Launch;
 import org.halfstep.device.Operations;
+import org.halfstep.device.Owned;
 import org.halfstep.diffusion.ExampleDraws;
 import org.halfstep.diffusion.LossWeighting;
 
@@ -14,6 +15,7 @@ import org.halfstep.diffusion.LossWeighting;
  * branches of guidance.
  */
 public final class TeacherObjective implements Objective {
+  private final Owned owned = new Owned();
   private final ExampleDraws draws;
   private final LossWeighting weighting;
   private final double labelDropout;
@@ -40,16 +42,21 @@ public final class TeacherObjective implements Objective {
     this.weighting = weighting;
     this.labelDropout = labelDropout;
     this.nullLabel = nullLabel;
-    this.coefficients = new Coefficients(device, "teacher target", 2, batch.size());
-    this.operations = device.operations();
-    this.combine =
-        operations.linearCombination(
-            batch.target(),
-            new long[] {batch.clean(), batch.noise()},
-            coefficients.address(),
-            batch.size(),
-            batch.imageValues(),
-            DataType.F32);
+    try {
+      this.coefficients = owned.add(new Coefficients(device, "teacher target", 2, batch.size()));
+      this.operations = owned.add(device.operations());
+      this.combine =
+          operations.linearCombination(
+              batch.target(),
+              new long[] {batch.clean(), batch.noise()},
+              coefficients.address(),
+              batch.size(),
+              batch.imageValues(),
+              DataType.F32);
+    } catch (RuntimeException | Error failure) {
+      owned.close();
+      throw failure;
+    }
   }
 
   @Override
@@ -81,7 +88,6 @@ public final class TeacherObjective implements Objective {
 
   @Override
   public void close() {
-    operations.close();
-    coefficients.close();
+    owned.close();
   }
 }

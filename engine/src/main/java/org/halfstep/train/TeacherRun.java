@@ -9,6 +9,7 @@ import java.util.function.BooleanSupplier;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.device.Device;
 import org.halfstep.diffusion.LearningRate;
+import org.halfstep.graph.ParameterSlab;
 import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
 import org.halfstep.random.Philox;
@@ -54,38 +55,49 @@ public final class TeacherRun {
                 "examples", Long.toString(run.updates() * run.batch()),
                 "images", Integer.toString(data.count()),
                 "seed", Long.toString(settings.seed())));
-    PhaseRun phases =
+    Path file = folder.resolve(FILE);
+    try (PhaseRun phases =
         new PhaseRun(
-            folder, settings.checkpointEvery(), fingerprint(settings, data), listener, stop);
-    try (Network network =
-            Network.fresh(
-                device,
-                settings.network(),
-                card,
-                Philox.childSeed(settings.seed(), WEIGHTS_STREAM));
-        Trainer trainer =
-            new Trainer(
-                network,
-                data,
-                run.batch(),
-                settings.mirror(),
-                Philox.childSeed(settings.seed(), TRAINING_STREAM),
-                run.optimizer(),
-                (batch, draws) ->
-                    new TeacherObjective(
-                        device,
-                        batch,
-                        draws,
-                        run.weighting(),
-                        settings.labelDropout(),
-                        network.config().isConditional() ? network.config().numClasses() : 0))) {
-      if (!phases.run(PHASE, 0, "teacher", network, trainer, learningRate(run), run.updates())) {
-        return false;
+            folder, settings.checkpointEvery(), fingerprint(settings, data), listener, stop)) {
+      if (phases.isDone(PHASE, 0, run.updates(), file)) {
+        listener.note(file + ": is finished, nothing is left to do");
+        return true;
       }
-      Path file = folder.resolve(FILE);
-      network.save(file, card, Dtype.F32, result(network, trainer.optimizer()));
-      listener.saved(file);
-      return true;
+      try (Network network =
+              Network.fresh(
+                  device,
+                  settings.network(),
+                  card,
+                  Philox.childSeed(settings.seed(), WEIGHTS_STREAM));
+          Trainer trainer =
+              new Trainer(
+                  network,
+                  data,
+                  run.batch(),
+                  settings.mirror(),
+                  Philox.childSeed(settings.seed(), TRAINING_STREAM),
+                  run.optimizer(),
+                  (batch, draws) ->
+                      new TeacherObjective(
+                          device,
+                          batch,
+                          draws,
+                          run.weighting(),
+                          settings.labelDropout(),
+                          network.config().isConditional() ? network.config().numClasses() : 0))) {
+        return phases.run(
+            PHASE,
+            0,
+            "teacher",
+            network,
+            trainer,
+            learningRate(run),
+            run.updates(),
+            () -> {
+              network.save(file, card, Dtype.F32, result(network, trainer.optimizer()));
+              listener.saved(file);
+            });
+      }
     }
   }
 
@@ -97,7 +109,7 @@ public final class TeacherRun {
   }
 
   /** The weights that a phase ends with: their moving average where there is one. */
-  public static org.halfstep.graph.ParameterSlab result(Network network, Optimizer optimizer) {
+  public static ParameterSlab result(Network network, Optimizer optimizer) {
     return optimizer.ema() == null ? network.weights() : optimizer.ema();
   }
 

@@ -8,6 +8,7 @@ import org.halfstep.device.Device;
 import org.halfstep.device.HostWindow;
 import org.halfstep.device.Launch;
 import org.halfstep.device.Operations;
+import org.halfstep.device.Owned;
 import org.halfstep.device.Slab;
 import org.halfstep.diffusion.ExampleDraws;
 import org.halfstep.diffusion.LossWeighting;
@@ -34,6 +35,7 @@ public final class Trainer implements AutoCloseable {
     Objective create(TrainingBatch batch, ExampleDraws draws);
   }
 
+  private final Owned owned = new Owned();
   private final ImageDataset data;
   private final NoiseSchedule schedule;
   private final boolean mirror;
@@ -84,72 +86,87 @@ public final class Trainer implements AutoCloseable {
     this.mirror = mirror;
     this.seed = seed;
     this.draws = new ExampleDraws(seed);
-    this.operations = device.operations();
-    this.gradients = new ParameterSlab(device, network.graph(), "gradients");
-    this.plan =
-        Plan.training(
-            device,
-            network.graph(),
-            PlanOptions.training(batchSize, seed),
-            network.weights(),
-            gradients);
-    this.inputs = new NetworkInputs(network, plan);
-    this.batch = new TrainingBatch(device, batchSize, data.imageValues());
-    this.objective = objectiveFactory.create(batch, draws);
-    this.optimizer =
-        new Optimizer(device, operations, network.weights(), gradients, optimizerSettings);
-    this.noising = new Coefficients(device, "noising", 2, batchSize);
-    this.lossGradient = new Coefficients(device, "loss gradient", 2, batchSize);
-    this.small =
-        device.allocate(
-            "training numbers", (long) (Long.BYTES + Double.BYTES) * batchSize + 2 * Long.BYTES);
-    long idsAddress = small.address();
-    long distancesAddress = idsAddress + (long) Long.BYTES * batchSize;
-    long keyAddress = distancesAddress + (long) Double.BYTES * batchSize;
-    this.ids = device.window(idsAddress, (long) Long.BYTES * batchSize);
-    this.distances = device.window(distancesAddress, (long) Double.BYTES * batchSize);
-    this.noiseKey = device.window(keyAddress, Long.BYTES + Integer.BYTES);
-    noiseKey.memory().set(ValueLayout.JAVA_LONG, 0, seed);
-    noiseKey.memory().set(ValueLayout.JAVA_INT, Long.BYTES, ExampleDraws.NOISE);
-    noiseKey.push();
-    if (plan.hasDropout()) {
-      this.dropoutIds = device.window(plan.sampleIdsAddress(), (long) Long.BYTES * batchSize);
-      this.dropoutDraw = device.window(plan.drawAddress(), Integer.BYTES);
-      dropoutDraw.memory().set(ValueLayout.JAVA_INT, 0, ExampleDraws.DROPOUT);
-      dropoutDraw.push();
-    } else {
-      this.dropoutIds = null;
-      this.dropoutDraw = null;
+    try {
+      this.operations = owned.add(device.operations());
+      this.gradients = owned.add(new ParameterSlab(device, network.graph(), "gradients"));
+      this.plan =
+          owned.add(
+              Plan.training(
+                  device,
+                  network.graph(),
+                  PlanOptions.training(batchSize, seed),
+                  network.weights(),
+                  gradients));
+      this.inputs = owned.add(new NetworkInputs(network, plan));
+      this.batch = owned.add(new TrainingBatch(device, batchSize, data.imageValues()));
+      this.objective = owned.add(objectiveFactory.create(batch, draws));
+      this.optimizer =
+          owned.add(
+              new Optimizer(device, operations, network.weights(), gradients, optimizerSettings));
+      this.noising = owned.add(new Coefficients(device, "noising", 2, batchSize));
+      this.lossGradient = owned.add(new Coefficients(device, "loss gradient", 2, batchSize));
+      this.small =
+          owned.add(
+              device.allocate(
+                  "training numbers",
+                  (long) (Long.BYTES + Double.BYTES) * batchSize + 2 * Long.BYTES));
+      long idsAddress = small.address();
+      long distancesAddress = idsAddress + (long) Long.BYTES * batchSize;
+      long keyAddress = distancesAddress + (long) Double.BYTES * batchSize;
+      this.ids = owned.add(device.window(idsAddress, (long) Long.BYTES * batchSize));
+      this.distances = owned.add(device.window(distancesAddress, (long) Double.BYTES * batchSize));
+      this.noiseKey = owned.add(device.window(keyAddress, Long.BYTES + Integer.BYTES));
+      noiseKey.memory().set(ValueLayout.JAVA_LONG, 0, seed);
+      noiseKey.memory().set(ValueLayout.JAVA_INT, Long.BYTES, ExampleDraws.NOISE);
+      noiseKey.push();
+      if (plan.hasDropout()) {
+        this.dropoutIds =
+            owned.add(device.window(plan.sampleIdsAddress(), (long) Long.BYTES * batchSize));
+        this.dropoutDraw = owned.add(device.window(plan.drawAddress(), Integer.BYTES));
+        dropoutDraw.memory().set(ValueLayout.JAVA_INT, 0, ExampleDraws.DROPOUT);
+        dropoutDraw.push();
+      } else {
+        this.dropoutIds = null;
+        this.dropoutDraw = null;
+      }
+      int values = data.imageValues();
+      this.noise =
+          operations.normal(batch.noise(), keyAddress, idsAddress, batchSize, values, DataType.F32);
+      this.addNoise =
+          operations.linearCombination(
+              batch.noised(),
+              new long[] {batch.clean(), batch.noise()},
+              noising.address(),
+              batchSize,
+              values,
+              DataType.F32);
+      this.copyToPlan =
+          operations.convert(
+              batch.noised(),
+              DataType.F32,
+              plan.address("x"),
+              DataType.F32,
+              (long) batchSize * values);
+      this.distance =
+          operations.squaredDistance(
+              plan.address("out"),
+              batch.target(),
+              distancesAddress,
+              batchSize,
+              values,
+              DataType.F32);
+      this.gradient =
+          operations.linearCombination(
+              plan.gradientAddress("out"),
+              new long[] {plan.address("out"), batch.target()},
+              lossGradient.address(),
+              batchSize,
+              values,
+              DataType.F32);
+    } catch (RuntimeException | Error failure) {
+      owned.close();
+      throw failure;
     }
-    int values = data.imageValues();
-    this.noise =
-        operations.normal(batch.noise(), keyAddress, idsAddress, batchSize, values, DataType.F32);
-    this.addNoise =
-        operations.linearCombination(
-            batch.noised(),
-            new long[] {batch.clean(), batch.noise()},
-            noising.address(),
-            batchSize,
-            values,
-            DataType.F32);
-    this.copyToPlan =
-        operations.convert(
-            batch.noised(),
-            DataType.F32,
-            plan.address("x"),
-            DataType.F32,
-            (long) batchSize * values);
-    this.distance =
-        operations.squaredDistance(
-            plan.address("out"), batch.target(), distancesAddress, batchSize, values, DataType.F32);
-    this.gradient =
-        operations.linearCombination(
-            plan.gradientAddress("out"),
-            new long[] {plan.address("out"), batch.target()},
-            lossGradient.address(),
-            batchSize,
-            values,
-            DataType.F32);
   }
 
   private static void requireFit(Network network, ImageDataset data) {
@@ -170,6 +187,14 @@ public final class Trainer implements AutoCloseable {
               + data.width()
               + "x"
               + data.channels());
+    }
+    if (network.config().outChannels() != network.config().inChannels()) {
+      throw new IllegalArgumentException(
+          "the network must predict as many channels as it reads, got "
+              + network.config().inChannels()
+              + " in and "
+              + network.config().outChannels()
+              + " out");
     }
     if (network.config().isConditional()
         && data.classNames().size() != network.config().numClasses()) {
@@ -280,18 +305,6 @@ public final class Trainer implements AutoCloseable {
 
   @Override
   public void close() {
-    operations.close();
-    objective.close();
-    optimizer.close();
-    inputs.close();
-    plan.close();
-    gradients.close();
-    batch.close();
-    noising.close();
-    lossGradient.close();
-    ids.close();
-    noiseKey.close();
-    distances.close();
-    small.close();
+    owned.close();
   }
 }
