@@ -23,7 +23,14 @@ import picocli.CommandLine.ScopeType;
     optionListHeading = "%nOptions:%n",
     footerHeading = "%nExample:%n",
     footer = "  halfstep sample --model fashion-mnist-4 --labels Sneaker,Coat --grid out/pair.png",
-    subcommands = {DemoCommand.class, SampleCommand.class, InfoCommand.class, BenchCommand.class})
+    subcommands = {
+      DemoCommand.class,
+      TrainCommand.class,
+      DistillCommand.class,
+      SampleCommand.class,
+      InfoCommand.class,
+      BenchCommand.class
+    })
 public final class Halfstep implements Runnable {
   /** Version of this build. */
   static final String VERSION = "0.1.0";

@@ -1,0 +1,182 @@
+package org.halfstep.cli;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import org.halfstep.data.ImageDataset;
+import org.halfstep.device.Device;
+import org.halfstep.diffusion.HalvingSchedule;
+import org.halfstep.distill.DistillationRun;
+import org.halfstep.distill.DistillationSettings;
+import org.halfstep.graph.Graph;
+import org.halfstep.graph.Plan;
+import org.halfstep.graph.PlanOptions;
+import org.halfstep.model.ModelCard;
+import org.halfstep.model.UNet;
+import org.halfstep.model.UNetConfig;
+import org.halfstep.sample.DiffusionModel;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParentCommand;
+import picocli.CommandLine.Spec;
+
+/** Distills a teacher into students. */
+@Command(
+    name = "distill",
+    description = {
+      "Distill a teacher in two stages: guidance into one evaluation, then 2N steps into N, again and again.",
+      "The same command continues a run that was stopped."
+    },
+    footer = "  halfstep distill --teacher out/teacher/teacher.safetensors --out out/students")
+final class DistillCommand implements Callable<Integer> {
+  private static final String SECTION = "distillation";
+
+  @ParentCommand private Halfstep halfstep;
+  @Spec private CommandLine.Model.CommandSpec spec;
+  @Mixin private DataOption data;
+  @Mixin private SettingsOptions settingsOptions;
+
+  @Option(
+      names = "--teacher",
+      paramLabel = "FILE",
+      defaultValue = "out/teacher/teacher.safetensors",
+      description =
+          "A teacher, or a stage-one model to begin with stage two (default: out/teacher/teacher.safetensors).")
+  private Path teacher;
+
+  @Option(names = "--updates", paramLabel = "N", description = "Updates of stage one and of each halving.")
+  private Long updates;
+
+  @Option(names = "--batch", paramLabel = "N", description = "Examples per update.")
+  private Integer batch;
+
+  @Option(names = "--lr", paramLabel = "R", description = "Learning rate at the start of each stage.")
+  private Double learningRate;
+
+  @Option(names = "--seed", paramLabel = "S", description = "Seed of everything random.")
+  private Long seed;
+
+  @Option(names = "--steps", paramLabel = "N", description = "Steps of the first halving's teacher, a power of two.")
+  private Integer steps;
+
+  @Option(names = "--last-steps", paramLabel = "N", description = "Steps of the last student, a power of two.")
+  private Integer lastSteps;
+
+  @Option(names = "--checkpoint-every", paramLabel = "N", description = "Updates between checkpoints.")
+  private Long checkpointEvery;
+
+  @Option(
+      names = "--out",
+      paramLabel = "FOLDER",
+      defaultValue = "out/students",
+      description =
+          "Where checkpoints, config.json, guided.safetensors and student-N.safetensors go (default: out/students).")
+  private Path folder;
+
+  @Override
+  public Integer call() throws IOException {
+    PrintWriter out = spec.commandLine().getOut();
+    if (!Files.isRegularFile(teacher)) {
+      throw new InputException(
+          teacher + ": there is no such file; train a teacher first (halfstep train), or name one with --teacher");
+    }
+    DistillationSettings settings = settings().section(SECTION, DistillationSettings.class);
+    try (Device device = halfstep.openDevice()) {
+      UNetConfig network;
+      ModelCard card;
+      try (DiffusionModel model = ModelOption.open(teacher.toString(), device)) {
+        network = model.config();
+        card = model.card();
+        out.println(SampleCommand.describe(model, teacher.toString()) + " on " + device.name());
+      }
+      requireGuidable(network, card);
+      try (ImageDataset images = data.open(network.imageSize(), network.inChannels())) {
+        ObjectNode config = Settings.JSON.createObjectNode();
+        config.put("halfstep", Halfstep.VERSION);
+        config.put("command", "distill");
+        config.putObject("from").put("file", teacher.toString()).put("sha256", ModelOption.checksum(teacher.toString()));
+        config.set("data", data.describe(images));
+        config.set(SECTION, Settings.JSON.valueToTree(settings));
+        RunFolder.claim(folder, config);
+        describe(out, device, network, settings);
+        return distill(out, device, images, settings);
+      }
+    }
+  }
+
+  private void requireGuidable(UNetConfig network, ModelCard card) {
+    if (card.role() == ModelCard.Role.STUDENT) {
+      throw new InputException(
+          teacher + ": is a student of " + card.steps() + " steps; distillation starts from a teacher");
+    }
+    if (card.role() == ModelCard.Role.TEACHER && !network.nullLabel()) {
+      throw new InputException(
+          teacher + ": has no null label; distillation needs a teacher trained with label dropout");
+    }
+  }
+
+  private Settings settings() throws IOException {
+    Settings settings = settingsOptions.read();
+    override(settings, "guided.updates", updates);
+    override(settings, "halving.updates", updates);
+    override(settings, "updatesForFewSteps", updates);
+    override(settings, "guided.batch", batch);
+    override(settings, "halving.batch", batch);
+    override(settings, "guided.learningRate", learningRate);
+    override(settings, "halving.learningRate", learningRate);
+    override(settings, "seed", seed);
+    override(settings, "teacherSteps", steps);
+    override(settings, "lastSteps", lastSteps);
+    override(settings, "checkpointEvery", checkpointEvery);
+    return settings;
+  }
+
+  private static void override(Settings settings, String name, Object value) {
+    if (value != null) {
+      settings.set(SECTION + "." + name, value);
+    }
+  }
+
+  private static void describe(
+      PrintWriter out, Device device, UNetConfig network, DistillationSettings settings) {
+    int guided = settings.guided().batch();
+    Graph teacher = UNet.build(network);
+    Graph student = UNet.build(network.withGuidance(settings.guidanceEmbedDim()));
+    // Stage one evaluates the teacher with and without label.
+    long plans =
+        Plan.requiredBytes(device, student, PlanOptions.training(guided, settings.seed()))
+            + Plan.requiredBytes(device, teacher, PlanOptions.inference(2 * guided));
+    HalvingSchedule schedule = settings.schedule();
+    out.println(
+        "students: " + Sizes.whole(student.parameterCount()) + " parameters; plans " + Sizes.bytes(plans)
+            + " for a batch of " + guided);
+    out.println(
+        "stage one: " + Sizes.whole(settings.guided().updates()) + " updates for w from " + settings.guidance().min()
+            + " to " + settings.guidance().max() + "; stage two: " + schedule.stages() + " halvings from "
+            + schedule.teacherSteps() + " to " + schedule.lastSteps() + " steps, "
+            + Sizes.whole(schedule.totalUpdates()) + " updates");
+    out.flush();
+  }
+
+  private int distill(
+      PrintWriter out, Device device, ImageDataset images, DistillationSettings settings)
+      throws IOException {
+    try (StopSignal stop = new StopSignal(() -> TrainCommand.announceStop(out));
+        RunDisplay display = new RunDisplay(out)) {
+      boolean finished =
+          DistillationRun.run(device, teacher, images, settings, folder, display, stop);
+      display.finish();
+      if (!finished) {
+        out.println("stopped after a checkpoint in " + folder + "; the same command continues");
+        out.flush();
+        return ErrorLine.INTERRUPTED;
+      }
+    }
+    return 0;
+  }
+}

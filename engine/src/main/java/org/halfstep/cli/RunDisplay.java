@@ -1,0 +1,142 @@
+package org.halfstep.cli;
+
+import java.io.Console;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Locale;
+import java.util.function.LongSupplier;
+import me.tongfei.progressbar.ConsoleProgressBarConsumer;
+import me.tongfei.progressbar.ProgressBar;
+import me.tongfei.progressbar.ProgressBarBuilder;
+import me.tongfei.progressbar.ProgressBarStyle;
+import org.halfstep.train.RunListener;
+
+/** Shows a run: a progress bar on a terminal, a line every few seconds elsewhere. */
+final class RunDisplay implements RunListener, AutoCloseable {
+  private static final double SECONDS_BETWEEN_LINES = 5;
+  private static final int BAR_LENGTH = 110;
+  private static final int BAR_INTERVAL_MILLISECONDS = 250;
+  private static final double SMOOTHING = 0.02;
+
+  private final PrintWriter out;
+  private final boolean terminal;
+  private final LongSupplier nanoTime;
+  private ProgressBar bar;
+  private String name;
+  private long firstUpdate;
+  private long start;
+  private long lastLine;
+  private double loss;
+
+  RunDisplay(PrintWriter out) {
+    this(out, isTerminal(), System::nanoTime);
+  }
+
+  RunDisplay(PrintWriter out, boolean terminal, LongSupplier nanoTime) {
+    this.out = out;
+    this.terminal = terminal;
+    this.nanoTime = nanoTime;
+  }
+
+  private static boolean isTerminal() {
+    Console console = System.console();
+    return console != null && console.isTerminal();
+  }
+
+  @Override
+  public void phase(String newName, long done, long total) {
+    closeBar();
+    name = newName;
+    firstUpdate = done;
+    start = nanoTime.getAsLong();
+    lastLine = start;
+    loss = Double.NaN;
+    line(
+        done == 0
+            ? name + ": " + Sizes.whole(total) + " updates"
+            : name + ": continues at update " + Sizes.whole(done) + " of " + Sizes.whole(total));
+    if (terminal && done < total) {
+      bar =
+          new ProgressBarBuilder()
+              .setTaskName(name)
+              .setInitialMax(total)
+              .startsFrom(done, Duration.ZERO)
+              .setUnit(" updates", 1)
+              .setStyle(ProgressBarStyle.ASCII)
+              .setUpdateIntervalMillis(BAR_INTERVAL_MILLISECONDS)
+              .setConsumer(new ConsoleProgressBarConsumer(System.err, BAR_LENGTH))
+              .showSpeed()
+              .build();
+    }
+  }
+
+  @Override
+  public void update(long done, long total, double newLoss, double learningRate, double gradientNorm) {
+    if (Double.isFinite(newLoss)) {
+      // The plain mean at first, so that the first update does not weigh for long.
+      double weight = Math.max(SMOOTHING, 1.0 / (done - firstUpdate));
+      loss = Double.isNaN(loss) ? newLoss : loss + weight * (newLoss - loss);
+    }
+    if (bar != null) {
+      bar.stepTo(done);
+      bar.setExtraMessage(String.format(Locale.ROOT, " loss %.4f", loss));
+    }
+    long now = nanoTime.getAsLong();
+    boolean due = (now - lastLine) / 1e9 >= SECONDS_BETWEEN_LINES || done == total;
+    if (bar == null && due) {
+      lastLine = now;
+      double rate = (done - firstUpdate) / Math.max((now - start) / 1e9, 1e-9);
+      line(
+          String.format(
+              Locale.ROOT,
+              "%s: %d/%d  loss %.4f  rate %.1e  gradient %.3f  %s updates/s  %s left",
+              name,
+              done,
+              total,
+              loss,
+              learningRate,
+              gradientNorm,
+              Sizes.decimal(rate),
+              Sizes.duration((total - done) / rate)));
+    }
+  }
+
+  @Override
+  public void saved(Path file) {
+    closeBar();
+    line("wrote " + file);
+  }
+
+  @Override
+  public void note(String text) {
+    line(text);
+  }
+
+  /** The last of the run's losses, smoothed; NaN before the first. */
+  double loss() {
+    return loss;
+  }
+
+  private void line(String text) {
+    out.println(text);
+    out.flush();
+  }
+
+  /** Takes the bar away, so that lines can follow. */
+  void finish() {
+    closeBar();
+  }
+
+  private void closeBar() {
+    if (bar != null) {
+      bar.close();
+      bar = null;
+    }
+  }
+
+  @Override
+  public void close() {
+    closeBar();
+  }
+}

@@ -1,0 +1,157 @@
+package org.halfstep.cli;
+
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonMappingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.exc.UnrecognizedPropertyException;
+import com.fasterxml.jackson.databind.exc.ValueInstantiationException;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+
+/**
+ * What a run is told: a preset, with a config file laid over it, with single values laid over that. Each layer is a JSON
+ * tree, so that any part may be left out of a later one.
+ */
+final class Settings {
+  /** The presets that come with the engine. */
+  static final List<String> PRESETS = List.of("fashion-mnist", "tiny");
+
+  static final JsonMapper JSON =
+      JsonMapper.builder()
+          .enable(JsonParser.Feature.ALLOW_COMMENTS, JsonParser.Feature.ALLOW_YAML_COMMENTS)
+          .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
+          .enable(DeserializationFeature.FAIL_ON_MISSING_CREATOR_PROPERTIES)
+          .build();
+
+  private static final String FOLDER = "/org/halfstep/presets/";
+
+  private final ObjectNode tree;
+
+  private Settings(ObjectNode tree) {
+    this.tree = tree;
+  }
+
+  /** A copy of a preset. */
+  static Settings preset(String name) throws IOException {
+    if (!PRESETS.contains(name)) {
+      throw new InputException(
+          "there is no preset \"" + name + "\"; there are " + String.join(" and ", PRESETS));
+    }
+    try (InputStream in = Settings.class.getResourceAsStream(FOLDER + name + ".json")) {
+      return new Settings((ObjectNode) JSON.readTree(in));
+    }
+  }
+
+  /** Lays a config file over this: the run's own config.json, or any part of one. */
+  void overlay(Path file) throws IOException {
+    JsonNode read;
+    try {
+      read = JSON.readTree(Files.readAllBytes(file));
+    } catch (JsonProcessingException e) {
+      throw new InputException(
+          file + ": line " + (e.getLocation() == null ? 0 : e.getLocation().getLineNr()) + ": "
+              + e.getOriginalMessage(), e);
+    }
+    if (!(read instanceof ObjectNode layer)) {
+      throw new InputException(file + ": expected a JSON object with \"teacher\" or \"distillation\"");
+    }
+    if (!layer.has("teacher") && !layer.has("distillation")) {
+      throw new InputException(file + ": has neither \"teacher\" nor \"distillation\" in it");
+    }
+    merge(tree, layer);
+  }
+
+  private static void merge(ObjectNode below, ObjectNode above) {
+    above
+        .properties()
+        .forEach(
+            entry -> {
+              JsonNode known = below.get(entry.getKey());
+              if (known instanceof ObjectNode inner && entry.getValue() instanceof ObjectNode layer) {
+                merge(inner, layer);
+              } else {
+                below.set(entry.getKey(), entry.getValue().deepCopy());
+              }
+            });
+  }
+
+  /** {@code PATH=VALUE} with the path's names joined by dots, the value as JSON. */
+  void assign(String assignment) {
+    int equals = assignment.indexOf('=');
+    if (equals < 1) {
+      throw new InputException("--set " + assignment + ": expected NAME.NAME=VALUE, such as teacher.run.batch=32");
+    }
+    String text = assignment.substring(equals + 1);
+    JsonNode value;
+    try {
+      value = JSON.readTree(text);
+    } catch (JsonProcessingException plainText) {
+      value = JSON.getNodeFactory().textNode(text);
+    }
+    set(assignment.substring(0, equals), value);
+  }
+
+  /** Sets one value by its path. */
+  void set(String path, Object value) {
+    String[] names = path.split("\\.");
+    ObjectNode node = tree;
+    for (int i = 0; i < names.length; i++) {
+      if (!node.has(names[i])) {
+        throw new InputException(
+            path + ": there is no setting \"" + names[i] + "\" here; there are " + names(node));
+      }
+      if (i == names.length - 1) {
+        node.set(names[i], JSON.valueToTree(value));
+      } else if (node.get(names[i]) instanceof ObjectNode inner) {
+        node = inner;
+      } else {
+        throw new InputException(path + ": " + names[i] + " is a single value");
+      }
+    }
+  }
+
+  private static String names(ObjectNode node) {
+    TreeSet<String> names = new TreeSet<>();
+    node.fieldNames().forEachRemaining(names::add);
+    return String.join(", ", names);
+  }
+
+  JsonNode section(String name) {
+    return tree.get(name);
+  }
+
+  /** One section as the record that the engine takes. */
+  <T> T section(String name, Class<T> type) {
+    try {
+      return JSON.treeToValue(tree.get(name), type);
+    } catch (UnrecognizedPropertyException e) {
+      throw new InputException(
+          where(name, e) + ": there is no such setting; there are "
+              + e.getKnownPropertyIds().stream().map(Object::toString).sorted().collect(Collectors.joining(", ")),
+          e);
+    } catch (ValueInstantiationException e) {
+      Throwable cause = e.getCause() == null ? e : e.getCause();
+      throw new InputException(where(name, e) + ": " + cause.getMessage(), e);
+    } catch (JsonMappingException e) {
+      throw new InputException(where(name, e) + ": " + e.getOriginalMessage(), e);
+    } catch (JsonProcessingException e) {
+      throw new InputException(name + ": " + e.getOriginalMessage(), e);
+    }
+  }
+
+  private static String where(String section, JsonMappingException failure) {
+    return section
+        + failure.getPath().stream()
+            .map(part -> part.getFieldName() == null ? "[" + part.getIndex() + "]" : "." + part.getFieldName())
+            .collect(Collectors.joining());
+  }
+}

@@ -1,0 +1,38 @@
+package org.halfstep.cli;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import picocli.CommandLine.Option;
+
+/** Where a run's settings come from, in the order in which they win. */
+final class SettingsOptions {
+  @Option(
+      names = "--preset",
+      paramLabel = "NAME",
+      defaultValue = "fashion-mnist",
+      description = "Settings to start from: fashion-mnist or tiny (default: fashion-mnist).")
+  private String preset;
+
+  @Option(
+      names = "--config",
+      paramLabel = "FILE",
+      description = "A JSON file laid over the preset: any part of a config.json that a run wrote.")
+  private Path config;
+
+  @Option(
+      names = "--set",
+      paramLabel = "NAME=VALUE",
+      description = "One setting by its path in config.json, such as teacher.labelDropout=0.2; may be repeated.")
+  private List<String> assignments = List.of();
+
+  /** The settings so far; the commands' own options are laid over them. */
+  Settings read() throws IOException {
+    Settings settings = Settings.preset(preset);
+    if (config != null) {
+      settings.overlay(config);
+    }
+    assignments.forEach(settings::assign);
+    return settings;
+  }
+}

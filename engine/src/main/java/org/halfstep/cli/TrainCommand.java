@@ -1,0 +1,154 @@
+package org.halfstep.cli;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import org.halfstep.data.ImageDataset;
+import org.halfstep.device.Device;
+import org.halfstep.graph.Graph;
+import org.halfstep.graph.Plan;
+import org.halfstep.graph.PlanOptions;
+import org.halfstep.model.UNet;
+import org.halfstep.model.UNetConfig;
+import org.halfstep.train.RunSettings;
+import org.halfstep.train.TeacherRun;
+import org.halfstep.train.TeacherSettings;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParentCommand;
+import picocli.CommandLine.Spec;
+
+/** Trains a teacher. */
+@Command(
+    name = "train",
+    description = {
+      "Train a teacher on labelled images, with the label left out at random, so that it can be guided.",
+      "The same command continues a run that was stopped."
+    },
+    footer = {
+      "  halfstep train --data data/fashion-mnist --out out/teacher",
+      "  halfstep train --data photos --image-size 32 --channels 3 --updates 20000 --batch 32 --out out/photos"
+    })
+final class TrainCommand implements Callable<Integer> {
+  private static final String SECTION = "teacher";
+
+  @ParentCommand private Halfstep halfstep;
+  @Spec private CommandLine.Model.CommandSpec spec;
+  @Mixin private DataOption data;
+  @Mixin private SettingsOptions settingsOptions;
+
+  @Option(names = "--updates", paramLabel = "N", description = "Updates of the weights.")
+  private Long updates;
+
+  @Option(names = "--batch", paramLabel = "N", description = "Examples per update.")
+  private Integer batch;
+
+  @Option(names = "--lr", paramLabel = "R", description = "Learning rate.")
+  private Double learningRate;
+
+  @Option(names = "--seed", paramLabel = "S", description = "Seed of everything random.")
+  private Long seed;
+
+  @Option(names = "--checkpoint-every", paramLabel = "N", description = "Updates between checkpoints.")
+  private Long checkpointEvery;
+
+  @Option(names = "--image-size", paramLabel = "N", description = "Side of the images that the network makes.")
+  private Integer imageSize;
+
+  @Option(names = "--channels", paramLabel = "N", description = "1 for greyscale images, 3 for RGB.")
+  private Integer channels;
+
+  @Option(
+      names = "--out",
+      paramLabel = "FOLDER",
+      defaultValue = "out/teacher",
+      description = "Where checkpoints, config.json and teacher.safetensors go (default: out/teacher).")
+  private Path folder;
+
+  @Override
+  public Integer call() throws IOException {
+    PrintWriter out = spec.commandLine().getOut();
+    Settings settings = settings();
+    UNetConfig network = settings.section(SECTION, TeacherSettings.class).network();
+    try (ImageDataset images = data.open(network.imageSize(), network.inChannels());
+        Device device = halfstep.openDevice()) {
+      if (network.isConditional()) {
+        settings.set(SECTION + ".network.num_classes", images.classNames().size());
+      }
+      TeacherSettings teacher = settings.section(SECTION, TeacherSettings.class);
+      ObjectNode config = Settings.JSON.createObjectNode();
+      config.put("halfstep", Halfstep.VERSION);
+      config.put("command", "train");
+      config.set("data", data.describe(images));
+      config.set(SECTION, Settings.JSON.valueToTree(teacher));
+      RunFolder.claim(folder, config);
+      describe(out, device, images, teacher);
+      return train(out, device, images, teacher);
+    }
+  }
+
+  private Settings settings() throws IOException {
+    Settings settings = settingsOptions.read();
+    override(settings, "run.updates", updates);
+    override(settings, "run.batch", batch);
+    override(settings, "run.learningRate", learningRate);
+    override(settings, "seed", seed);
+    override(settings, "checkpointEvery", checkpointEvery);
+    override(settings, "network.image_size", imageSize);
+    override(settings, "network.in_channels", channels);
+    override(settings, "network.out_channels", channels);
+    return settings;
+  }
+
+  private static void override(Settings settings, String name, Object value) {
+    if (value != null) {
+      settings.set(SECTION + "." + name, value);
+    }
+  }
+
+  private static void describe(
+      PrintWriter out, Device device, ImageDataset images, TeacherSettings teacher) {
+    Graph graph = UNet.build(teacher.network());
+    RunSettings run = teacher.run();
+    long plan = Plan.requiredBytes(device, graph, PlanOptions.training(run.batch(), teacher.seed()));
+    long weights = Float.BYTES * graph.parameterFloats();
+    int copies = run.optimizer().hasEma() ? 5 : 4;
+    out.println("on " + device.name());
+    out.println(
+        "data: " + Sizes.whole(images.count()) + " images of " + images.height() + "x" + images.width() + "x"
+            + images.channels() + " in " + images.classNames().size() + " classes, "
+            + Sizes.bytes((long) images.count() * images.imageValues()));
+    out.println(
+        "network: " + Sizes.whole(graph.parameterCount()) + " parameters; weights, gradients and optimizer "
+            + Sizes.bytes(copies * weights));
+    out.println("plan: " + Sizes.bytes(plan) + " for a batch of " + run.batch());
+    out.flush();
+  }
+
+  private int train(PrintWriter out, Device device, ImageDataset images, TeacherSettings teacher)
+      throws IOException {
+    try (StopSignal stop = new StopSignal(() -> announceStop(out));
+        RunDisplay display = new RunDisplay(out)) {
+      boolean finished =
+          TeacherRun.run(device, images, data.name(), teacher, folder, display, stop);
+      display.finish();
+      if (!finished) {
+        out.println("stopped after a checkpoint in " + folder + "; the same command continues");
+        out.flush();
+        return ErrorLine.INTERRUPTED;
+      }
+    }
+    return 0;
+  }
+
+  /** Says that Ctrl-C was heard. */
+  static void announceStop(PrintWriter out) {
+    out.println();
+    out.println("stopping after a checkpoint");
+    out.flush();
+  }
+}
