@@ -262,7 +262,14 @@ public final class DistillationRun {
   private Trainer trainer(
       Network student, RunSettings run, long seed, Trainer.ObjectiveFactory objective) {
     return new Trainer(
-        student, data, run.batch(), settings.mirror(), seed, run.optimizer(), objective);
+        student,
+        data,
+        run.batch(),
+        run.precision(),
+        settings.mirror(),
+        seed,
+        run.optimizer(),
+        objective);
   }
 
   private Map<String, String> provenance(long updates, int batch) {

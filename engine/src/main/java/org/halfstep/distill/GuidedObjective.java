@@ -59,7 +59,7 @@ public final class GuidedObjective implements Objective {
               Plan.inference(
                   device,
                   teacherNetwork.graph(),
-                  PlanOptions.inference(2 * size),
+                  PlanOptions.inference(2 * size).withType(batch.precision()),
                   teacherNetwork.weights()));
       teacher.prepare();
       this.inputs = owned.add(new NetworkInputs(teacherNetwork, teacher));

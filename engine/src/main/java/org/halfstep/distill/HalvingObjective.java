@@ -68,7 +68,7 @@ public final class HalvingObjective implements Objective {
               Plan.inference(
                   device,
                   teacherNetwork.graph(),
-                  PlanOptions.inference(size),
+                  PlanOptions.inference(size).withType(batch.precision()),
                   teacherNetwork.weights()));
       teacher.prepare();
       this.inputs = owned.add(new NetworkInputs(teacherNetwork, teacher));

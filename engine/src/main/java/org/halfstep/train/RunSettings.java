@@ -1,5 +1,6 @@
 package org.halfstep.train;
 
+import org.halfstep.device.DataType;
 import org.halfstep.diffusion.LossWeighting;
 
 /**
@@ -12,6 +13,8 @@ import org.halfstep.diffusion.LossWeighting;
  * @param anneal whether the rate falls linearly to zero over the phase
  * @param optimizer how weights are updated
  * @param weighting weight of the loss over noise levels
+ * @param precision storage type of activations and of what convolutions multiply; weights, their
+ *     gradients and the optimizer are always float32
  */
 public record RunSettings(
     int batch,
@@ -20,8 +23,10 @@ public record RunSettings(
     long warmUp,
     boolean anneal,
     OptimizerSettings optimizer,
-    LossWeighting weighting) {
+    LossWeighting weighting,
+    DataType precision) {
   public RunSettings {
+    precision = precision == null ? DataType.F32 : precision;
     if (batch < 1 || updates < 1) {
       throw new IllegalArgumentException(
           "batch and updates must be at least 1, got " + batch + " and " + updates);
@@ -29,5 +34,17 @@ public record RunSettings(
     if (!(learningRate > 0)) {
       throw new IllegalArgumentException("the learning rate must be positive, got " + learningRate);
     }
+  }
+
+  /** Settings for float32 throughout. */
+  public RunSettings(
+      int batch,
+      long updates,
+      double learningRate,
+      long warmUp,
+      boolean anneal,
+      OptimizerSettings optimizer,
+      LossWeighting weighting) {
+    this(batch, updates, learningRate, warmUp, anneal, optimizer, weighting, DataType.F32);
   }
 }

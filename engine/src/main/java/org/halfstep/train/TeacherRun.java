@@ -74,6 +74,7 @@ public final class TeacherRun {
                   network,
                   data,
                   run.batch(),
+                  run.precision(),
                   settings.mirror(),
                   Philox.childSeed(settings.seed(), TRAINING_STREAM),
                   run.optimizer(),

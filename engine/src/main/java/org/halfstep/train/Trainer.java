@@ -79,6 +79,31 @@ public final class Trainer implements AutoCloseable {
       long seed,
       OptimizerSettings optimizerSettings,
       ObjectiveFactory objectiveFactory) {
+    this(
+        network,
+        data,
+        batchSize,
+        DataType.F32,
+        mirror,
+        seed,
+        optimizerSettings,
+        objectiveFactory);
+  }
+
+  /**
+   * A trainer of a chosen precision.
+   *
+   * @param precision storage type of activations; weights and optimizer stay float32
+   */
+  public Trainer(
+      Network network,
+      ImageDataset data,
+      int batchSize,
+      DataType precision,
+      boolean mirror,
+      long seed,
+      OptimizerSettings optimizerSettings,
+      ObjectiveFactory objectiveFactory) {
     requireFit(network, data);
     Device device = network.device();
     this.data = data;
@@ -94,11 +119,11 @@ public final class Trainer implements AutoCloseable {
               Plan.training(
                   device,
                   network.graph(),
-                  PlanOptions.training(batchSize, seed),
+                  PlanOptions.training(batchSize, seed).withType(precision),
                   network.weights(),
                   gradients));
       this.inputs = owned.add(new NetworkInputs(network, plan));
-      this.batch = owned.add(new TrainingBatch(device, batchSize, data.imageValues()));
+      this.batch = owned.add(new TrainingBatch(device, batchSize, data.imageValues(), precision));
       this.objective = owned.add(objectiveFactory.create(batch, draws));
       this.optimizer =
           owned.add(

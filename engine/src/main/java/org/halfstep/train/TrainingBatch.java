@@ -1,6 +1,7 @@
 package org.halfstep.train;
 
 import java.lang.foreign.MemorySegment;
+import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.HostWindow;
 import org.halfstep.device.Slab;
@@ -14,6 +15,7 @@ public final class TrainingBatch implements AutoCloseable {
 
   private final int size;
   private final int imageValues;
+  private final DataType precision;
   private final Slab slab;
   private final HostWindow cleanWindow;
   private final long imageBytes;
@@ -27,8 +29,10 @@ public final class TrainingBatch implements AutoCloseable {
   /**
    * @param size rows
    * @param imageValues numbers of one image
+   * @param precision storage type of activations in the plans that run on this batch
    */
-  public TrainingBatch(Device device, int size, int imageValues) {
+  public TrainingBatch(Device device, int size, int imageValues, DataType precision) {
+    this.precision = precision;
     this.size = size;
     this.imageValues = imageValues;
     this.imageBytes =
@@ -50,6 +54,11 @@ public final class TrainingBatch implements AutoCloseable {
   /** Numbers of one image. */
   public int imageValues() {
     return imageValues;
+  }
+
+  /** Storage type of activations; the batch itself is float32. */
+  public DataType precision() {
+    return precision;
   }
 
   /** Device address of the clean images x. */
