@@ -1,0 +1,182 @@
+package org.halfstep.graph;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+
+/**
+ * Where a plan's time goes: means over the runs that were measured, by kind of step. Timing every
+ * step costs two readings of the clock (about 50 ns) per step.
+ */
+public final class PlanProfile {
+  private static final double NANOSECONDS_PER_MILLISECOND = 1e6;
+
+  /**
+   * All steps of one kind, or one step.
+   *
+   * @param name the kind, or the step's label and kind
+   * @param calls steps per run
+   * @param nanoseconds time per run
+   * @param flops floating-point operations per run, 0 where memory traffic is what counts
+   * @param bytes bytes read and written at least once per run
+   * @param share of the time of the whole run, 0 to 1
+   */
+  public record Row(
+      String name, int calls, double nanoseconds, long flops, long bytes, double share) {
+    public double milliseconds() {
+      return nanoseconds / NANOSECONDS_PER_MILLISECOND;
+    }
+
+    /** GFLOP/s, 0 for a step that is about memory. */
+    public double gigaflopsPerSecond() {
+      return flops / nanoseconds;
+    }
+
+    /** Gigabytes per second that are read and written at least. */
+    public double gigabytesPerSecond() {
+      return bytes / nanoseconds;
+    }
+
+    /** What it achieves in the unit that limits it: "250.3 GFLOP/s" or "21.0 GB/s". */
+    public String speed() {
+      return flops > 0
+          ? String.format(Locale.ROOT, "%.1f GFLOP/s", gigaflopsPerSecond())
+          : String.format(Locale.ROOT, "%.1f GB/s", gigabytesPerSecond());
+    }
+  }
+
+  private final List<StepInfo> steps = new ArrayList<>();
+  private final List<Double> nanoseconds = new ArrayList<>();
+  private double total;
+
+  private PlanProfile() {}
+
+  /** The forward pass, once to warm up and then {@code runs} times. */
+  public static PlanProfile forward(Plan plan, int runs) {
+    PlanProfile profile = new PlanProfile();
+    long[] times = new long[plan.forwardSteps().size()];
+    plan.forward();
+    for (int run = 0; run < runs; run++) {
+      plan.profile(plan.forwardSteps(), times);
+    }
+    profile.add(plan.forwardSteps(), times, runs);
+    return profile;
+  }
+
+  /** A training step without its optimizer: packing the weights, forward and backward. */
+  public static PlanProfile training(Plan plan, int runs) {
+    PlanProfile profile = new PlanProfile();
+    List<List<StepInfo>> phases =
+        List.of(plan.prepareSteps(), plan.forwardSteps(), plan.backwardSteps());
+    List<long[]> times = phases.stream().map(phase -> new long[phase.size()]).toList();
+    plan.prepare();
+    plan.forward();
+    plan.backward();
+    for (int run = 0; run < runs; run++) {
+      for (int i = 0; i < phases.size(); i++) {
+        plan.profile(phases.get(i), times.get(i));
+      }
+    }
+    for (int i = 0; i < phases.size(); i++) {
+      profile.add(phases.get(i), times.get(i), runs);
+    }
+    return profile;
+  }
+
+  private void add(List<StepInfo> phase, long[] times, int runs) {
+    for (int i = 0; i < times.length; i++) {
+      double mean = (double) times[i] / runs;
+      steps.add(phase.get(i));
+      nanoseconds.add(mean);
+      total += mean;
+    }
+  }
+
+  /** Time of all steps of a run. */
+  public double totalNanoseconds() {
+    return total;
+  }
+
+  /** Floating-point operations of a run. */
+  public long totalFlops() {
+    return steps.stream().mapToLong(StepInfo::flops).sum();
+  }
+
+  /** One row per kind of step, dearest first. */
+  public List<Row> kinds() {
+    Map<String, Row> kinds = new HashMap<>();
+    for (Row row : rows(false)) {
+      kinds.merge(row.name(), row, PlanProfile::sum);
+    }
+    return sorted(new ArrayList<>(kinds.values()));
+  }
+
+  /** The dearest single steps. */
+  public List<Row> dearestSteps(int limit) {
+    List<Row> sorted = sorted(rows(true));
+    return sorted.subList(0, Math.min(limit, sorted.size()));
+  }
+
+  private List<Row> rows(boolean withLabels) {
+    List<Row> rows = new ArrayList<>();
+    for (int i = 0; i < steps.size(); i++) {
+      StepInfo step = steps.get(i);
+      rows.add(
+          new Row(
+              withLabels ? step.label() + " " + step.kind() : step.kind(),
+              1,
+              nanoseconds.get(i),
+              step.flops(),
+              step.bytes(),
+              nanoseconds.get(i) / total));
+    }
+    return rows;
+  }
+
+  private static Row sum(Row a, Row b) {
+    return new Row(
+        a.name,
+        a.calls + b.calls,
+        a.nanoseconds + b.nanoseconds,
+        a.flops + b.flops,
+        a.bytes + b.bytes,
+        a.share + b.share);
+  }
+
+  private static List<Row> sorted(List<Row> rows) {
+    rows.sort(Comparator.comparingDouble(Row::nanoseconds).reversed());
+    return rows;
+  }
+
+  /** The rows as aligned text under a heading, ending with the sum. */
+  public String table(List<Row> rows) {
+    StringBuilder text = new StringBuilder();
+    text.append(
+        String.format(
+            Locale.ROOT, "%-52s %5s %10s %7s  %s%n", "step", "calls", "ms", "share", "speed"));
+    for (Row row : rows) {
+      text.append(
+          String.format(
+              Locale.ROOT,
+              "%-52s %5d %10.3f %6.1f%%  %s%n",
+              row.name(),
+              row.calls(),
+              row.milliseconds(),
+              100 * row.share(),
+              row.speed()));
+    }
+    text.append(
+        String.format(
+            Locale.ROOT,
+            "%-52s %5d %10.3f %6.1f%%  %.1f GFLOP/s%n",
+            "all",
+            steps.size(),
+            total / NANOSECONDS_PER_MILLISECOND,
+            100.0,
+            totalFlops() / total));
+    return text.toString();
+  }
+}
