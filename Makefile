@@ -48,8 +48,8 @@ distill: $(BUILT) ## Distill a teacher into students with fewer steps (ARGS="...
 sample: $(BUILT) ## Make images (ARGS="--labels 0,1 --steps 4 --seed 7")
 	@bin/halfstep sample $(ARGS)
 
-bench: $(BUILT) ## Measure this machine (ARGS="...")
-	@bin/halfstep bench $(ARGS)
+bench: $(NATIVE) ## Run the benchmarks, a minute or two (ARGS="long" takes longer and says more)
+	@bench/run $(ARGS)
 
 format: ## Format the Java sources
 	@scripts/maven -q spotless:apply

@@ -1,0 +1,51 @@
+package org.halfstep.bench;
+
+import java.io.IOException;
+import java.lang.foreign.ValueLayout;
+import org.halfstep.device.Device;
+import org.halfstep.device.HostWindow;
+import org.halfstep.graph.Plan;
+import org.halfstep.graph.PlanOptions;
+import org.halfstep.model.Network;
+
+/** An inference plan of a peer network with its inputs filled. */
+final class ForwardPass implements AutoCloseable {
+  private final Network network;
+  private final Plan plan;
+
+  ForwardPass(Device device, PeerNetwork which, int batch) throws IOException {
+    network = which.open(device);
+    plan = Plan.inference(device, network.graph(), PlanOptions.inference(batch), network.weights());
+    PeerInputs.fill(plan, network.config().inChannels(), network.config().numClasses());
+    plan.prepare();
+  }
+
+  void run() {
+    plan.forward();
+  }
+
+  Plan plan() {
+    return plan;
+  }
+
+  /** The output in the peers' order: sample, channel, row, column. */
+  float[] output() {
+    int channels = network.config().outChannels();
+    int count = Math.toIntExact(plan.count("out"));
+    float[] values = new float[count];
+    try (HostWindow out = plan.device().window(plan.address("out"), (long) Float.BYTES * count)) {
+      out.pull();
+      for (int i = 0; i < count; i++) {
+        long from = PeerInputs.channelsLast(i, channels, count / plan.batch());
+        values[i] = out.memory().getAtIndex(ValueLayout.JAVA_FLOAT, from);
+      }
+    }
+    return values;
+  }
+
+  @Override
+  public void close() {
+    plan.close();
+    network.close();
+  }
+}

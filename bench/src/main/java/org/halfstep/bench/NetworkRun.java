@@ -1,0 +1,190 @@
+package org.halfstep.bench;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Locale;
+import org.halfstep.device.Device;
+import org.halfstep.device.cpu.CpuDevice;
+import org.halfstep.graph.PlanProfile;
+
+/**
+ * One measurement of one peer network in a process of its own, as the peers are measured: three
+ * runs to warm up, then at least five and as many as fit the time. Prints one RESULT line with
+ * median, minimum, maximum and peak resident memory.
+ */
+public final class NetworkRun {
+  private static final int WARM_UP = 3;
+  private static final int MIN_RUNS = 5;
+  private static final int MAX_RUNS = 400;
+  private static final int DEAREST_STEPS = 25;
+  private static final String USAGE =
+      "usage: NetworkRun S|M|L forward|train|check|profile|profile-train|overhead BATCH SECONDS";
+
+  private final PeerNetwork which;
+  private final int batch;
+  private final double seconds;
+
+  private NetworkRun(PeerNetwork which, int batch, double seconds) {
+    this.which = which;
+    this.batch = batch;
+    this.seconds = seconds;
+  }
+
+  public static void main(String[] arguments) throws IOException {
+    if (arguments.length != 4) {
+      throw new IllegalArgumentException(USAGE);
+    }
+    NetworkRun run =
+        new NetworkRun(
+            PeerNetwork.valueOf(arguments[0]),
+            Integer.parseInt(arguments[2]),
+            Double.parseDouble(arguments[3]));
+    try (Device device = new CpuDevice()) {
+      System.out.println(
+          switch (arguments[1]) {
+            case "forward" -> run.forward(device);
+            case "train" -> run.train(device);
+            case "check" -> run.check(device);
+            case "profile" -> run.profile(device);
+            case "overhead" -> run.overhead(device);
+            case "profile-train" -> run.profileTraining(device);
+            default -> throw new IllegalArgumentException(USAGE);
+          });
+    }
+  }
+
+  private String forward(Device device) throws IOException {
+    try (ForwardPass pass = new ForwardPass(device, which, batch)) {
+      List<Double> times = time(pass::run);
+      return result("forward", times, "slab " + (pass.plan().slabBytes() >> 20) + " MiB");
+    }
+  }
+
+  private String train(Device device) throws IOException {
+    try (TrainingStep step = new TrainingStep(device, which, batch)) {
+      List<Double> times = time(step::run);
+      return result(
+          "train",
+          times,
+          String.format(
+              Locale.ROOT, "slab %d MiB loss %.4f", step.plan().slabBytes() >> 20, step.loss()));
+    }
+  }
+
+  /**
+   * The sums that every engine prints for the same weights and input: batch of two, times 10 and
+   * 700, labels 1 and 7.
+   */
+  private String check(Device device) throws IOException {
+    try (ForwardPass pass = new ForwardPass(device, which, 2)) {
+      PeerInputs.fillRows(pass.plan(), new float[] {10, 700}, new int[] {1, 7});
+      pass.run();
+      float[] values = pass.output();
+      double sum = 0;
+      double absolute = 0;
+      for (float value : values) {
+        sum += value;
+        absolute += Math.abs(value);
+      }
+      return String.format(
+          Locale.ROOT,
+          "sum %f abs %f [5] %f last %f",
+          sum,
+          absolute,
+          values[5],
+          values[values.length - 1]);
+    }
+  }
+
+  private String profile(Device device) throws IOException {
+    try (ForwardPass pass = new ForwardPass(device, which, batch)) {
+      List<Double> times = time(pass::run);
+      PlanProfile profile = PlanProfile.forward(pass.plan(), times.size());
+      return result("forward", times, "profile:") + "\n" + text(profile);
+    }
+  }
+
+  private String profileTraining(Device device) throws IOException {
+    try (TrainingStep step = new TrainingStep(device, which, batch)) {
+      List<Double> times = time(step::run);
+      PlanProfile profile = PlanProfile.training(step.plan(), Math.min(times.size(), MIN_RUNS));
+      return result("train", times, "profile:") + "\n" + text(profile);
+    }
+  }
+
+  /** An upper bound of what Java and the foreign calls cost in a forward pass. */
+  private String overhead(Device device) throws IOException {
+    try (ForwardPass pass = new ForwardPass(device, which, batch)) {
+      int launches = pass.plan().forwardSteps().size();
+      try (TrivialLaunches trivial = new TrivialLaunches(device, launches)) {
+        // Long enough for the compiler to have finished.
+        for (int i = 0; i < 20_000; i++) {
+          trivial.run();
+        }
+        List<Double> forward = time(pass::run);
+        List<Double> calls = time(trivial::run);
+        double share = calls.get(calls.size() / 2) / forward.get(forward.size() / 2);
+        return result(
+            "forward",
+            forward,
+            String.format(
+                Locale.ROOT,
+                "%d launches without work: median %.4f ms, %.2f %% of a forward pass",
+                launches,
+                calls.get(calls.size() / 2),
+                100 * share));
+      }
+    }
+  }
+
+  private static String text(PlanProfile profile) {
+    return profile.table(profile.kinds())
+        + "\n"
+        + profile.table(profile.dearestSteps(DEAREST_STEPS));
+  }
+
+  private List<Double> time(Runnable work) {
+    for (int i = 0; i < WARM_UP; i++) {
+      work.run();
+    }
+    List<Double> milliseconds = new ArrayList<>();
+    long start = System.nanoTime();
+    do {
+      long before = System.nanoTime();
+      work.run();
+      milliseconds.add((System.nanoTime() - before) / 1e6);
+    } while (milliseconds.size() < MIN_RUNS
+        || milliseconds.size() < MAX_RUNS && System.nanoTime() - start < seconds * 1e9);
+    Collections.sort(milliseconds);
+    return milliseconds;
+  }
+
+  private String result(String mode, List<Double> times, String more) throws IOException {
+    return String.format(
+        Locale.ROOT,
+        "RESULT halfstep %s %s batch %d: median %.2f ms min %.2f ms max %.2f n %d | peak RSS %d MiB | %s",
+        which,
+        mode,
+        batch,
+        times.get(times.size() / 2),
+        times.getFirst(),
+        times.getLast(),
+        times.size(),
+        peakMebibytes(),
+        more);
+  }
+
+  /** The largest resident memory of this process so far. */
+  private static long peakMebibytes() throws IOException {
+    for (String line : Files.readAllLines(Path.of("/proc/self/status"))) {
+      if (line.startsWith("VmHWM:")) {
+        return Long.parseLong(line.replaceAll("[^0-9]", "")) / 1024;
+      }
+    }
+    throw new IOException("/proc/self/status has no VmHWM line");
+  }
+}

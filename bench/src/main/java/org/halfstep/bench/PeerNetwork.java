@@ -1,0 +1,88 @@
+package org.halfstep.bench;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.halfstep.device.Device;
+import org.halfstep.model.ModelCard;
+import org.halfstep.model.Network;
+import org.halfstep.model.UNetConfig;
+import org.halfstep.safetensors.SafetensorsFile;
+import org.halfstep.safetensors.TensorView;
+
+/** The three networks that every engine is timed with. */
+public enum PeerNetwork {
+  /** 8.0 M parameters, 3.64 GFLOP per image, 32x32x1. */
+  S(32, 1, 64, List.of(1.0, 2.0, 2.0), 2, List.of(16, 8), 32, 10),
+  /** 44.1 M parameters, 14.4 GFLOP per image, 32x32x3. */
+  M(32, 3, 128, List.of(1.0, 2.0, 2.0, 2.0), 2, List.of(16, 8), 64, 10),
+  /** 295 M parameters, 219 GFLOP per image, 64x64x3. */
+  L(64, 3, 192, List.of(1.0, 2.0, 3.0, 4.0), 3, List.of(32, 16, 8), 64, 1000);
+
+  /**
+   * System property: a folder of NAME.safetensors with the peers' weights; without it weights are
+   * random.
+   */
+  public static final String MODELS = "halfstep.bench.models";
+
+  private static final long SEED = 1;
+
+  private final UNetConfig config;
+
+  PeerNetwork(
+      int side,
+      int channels,
+      int base,
+      List<Double> multiples,
+      int blocks,
+      List<Integer> attention,
+      int headChannels,
+      int classes) {
+    config =
+        new UNetConfig(
+            side,
+            channels,
+            base,
+            channels,
+            blocks,
+            attention,
+            multiples,
+            classes,
+            false,
+            headChannels,
+            null,
+            true,
+            true,
+            true,
+            true,
+            0,
+            null);
+  }
+
+  public UNetConfig config() {
+    return config;
+  }
+
+  /**
+   * The network with the peers' weights where {@value #MODELS} names them, else with random ones.
+   *
+   * @throws IOException when the weights cannot be read or are another network's
+   */
+  public Network open(Device device) throws IOException {
+    ModelCard card = ModelCard.teacher("none", List.of(), Map.of());
+    String folder = System.getProperty(MODELS, "");
+    if (folder.isEmpty()) {
+      return Network.fresh(device, config, card, SEED);
+    }
+    Path path = Path.of(folder, name() + ".safetensors");
+    try (SafetensorsFile file = SafetensorsFile.open(path)) {
+      Map<String, TensorView> tensors = new LinkedHashMap<>();
+      for (String name : file.names()) {
+        tensors.put(name, file.tensor(name));
+      }
+      return Network.of(device, config, card, tensors, path.toString());
+    }
+  }
+}

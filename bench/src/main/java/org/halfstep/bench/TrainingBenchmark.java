@@ -1,0 +1,45 @@
+package org.halfstep.bench;
+
+import java.io.IOException;
+import java.util.concurrent.TimeUnit;
+import org.halfstep.device.Device;
+import org.halfstep.device.cpu.CpuDevice;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Level;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.annotations.TearDown;
+
+/** One training step of network S: forward, backward, Adam. */
+@State(Scope.Benchmark)
+@BenchmarkMode(Mode.SampleTime)
+@OutputTimeUnit(TimeUnit.MILLISECONDS)
+public class TrainingBenchmark {
+  @Param("32")
+  public int batch;
+
+  private Device device;
+  private TrainingStep step;
+
+  @Setup(Level.Trial)
+  public void open() throws IOException {
+    device = new CpuDevice();
+    step = new TrainingStep(device, PeerNetwork.S, batch);
+  }
+
+  @Benchmark
+  public void step() {
+    step.run();
+  }
+
+  @TearDown(Level.Trial)
+  public void close() {
+    step.close();
+    device.close();
+  }
+}

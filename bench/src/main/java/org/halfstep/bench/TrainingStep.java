@@ -1,0 +1,118 @@
+package org.halfstep.bench;
+
+import java.io.IOException;
+import java.lang.foreign.ValueLayout;
+import org.halfstep.device.Coefficients;
+import org.halfstep.device.DataType;
+import org.halfstep.device.Device;
+import org.halfstep.device.HostWindow;
+import org.halfstep.device.Launch;
+import org.halfstep.device.Operations;
+import org.halfstep.device.Slab;
+import org.halfstep.graph.ParameterSlab;
+import org.halfstep.graph.Plan;
+import org.halfstep.graph.PlanOptions;
+import org.halfstep.model.Network;
+import org.halfstep.random.Philox;
+import org.halfstep.train.Optimizer;
+import org.halfstep.train.OptimizerSettings;
+
+/**
+ * Forward, gradient of the mean squared error to a fixed target, backward, Adam: what the peers'
+ * training runs time.
+ */
+final class TrainingStep implements AutoCloseable {
+  private static final double LEARNING_RATE = 1e-4;
+  private static final long SEED = 5;
+
+  private final Network network;
+  private final ParameterSlab gradients;
+  private final Plan plan;
+  private final Operations operations;
+  private final Optimizer optimizer;
+  private final Slab target;
+  private final Coefficients difference;
+  private final Launch lossGradient;
+
+  TrainingStep(Device device, PeerNetwork which, int batch) throws IOException {
+    network = which.open(device);
+    gradients = new ParameterSlab(device, network.graph(), "gradients");
+    plan =
+        Plan.training(
+            device,
+            network.graph(),
+            PlanOptions.training(batch, SEED),
+            network.weights(),
+            gradients);
+    operations = device.operations();
+    optimizer =
+        new Optimizer(device, operations, network.weights(), gradients, OptimizerSettings.adam(0));
+    PeerInputs.fill(plan, network.config().inChannels(), network.config().numClasses());
+    long count = plan.count("out");
+    target = device.allocate("target", Float.BYTES * count);
+    fillTarget(count);
+    difference = new Coefficients(device, "loss gradient", 2, batch);
+    difference.setAll(0, 2.0 / count);
+    difference.setAll(1, -2.0 / count);
+    difference.push();
+    lossGradient =
+        operations.linearCombination(
+            plan.gradientAddress("out"),
+            new long[] {plan.address("out"), target.address()},
+            difference.address(),
+            batch,
+            count / batch,
+            DataType.F32);
+  }
+
+  private void fillTarget(long count) {
+    float[] noise = new float[Math.toIntExact(count)];
+    Philox.normal(SEED, 0, 0, noise);
+    try (HostWindow window = plan.device().window(target.address(), Float.BYTES * count)) {
+      for (int i = 0; i < noise.length; i++) {
+        window.memory().setAtIndex(ValueLayout.JAVA_FLOAT, i, noise[i]);
+      }
+      window.push();
+    }
+  }
+
+  void run() {
+    plan.prepare();
+    plan.forward();
+    lossGradient.run();
+    plan.backward();
+    optimizer.update(LEARNING_RATE);
+  }
+
+  Plan plan() {
+    return plan;
+  }
+
+  /** Mean squared error of the last forward pass. */
+  double loss() {
+    int count = Math.toIntExact(plan.count("out"));
+    double sum = 0;
+    try (HostWindow out = plan.device().window(plan.address("out"), (long) Float.BYTES * count);
+        HostWindow wanted = plan.device().window(target.address(), (long) Float.BYTES * count)) {
+      out.pull();
+      for (int i = 0; i < count; i++) {
+        double d =
+            out.memory().getAtIndex(ValueLayout.JAVA_FLOAT, i)
+                - wanted.memory().getAtIndex(ValueLayout.JAVA_FLOAT, i);
+        sum += d * d;
+      }
+    }
+    return sum / count;
+  }
+
+  @Override
+  public void close() {
+    optimizer.close();
+    operations.close();
+    plan.close();
+    gradients.close();
+    difference.close();
+    target.close();
+    network.close();
+  }
+}
