@@ -1,0 +1,147 @@
+package org.halfstep.graph;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.util.List;
+import org.halfstep.device.Slab;
+import org.halfstep.graph.Parameter.Initializer;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** Gradients of single ops and of small graphs, at sizes that the reference data does not have. */
+class OpGradientTest {
+  private static final int DIRECTIONS = 3;
+
+  private final Graph graph = new Graph();
+
+  @AfterEach
+  void nothingIsLeftAllocated() {
+    assertEquals(List.of(), Slab.live());
+  }
+
+  private Value image(String name, int height, int width, int channels) {
+    return graph.toActivation(graph.image(name, new Shape(height, width, channels)));
+  }
+
+  private Parameter weight(String name, Integer... shape) {
+    int fanIn = 1;
+    for (int i = 1; i < shape.length; i++) {
+      fanIn *= shape[i];
+    }
+    return graph.parameter(name, Initializer.FAN_IN_UNIFORM, fanIn, shape);
+  }
+
+  private void check(Value out, int batch) {
+    graph.name("out", graph.toFloat(out));
+    GradientCheck.of(graph, batch, DIRECTIONS);
+  }
+
+  @Test
+  void convolution() {
+    Value x = image("x", 9, 6, 5);
+    check(graph.convolution("conv", x, weight("w", 11, 5, 3, 3), weight("b", 11), 3, 1), 4);
+  }
+
+  @Test
+  void convolutionWithStride() {
+    Value x = image("x", 10, 7, 17);
+    check(graph.convolution("conv", x, weight("w", 6, 17, 3, 3), weight("b", 6), 3, 2), 3);
+  }
+
+  @Test
+  void convolutionWithResidual() {
+    Value x = image("x", 5, 8, 7);
+    Value residual = image("r", 5, 8, 9);
+    check(
+        graph.convolutionResidual(
+            "conv", x, weight("w", 9, 7, 3, 3), weight("b", 9), 3, 1, residual),
+        2);
+  }
+
+  @Test
+  void pointwiseConvolutionOfTwoSources() {
+    Value x = graph.concatenate(image("a", 6, 5, 19), image("b", 6, 5, 13));
+    check(graph.convolution("conv", x, weight("w", 10, 32, 1, 1), weight("bias", 10), 1, 1), 3);
+  }
+
+  @Test
+  void spatialConvolutionOfTwoSources() {
+    Value x = graph.concatenate(image("a", 6, 5, 3), image("b", 6, 5, 4));
+    check(graph.convolution("conv", x, weight("w", 10, 7, 3, 3), weight("bias", 10), 3, 1), 3);
+  }
+
+  @Test
+  void linearWithAndWithoutBias() {
+    Value x = graph.image("x", Shape.vector(21));
+    Value hidden = graph.linear("one", x, weight("w1", 14, 21), null);
+    check(graph.linear("two", hidden, weight("w2", 5, 14), weight("b2", 5)), 6);
+  }
+
+  @Test
+  void stackedLinearReadByTwoBlocks() {
+    Value x = graph.image("x", Shape.vector(12));
+    Parameter w = graph.stack(List.of("w0", "w1"), List.of(16, 8), 12, Initializer.NORMAL, 12);
+    Parameter b = graph.stack(List.of("b0", "b1"), List.of(16, 8), 0, Initializer.NORMAL, 12);
+    Value both = graph.linear("both", x, w, b);
+    Value first = image("first", 4, 3, 8);
+    Value modulated =
+        graph.groupNorm(
+            "norm", first, weight("g", 8), weight("beta", 8), 4, new Slice(both, 0, 16), true);
+    check(graph.addPerChannel("add", modulated, new Slice(both, 16, 8)), 3);
+  }
+
+  @Test
+  void groupNormOfTwoSources() {
+    // Groups of 6 channels; one of them reaches across the border between the sources.
+    Value x = graph.concatenate(image("a", 5, 7, 20), image("b", 5, 7, 16));
+    check(graph.groupNorm("norm", x, weight("w", 36), weight("b0", 36), 6, null, true), 3);
+  }
+
+  @Test
+  void modulatedGroupNormOfTwoSources() {
+    Value x = graph.concatenate(image("a", 3, 5, 8), image("b", 3, 5, 24));
+    Value modulation = graph.image("m", Shape.vector(70));
+    check(
+        graph.groupNorm(
+            "norm", x, weight("w", 32), weight("b0", 32), 8, whole(modulation, 64), true),
+        2);
+  }
+
+  private Slice whole(Value vector, int channels) {
+    // Read through a projection, so that every channel of the sliced vector has a writer.
+    Parameter w = weight("projection", channels, vector.shape().channels());
+    return new Slice(graph.linear("projection", vector, w, null), 0, channels);
+  }
+
+  @Test
+  void attentionOfOddWidth() {
+    check(graph.attention("attention", image("x", 5, 5, 3 * 3 * 12), 3, false), 2);
+  }
+
+  @Test
+  void attentionOfManyTokensInTheNewOrder() {
+    check(graph.attention("attention", image("x", 12, 13, 3 * 2 * 7), 2, true), 2);
+  }
+
+  @Test
+  void resamplingReadTwice() {
+    // Two readers of one value: their gradients add up.
+    Value x = image("x", 6, 8, 9);
+    Value up = graph.upsample2("up", graph.downsample2("down", x));
+    check(graph.add("sum", graph.silu("silu", up), graph.silu("silu x", x)), 3);
+  }
+
+  @Test
+  void embeddingWithARowThatNobodyUses() {
+    Value base = graph.image("base", Shape.vector(33));
+    Value labels = graph.labels("y");
+    Value e = graph.addEmbedding("embedding", base, weight("table", 5, 33), labels);
+    check(graph.silu("silu", e), 5);
+  }
+
+  @Test
+  void dropout() {
+    Value x = image("x", 7, 6, 10);
+    check(graph.dropout("dropout", graph.silu("silu", x), 0.3f, 2), 4);
+  }
+}

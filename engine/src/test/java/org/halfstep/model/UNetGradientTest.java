@@ -1,0 +1,61 @@
+package org.halfstep.model;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.util.List;
+import org.halfstep.device.Slab;
+import org.halfstep.graph.GradientCheck;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** Gradients of small networks against central differences. */
+class UNetGradientTest {
+  private static final int DIRECTIONS = 1;
+
+  @AfterEach
+  void nothingIsLeftAllocated() {
+    assertEquals(List.of(), Slab.live());
+  }
+
+  @Test
+  void guidedConditionalNetworkWithDropout() {
+    GradientCheck.of(UNet.build(config(true, false, 4, true, 0.2f, 24)), 3, DIRECTIONS);
+  }
+
+  @Test
+  void networkWithResidualResampling() {
+    GradientCheck.of(UNet.build(config(true, true, 2, false, 0, null)), 2, DIRECTIONS);
+  }
+
+  @Test
+  void networkWithoutScaleAndShift() {
+    GradientCheck.of(UNet.build(config(false, false, null, false, 0, null)), 2, DIRECTIONS);
+  }
+
+  private static UNetConfig config(
+      boolean scaleShift,
+      boolean residualResampling,
+      Integer classes,
+      boolean newOrder,
+      float dropout,
+      Integer guidance) {
+    return new UNetConfig(
+        8,
+        2,
+        32,
+        2,
+        1,
+        List.of(4),
+        List.of(1.0, 2.0),
+        classes,
+        classes != null,
+        8,
+        null,
+        scaleShift,
+        residualResampling,
+        true,
+        newOrder,
+        dropout,
+        guidance);
+  }
+}
