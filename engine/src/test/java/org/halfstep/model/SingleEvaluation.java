@@ -1,0 +1,53 @@
+package org.halfstep.model;
+
+import org.halfstep.device.DeviceArrays;
+import org.halfstep.graph.Plan;
+import org.halfstep.graph.PlanOptions;
+
+/** A network evaluated on one image at a time: the plain way, to compare prepared loops with. */
+public final class SingleEvaluation implements AutoCloseable {
+  private final Network network;
+  private final Plan plan;
+  private final NetworkInputs inputs;
+  private int evaluations;
+
+  /** The network stays the caller's. */
+  public SingleEvaluation(Network network) {
+    this.network = network;
+    this.plan =
+        Plan.inference(
+            network.device(), network.graph(), PlanOptions.inference(1), network.weights());
+    plan.prepare();
+    this.inputs = new NetworkInputs(network, plan);
+  }
+
+  /** v at z, rounded to float32 first. */
+  public double[] v(double[] z, double time, int label, double guidance) {
+    float[] rounded = new float[z.length];
+    for (int i = 0; i < z.length; i++) {
+      rounded[i] = (float) z[i];
+    }
+    DeviceArrays.write(network.device(), plan.address("x"), rounded);
+    inputs.set(0, time, label, guidance);
+    inputs.push();
+    plan.forward();
+    evaluations++;
+    float[] out = DeviceArrays.read(network.device(), plan.address("out"), z.length);
+    double[] v = new double[z.length];
+    for (int i = 0; i < z.length; i++) {
+      v[i] = out[i];
+    }
+    return v;
+  }
+
+  /** Evaluations so far. */
+  public int evaluations() {
+    return evaluations;
+  }
+
+  @Override
+  public void close() {
+    inputs.close();
+    plan.close();
+  }
+}

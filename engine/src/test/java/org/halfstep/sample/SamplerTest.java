@@ -1,0 +1,250 @@
+package org.halfstep.sample;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.Map;
+import org.halfstep.device.DataType;
+import org.halfstep.device.Device;
+import org.halfstep.device.LeakCheck;
+import org.halfstep.device.cpu.CpuDevice;
+import org.halfstep.diffusion.NoiseSchedule;
+import org.halfstep.model.Network;
+import org.halfstep.model.SingleEvaluation;
+import org.halfstep.model.TinyNetworks;
+import org.halfstep.random.Philox;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+@ExtendWith(LeakCheck.class)
+class SamplerTest {
+  private static final int SIDE = 8;
+  private static final int VALUES = SIDE * SIDE;
+  private static final long SEED = 4;
+  private static final int[] LABELS = {0, 1, 2, 1, 0};
+  private static final NoiseSchedule SCHEDULE = NoiseSchedule.standard();
+
+  private Device device;
+  private Network teacher;
+
+  @BeforeEach
+  void open() {
+    device = new CpuDevice();
+    teacher = TinyNetworks.teacher(device, SIDE, 8);
+  }
+
+  @AfterEach
+  void close() {
+    teacher.close();
+    device.close();
+  }
+
+  private static float[] sample(Sampler sampler, SampleRequest request) {
+    try (Arena arena = Arena.ofConfined()) {
+      float[] images = new float[request.count() * VALUES];
+      MemorySegment memory = arena.allocate((long) Float.BYTES * images.length, Float.BYTES);
+      sampler.sample(request, memory);
+      MemorySegment.ofArray(images).copyFrom(memory);
+      return images;
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "DDIM,1,0,false",
+    "DDIM,3,0,false",
+    "DDIM,3,1.5,false",
+    "DDIM,3,1.5,true",
+    "ANCESTRAL,1,1.5,false",
+    "ANCESTRAL,3,1.5,false",
+    "ANCESTRAL,3,0,true",
+    "STOCHASTIC,1,0,false",
+    "STOCHASTIC,4,0,false",
+    "STOCHASTIC,4,1.5,true"
+  })
+  @DisplayName("Each sampler is its plain loop in double over single evaluations, N of them")
+  void isThePlainLoop(SamplerKind kind, int steps, double w, boolean clip) {
+    SampleRequest request = new SampleRequest(LABELS, SEED, w, steps, kind, clip, 0);
+    try (Sampler sampler = new Sampler(teacher);
+        SingleEvaluation single = new SingleEvaluation(teacher)) {
+      float[] images = sample(sampler, request);
+      for (int image = 0; image < LABELS.length; image++) {
+        double[] expected = loop(single, request, image);
+        double largest = Arrays.stream(expected).map(Math::abs).max().orElseThrow();
+        for (int i = 0; i < VALUES; i++) {
+          assertEquals(expected[i], images[image * VALUES + i], 5e-4 * largest, "image " + image);
+        }
+      }
+      assertEquals((w == 0 ? 1 : 2) * steps, sampler.evaluations(request));
+      assertEquals(
+          sampler.evaluations(request) * LABELS.length, single.evaluations(), "evaluations");
+    }
+  }
+
+  /** The samplers as the specification writes them: x and eps from v, no angles. */
+  private static double[] loop(SingleEvaluation network, SampleRequest request, int image) {
+    int n = request.steps();
+    double[] z = noise(image, 0);
+    for (int i = n; i >= 1; i--) {
+      double t = (double) i / n;
+      double[] x = image(network, request, z, t, request.labels()[image]);
+      if (i == 1) {
+        return x;
+      }
+      double s = (i - 1.0) / n;
+      double[] fresh = noise(image, n - i + 1);
+      z =
+          switch (request.sampler()) {
+            case DDIM -> step(z, x, t, s);
+            case ANCESTRAL -> ancestral(z, x, t, s, fresh);
+            case STOCHASTIC -> forward(step(z, x, t, (i - 2.0) / n), (i - 2.0) / n, s, fresh);
+          };
+    }
+    throw new AssertionError("no steps");
+  }
+
+  private static double[] image(
+      SingleEvaluation network, SampleRequest request, double[] z, double t, int label) {
+    double w = request.guidance();
+    double[] v = network.v(z, t, label, w);
+    double[] without = w == 0 ? v : network.v(z, t, TinyNetworks.CLASSES, w);
+    double[] x = new double[VALUES];
+    for (int i = 0; i < VALUES; i++) {
+      double guided = (1 + w) * v[i] - w * without[i];
+      x[i] = SCHEDULE.alpha(t) * z[i] - SCHEDULE.sigma(t) * guided;
+      if (request.clip()) {
+        x[i] = Math.clamp(x[i], -1, 1);
+      }
+    }
+    return x;
+  }
+
+  private static double[] noise(int image, int draw) {
+    float[] noise = new float[VALUES];
+    Philox.normal(SEED, image, draw, noise);
+    double[] values = new double[VALUES];
+    for (int i = 0; i < VALUES; i++) {
+      values[i] = noise[i];
+    }
+    return values;
+  }
+
+  private static double alpha(double t) {
+    return t == 0 ? 1 : SCHEDULE.alpha(t);
+  }
+
+  private static double sigma(double t) {
+    return t == 0 ? 0 : SCHEDULE.sigma(t);
+  }
+
+  private static double[] step(double[] z, double[] x, double t, double s) {
+    double[] next = new double[VALUES];
+    for (int i = 0; i < VALUES; i++) {
+      next[i] = alpha(s) * x[i] + sigma(s) * (z[i] - alpha(t) * x[i]) / sigma(t);
+    }
+    return next;
+  }
+
+  private static double[] ancestral(double[] z, double[] x, double t, double s, double[] fresh) {
+    double r = Math.exp(SCHEDULE.logSnr(t) - SCHEDULE.logSnr(s));
+    double[] next = new double[VALUES];
+    for (int i = 0; i < VALUES; i++) {
+      next[i] =
+          r * alpha(s) / alpha(t) * z[i]
+              + (1 - r) * alpha(s) * x[i]
+              + Math.sqrt(1 - r) * sigma(s) * fresh[i];
+    }
+    return next;
+  }
+
+  private static double[] forward(double[] z, double from, double to, double[] fresh) {
+    double scale = alpha(to) / alpha(from);
+    double added = Math.sqrt(Math.pow(sigma(to), 2) - Math.pow(scale * sigma(from), 2));
+    double[] next = new double[VALUES];
+    for (int i = 0; i < VALUES; i++) {
+      next[i] = scale * z[i] + added * fresh[i];
+    }
+    return next;
+  }
+
+  @Test
+  @DisplayName("Image k of a seed is the same image in any batch and any request")
+  void imagesDoNotDependOnTheirCompany() {
+    SampleRequest all = SampleRequest.of(LABELS, SEED, 1.5, 3).withSampler(SamplerKind.ANCESTRAL);
+    try (Sampler sampler = new Sampler(teacher);
+        Sampler one = new Sampler(teacher, 1, DataType.F32)) {
+      float[] together = sample(sampler, all);
+      assertArrayEquals(together, sample(sampler, all), "a request is repeatable");
+      assertArrayEquals(together, sample(one, all), 1e-4f);
+      for (int k = 0; k < LABELS.length; k++) {
+        SampleRequest single =
+            SampleRequest.of(new int[] {LABELS[k]}, SEED, 1.5, 3)
+                .withSampler(SamplerKind.ANCESTRAL)
+                .withFirstImage(k);
+        float[] expected = Arrays.copyOfRange(together, k * VALUES, (k + 1) * VALUES);
+        assertArrayEquals(expected, sample(sampler, single), 1e-4f, "image " + k);
+      }
+      assertFalse(
+          Arrays.equals(
+              Arrays.copyOfRange(together, 0, VALUES),
+              Arrays.copyOfRange(together, 4 * VALUES, 5 * VALUES)),
+          "two images of one class differ");
+    }
+  }
+
+  @Test
+  @DisplayName("A student takes the steps, the sampler and the w it was distilled for, no others")
+  void studentsRefuseWhatTheyWereNotMadeFor() {
+    try (Network guided = TinyNetworks.guided(device, SIDE, 4, 3);
+        Network student = guided.withCard(card -> card.student(4, "stochastic", Map.of()));
+        Sampler sampler = new Sampler(student)) {
+      SampleRequest good = SampleRequest.of(LABELS, SEED, 4, 4).withSampler(SamplerKind.STOCHASTIC);
+      assertEquals(4, sampler.evaluations(good));
+      sample(sampler, good);
+      refused(sampler, SampleRequest.of(LABELS, SEED, 4, 4), "STOCHASTIC");
+      refused(
+          sampler,
+          SampleRequest.of(LABELS, SEED, 4, 8).withSampler(SamplerKind.STOCHASTIC),
+          "4 steps");
+      refused(
+          sampler,
+          SampleRequest.of(LABELS, SEED, 4.1, 4).withSampler(SamplerKind.STOCHASTIC),
+          "[0.0, 4.0]");
+      refused(
+          sampler,
+          SampleRequest.of(new int[] {3}, SEED, 4, 4).withSampler(SamplerKind.STOCHASTIC),
+          "0 to 2");
+    }
+  }
+
+  private static void refused(Sampler sampler, SampleRequest request, String expected) {
+    IllegalArgumentException refused =
+        assertThrows(IllegalArgumentException.class, () -> sample(sampler, request));
+    assertTrue(refused.getMessage().contains(expected), refused.getMessage());
+    assertFalse(refused.getMessage().contains("\n"));
+  }
+
+  @Test
+  @DisplayName("A closed sampler says so")
+  void closed() {
+    Sampler sampler = new Sampler(teacher);
+    sampler.warmUp(SampleRequest.of(LABELS, SEED, 1, 1));
+    sampler.close();
+    sampler.close();
+    assertThrows(
+        IllegalStateException.class, () -> sample(sampler, SampleRequest.of(LABELS, SEED, 0, 1)));
+    assertThrows(
+        IllegalStateException.class, () -> sampler.warmUp(SampleRequest.of(LABELS, SEED, 1, 1)));
+  }
+}
