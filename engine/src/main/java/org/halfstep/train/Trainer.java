@@ -79,15 +79,7 @@ public final class Trainer implements AutoCloseable {
       long seed,
       OptimizerSettings optimizerSettings,
       ObjectiveFactory objectiveFactory) {
-    this(
-        network,
-        data,
-        batchSize,
-        DataType.F32,
-        mirror,
-        seed,
-        optimizerSettings,
-        objectiveFactory);
+    this(network, data, batchSize, DataType.F32, mirror, seed, optimizerSettings, objectiveFactory);
   }
 
   /**
