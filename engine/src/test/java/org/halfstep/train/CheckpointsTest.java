@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
@@ -73,6 +74,10 @@ class CheckpointsTest {
   }
 
   private static RunListener silent(Runnable onUpdate) {
+    return listener(onUpdate, new ArrayList<>());
+  }
+
+  private static RunListener listener(Runnable onUpdate, List<String> notes) {
     return new RunListener() {
       @Override
       public void phase(String name, long updatesDone, long updatesTotal) {}
@@ -86,7 +91,9 @@ class CheckpointsTest {
       public void saved(Path file) {}
 
       @Override
-      public void note(String line) {}
+      public void note(String line) {
+        notes.add(line);
+      }
     };
   }
 
@@ -151,6 +158,25 @@ class CheckpointsTest {
     Files.delete(newest);
     assertTrue(train(run, 1, UPDATES + 1));
     assertArrayEquals(undisturbed(), Files.readAllBytes(run.resolve(TeacherRun.FILE)));
+  }
+
+  @Test
+  @DisplayName("Going on with another number of threads is said, since it changes the last bits")
+  void anotherDevice() throws IOException {
+    Path run = folder.resolve("run");
+    assertFalse(train(run, 1, 3));
+    Path progress =
+        run.resolve("checkpoints").resolve("checkpoint-00000003").resolve("progress.json");
+    String here = device.name();
+    Files.writeString(progress, Files.readString(progress).replace(here, "cpu (99 threads)"));
+    List<String> notes = new ArrayList<>();
+    try (ImageDataset data = TinyNetworks.images(SIDE, 6)) {
+      TeacherRun.run(
+          device, data, "patterns", settings(1), run, listener(() -> {}, notes), () -> false);
+    }
+    assertEquals(1, notes.size());
+    assertTrue(notes.getFirst().contains("cpu (99 threads)"), notes.getFirst());
+    assertTrue(notes.getFirst().contains(here), notes.getFirst());
   }
 
   @Test
