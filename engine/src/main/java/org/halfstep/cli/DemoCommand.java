@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import org.halfstep.data.ImageBatch;
 import org.halfstep.data.ImageGrid;
@@ -33,6 +34,8 @@ final class DemoCommand implements Callable<Integer> {
   private static final int PADDING = 2;
   private static final int SCALE = 3;
   private static final int MOST_PER_CLASS = 4;
+  private static final int ROWS_TOGETHER = 2;
+  private static final String TOGETHER = "all.png";
   private static final int TRIAL_STEPS = 4;
   private static final double STUDENT_SECONDS = 2;
   private static final int MOST_REPEATS = 25;
@@ -92,7 +95,12 @@ final class DemoCommand implements Callable<Integer> {
 
   /** What one model did. */
   private record Result(
-      String name, int steps, long evaluations, double milliseconds, Path picture) {}
+      String name,
+      int steps,
+      long evaluations,
+      double milliseconds,
+      Path picture,
+      ImageBatch firstRows) {}
 
   @Override
   public Integer call() throws IOException {
@@ -105,6 +113,7 @@ final class DemoCommand implements Callable<Integer> {
     }
     Files.createDirectories(folder);
     List<Result> results = new ArrayList<>();
+    int columns = 1;
     try (Device device = halfstep.openDevice()) {
       out.println("On " + Machine.name() + ": " + device.name());
       out.println("Guidance " + Guidance.describe(guidance) + ", seed " + seed);
@@ -112,6 +121,7 @@ final class DemoCommand implements Callable<Integer> {
       for (String choice : choices) {
         try (DiffusionModel model = ModelOption.open(choice, device)) {
           images = images == 0 ? images(model) : images;
+          columns = model.classes();
           Result result = run(choice, model, images);
           results.add(result);
           out.println("  " + images + " images by " + choice + ": " + result.picture());
@@ -119,6 +129,7 @@ final class DemoCommand implements Callable<Integer> {
         }
       }
     }
+    out.println("  all together: " + together(results, columns));
     out.println();
     table(results).print(out);
     return 0;
@@ -176,7 +187,21 @@ final class DemoCommand implements Callable<Integer> {
     SampleMetadata metadata =
         new SampleMetadata(choice, ModelOption.checksum(choice), model, request);
     new ImageGrid(model.classes(), PADDING, SCALE).write(picture, made, metadata.ofAll());
-    return new Result(choice, request.steps(), model.evaluations(request), milliseconds, picture);
+    return new Result(
+        choice,
+        request.steps(),
+        model.evaluations(request),
+        milliseconds,
+        picture,
+        made.first(Math.min(images, ROWS_TOGETHER * model.classes())));
+  }
+
+  /** One picture with the first rows of every model, in the order of the table. */
+  private Path together(List<Result> results, int columns) throws IOException {
+    Path picture = folder.resolve(TOGETHER);
+    List<ImageBatch> rows = results.stream().map(Result::firstRows).toList();
+    new ImageGrid(columns, PADDING, SCALE).write(picture, ImageBatch.concatenated(rows), Map.of());
+    return picture;
   }
 
   private static String pictureName(String choice, SampleRequest request) {

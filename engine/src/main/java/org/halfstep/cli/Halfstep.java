@@ -29,6 +29,7 @@ import picocli.CommandLine.ScopeType;
       DistillCommand.class,
       SampleCommand.class,
       InfoCommand.class,
+      ExportCommand.class,
       BenchCommand.class
     })
 public final class Halfstep implements Runnable {

@@ -1,7 +1,10 @@
 package org.halfstep.data;
 
+import java.io.ByteArrayOutputStream;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+import java.util.List;
 
 /**
  * Finished images on their way into a picture.
@@ -70,6 +73,29 @@ public record ImageBatch(int count, int height, int width, int channels, byte[] 
     }
     return new ImageBatch(
         indexes.length, dataset.height(), dataset.width(), dataset.channels(), pixels);
+  }
+
+  /** The first images of this batch. */
+  public ImageBatch first(int images) {
+    return new ImageBatch(
+        images, height, width, channels, Arrays.copyOf(pixels, images * height * width * channels));
+  }
+
+  /** Images of one size, one batch after the other. */
+  public static ImageBatch concatenated(List<ImageBatch> batches) {
+    ImageBatch first = batches.getFirst();
+    ByteArrayOutputStream pixels = new ByteArrayOutputStream();
+    int count = 0;
+    for (ImageBatch batch : batches) {
+      if (batch.height != first.height
+          || batch.width != first.width
+          || batch.channels != first.channels) {
+        throw new IllegalArgumentException("only images of one size can be put together");
+      }
+      pixels.writeBytes(batch.pixels);
+      count += batch.count;
+    }
+    return new ImageBatch(count, first.height, first.width, first.channels, pixels.toByteArray());
   }
 
   /** One value, 0 to 255. */
