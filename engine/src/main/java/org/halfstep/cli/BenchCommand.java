@@ -3,13 +3,11 @@ package org.halfstep.cli;
 import java.io.PrintWriter;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
-import java.util.Map;
-import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import org.halfstep.device.Device;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
+import org.halfstep.graph.PlanProfile;
 import org.halfstep.graph.StepInfo;
 import org.halfstep.model.NetworkInputs;
 import org.halfstep.sample.DiffusionModel;
@@ -28,6 +26,7 @@ import picocli.CommandLine.Spec;
     footer = "  halfstep bench --model fashion-mnist-4 --batch 1,16 --profile")
 final class BenchCommand implements Callable<Integer> {
   private static final double MIDDLE_TIME = 0.5;
+  private static final int MOST_PROFILED = 1000;
 
   @ParentCommand private Halfstep halfstep;
   @Spec private CommandLine.Model.CommandSpec spec;
@@ -69,6 +68,7 @@ final class BenchCommand implements Callable<Integer> {
       long evaluations = opened.evaluations(request);
       TextTable table =
           new TextTable("batch", "slab", "runs", "ms per evaluation", "ms per image", "GFLOP/s");
+      StringBuilder profiles = new StringBuilder();
       for (int batch : batches) {
         try (Plan plan = plan(opened, batch)) {
           long[] times = time(plan::forward);
@@ -80,6 +80,11 @@ final class BenchCommand implements Callable<Integer> {
               Sizes.decimal(median(times) / 1e6),
               Sizes.decimal(perRow * evaluations),
               Sizes.decimal(flops(plan) / median(times)));
+          if (profile) {
+            PlanProfile measured = PlanProfile.forward(plan, runs(median(times)));
+            profiles.append(String.format("batch %d%n", batch));
+            profiles.append(measured.table(measured.kinds()));
+          }
         }
       }
       table.print(out);
@@ -90,13 +95,9 @@ final class BenchCommand implements Callable<Integer> {
               + request.steps()
               + " steps with guidance "
               + request.guidance());
-      if (profile) {
-        for (int batch : batches) {
-          try (Plan plan = plan(opened, batch)) {
-            out.println();
-            profile(plan, out);
-          }
-        }
+      if (profiles.length() > 0) {
+        out.println();
+        out.print(profiles);
       }
     }
     return 0;
@@ -146,53 +147,7 @@ final class BenchCommand implements Callable<Integer> {
     return sorted.length % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2.0;
   }
 
-  /** Time and work of the steps of one kind. */
-  private static final class Share {
-    private long nanoseconds;
-    private long flops;
-    private long bytes;
-    private int steps;
-  }
-
-  private void profile(Plan plan, PrintWriter out) {
-    List<StepInfo> steps = plan.forwardSteps();
-    plan.profile(steps, new long[steps.size()]);
-    long[] nanoseconds = new long[steps.size()];
-    int runs = 0;
-    long start = System.nanoTime();
-    while (runs < 3 || System.nanoTime() - start < seconds * 1e9) {
-      plan.profile(steps, nanoseconds);
-      runs++;
-    }
-    Map<String, Share> kinds = new TreeMap<>();
-    long total = 0;
-    for (int i = 0; i < steps.size(); i++) {
-      Share share = kinds.computeIfAbsent(steps.get(i).kind(), _ -> new Share());
-      share.nanoseconds += nanoseconds[i] / runs;
-      share.flops += steps.get(i).flops();
-      share.bytes += steps.get(i).bytes();
-      share.steps++;
-      total += nanoseconds[i] / runs;
-    }
-    TextTable table = new TextTable("batch " + plan.batch(), "steps", "ms", "share", "speed");
-    long all = total;
-    kinds.entrySet().stream()
-        .sorted((a, b) -> Long.compare(b.getValue().nanoseconds, a.getValue().nanoseconds))
-        .forEach(entry -> table.row(cells(entry.getKey(), entry.getValue(), all)));
-    table.print(out);
-  }
-
-  private static String[] cells(String kind, Share share, long total) {
-    String speed =
-        share.flops > 0
-            ? Sizes.decimal((double) share.flops / share.nanoseconds) + " GFLOP/s"
-            : Sizes.decimal((double) share.bytes / share.nanoseconds) + " GB/s";
-    return new String[] {
-      kind,
-      Integer.toString(share.steps),
-      Sizes.decimal(share.nanoseconds / 1e6),
-      String.format(Locale.ROOT, "%.1f %%", 100.0 * share.nanoseconds / total),
-      speed
-    };
+  private int runs(double nanoseconds) {
+    return (int) Math.clamp(seconds * 1e9 / nanoseconds, 3, MOST_PROFILED);
   }
 }

@@ -38,7 +38,8 @@ final class DataOption {
   ImageDataset open(int side, int channels) throws IOException {
     if (folder == null && !Files.exists(DEFAULT)) {
       throw new InputException(
-          DEFAULT + ": there are no training images yet; run 'make data', or name a folder with --data");
+          DEFAULT
+              + ": there are no training images yet; run 'make data', or name a folder with --data");
     }
     try {
       return Datasets.open(folder(), DatasetOptions.of(Split.TRAIN).withSize(side, side, channels));

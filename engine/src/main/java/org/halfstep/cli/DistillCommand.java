@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import org.halfstep.data.ImageDataset;
+import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.diffusion.HalvingSchedule;
 import org.halfstep.distill.DistillationRun;
@@ -49,25 +50,40 @@ final class DistillCommand implements Callable<Integer> {
           "A teacher, or a stage-one model to begin with stage two (default: out/teacher/teacher.safetensors).")
   private Path teacher;
 
-  @Option(names = "--updates", paramLabel = "N", description = "Updates of stage one and of each halving.")
+  @Option(
+      names = "--updates",
+      paramLabel = "N",
+      description = "Updates of stage one and of each halving.")
   private Long updates;
 
   @Option(names = "--batch", paramLabel = "N", description = "Examples per update.")
   private Integer batch;
 
-  @Option(names = "--lr", paramLabel = "R", description = "Learning rate at the start of each stage.")
+  @Option(
+      names = "--lr",
+      paramLabel = "R",
+      description = "Learning rate at the start of each stage.")
   private Double learningRate;
 
   @Option(names = "--seed", paramLabel = "S", description = "Seed of everything random.")
   private Long seed;
 
-  @Option(names = "--steps", paramLabel = "N", description = "Steps of the first halving's teacher, a power of two.")
+  @Option(
+      names = "--steps",
+      paramLabel = "N",
+      description = "Steps of the first halving's teacher, a power of two.")
   private Integer steps;
 
-  @Option(names = "--last-steps", paramLabel = "N", description = "Steps of the last student, a power of two.")
+  @Option(
+      names = "--last-steps",
+      paramLabel = "N",
+      description = "Steps of the last student, a power of two.")
   private Integer lastSteps;
 
-  @Option(names = "--checkpoint-every", paramLabel = "N", description = "Updates between checkpoints.")
+  @Option(
+      names = "--checkpoint-every",
+      paramLabel = "N",
+      description = "Updates between checkpoints.")
   private Long checkpointEvery;
 
   @Option(
@@ -83,7 +99,8 @@ final class DistillCommand implements Callable<Integer> {
     PrintWriter out = spec.commandLine().getOut();
     if (!Files.isRegularFile(teacher)) {
       throw new InputException(
-          teacher + ": there is no such file; train a teacher first (halfstep train), or name one with --teacher");
+          teacher
+              + ": there is no such file; train a teacher first (halfstep train), or name one with --teacher");
     }
     DistillationSettings settings = settings().section(SECTION, DistillationSettings.class);
     try (Device device = halfstep.openDevice()) {
@@ -99,7 +116,10 @@ final class DistillCommand implements Callable<Integer> {
         ObjectNode config = Settings.JSON.createObjectNode();
         config.put("halfstep", Halfstep.VERSION);
         config.put("command", "distill");
-        config.putObject("from").put("file", teacher.toString()).put("sha256", ModelOption.checksum(teacher.toString()));
+        config
+            .putObject("from")
+            .put("file", teacher.toString())
+            .put("sha256", ModelOption.checksum(teacher.toString()));
         config.set("data", data.describe(images));
         config.set(SECTION, Settings.JSON.valueToTree(settings));
         RunFolder.claim(folder, config);
@@ -112,7 +132,10 @@ final class DistillCommand implements Callable<Integer> {
   private void requireGuidable(UNetConfig network, ModelCard card) {
     if (card.role() == ModelCard.Role.STUDENT) {
       throw new InputException(
-          teacher + ": is a student of " + card.steps() + " steps; distillation starts from a teacher");
+          teacher
+              + ": is a student of "
+              + card.steps()
+              + " steps; distillation starts from a teacher");
     }
     if (card.role() == ModelCard.Role.TEACHER && !network.nullLabel()) {
       throw new InputException(
@@ -145,21 +168,38 @@ final class DistillCommand implements Callable<Integer> {
   private static void describe(
       PrintWriter out, Device device, UNetConfig network, DistillationSettings settings) {
     int guided = settings.guided().batch();
+    DataType type = settings.guided().precision();
     Graph teacher = UNet.build(network);
     Graph student = UNet.build(network.withGuidance(settings.guidanceEmbedDim()));
     // Stage one evaluates the teacher with and without label.
     long plans =
-        Plan.requiredBytes(device, student, PlanOptions.training(guided, settings.seed()))
-            + Plan.requiredBytes(device, teacher, PlanOptions.inference(2 * guided));
+        Plan.requiredBytes(
+                device, student, PlanOptions.training(guided, settings.seed()).withType(type))
+            + Plan.requiredBytes(device, teacher, PlanOptions.inference(2 * guided).withType(type));
     HalvingSchedule schedule = settings.schedule();
     out.println(
-        "students: " + Sizes.whole(student.parameterCount()) + " parameters; plans " + Sizes.bytes(plans)
-            + " for a batch of " + guided);
+        "students: "
+            + Sizes.whole(student.parameterCount())
+            + " parameters; plans "
+            + Sizes.bytes(plans)
+            + " for a batch of "
+            + guided);
     out.println(
-        "stage one: " + Sizes.whole(settings.guided().updates()) + " updates for w from " + settings.guidance().min()
-            + " to " + settings.guidance().max() + "; stage two: " + schedule.stages() + " halvings from "
-            + schedule.teacherSteps() + " to " + schedule.lastSteps() + " steps, "
-            + Sizes.whole(schedule.totalUpdates()) + " updates");
+        "stage one: "
+            + Sizes.whole(settings.guided().updates())
+            + " updates for w from "
+            + settings.guidance().min()
+            + " to "
+            + settings.guidance().max()
+            + "; stage two: "
+            + schedule.stages()
+            + " halvings from "
+            + schedule.teacherSteps()
+            + " to "
+            + schedule.lastSteps()
+            + " steps, "
+            + Sizes.whole(schedule.totalUpdates())
+            + " updates");
     out.flush();
   }
 

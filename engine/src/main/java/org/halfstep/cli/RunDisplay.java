@@ -72,7 +72,8 @@ final class RunDisplay implements RunListener, AutoCloseable {
   }
 
   @Override
-  public void update(long done, long total, double newLoss, double learningRate, double gradientNorm) {
+  public void update(
+      long done, long total, double newLoss, double learningRate, double gradientNorm) {
     if (Double.isFinite(newLoss)) {
       // The plain mean at first, so that the first update does not weigh for long.
       double weight = Math.max(SMOOTHING, 1.0 / (done - firstUpdate));

@@ -33,7 +33,11 @@ final class RunFolder {
       String difference = difference("", Settings.JSON.readTree(Files.readAllBytes(file)), config);
       if (difference != null) {
         throw new InputException(
-            folder + ": holds a run with " + difference + "; continue it with its own settings (--config " + file
+            folder
+                + ": holds a run with "
+                + difference
+                + "; continue it with its own settings (--config "
+                + file
                 + "), or choose another --out");
       }
     }
@@ -50,7 +54,9 @@ final class RunFolder {
         });
   }
 
-  /** The first setting that differs, as {@code teacher.run.batch 64, not 32}; null when none does. */
+  /**
+   * The first setting that differs, as {@code teacher.run.batch 64, not 32}; null when none does.
+   */
   private static String difference(String path, JsonNode known, JsonNode wanted) {
     if (PLACES.contains(path)) {
       return null;

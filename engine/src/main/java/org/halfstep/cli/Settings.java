@@ -18,8 +18,8 @@ import java.util.TreeSet;
 import java.util.stream.Collectors;
 
 /**
- * What a run is told: a preset, with a config file laid over it, with single values laid over that. Each layer is a JSON
- * tree, so that any part may be left out of a later one.
+ * What a run is told: a preset, with a config file laid over it, with single values laid over that.
+ * Each layer is a JSON tree, so that any part may be left out of a later one.
  */
 final class Settings {
   /** The presets that come with the engine. */
@@ -29,7 +29,6 @@ final class Settings {
       JsonMapper.builder()
           .enable(JsonParser.Feature.ALLOW_COMMENTS, JsonParser.Feature.ALLOW_YAML_COMMENTS)
           .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
-          .enable(DeserializationFeature.FAIL_ON_MISSING_CREATOR_PROPERTIES)
           .build();
 
   private static final String FOLDER = "/org/halfstep/presets/";
@@ -58,11 +57,16 @@ final class Settings {
       read = JSON.readTree(Files.readAllBytes(file));
     } catch (JsonProcessingException e) {
       throw new InputException(
-          file + ": line " + (e.getLocation() == null ? 0 : e.getLocation().getLineNr()) + ": "
-              + e.getOriginalMessage(), e);
+          file
+              + ": line "
+              + (e.getLocation() == null ? 0 : e.getLocation().getLineNr())
+              + ": "
+              + e.getOriginalMessage(),
+          e);
     }
     if (!(read instanceof ObjectNode layer)) {
-      throw new InputException(file + ": expected a JSON object with \"teacher\" or \"distillation\"");
+      throw new InputException(
+          file + ": expected a JSON object with \"teacher\" or \"distillation\"");
     }
     if (!layer.has("teacher") && !layer.has("distillation")) {
       throw new InputException(file + ": has neither \"teacher\" nor \"distillation\" in it");
@@ -76,7 +80,8 @@ final class Settings {
         .forEach(
             entry -> {
               JsonNode known = below.get(entry.getKey());
-              if (known instanceof ObjectNode inner && entry.getValue() instanceof ObjectNode layer) {
+              if (known instanceof ObjectNode inner
+                  && entry.getValue() instanceof ObjectNode layer) {
                 merge(inner, layer);
               } else {
                 below.set(entry.getKey(), entry.getValue().deepCopy());
@@ -88,7 +93,8 @@ final class Settings {
   void assign(String assignment) {
     int equals = assignment.indexOf('=');
     if (equals < 1) {
-      throw new InputException("--set " + assignment + ": expected NAME.NAME=VALUE, such as teacher.run.batch=32");
+      throw new InputException(
+          "--set " + assignment + ": expected NAME.NAME=VALUE, such as teacher.run.batch=32");
     }
     String text = assignment.substring(equals + 1);
     JsonNode value;
@@ -135,8 +141,12 @@ final class Settings {
       return JSON.treeToValue(tree.get(name), type);
     } catch (UnrecognizedPropertyException e) {
       throw new InputException(
-          where(name, e) + ": there is no such setting; there are "
-              + e.getKnownPropertyIds().stream().map(Object::toString).sorted().collect(Collectors.joining(", ")),
+          where(name, e)
+              + ": there is no such setting; there are "
+              + e.getKnownPropertyIds().stream()
+                  .map(Object::toString)
+                  .sorted()
+                  .collect(Collectors.joining(", ")),
           e);
     } catch (ValueInstantiationException e) {
       Throwable cause = e.getCause() == null ? e : e.getCause();
@@ -151,7 +161,11 @@ final class Settings {
   private static String where(String section, JsonMappingException failure) {
     return section
         + failure.getPath().stream()
-            .map(part -> part.getFieldName() == null ? "[" + part.getIndex() + "]" : "." + part.getFieldName())
+            .map(
+                part ->
+                    part.getFieldName() == null
+                        ? "[" + part.getIndex() + "]"
+                        : "." + part.getFieldName())
             .collect(Collectors.joining());
   }
 }

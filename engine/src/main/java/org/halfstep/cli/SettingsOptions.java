@@ -23,7 +23,8 @@ final class SettingsOptions {
   @Option(
       names = "--set",
       paramLabel = "NAME=VALUE",
-      description = "One setting by its path in config.json, such as teacher.labelDropout=0.2; may be repeated.")
+      description =
+          "One setting by its path in config.json, such as teacher.labelDropout=0.2; may be repeated.")
   private List<String> assignments = List.of();
 
   /** The settings so far; the commands' own options are laid over them. */

@@ -4,8 +4,9 @@ import java.util.concurrent.CountDownLatch;
 import java.util.function.BooleanSupplier;
 
 /**
- * Lets a run end in order on Ctrl-C or SIGTERM: while this is open, the JVM's shutdown waits until the run has seen the
- * signal, written its checkpoint and closed this. The JVM then exits with 128 and the signal's number.
+ * Lets a run end in order on Ctrl-C or SIGTERM: while this is open, the JVM's shutdown waits until
+ * the run has seen the signal, written its checkpoint and closed this. The JVM then exits with 128
+ * and the signal's number.
  */
 final class StopSignal implements BooleanSupplier, AutoCloseable {
   private final CountDownLatch finished = new CountDownLatch(1);

@@ -53,20 +53,30 @@ final class TrainCommand implements Callable<Integer> {
   @Option(names = "--seed", paramLabel = "S", description = "Seed of everything random.")
   private Long seed;
 
-  @Option(names = "--checkpoint-every", paramLabel = "N", description = "Updates between checkpoints.")
+  @Option(
+      names = "--checkpoint-every",
+      paramLabel = "N",
+      description = "Updates between checkpoints.")
   private Long checkpointEvery;
 
-  @Option(names = "--image-size", paramLabel = "N", description = "Side of the images that the network makes.")
+  @Option(
+      names = "--image-size",
+      paramLabel = "N",
+      description = "Side of the images that the network makes.")
   private Integer imageSize;
 
-  @Option(names = "--channels", paramLabel = "N", description = "1 for greyscale images, 3 for RGB.")
+  @Option(
+      names = "--channels",
+      paramLabel = "N",
+      description = "1 for greyscale images, 3 for RGB.")
   private Integer channels;
 
   @Option(
       names = "--out",
       paramLabel = "FOLDER",
       defaultValue = "out/teacher",
-      description = "Where checkpoints, config.json and teacher.safetensors go (default: out/teacher).")
+      description =
+          "Where checkpoints, config.json and teacher.safetensors go (default: out/teacher).")
   private Path folder;
 
   @Override
@@ -114,16 +124,31 @@ final class TrainCommand implements Callable<Integer> {
       PrintWriter out, Device device, ImageDataset images, TeacherSettings teacher) {
     Graph graph = UNet.build(teacher.network());
     RunSettings run = teacher.run();
-    long plan = Plan.requiredBytes(device, graph, PlanOptions.training(run.batch(), teacher.seed()));
+    long plan =
+        Plan.requiredBytes(
+            device,
+            graph,
+            PlanOptions.training(run.batch(), teacher.seed()).withType(run.precision()));
     long weights = Float.BYTES * graph.parameterFloats();
     int copies = run.optimizer().hasEma() ? 5 : 4;
     out.println("on " + device.name());
     out.println(
-        "data: " + Sizes.whole(images.count()) + " images of " + images.height() + "x" + images.width() + "x"
-            + images.channels() + " in " + images.classNames().size() + " classes, "
+        "data: "
+            + Sizes.whole(images.count())
+            + " images of "
+            + images.height()
+            + "x"
+            + images.width()
+            + "x"
+            + images.channels()
+            + " in "
+            + images.classNames().size()
+            + " classes, "
             + Sizes.bytes((long) images.count() * images.imageValues()));
     out.println(
-        "network: " + Sizes.whole(graph.parameterCount()) + " parameters; weights, gradients and optimizer "
+        "network: "
+            + Sizes.whole(graph.parameterCount())
+            + " parameters; weights, gradients and optimizer "
             + Sizes.bytes(copies * weights));
     out.println("plan: " + Sizes.bytes(plan) + " for a batch of " + run.batch());
     out.flush();

@@ -51,15 +51,20 @@ public final class DiffusionModel implements AutoCloseable {
 
   private DiffusionModel(ModelOptions options, Loader loader) throws IOException {
     ownDevice = options.device() == null ? new CpuDevice(options.threads()) : null;
+    Network loaded = null;
     try {
-      network = loader.load(ownDevice == null ? options.device() : ownDevice);
+      loaded = loader.load(ownDevice == null ? options.device() : ownDevice);
+      network = loaded;
+      sampler = new Sampler(network, options.maxBatch(), DataType.F32);
     } catch (IOException | RuntimeException | Error failure) {
+      if (loaded != null) {
+        loaded.close();
+      }
       if (ownDevice != null) {
         ownDevice.close();
       }
       throw failure;
     }
-    sampler = new Sampler(network, options.maxBatch(), DataType.F32);
   }
 
   /**

@@ -1,8 +1,9 @@
 package org.halfstep.sample;
 
 import java.lang.foreign.MemorySegment;
-import java.util.HashMap;
-import java.util.Map;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
 import org.halfstep.device.DataType;
 import org.halfstep.diffusion.GuidanceRange;
 import org.halfstep.diffusion.NoiseSchedule;
@@ -21,16 +22,22 @@ public final class Sampler implements AutoCloseable {
   private static final double ANCESTRAL_INTERPOLATION = 0;
 
   private static final int DEFAULT_MAX_BATCH = 16;
+  private static final int MOST_SCHEDULES = 8;
 
   private final Network network;
   private final int maxBatch;
   private final DataType type;
   private final NoiseSchedule schedule;
-  private final Map<Integer, SamplingLoop> loops = new HashMap<>();
-  private final Map<Integer, SamplingLoop> guidedLoops = new HashMap<>();
-  private SamplingSchedule lastSchedule;
-  private SamplerKind lastKind;
-  private int lastSteps;
+  private final GuidanceRange range;
+
+  /** Loops by the binary logarithm of their batch, so that finding one allocates nothing. */
+  private final SamplingLoop[] loops = new SamplingLoop[Integer.SIZE];
+
+  private final SamplingLoop[] guidedLoops = new SamplingLoop[Integer.SIZE];
+
+  /** The schedules of recent requests, the latest last. */
+  private final List<PreparedSchedule> schedules = new ArrayList<>();
+
   private boolean closed;
 
   /**
@@ -62,6 +69,10 @@ public final class Sampler implements AutoCloseable {
     this.maxBatch = maxBatch;
     this.type = type;
     this.schedule = new NoiseSchedule.TruncatedCosine(network.card().maxLogSnr());
+    this.range =
+        network.card().role() == Role.TEACHER
+            ? null
+            : new GuidanceRange(network.card().guidanceMin(), network.card().guidanceMax());
   }
 
   /**
@@ -83,7 +94,7 @@ public final class Sampler implements AutoCloseable {
               + destination.byteSize());
     }
     network.device().attach();
-    SamplingSchedule steps = schedule(request.sampler(), request.steps());
+    PreparedSchedule steps = schedule(request.sampler(), request.steps());
     int done = 0;
     while (done < request.count()) {
       int size = Math.min(maxBatch, Integer.highestOneBit(request.count() - done));
@@ -108,27 +119,35 @@ public final class Sampler implements AutoCloseable {
   }
 
   private SamplingLoop loop(int size, boolean twoBranches) {
-    Map<Integer, SamplingLoop> known = twoBranches ? guidedLoops : loops;
-    SamplingLoop loop = known.get(size);
-    if (loop == null) {
-      loop = new SamplingLoop(network, size, twoBranches, type);
-      known.put(size, loop);
+    SamplingLoop[] known = twoBranches ? guidedLoops : loops;
+    int index = Integer.numberOfTrailingZeros(size);
+    if (known[index] == null) {
+      known[index] = new SamplingLoop(network, size, twoBranches, type);
     }
-    return loop;
+    return known[index];
   }
 
-  private SamplingSchedule schedule(SamplerKind kind, int steps) {
-    if (kind != lastKind || steps != lastSteps) {
-      lastSchedule =
-          switch (kind) {
-            case DDIM -> SamplingSchedule.ddim(schedule, steps);
-            case ANCESTRAL -> SamplingSchedule.ancestral(schedule, steps, ANCESTRAL_INTERPOLATION);
-            case STOCHASTIC -> SamplingSchedule.stochastic(schedule, steps);
-          };
-      lastKind = kind;
-      lastSteps = steps;
+  private PreparedSchedule schedule(SamplerKind kind, int steps) {
+    for (int i = 0; i < schedules.size(); i++) {
+      PreparedSchedule known = schedules.get(i);
+      if (known.kind() == kind && known.steps() == steps) {
+        return known;
+      }
     }
-    return lastSchedule;
+    PreparedSchedule made = PreparedSchedule.of(kind, steps, plain(kind, steps));
+    if (schedules.size() == MOST_SCHEDULES) {
+      schedules.removeFirst();
+    }
+    schedules.add(made);
+    return made;
+  }
+
+  private SamplingSchedule plain(SamplerKind kind, int steps) {
+    return switch (kind) {
+      case DDIM -> SamplingSchedule.ddim(schedule, steps);
+      case ANCESTRAL -> SamplingSchedule.ancestral(schedule, steps, ANCESTRAL_INTERPOLATION);
+      case STOCHASTIC -> SamplingSchedule.stochastic(schedule, steps);
+    };
   }
 
   /**
@@ -142,14 +161,17 @@ public final class Sampler implements AutoCloseable {
       if (request.steps() != card.steps()) {
         throw new IllegalArgumentException(
             "this student was distilled for "
-                + card.steps()
-                + " steps and takes no other number, got "
+                + steps(card.steps())
+                + " and takes no other number, got "
                 + request.steps());
       }
       SamplerKind made = samplerOf(card);
       if (request.sampler() != made) {
         throw new IllegalArgumentException(
-            "this student was distilled for the " + made + " sampler, got " + request.sampler());
+            "this student was distilled for the "
+                + name(made)
+                + " sampler, got "
+                + name(request.sampler()));
       }
     }
     if (card.role() == Role.TEACHER) {
@@ -157,8 +179,7 @@ public final class Sampler implements AutoCloseable {
         throw new IllegalArgumentException(
             "this network has no null label and cannot be guided; use guidance 0");
       }
-    } else if (!new GuidanceRange(card.guidanceMin(), card.guidanceMax())
-        .contains(request.guidance())) {
+    } else if (!range.contains(request.guidance())) {
       throw new IllegalArgumentException(
           "this network was distilled for guidance w in ["
               + card.guidanceMin()
@@ -177,6 +198,14 @@ public final class Sampler implements AutoCloseable {
     }
   }
 
+  private static String steps(int number) {
+    return number == 1 ? "1 step" : number + " steps";
+  }
+
+  private static String name(SamplerKind kind) {
+    return kind.name().toLowerCase(Locale.ROOT);
+  }
+
   /** Numbers of one image: height x width x channels. */
   public int imageValues() {
     int side = network.config().imageSize();
@@ -187,8 +216,8 @@ public final class Sampler implements AutoCloseable {
    * Network evaluations per image that a request costs: two per step for a guided teacher, else
    * one.
    */
-  public synchronized long evaluations(SampleRequest request) {
-    return schedule(request.sampler(), request.steps()).evaluations(twoBranches(request) ? 2 : 1);
+  public long evaluations(SampleRequest request) {
+    return plain(request.sampler(), request.steps()).evaluations(twoBranches(request) ? 2 : 1);
   }
 
   public Network network() {
@@ -211,9 +240,16 @@ public final class Sampler implements AutoCloseable {
   @Override
   public synchronized void close() {
     closed = true;
-    loops.values().forEach(SamplingLoop::close);
-    guidedLoops.values().forEach(SamplingLoop::close);
-    loops.clear();
-    guidedLoops.clear();
+    close(loops);
+    close(guidedLoops);
+  }
+
+  private static void close(SamplingLoop[] loops) {
+    for (int i = 0; i < loops.length; i++) {
+      if (loops[i] != null) {
+        loops[i].close();
+        loops[i] = null;
+      }
+    }
   }
 }

@@ -2,7 +2,6 @@ package org.halfstep.sample;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.List;
 import org.halfstep.device.Coefficients;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
@@ -13,7 +12,6 @@ import org.halfstep.device.Owned;
 import org.halfstep.device.Slab;
 import org.halfstep.diffusion.Guidance;
 import org.halfstep.diffusion.LinearMap;
-import org.halfstep.diffusion.SamplingSchedule;
 import org.halfstep.diffusion.SamplingStep;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
@@ -133,7 +131,7 @@ final class SamplingLoop implements AutoCloseable {
   void run(
       SampleRequest request,
       int first,
-      SamplingSchedule schedule,
+      PreparedSchedule schedule,
       MemorySegment destination,
       long offset) {
     for (int row = 0; row < batch; row++) {
@@ -143,10 +141,9 @@ final class SamplingLoop implements AutoCloseable {
     key.memory().set(ValueLayout.JAVA_LONG, 0, request.seed());
     setDraw(0);
     initialNoise.run();
-    List<SamplingStep> steps = schedule.steps();
-    for (int i = 0; i < steps.size(); i++) {
-      evaluate(request, first, steps.get(i));
-      advance(request, steps.get(i), i + 1);
+    for (int i = 0; i < schedule.evaluations(); i++) {
+      evaluate(request, first, schedule.step(i));
+      advance(request, schedule, i);
     }
     z.pull();
     MemorySegment.copy(
@@ -173,12 +170,13 @@ final class SamplingLoop implements AutoCloseable {
     plan.forward();
   }
 
-  private void advance(SampleRequest request, SamplingStep now, int draw) {
+  private void advance(SampleRequest request, PreparedSchedule schedule, int index) {
+    SamplingStep now = schedule.step(index);
     if (request.clip()) {
-      set(toImage, now.toX(), request.guidance());
+      set(toImage, schedule.toImage(index), request.guidance());
       image.run();
       clip.run();
-      LinearMap map = now.toNextFromX();
+      LinearMap map = schedule.fromImage(index);
       fromImage.setAll(Z, map.onZ());
       fromImage.setAll(1, map.onOutput());
       fromImage.push();
@@ -188,7 +186,8 @@ final class SamplingLoop implements AutoCloseable {
       step.run();
     }
     if (now.noise() != 0) {
-      setDraw(draw);
+      // Draw 0 is the noise that the image starts from.
+      setDraw(index + 1);
       freshNoise.run();
       addNoise.setAll(0, 1);
       addNoise.setAll(1, now.noise());

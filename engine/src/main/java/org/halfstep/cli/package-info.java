@@ -1,0 +1,2 @@
+/** The command line: commands, settings, progress, tables and pictures. */
+package org.halfstep.cli;
