@@ -212,7 +212,7 @@ class SamplerTest {
       SampleRequest good = SampleRequest.of(LABELS, SEED, 4, 4).withSampler(SamplerKind.STOCHASTIC);
       assertEquals(4, sampler.evaluations(good));
       sample(sampler, good);
-      refused(sampler, SampleRequest.of(LABELS, SEED, 4, 4), "STOCHASTIC");
+      refused(sampler, SampleRequest.of(LABELS, SEED, 4, 4), "stochastic");
       refused(
           sampler,
           SampleRequest.of(LABELS, SEED, 4, 8).withSampler(SamplerKind.STOCHASTIC),
