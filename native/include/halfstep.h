@@ -79,6 +79,14 @@ HS_API int64_t hs_attention_workspace(int64_t n, int64_t t, int32_t heads, int32
 HS_API int hs_attention_forward(hs_stream stream, const hs_attention *args);
 HS_API int hs_attention_backward(hs_stream stream, const hs_attention *args);
 
+// ---- 3x3 convolution, stride 1, padding 1, float32, by Winograd's F(4x4,3x3); out must be a multiple of 32 --------
+// packed (36*in*out floats, in a layout of the kernel's own) from weight [out,stride,3,3] whose first `in` input channels are
+// read; transposed: from weight [in,stride,3,3], its taps rotated by 180 degrees, for the gradient of a convolution's input.
+HS_API int hs_winograd_pack(hs_stream stream, const float *weight, int64_t stride, int64_t in, int64_t out, int32_t transposed, float *packed);
+HS_API int64_t hs_winograd_workspace(int64_t in, int64_t out); // bytes
+// y [n,h,w,out] = convolution of x [n,h,w,in] + bias (or NULL) + residual (like y, may be y; or NULL).
+HS_API int hs_winograd_forward(hs_stream stream, const float *x, const float *packed, const float *bias, const float *residual, float *y, float *workspace, int64_t n, int64_t h, int64_t w, int64_t in, int64_t out);
+
 // ---- Elementwise and resampling -----------------------------------------------------------------------------
 HS_API int hs_silu_forward(hs_stream stream, const void *x, void *y, int64_t count, int32_t dtype);
 HS_API int hs_silu_backward(hs_stream stream, const void *x, const void *dy, void *dx, int32_t accumulate, int64_t count, int32_t dtype);

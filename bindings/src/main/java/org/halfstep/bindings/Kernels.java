@@ -61,6 +61,19 @@ public final class Kernels {
       handle("hs_attention_forward", FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER));
   private static final MethodHandle hs_attention_backward =
       handle("hs_attention_backward", FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER));
+  private static final MethodHandle hs_winograd_pack =
+      handle(
+          "hs_winograd_pack",
+          FunctionDescriptor.of(
+              C_INT, C_POINTER, C_POINTER, C_LONG, C_LONG, C_LONG, C_INT, C_POINTER));
+  private static final MethodHandle hs_winograd_workspace =
+      handle("hs_winograd_workspace", FunctionDescriptor.of(C_LONG, C_LONG, C_LONG));
+  private static final MethodHandle hs_winograd_forward =
+      handle(
+          "hs_winograd_forward",
+          FunctionDescriptor.of(
+              C_INT, C_POINTER, C_POINTER, C_POINTER, C_POINTER, C_POINTER, C_POINTER, C_POINTER,
+              C_LONG, C_LONG, C_LONG, C_LONG, C_LONG));
   private static final MethodHandle hs_silu_forward =
       handle(
           "hs_silu_forward",
@@ -296,6 +309,58 @@ public final class Kernels {
   }
 
   // ---- Elementwise and resampling
+
+  /** Weight [out,stride,3,3] (transposed: [in,stride,3,3], taps rotated) to its packed form. */
+  public static void hs_winograd_pack(
+      MemorySegment stream,
+      MemorySegment weight,
+      long stride,
+      long in,
+      long out,
+      int transposed,
+      MemorySegment packed) {
+    try {
+      check(
+          "hs_winograd_pack",
+          (int) hs_winograd_pack.invokeExact(stream, weight, stride, in, out, transposed, packed));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  /** Bytes of workspace of {@link #hs_winograd_forward}. */
+  public static long hs_winograd_workspace(long in, long out) {
+    try {
+      return (long) hs_winograd_workspace.invokeExact(in, out);
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  /** y [n,h,w,out] = 3x3 convolution of x [n,h,w,in] + bias (or NULL) + residual (or NULL). */
+  public static void hs_winograd_forward(
+      MemorySegment stream,
+      MemorySegment x,
+      MemorySegment packed,
+      MemorySegment bias,
+      MemorySegment residual,
+      MemorySegment y,
+      MemorySegment workspace,
+      long n,
+      long h,
+      long w,
+      long in,
+      long out) {
+    try {
+      check(
+          "hs_winograd_forward",
+          (int)
+              hs_winograd_forward.invokeExact(
+                  stream, x, packed, bias, residual, y, workspace, n, h, w, in, out));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
 
   /** y = x sigmoid(x). */
   public static void hs_silu_forward(

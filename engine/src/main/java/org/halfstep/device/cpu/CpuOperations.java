@@ -47,7 +47,10 @@ final class CpuOperations implements Operations {
 
   @Override
   public Convolution convolution(ConvolutionShape shape, DataType type, boolean training) {
-    Convolution convolution = OneDnnConvolution.create(engine, shape, type, training);
+    Convolution convolution =
+        WinogradConvolution.suits(shape, type)
+            ? new WinogradConvolution(engine, shape, training)
+            : OneDnnConvolution.create(engine, shape, type, training);
     convolutions.add(convolution);
     return convolution;
   }

@@ -162,7 +162,10 @@ final class PlainConvolution {
 
   /** Relative to the largest element: rounding of 24 bits for float32, of 8 for bfloat16. */
   void assertClose(String what, double[] expected, double[] actual) {
-    double tolerance = (type == DataType.F32 ? 2e-6 : 1e-2);
+    assertClose(what, expected, actual, type == DataType.F32 ? 2e-6 : 1e-2);
+  }
+
+  static void assertClose(String what, double[] expected, double[] actual, double tolerance) {
     double largest = 1;
     for (double value : expected) {
       largest = Math.max(largest, value == 1234 ? 0 : Math.abs(value));
