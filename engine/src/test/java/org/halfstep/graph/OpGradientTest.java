@@ -115,11 +115,30 @@ class OpGradientTest {
   }
 
   @Test
-  void resamplingReadTwice() {
-    // Two readers of one value: their gradients add up.
-    Value x = image("x", 6, 8, 9);
-    Value up = graph.upsample2("up", graph.downsample2("down", x));
-    check(graph.add("sum", graph.silu("silu", up), graph.silu("silu x", x)), 3);
+  void oneValueReadByEveryKindOfOp() {
+    // The last reader writes the gradient of x first; every other one has to add to it.
+    Value x = image("x", 4, 6, 24);
+    List<Value> readers =
+        List.of(
+            graph.silu("silu", x),
+            graph.groupNorm("norm", x, weight("nw", 24), weight("nb", 24), 6, null, true),
+            graph.attention("attention", x, 2, false),
+            graph.upsample2("up", graph.downsample2("down", x)),
+            graph.downsample2("down again", graph.upsample2("up again", x)),
+            graph.convolution("conv", x, weight("cw", 8, 24, 3, 3), weight("cb", 8), 3, 1),
+            graph.add("twice", x, x),
+            graph.dropout("dropout", x, 0.2f, 1));
+    Value sum = pointwise("last", x, null);
+    for (int i = 0; i < readers.size(); i++) {
+      sum = pointwise("from " + i, readers.get(i), sum);
+    }
+    check(sum, 3);
+  }
+
+  private Value pointwise(String name, Value x, Value residual) {
+    int in = x.shape().channels();
+    Parameter w = weight(name + ".w", 8, in, 1, 1);
+    return graph.convolutionResidual(name, x, w, weight(name + ".b", 8), 1, 1, residual);
   }
 
   @Test
