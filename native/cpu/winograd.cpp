@@ -5,32 +5,11 @@
 // [tiles, in]; for each panel of output channels, 36 products with the transformed weights give 36 matrices
 // [tiles, panel], which are transformed back while they are in the cache. Each tile's sums run in the same
 // order wherever it lies, so results do not depend on the batch or the number of threads.
-#include "parallel.h"
-#include "variant.h"
-#include "vector.h"
+#include "winograd.h"
 
-static constexpr int kTaps = 9;
-static constexpr int kPoints = 36;      // of a transformed tile
-static constexpr int kIn = 6, kOut = 4; // sides of a tile
-static constexpr int kPanel = 2 * kLanes;
-static constexpr int kMultiple = 32;                         // whole panels at every instruction set level
-static constexpr int kRows = HS_VECTOR_BYTES == 64 ? 12 : 6; // of a product held in registers
 static constexpr int64_t kBlockTiles = 24;
 
 // ---- Transforms: one row or column of vectors each --------------------------------------------------------
-
-HS_INLINE void transform_input(const Floats *d, int step, Floats *v, int v_step) {
-  const Floats d0 = d[0], d1 = d[step], d2 = d[2 * step];
-  const Floats d3 = d[3 * step], d4 = d[4 * step], d5 = d[5 * step];
-  const Floats even = d4 - 4.0f * d2, odd = d3 - 4.0f * d1;
-  const Floats near = d4 - d2, far = 2.0f * (d3 - d1);
-  v[0] = 4.0f * d0 - 5.0f * d2 + d4;
-  v[v_step] = even + odd;
-  v[2 * v_step] = even - odd;
-  v[3 * v_step] = near + far;
-  v[4 * v_step] = near - far;
-  v[5 * v_step] = 4.0f * d1 - 5.0f * d3 + d5;
-}
 
 HS_INLINE void transform_output(const Floats *m, int step, Floats *y, int y_step) {
   const Floats m0 = m[0], m1 = m[step], m2 = m[2 * step];
@@ -127,51 +106,6 @@ static void product(int64_t rows, int64_t k, const float *a, const float *b, flo
 
 // ---- Images -----------------------------------------------------------------------------------------------
 
-struct Sizes {
-  int64_t n, h, w, in, out, down, across, tiles; // tiles per column, per row, in all
-
-  Sizes(int64_t n, int64_t h, int64_t w, int64_t in, int64_t out)
-      : n(n), h(h), w(w), in(in), out(out), down((h + kOut - 1) / kOut), across((w + kOut - 1) / kOut),
-        tiles(n * down * across) {}
-
-  // A thread's memory: the transformed input of a block, and one panel of its products.
-  int64_t thread_floats() const { return kPoints * kBlockTiles * (in + kPanel); }
-};
-
-struct Tile {
-  int64_t image, y, x; // its top left output pixel
-
-  Tile(const Sizes &s, int64_t tile)
-      : image(tile / (s.down * s.across)), y(tile / s.across % s.down * kOut), x(tile % s.across * kOut) {}
-};
-
-// v [point][tile][in] of one tile; points are `point_stride` apart.
-static void input_tile(const float *x, const Sizes &s, const Tile &tile, float *v, int64_t point_stride) {
-  const float *image = x + tile.image * s.h * s.w * s.in;
-  const int64_t top = tile.y - 1, left = tile.x - 1;
-  for (int64_t j = 0; j < s.in; j += kLanes) {
-    Floats d[kPoints], half[kPoints], out[kPoints];
-    const int lanes = static_cast<int>(smaller(kLanes, s.in - j));
-    for (int r = 0; r < kIn; r++)
-      for (int c = 0; c < kIn; c++) {
-        const int64_t yy = top + r, xx = left + c;
-        const bool inside = yy >= 0 && yy < s.h && xx >= 0 && xx < s.w;
-        const float *from = image + (yy * s.w + xx) * s.in + j;
-        d[r * kIn + c] = !inside ? Floats{} : lanes == kLanes ? load(from) : load_first(from, lanes);
-      }
-    for (int c = 0; c < kIn; c++)
-      transform_input(d + c, kIn, half + c, kIn);
-    for (int r = 0; r < kIn; r++)
-      transform_input(half + r * kIn, 1, out + r * kIn, 1);
-    for (int p = 0; p < kPoints; p++) {
-      if (lanes == kLanes)
-        store(v + p * point_stride + j, out[p]);
-      else
-        store_first(v + p * point_stride + j, out[p], lanes);
-    }
-  }
-}
-
 // y = the 4x4 pixels of one tile and panel, with bias and residual; pixels outside the image are dropped.
 static void output_tile(const float *m, int64_t point_stride, const Sizes &s, const Tile &tile,
                         int64_t channel, const float *bias, const float *residual, float *y) {
@@ -195,6 +129,9 @@ static void output_tile(const float *m, int64_t point_stride, const Sizes &s, co
   }
 }
 
+// A thread's memory: the transformed input of a block, and one panel of its products.
+static int64_t thread_floats(int64_t in) { return kPoints * kBlockTiles * (in + kPanel); }
+
 static void block(const float *x, const float *packed, const float *bias, const float *residual, float *y,
                   const Sizes &s, int64_t first, int64_t count, float *memory) {
   float *v = memory, *m = memory + kPoints * kBlockTiles * s.in;
@@ -215,7 +152,7 @@ static void block(const float *x, const float *packed, const float *bias, const 
 extern "C" int64_t HS_NAME(hs_winograd_workspace)(int64_t in, int64_t out) {
   if (in < 1 || out < 1)
     return 0;
-  return Sizes(1, 1, 1, in, out).thread_floats() * omp_get_num_procs() * static_cast<int64_t>(sizeof(float));
+  return thread_floats(in) * omp_get_num_procs() * static_cast<int64_t>(sizeof(float));
 }
 
 HS_KERNEL(hs_winograd_forward)
@@ -235,6 +172,6 @@ HS_KERNEL(hs_winograd_forward)
 #pragma omp parallel for schedule(static) num_threads(static_cast<int>(threads)) if (blocks > 1)
   for (int64_t k = 0; k < blocks; k++)
     block(x, packed, bias, residual, y, s, k * size, smaller(size, s.tiles - k * size),
-          workspace + omp_get_thread_num() * s.thread_floats());
+          workspace + omp_get_thread_num() * thread_floats(in));
   return HS_OK;
 }

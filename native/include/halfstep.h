@@ -86,6 +86,9 @@ HS_API int hs_winograd_pack(hs_stream stream, const float *weight, int64_t strid
 HS_API int64_t hs_winograd_workspace(int64_t in, int64_t out); // bytes
 // y [n,h,w,out] = convolution of x [n,h,w,in] + bias (or NULL) + residual (like y, may be y; or NULL).
 HS_API int hs_winograd_forward(hs_stream stream, const float *x, const float *packed, const float *bias, const float *residual, float *y, float *workspace, int64_t n, int64_t h, int64_t w, int64_t in, int64_t out);
+// dweight [out,stride,3,3], its first `in` input channels: the gradient of the weight, overwritten; in and out multiples of 32.
+HS_API int64_t hs_winograd_gradient_workspace(int64_t in, int64_t out); // bytes
+HS_API int hs_winograd_gradient(hs_stream stream, const float *x, const float *dy, float *dweight, int64_t stride, float *workspace, int64_t n, int64_t h, int64_t w, int64_t in, int64_t out);
 
 // ---- Elementwise and resampling -----------------------------------------------------------------------------
 HS_API int hs_silu_forward(hs_stream stream, const void *x, void *y, int64_t count, int32_t dtype);

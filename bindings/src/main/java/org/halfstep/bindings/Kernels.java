@@ -74,6 +74,14 @@ public final class Kernels {
           FunctionDescriptor.of(
               C_INT, C_POINTER, C_POINTER, C_POINTER, C_POINTER, C_POINTER, C_POINTER, C_POINTER,
               C_LONG, C_LONG, C_LONG, C_LONG, C_LONG));
+  private static final MethodHandle hs_winograd_gradient_workspace =
+      handle("hs_winograd_gradient_workspace", FunctionDescriptor.of(C_LONG, C_LONG, C_LONG));
+  private static final MethodHandle hs_winograd_gradient =
+      handle(
+          "hs_winograd_gradient",
+          FunctionDescriptor.of(
+              C_INT, C_POINTER, C_POINTER, C_POINTER, C_POINTER, C_LONG, C_POINTER, C_LONG, C_LONG,
+              C_LONG, C_LONG, C_LONG));
   private static final MethodHandle hs_silu_forward =
       handle(
           "hs_silu_forward",
@@ -357,6 +365,39 @@ public final class Kernels {
           (int)
               hs_winograd_forward.invokeExact(
                   stream, x, packed, bias, residual, y, workspace, n, h, w, in, out));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  /** Bytes of workspace of {@link #hs_winograd_gradient}. */
+  public static long hs_winograd_gradient_workspace(long in, long out) {
+    try {
+      return (long) hs_winograd_gradient_workspace.invokeExact(in, out);
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  /** dweight [out,stride,3,3] = gradient of a 3x3 convolution's weight, its first channels in. */
+  public static void hs_winograd_gradient(
+      MemorySegment stream,
+      MemorySegment x,
+      MemorySegment dy,
+      MemorySegment dweight,
+      long stride,
+      MemorySegment workspace,
+      long n,
+      long h,
+      long w,
+      long in,
+      long out) {
+    try {
+      check(
+          "hs_winograd_gradient",
+          (int)
+              hs_winograd_gradient.invokeExact(
+                  stream, x, dy, dweight, stride, workspace, n, h, w, in, out));
     } catch (Throwable failure) {
       throw unchecked(failure);
     }

@@ -49,7 +49,7 @@ final class CpuOperations implements Operations {
   public Convolution convolution(ConvolutionShape shape, DataType type, boolean training) {
     Convolution convolution =
         WinogradConvolution.suits(shape, type)
-            ? new WinogradConvolution(engine, shape, training)
+            ? new WinogradConvolution(shape, training)
             : OneDnnConvolution.create(engine, shape, type, training);
     convolutions.add(convolution);
     return convolution;
