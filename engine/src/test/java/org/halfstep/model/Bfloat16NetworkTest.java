@@ -46,8 +46,7 @@ class Bfloat16NetworkTest {
     PlanOptions options =
         PlanOptions.training(BATCH, 0).withType(type).withInputGradients(Set.of("x"));
     try (ParameterSlab gradients = new ParameterSlab(device, network.graph(), "gradients");
-        Plan plan =
-            Plan.training(device, network.graph(), options, network.weights(), gradients);
+        Plan plan = Plan.training(device, network.graph(), options, network.weights(), gradients);
         NetworkInputs inputs = new NetworkInputs(network, plan)) {
       int count = (int) plan.count("x");
       DeviceArrays.write(device, plan.address("x"), noise(count, 1));
