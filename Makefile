@@ -51,8 +51,10 @@ sample: $(BUILT) ## Make images (ARGS="--labels 0,1 --steps 4 --seed 7")
 bench: $(NATIVE) ## Run the benchmarks, a minute or two (ARGS="long" takes longer and says more)
 	@bench/run $(ARGS)
 
-format: ## Format the Java sources
+format: ## Format the Java and C++ sources
 	@scripts/maven -q spotless:apply
+	@if command -v clang-format >/dev/null; then clang-format -i native/cpu/*.cpp native/cpu/*.h; \
+	  else echo "The C++ sources were not formatted: clang-format was not found"; fi
 
 verify-bindings: $(BUILT) ## Compare the native bindings with the C headers, where jextract is installed
 	@scripts/verify-bindings

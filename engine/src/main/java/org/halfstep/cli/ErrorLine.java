@@ -6,6 +6,7 @@ import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
+import java.util.List;
 import org.halfstep.data.DataException;
 import org.halfstep.safetensors.SafetensorsException;
 import picocli.CommandLine;
@@ -30,7 +31,7 @@ final class ErrorLine {
     PrintWriter err = command.getErr();
     err.println(
         "halfstep: " + oneLine(lowerFirst(failure.getMessage())) + "; see '" + name + " --help'");
-    if (java.util.List.of(arguments).contains("--verbose")) {
+    if (List.of(arguments).contains("--verbose")) {
       failure.printStackTrace(err);
     }
     err.flush();

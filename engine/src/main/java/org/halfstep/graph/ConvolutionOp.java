@@ -5,6 +5,7 @@ import java.util.List;
 import org.halfstep.device.Convolution;
 import org.halfstep.device.ConvolutionShape;
 import org.halfstep.device.DataType;
+import org.halfstep.device.Launch;
 
 /**
  * A convolution or linear layer with bias and an optional residual. A 1x1 convolution of a
@@ -222,6 +223,6 @@ final class ConvolutionOp extends Op {
 
   @FunctionalInterface
   private interface Packing {
-    org.halfstep.device.Launch bind(long stored, long packed);
+    Launch bind(long stored, long packed);
   }
 }

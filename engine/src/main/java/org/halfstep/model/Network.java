@@ -6,6 +6,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -60,7 +61,7 @@ public final class Network implements AutoCloseable {
     float[] values = new float[Math.toIntExact(parameter.size())];
     switch (parameter.initializer()) {
       case ZERO -> {}
-      case ONE -> java.util.Arrays.fill(values, 1);
+      case ONE -> Arrays.fill(values, 1);
       case NORMAL -> Philox.normal(seed, 0, 0, values);
       case FAN_IN_UNIFORM -> {
         Philox.uniform(seed, 0, 0, values);
