@@ -124,7 +124,11 @@ final class DistillCommand implements Callable<Integer> {
         config.set(SECTION, Settings.JSON.valueToTree(settings));
         RunFolder.claim(folder, config);
         describe(out, device, network, settings);
-        return distill(out, device, images, settings);
+        return StoppableRun.run(
+            out,
+            folder,
+            (listener, stop) ->
+                DistillationRun.run(device, teacher, images, settings, folder, listener, stop));
       }
     }
   }
@@ -145,24 +149,18 @@ final class DistillCommand implements Callable<Integer> {
 
   private Settings settings() throws IOException {
     Settings settings = settingsOptions.read();
-    override(settings, "guided.updates", updates);
-    override(settings, "halving.updates", updates);
-    override(settings, "updatesForFewSteps", updates);
-    override(settings, "guided.batch", batch);
-    override(settings, "halving.batch", batch);
-    override(settings, "guided.learningRate", learningRate);
-    override(settings, "halving.learningRate", learningRate);
-    override(settings, "seed", seed);
-    override(settings, "teacherSteps", steps);
-    override(settings, "lastSteps", lastSteps);
-    override(settings, "checkpointEvery", checkpointEvery);
+    settings.override(SECTION, "guided.updates", updates);
+    settings.override(SECTION, "halving.updates", updates);
+    settings.override(SECTION, "updatesForFewSteps", updates);
+    settings.override(SECTION, "guided.batch", batch);
+    settings.override(SECTION, "halving.batch", batch);
+    settings.override(SECTION, "guided.learningRate", learningRate);
+    settings.override(SECTION, "halving.learningRate", learningRate);
+    settings.override(SECTION, "seed", seed);
+    settings.override(SECTION, "teacherSteps", steps);
+    settings.override(SECTION, "lastSteps", lastSteps);
+    settings.override(SECTION, "checkpointEvery", checkpointEvery);
     return settings;
-  }
-
-  private static void override(Settings settings, String name, Object value) {
-    if (value != null) {
-      settings.set(SECTION + "." + name, value);
-    }
   }
 
   private static void describe(
@@ -201,22 +199,5 @@ final class DistillCommand implements Callable<Integer> {
             + Sizes.whole(schedule.totalUpdates())
             + " updates");
     out.flush();
-  }
-
-  private int distill(
-      PrintWriter out, Device device, ImageDataset images, DistillationSettings settings)
-      throws IOException {
-    try (StopSignal stop = new StopSignal(() -> TrainCommand.announceStop(out));
-        RunDisplay display = new RunDisplay(out)) {
-      boolean finished =
-          DistillationRun.run(device, teacher, images, settings, folder, display, stop);
-      display.finish();
-      if (!finished) {
-        out.println("stopped after a checkpoint in " + folder + "; the same command continues");
-        out.flush();
-        return ErrorLine.INTERRUPTED;
-      }
-    }
-    return 0;
   }
 }

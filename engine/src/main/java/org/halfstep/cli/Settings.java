@@ -106,6 +106,13 @@ final class Settings {
     set(assignment.substring(0, equals), value);
   }
 
+  /** Sets one value of a section when an option gave one. */
+  void override(String section, String path, Object value) {
+    if (value != null) {
+      set(section + "." + path, value);
+    }
+  }
+
   /** Sets one value by its path. */
   void set(String path, Object value) {
     String[] names = path.split("\\.");

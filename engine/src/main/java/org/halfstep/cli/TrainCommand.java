@@ -97,27 +97,25 @@ final class TrainCommand implements Callable<Integer> {
       config.set(SECTION, Settings.JSON.valueToTree(teacher));
       RunFolder.claim(folder, config);
       describe(out, device, images, teacher);
-      return train(out, device, images, teacher);
+      return StoppableRun.run(
+          out,
+          folder,
+          (listener, stop) ->
+              TeacherRun.run(device, images, data.name(), teacher, folder, listener, stop));
     }
   }
 
   private Settings settings() throws IOException {
     Settings settings = settingsOptions.read();
-    override(settings, "run.updates", updates);
-    override(settings, "run.batch", batch);
-    override(settings, "run.learningRate", learningRate);
-    override(settings, "seed", seed);
-    override(settings, "checkpointEvery", checkpointEvery);
-    override(settings, "network.image_size", imageSize);
-    override(settings, "network.in_channels", channels);
-    override(settings, "network.out_channels", channels);
+    settings.override(SECTION, "run.updates", updates);
+    settings.override(SECTION, "run.batch", batch);
+    settings.override(SECTION, "run.learningRate", learningRate);
+    settings.override(SECTION, "seed", seed);
+    settings.override(SECTION, "checkpointEvery", checkpointEvery);
+    settings.override(SECTION, "network.image_size", imageSize);
+    settings.override(SECTION, "network.in_channels", channels);
+    settings.override(SECTION, "network.out_channels", channels);
     return settings;
-  }
-
-  private static void override(Settings settings, String name, Object value) {
-    if (value != null) {
-      settings.set(SECTION + "." + name, value);
-    }
   }
 
   private static void describe(
@@ -151,29 +149,6 @@ final class TrainCommand implements Callable<Integer> {
             + " parameters; weights, gradients and optimizer "
             + Sizes.bytes(copies * weights));
     out.println("plan: " + Sizes.bytes(plan) + " for a batch of " + run.batch());
-    out.flush();
-  }
-
-  private int train(PrintWriter out, Device device, ImageDataset images, TeacherSettings teacher)
-      throws IOException {
-    try (StopSignal stop = new StopSignal(() -> announceStop(out));
-        RunDisplay display = new RunDisplay(out)) {
-      boolean finished =
-          TeacherRun.run(device, images, data.name(), teacher, folder, display, stop);
-      display.finish();
-      if (!finished) {
-        out.println("stopped after a checkpoint in " + folder + "; the same command continues");
-        out.flush();
-        return ErrorLine.INTERRUPTED;
-      }
-    }
-    return 0;
-  }
-
-  /** Says that Ctrl-C was heard. */
-  static void announceStop(PrintWriter out) {
-    out.println();
-    out.println("stopping after a checkpoint");
     out.flush();
   }
 }

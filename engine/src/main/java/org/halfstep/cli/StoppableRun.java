@@ -1,0 +1,44 @@
+package org.halfstep.cli;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.function.BooleanSupplier;
+import org.halfstep.train.RunListener;
+
+/** A run that shows its progress and that Ctrl-C ends after a checkpoint. */
+final class StoppableRun {
+  /** Trains until done or asked to stop; returns whether it is done. */
+  @FunctionalInterface
+  interface Work {
+    boolean run(RunListener listener, BooleanSupplier stop) throws IOException;
+  }
+
+  private StoppableRun() {}
+
+  /**
+   * Runs it.
+   *
+   * @param folder where its checkpoints are
+   * @return the command's exit code
+   */
+  static int run(PrintWriter out, Path folder, Work work) throws IOException {
+    try (StopSignal stop = new StopSignal(() -> announceStop(out));
+        RunDisplay display = new RunDisplay(out)) {
+      boolean finished = work.run(display, stop);
+      display.finish();
+      if (!finished) {
+        out.println("stopped after a checkpoint in " + folder + "; the same command continues");
+        out.flush();
+        return ErrorLine.INTERRUPTED;
+      }
+    }
+    return 0;
+  }
+
+  private static void announceStop(PrintWriter out) {
+    out.println();
+    out.println("stopping after a checkpoint");
+    out.flush();
+  }
+}
