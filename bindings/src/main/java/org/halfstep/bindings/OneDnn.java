@@ -32,9 +32,7 @@ public final class OneDnn {
   public static final int dnnl_forward_training = 64;
   public static final int dnnl_forward_inference = 96;
   public static final int dnnl_convolution_direct = 1;
-  public static final int dnnl_convolution_auto = 3;
   public static final int dnnl_binary_add = 131056;
-  public static final int dnnl_eltwise_swish = 44;
   public static final int dnnl_scratchpad_mode_user = 1;
   public static final int dnnl_query_impl_info_str = 8;
   public static final int dnnl_query_src_md = 129;
@@ -73,18 +71,12 @@ public final class OneDnn {
 
   private static final MethodHandle dnnl_version =
       handle("dnnl_version", FunctionDescriptor.of(ADDRESS));
-  private static final MethodHandle dnnl_set_verbose =
-      handle("dnnl_set_verbose", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
-  private static final MethodHandle dnnl_set_primitive_cache_capacity =
-      handle("dnnl_set_primitive_cache_capacity", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
   private static final MethodHandle dnnl_engine_create =
       handle("dnnl_engine_create", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT, JAVA_LONG));
   private static final MethodHandle dnnl_engine_destroy =
       handle("dnnl_engine_destroy", FunctionDescriptor.of(JAVA_INT, ADDRESS));
   private static final MethodHandle dnnl_stream_create =
       handle("dnnl_stream_create", FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, JAVA_INT));
-  private static final MethodHandle dnnl_stream_wait =
-      handle("dnnl_stream_wait", FunctionDescriptor.of(JAVA_INT, ADDRESS));
   private static final MethodHandle dnnl_stream_destroy =
       handle("dnnl_stream_destroy", FunctionDescriptor.of(JAVA_INT, ADDRESS));
   private static final MethodHandle dnnl_memory_desc_create_with_strides =
@@ -95,8 +87,6 @@ public final class OneDnn {
       handle(
           "dnnl_memory_desc_create_with_tag",
           FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT));
-  private static final MethodHandle dnnl_memory_desc_clone =
-      handle("dnnl_memory_desc_clone", FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS));
   private static final MethodHandle dnnl_memory_desc_destroy =
       handle("dnnl_memory_desc_destroy", FunctionDescriptor.of(JAVA_INT, ADDRESS));
   private static final MethodHandle dnnl_memory_desc_get_size =
@@ -107,8 +97,6 @@ public final class OneDnn {
       handle(
           "dnnl_memory_create",
           FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, ADDRESS, ADDRESS));
-  private static final MethodHandle dnnl_memory_set_data_handle =
-      handle("dnnl_memory_set_data_handle", FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS));
   private static final MethodHandle dnnl_memory_destroy =
       handle("dnnl_memory_destroy", FunctionDescriptor.of(JAVA_INT, ADDRESS));
   private static final MethodHandle dnnl_primitive_attr_create =
@@ -129,10 +117,6 @@ public final class OneDnn {
       handle(
           "dnnl_post_ops_append_sum",
           FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_FLOAT, JAVA_INT, JAVA_INT));
-  private static final MethodHandle dnnl_post_ops_append_eltwise =
-      handle(
-          "dnnl_post_ops_append_eltwise",
-          FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT, JAVA_FLOAT, JAVA_FLOAT));
   private static final MethodHandle dnnl_post_ops_append_binary =
       handle(
           "dnnl_post_ops_append_binary",
@@ -155,11 +139,6 @@ public final class OneDnn {
           FunctionDescriptor.of(
               JAVA_INT, ADDRESS, ADDRESS, JAVA_INT, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS,
               ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS));
-  private static final MethodHandle dnnl_matmul_primitive_desc_create =
-      handle(
-          "dnnl_matmul_primitive_desc_create",
-          FunctionDescriptor.of(
-              JAVA_INT, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS, ADDRESS));
   private static final MethodHandle dnnl_reorder_primitive_desc_create =
       handle(
           "dnnl_reorder_primitive_desc_create",
@@ -200,28 +179,6 @@ public final class OneDnn {
 
   // ---- Library
 
-  /** 0 silent, 1 execution, 2 creation as well; printed to the standard output. */
-  public static void dnnl_set_verbose(int level) {
-    int status;
-    try {
-      status = (int) dnnl_set_verbose.invokeExact(level);
-    } catch (Throwable failure) {
-      throw unexpected("dnnl_set_verbose", failure);
-    }
-    check("dnnl_set_verbose", status);
-  }
-
-  /** Primitives that oneDNN itself keeps; 0 keeps none. */
-  public static void dnnl_set_primitive_cache_capacity(int capacity) {
-    int status;
-    try {
-      status = (int) dnnl_set_primitive_cache_capacity.invokeExact(capacity);
-    } catch (Throwable failure) {
-      throw unexpected("dnnl_set_primitive_cache_capacity", failure);
-    }
-    check("dnnl_set_primitive_cache_capacity", status);
-  }
-
   // ---- Engine and stream
 
   public static void dnnl_engine_create(MemorySegment engine, int kind, long index) {
@@ -252,16 +209,6 @@ public final class OneDnn {
       throw unexpected("dnnl_stream_create", failure);
     }
     check("dnnl_stream_create", status);
-  }
-
-  public static void dnnl_stream_wait(MemorySegment stream) {
-    int status;
-    try {
-      status = (int) dnnl_stream_wait.invokeExact(stream);
-    } catch (Throwable failure) {
-      throw unexpected("dnnl_stream_wait", failure);
-    }
-    check("dnnl_stream_wait", status);
   }
 
   public static void dnnl_stream_destroy(MemorySegment stream) {
@@ -308,17 +255,6 @@ public final class OneDnn {
     check("dnnl_memory_desc_create_with_tag", status);
   }
 
-  public static void dnnl_memory_desc_clone(
-      MemorySegment memoryDesc, MemorySegment existingMemoryDesc) {
-    int status;
-    try {
-      status = (int) dnnl_memory_desc_clone.invokeExact(memoryDesc, existingMemoryDesc);
-    } catch (Throwable failure) {
-      throw unexpected("dnnl_memory_desc_clone", failure);
-    }
-    check("dnnl_memory_desc_clone", status);
-  }
-
   public static void dnnl_memory_desc_destroy(MemorySegment memoryDesc) {
     int status;
     try {
@@ -356,16 +292,6 @@ public final class OneDnn {
       throw unexpected("dnnl_memory_create", failure);
     }
     check("dnnl_memory_create", status);
-  }
-
-  public static void dnnl_memory_set_data_handle(MemorySegment memory, MemorySegment handle) {
-    int status;
-    try {
-      status = (int) dnnl_memory_set_data_handle.invokeExact(memory, handle);
-    } catch (Throwable failure) {
-      throw unexpected("dnnl_memory_set_data_handle", failure);
-    }
-    check("dnnl_memory_set_data_handle", status);
   }
 
   public static void dnnl_memory_destroy(MemorySegment memory) {
@@ -449,17 +375,6 @@ public final class OneDnn {
       throw unexpected("dnnl_post_ops_append_sum", failure);
     }
     check("dnnl_post_ops_append_sum", status);
-  }
-
-  public static void dnnl_post_ops_append_eltwise(
-      MemorySegment postOps, int algKind, float alpha, float beta) {
-    int status;
-    try {
-      status = (int) dnnl_post_ops_append_eltwise.invokeExact(postOps, algKind, alpha, beta);
-    } catch (Throwable failure) {
-      throw unexpected("dnnl_post_ops_append_eltwise", failure);
-    }
-    check("dnnl_post_ops_append_eltwise", status);
   }
 
   public static void dnnl_post_ops_append_binary(
@@ -585,26 +500,6 @@ public final class OneDnn {
       throw unexpected("dnnl_convolution_backward_weights_primitive_desc_create", failure);
     }
     check("dnnl_convolution_backward_weights_primitive_desc_create", status);
-  }
-
-  public static void dnnl_matmul_primitive_desc_create(
-      MemorySegment primitiveDesc,
-      MemorySegment engine,
-      MemorySegment srcDesc,
-      MemorySegment weightsDesc,
-      MemorySegment biasDesc,
-      MemorySegment dstDesc,
-      MemorySegment attr) {
-    int status;
-    try {
-      status =
-          (int)
-              dnnl_matmul_primitive_desc_create.invokeExact(
-                  primitiveDesc, engine, srcDesc, weightsDesc, biasDesc, dstDesc, attr);
-    } catch (Throwable failure) {
-      throw unexpected("dnnl_matmul_primitive_desc_create", failure);
-    }
-    check("dnnl_matmul_primitive_desc_create", status);
   }
 
   public static void dnnl_reorder_primitive_desc_create(

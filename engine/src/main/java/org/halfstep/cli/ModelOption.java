@@ -1,16 +1,12 @@
 package org.halfstep.cli;
 
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.DigestInputStream;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import java.util.List;
 import org.halfstep.device.Device;
+import org.halfstep.safetensors.FileDigest;
 import org.halfstep.sample.DiffusionModel;
 import org.halfstep.sample.ModelOptions;
 import picocli.CommandLine.Option;
@@ -75,13 +71,6 @@ final class ModelOption {
     if (!Files.isRegularFile(file)) {
       return "";
     }
-    try (InputStream in = Files.newInputStream(file);
-        DigestInputStream digest =
-            new DigestInputStream(in, MessageDigest.getInstance("SHA-256"))) {
-      digest.transferTo(java.io.OutputStream.nullOutputStream());
-      return HexFormat.of().formatHex(digest.getMessageDigest().digest());
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException(e);
-    }
+    return FileDigest.sha256(file);
   }
 }

@@ -1,13 +1,9 @@
 package org.halfstep.distill;
 
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
@@ -24,11 +20,11 @@ import org.halfstep.model.Network;
 import org.halfstep.model.UNetConfig;
 import org.halfstep.random.Philox;
 import org.halfstep.safetensors.Dtype;
+import org.halfstep.safetensors.FileDigest;
 import org.halfstep.train.PhaseRun;
 import org.halfstep.train.Progress;
 import org.halfstep.train.RunListener;
 import org.halfstep.train.RunSettings;
-import org.halfstep.train.TeacherRun;
 import org.halfstep.train.Trainer;
 
 /**
@@ -90,7 +86,7 @@ public final class DistillationRun {
       RunListener listener,
       BooleanSupplier stop)
       throws IOException {
-    String fingerprint = TeacherRun.fingerprint(settings, data) + " from " + digest(teacherFile);
+    String fingerprint = PhaseRun.fingerprint(settings, data) + " from " + digest(teacherFile);
     try (PhaseRun phases =
         new PhaseRun(folder, settings.checkpointEvery(), fingerprint, listener, stop)) {
       DistillationRun run = new DistillationRun(device, data, settings, folder, listener, phases);
@@ -100,17 +96,10 @@ public final class DistillationRun {
 
   // Students of one teacher must not be continued with those of another.
   private static String digest(Path file) throws IOException {
-    try (InputStream in = Files.newInputStream(file)) {
-      MessageDigest digest = MessageDigest.getInstance("SHA-256");
-      byte[] chunk = new byte[1 << 16];
-      for (int read = in.read(chunk); read >= 0; read = in.read(chunk)) {
-        digest.update(chunk, 0, read);
-      }
-      return HexFormat.of().formatHex(digest.digest());
+    try {
+      return FileDigest.sha256(file);
     } catch (NoSuchFileException e) {
       throw new IOException(file + ": there is no such file; distillation starts from a model", e);
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException(e);
     }
   }
 
@@ -178,10 +167,10 @@ public final class DistillationRun {
           "stage one: guidance",
           student,
           trainer,
-          TeacherRun.learningRate(run),
+          run.schedule(),
           run.updates(),
           () -> {
-            student.save(file, card, Dtype.F32, TeacherRun.result(student, trainer.optimizer()));
+            student.save(file, card, Dtype.F32, trainer.optimizer().result());
             listener.saved(file);
           });
     }

@@ -247,10 +247,6 @@ public final class Graph {
     return value;
   }
 
-  public boolean hasNamed(String name) {
-    return named.containsKey(name);
-  }
-
   public List<Value> inputs() {
     return Collections.unmodifiableList(inputs);
   }

@@ -1,7 +1,6 @@
 package org.halfstep.graph;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import org.halfstep.device.Device;
 import org.halfstep.device.Slab;
 
@@ -76,15 +75,6 @@ public final class ParameterSlab implements AutoCloseable {
     }
   }
 
-  /** Sets everything to zero. */
-  public void clear() {
-    byte[] zeros = new byte[Math.toIntExact(Math.min(bytes(), 1 << 22))];
-    MemorySegment host = MemorySegment.ofArray(zeros);
-    for (long done = 0; done < bytes(); done += zeros.length) {
-      device.upload(host, address() + done, Math.min(zeros.length, bytes() - done));
-    }
-  }
-
   /** All numbers as one array, for checkpoints of small models and tests. */
   public float[] toArray() {
     float[] values = new float[Math.toIntExact(floats())];
@@ -104,11 +94,6 @@ public final class ParameterSlab implements AutoCloseable {
           slab.purpose() + " holds " + bytes() + " bytes, got " + source.byteSize());
     }
     device.upload(source, address(), bytes());
-  }
-
-  /** The element layout of the host form. */
-  public static ValueLayout.OfFloat layout() {
-    return ValueLayout.JAVA_FLOAT;
   }
 
   @Override

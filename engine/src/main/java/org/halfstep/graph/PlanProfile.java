@@ -95,11 +95,6 @@ public final class PlanProfile {
     }
   }
 
-  /** Time of all steps of a run. */
-  public double totalNanoseconds() {
-    return total;
-  }
-
   /** Floating-point operations of a run. */
   public long totalFlops() {
     return steps.stream().mapToLong(StepInfo::flops).sum();

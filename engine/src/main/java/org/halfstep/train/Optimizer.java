@@ -23,6 +23,7 @@ public final class Optimizer implements AutoCloseable {
 
   private final Owned owned = new Owned();
   private final OptimizerSettings settings;
+  private final ParameterSlab weights;
   private final ParameterSlab gradients;
   private final ParameterSlab firstMoment;
   private final ParameterSlab secondMoment;
@@ -46,6 +47,7 @@ public final class Optimizer implements AutoCloseable {
       ParameterSlab gradients,
       OptimizerSettings settings) {
     this.settings = settings;
+    this.weights = weights;
     this.gradients = gradients;
     Graph graph = weights.graph();
     try {
@@ -151,6 +153,11 @@ public final class Optimizer implements AutoCloseable {
   /** The moving average, or null when there is none. */
   public ParameterSlab ema() {
     return ema;
+  }
+
+  /** The weights that training ends with: their moving average where there is one. */
+  public ParameterSlab result() {
+    return ema == null ? weights : ema;
   }
 
   @Override

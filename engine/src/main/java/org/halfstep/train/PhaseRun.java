@@ -1,10 +1,13 @@
 package org.halfstep.train;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
+import org.halfstep.data.ImageDataset;
 import org.halfstep.diffusion.LearningRate;
 import org.halfstep.model.Network;
 
@@ -20,6 +23,8 @@ public final class PhaseRun implements AutoCloseable {
   public interface Keep {
     void write() throws IOException;
   }
+
+  private static final ObjectMapper JSON = new ObjectMapper();
 
   private final Checkpoints checkpoints;
   private final long checkpointEvery;
@@ -135,5 +140,25 @@ public final class PhaseRun implements AutoCloseable {
   @Override
   public void close() {
     checkpoints.close();
+  }
+
+  /** Identifies settings and data, so that a run is not continued with others. */
+  public static String fingerprint(Object settings, ImageDataset data) {
+    try {
+      return JSON.writeValueAsString(settings)
+          + " on "
+          + data.count()
+          + " images of "
+          + data.height()
+          + "x"
+          + data.width()
+          + "x"
+          + data.channels()
+          + " in "
+          + data.classNames().size()
+          + " classes";
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException(e);
+    }
   }
 }

@@ -1,6 +1,7 @@
 package org.halfstep.train;
 
 import org.halfstep.device.DataType;
+import org.halfstep.diffusion.LearningRate;
 import org.halfstep.diffusion.LossWeighting;
 
 /**
@@ -46,5 +47,12 @@ public record RunSettings(
       OptimizerSettings optimizer,
       LossWeighting weighting) {
     this(batch, updates, learningRate, warmUp, anneal, optimizer, weighting, DataType.F32);
+  }
+
+  /** The learning rate over the phase. */
+  public LearningRate schedule() {
+    return anneal
+        ? new LearningRate.LinearToZero(learningRate, updates)
+        : new LearningRate.Constant(learningRate, warmUp);
   }
 }

@@ -1,15 +1,11 @@
 package org.halfstep.train;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.device.Device;
-import org.halfstep.diffusion.LearningRate;
-import org.halfstep.graph.ParameterSlab;
 import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
 import org.halfstep.random.Philox;
@@ -21,7 +17,6 @@ public final class TeacherRun {
   public static final String FILE = "teacher.safetensors";
 
   private static final String PHASE = "teacher";
-  private static final ObjectMapper JSON = new ObjectMapper();
   private static final long WEIGHTS_STREAM = 0;
   private static final long TRAINING_STREAM = 1;
 
@@ -58,7 +53,11 @@ public final class TeacherRun {
     Path file = folder.resolve(FILE);
     try (PhaseRun phases =
         new PhaseRun(
-            folder, settings.checkpointEvery(), fingerprint(settings, data), listener, stop)) {
+            folder,
+            settings.checkpointEvery(),
+            PhaseRun.fingerprint(settings, data),
+            listener,
+            stop)) {
       if (phases.isDone(PHASE, 0, run.updates(), file)) {
         listener.note(file + ": is finished, nothing is left to do");
         return true;
@@ -92,45 +91,13 @@ public final class TeacherRun {
             "teacher",
             network,
             trainer,
-            learningRate(run),
+            run.schedule(),
             run.updates(),
             () -> {
-              network.save(file, card, Dtype.F32, result(network, trainer.optimizer()));
+              network.save(file, card, Dtype.F32, trainer.optimizer().result());
               listener.saved(file);
             });
       }
-    }
-  }
-
-  /** The rate that the settings of a phase describe. */
-  public static LearningRate learningRate(RunSettings run) {
-    return run.anneal()
-        ? new LearningRate.LinearToZero(run.learningRate(), run.updates())
-        : new LearningRate.Constant(run.learningRate(), run.warmUp());
-  }
-
-  /** The weights that a phase ends with: their moving average where there is one. */
-  public static ParameterSlab result(Network network, Optimizer optimizer) {
-    return optimizer.ema() == null ? network.weights() : optimizer.ema();
-  }
-
-  /** Identifies settings and data, so that a run is not continued with others. */
-  public static String fingerprint(Object settings, ImageDataset data) {
-    try {
-      return JSON.writeValueAsString(settings)
-          + " on "
-          + data.count()
-          + " images of "
-          + data.height()
-          + "x"
-          + data.width()
-          + "x"
-          + data.channels()
-          + " in "
-          + data.classNames().size()
-          + " classes";
-    } catch (JsonProcessingException e) {
-      throw new IllegalStateException(e);
     }
   }
 }

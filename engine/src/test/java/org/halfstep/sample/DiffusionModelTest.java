@@ -17,9 +17,8 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.stream.IntStream;
 import org.halfstep.HeapAllocation;
-import org.halfstep.device.Slab;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -27,25 +26,21 @@ class DiffusionModelTest {
   private static final int STEPS = 4;
 
   @TempDir static Path folder;
-  private static List<String> slabsBefore;
-  private static DiffusionModel teacher;
-  private static DiffusionModel student;
+  private DiffusionModel teacher;
+  private DiffusionModel student;
 
-  @BeforeAll
-  static void open() throws IOException {
-    slabsBefore = Slab.live();
+  @BeforeEach
+  void open() throws IOException {
     teacher = DiffusionModel.open(TinyModels.teacher(folder.resolve("teacher.safetensors")));
     student = DiffusionModel.open(TinyModels.student(folder.resolve("student.safetensors"), 2));
   }
 
-  @AfterAll
-  static void close() {
+  /** What a closed model leaves behind fails the test: LeakCheck watches all of them. */
+  @AfterEach
+  void close() {
     teacher.close();
     student.close();
     teacher.close();
-    List<String> left = new ArrayList<>(Slab.live());
-    slabsBefore.forEach(left::remove);
-    assertEquals(List.of(), left, "slabs that a closed model left behind");
   }
 
   private static float[] sample(DiffusionModel model, SampleRequest request) {
@@ -124,7 +119,7 @@ class DiffusionModelTest {
     assertRefused("labels run from 0 to 2, got 3", student.request(3));
   }
 
-  private static void assertRefused(String message, SampleRequest request) {
+  private void assertRefused(String message, SampleRequest request) {
     IllegalArgumentException refused =
         assertThrows(IllegalArgumentException.class, () -> student.sample(request));
     assertEquals(message, refused.getMessage());

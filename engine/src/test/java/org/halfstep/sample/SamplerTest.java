@@ -12,7 +12,6 @@ import java.util.Arrays;
 import java.util.Map;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
-import org.halfstep.device.LeakCheck;
 import org.halfstep.device.cpu.CpuDevice;
 import org.halfstep.diffusion.NoiseSchedule;
 import org.halfstep.model.Network;
@@ -23,11 +22,9 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-@ExtendWith(LeakCheck.class)
 class SamplerTest {
   private static final int SIDE = 8;
   private static final int VALUES = SIDE * SIDE;

@@ -15,7 +15,6 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.device.Device;
-import org.halfstep.device.LeakCheck;
 import org.halfstep.device.cpu.CpuDevice;
 import org.halfstep.diffusion.LossWeighting;
 import org.halfstep.model.TinyNetworks;
@@ -23,13 +22,11 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What a run makes of a folder that is not as it should be. */
-@ExtendWith(LeakCheck.class)
 class CheckpointsTest {
   private static final int SIDE = 4;
   private static final int UPDATES = 5;

@@ -8,7 +8,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.List;
 import org.halfstep.device.Device;
-import org.halfstep.device.LeakCheck;
 import org.halfstep.device.Operations;
 import org.halfstep.device.cpu.CpuDevice;
 import org.halfstep.graph.Parameter;
@@ -20,11 +19,9 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-@ExtendWith(LeakCheck.class)
 class OptimizerTest {
   private static final double RATE = 0.01;
 

@@ -13,7 +13,6 @@ import java.util.Set;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.device.Device;
 import org.halfstep.device.DeviceArrays;
-import org.halfstep.device.LeakCheck;
 import org.halfstep.device.cpu.CpuDevice;
 import org.halfstep.diffusion.LossWeighting;
 import org.halfstep.graph.Parameter;
@@ -23,11 +22,9 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-@ExtendWith(LeakCheck.class)
 class TrainerTest {
   private static final int SIDE = 8;
   private static final int VALUES = SIDE * SIDE;
