@@ -100,6 +100,9 @@ HS_API int hs_upsample2_backward(hs_stream stream, const void *dy, void *dx, int
 // 2x2 mean: y [n,h/2,w/2,c] from x [n,h,w,c]; an odd last row or column is dropped (its gradient is zero).
 HS_API int hs_downsample2_forward(hs_stream stream, const void *x, void *y, int64_t n, int64_t h, int64_t w, int64_t c, int32_t dtype);
 HS_API int hs_downsample2_backward(hs_stream stream, const void *dy, void *dx, int32_t accumulate, int64_t n, int64_t h, int64_t w, int64_t c, int32_t dtype);
+// y [n,oh,ow,c] from x [n,h,w,c], oh = (h + 2 row_padding - rows) / stride + 1, ow likewise: the mean (average 1) or the
+// largest (0) of the pixels of a rows x columns window that lie inside the image; padding must be smaller than the window.
+HS_API int hs_pool(hs_stream stream, const void *x, void *y, int32_t average, int32_t rows, int32_t columns, int32_t stride, int32_t row_padding, int32_t column_padding, int64_t n, int64_t h, int64_t w, int64_t c, int32_t dtype);
 // Copies `columns` columns of each row: dst[r, dst_offset + j] (+)= src[r, src_offset + j]. Strides and offsets in elements.
 HS_API int hs_copy_columns(hs_stream stream, const void *src, int64_t src_stride, int64_t src_offset, void *dst, int64_t dst_stride, int64_t dst_offset, int64_t rows, int64_t columns, int32_t accumulate, int32_t dtype);
 // y[i,p,:] = x[i,p,:] + e[i*e_stride + :]; its gradient for e is hs_sum_pixels of dy. y may be x.

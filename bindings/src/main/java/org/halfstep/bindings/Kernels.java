@@ -117,6 +117,12 @@ public final class Kernels {
           FunctionDescriptor.of(
               C_INT, C_POINTER, C_POINTER, C_POINTER, C_INT, C_LONG, C_LONG, C_LONG, C_LONG,
               C_INT));
+  private static final MethodHandle hs_pool =
+      handle(
+          "hs_pool",
+          FunctionDescriptor.of(
+              C_INT, C_POINTER, C_POINTER, C_POINTER, C_INT, C_INT, C_INT, C_INT, C_INT, C_INT,
+              C_LONG, C_LONG, C_LONG, C_LONG, C_INT));
   private static final MethodHandle hs_copy_columns =
       handle(
           "hs_copy_columns",
@@ -499,6 +505,46 @@ public final class Kernels {
       check(
           "hs_downsample2_forward",
           (int) hs_downsample2_forward.invokeExact(stream, x, y, n, h, w, c, dtype));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  /** y = the mean or the largest of the pixels of a window that lie inside the image. */
+  public static void hs_pool(
+      MemorySegment stream,
+      MemorySegment x,
+      MemorySegment y,
+      int average,
+      int rows,
+      int columns,
+      int stride,
+      int rowPadding,
+      int columnPadding,
+      long n,
+      long h,
+      long w,
+      long c,
+      int dtype) {
+    try {
+      check(
+          "hs_pool",
+          (int)
+              hs_pool.invokeExact(
+                  stream,
+                  x,
+                  y,
+                  average,
+                  rows,
+                  columns,
+                  stride,
+                  rowPadding,
+                  columnPadding,
+                  n,
+                  h,
+                  w,
+                  c,
+                  dtype));
     } catch (Throwable failure) {
       throw unchecked(failure);
     }

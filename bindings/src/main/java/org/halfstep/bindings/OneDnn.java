@@ -32,6 +32,7 @@ public final class OneDnn {
   public static final int dnnl_forward_training = 64;
   public static final int dnnl_forward_inference = 96;
   public static final int dnnl_convolution_direct = 1;
+  public static final int dnnl_eltwise_relu = 32;
   public static final int dnnl_binary_add = 131056;
   public static final int dnnl_scratchpad_mode_user = 1;
   public static final int dnnl_query_impl_info_str = 8;
@@ -121,6 +122,10 @@ public final class OneDnn {
       handle(
           "dnnl_post_ops_append_binary",
           FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT, ADDRESS));
+  private static final MethodHandle dnnl_post_ops_append_eltwise =
+      handle(
+          "dnnl_post_ops_append_eltwise",
+          FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT, JAVA_FLOAT, JAVA_FLOAT));
   private static final MethodHandle dnnl_convolution_forward_primitive_desc_create =
       handle(
           "dnnl_convolution_forward_primitive_desc_create",
@@ -386,6 +391,17 @@ public final class OneDnn {
       throw unexpected("dnnl_post_ops_append_binary", failure);
     }
     check("dnnl_post_ops_append_binary", status);
+  }
+
+  public static void dnnl_post_ops_append_eltwise(
+      MemorySegment postOps, int algKind, float alpha, float beta) {
+    int status;
+    try {
+      status = (int) dnnl_post_ops_append_eltwise.invokeExact(postOps, algKind, alpha, beta);
+    } catch (Throwable failure) {
+      throw unexpected("dnnl_post_ops_append_eltwise", failure);
+    }
+    check("dnnl_post_ops_append_eltwise", status);
   }
 
   // ---- Primitive descriptors

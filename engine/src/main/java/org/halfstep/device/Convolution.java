@@ -25,7 +25,7 @@ public interface Convolution extends AutoCloseable {
   Launch packForward(long storedWeight, long packedWeight);
 
   /**
-   * {@code y = convolution(x) + bias + residual}.
+   * {@code y = convolution(x) + bias + residual}, then ReLU if the shape has one.
    *
    * @param bias 0 for none; float32 [outputChannels]
    * @param residual 0 for none; same shape as y; may be y itself (then y is accumulated into)

@@ -3,19 +3,18 @@ package org.halfstep.device;
 /**
  * The shape of a 2-d convolution over NHWC images with zero padding.
  *
- * <p>A linear layer is the case {@code height = width = kernel = 1}. {@code weightInputStride} is
- * the number of input channels of the stored OIHW weight, which is larger than {@code
- * inputChannels} when this convolution reads only a range of them (one half of a concatenation);
- * {@code weightInputOffset} is where that range starts.
+ * <p>A linear layer is the case {@code height = width = 1} with a window of one pixel. {@code
+ * weightInputStride} is the number of input channels of the stored OIHW weight, which is larger
+ * than {@code inputChannels} when this convolution reads only a range of them (one half of a
+ * concatenation); {@code weightInputOffset} is where that range starts.
  *
  * @param batch samples
  * @param height input height in pixels
  * @param width input width in pixels
  * @param inputChannels channels read
  * @param outputChannels channels written
- * @param kernel kernel side, 1 or 3 in the networks here
- * @param stride step in both directions
- * @param padding zeros added on every side
+ * @param window the kernel's size, step and padding
+ * @param relu whether max(., 0) follows; such a convolution is for inference only
  * @param weightInputStride input channels of the stored weight
  * @param weightInputOffset first of them that this convolution reads
  */
@@ -25,21 +24,13 @@ public record ConvolutionShape(
     int width,
     int inputChannels,
     int outputChannels,
-    int kernel,
-    int stride,
-    int padding,
+    Window window,
+    boolean relu,
     int weightInputStride,
     int weightInputOffset) {
 
   public ConvolutionShape {
-    if (batch < 1
-        || height < 1
-        || width < 1
-        || inputChannels < 1
-        || outputChannels < 1
-        || kernel < 1
-        || stride < 1
-        || padding < 0) {
+    if (batch < 1 || height < 1 || width < 1 || inputChannels < 1 || outputChannels < 1) {
       throw new IllegalArgumentException(
           "convolution sizes must be positive, got batch "
               + batch
@@ -50,13 +41,7 @@ public record ConvolutionShape(
               + "x"
               + inputChannels
               + " to "
-              + outputChannels
-              + ", kernel "
-              + kernel
-              + ", stride "
-              + stride
-              + ", padding "
-              + padding);
+              + outputChannels);
     }
     if (weightInputOffset < 0 || weightInputOffset + inputChannels > weightInputStride) {
       throw new IllegalArgumentException(
@@ -67,19 +52,31 @@ public record ConvolutionShape(
               + " lie outside the weight's "
               + weightInputStride);
     }
-    if (height + 2 * padding < kernel || width + 2 * padding < kernel) {
-      throw new IllegalArgumentException(
-          "a "
-              + kernel
-              + "x"
-              + kernel
-              + " kernel does not fit "
-              + height
-              + "x"
-              + width
-              + " with padding "
-              + padding);
-    }
+    window.requireFits(height, width);
+  }
+
+  /** A square kernel, the same padding on every side, and no ReLU. */
+  public ConvolutionShape(
+      int batch,
+      int height,
+      int width,
+      int inputChannels,
+      int outputChannels,
+      int kernel,
+      int stride,
+      int padding,
+      int weightInputStride,
+      int weightInputOffset) {
+    this(
+        batch,
+        height,
+        width,
+        inputChannels,
+        outputChannels,
+        Window.square(kernel, stride, padding),
+        false,
+        weightInputStride,
+        weightInputOffset);
   }
 
   /** A convolution that reads all input channels of its weight. */
@@ -110,12 +107,36 @@ public record ConvolutionShape(
     return of(rows, 1, 1, inputs, outputs, 1, 1, 0);
   }
 
+  /** The side of a square kernel. */
+  public int kernel() {
+    requireSquare();
+    return window.height();
+  }
+
+  /** The step in both directions. */
+  public int stride() {
+    return window.stride();
+  }
+
+  /** Zeros on every side, where they are as many in both directions. */
+  public int padding() {
+    requireSquare();
+    return window.rowPadding();
+  }
+
+  private void requireSquare() {
+    if (!window.isSquare()) {
+      throw new IllegalStateException(
+          "the kernel of " + window + " is not square; its height and width must be asked for");
+    }
+  }
+
   public int outputHeight() {
-    return (height + 2 * padding - kernel) / stride + 1;
+    return window.outputHeight(height);
   }
 
   public int outputWidth() {
-    return (width + 2 * padding - kernel) / stride + 1;
+    return window.outputWidth(width);
   }
 
   /** Multiplications and additions of one forward pass. */
@@ -126,7 +147,6 @@ public record ConvolutionShape(
         * outputWidth()
         * inputChannels
         * outputChannels
-        * kernel
-        * kernel;
+        * window.taps();
   }
 }

@@ -57,6 +57,8 @@ public interface Operations extends AutoCloseable {
       int channels,
       DataType type);
 
+  Launch pool(PoolShape shape, long x, long y);
+
   Launch copyColumns(
       long source,
       long sourceStride,

@@ -6,18 +6,19 @@ import org.halfstep.device.Convolution;
 import org.halfstep.device.ConvolutionShape;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Launch;
+import org.halfstep.device.Window;
 
 /**
- * A convolution or linear layer with bias and an optional residual. A 1x1 convolution of a
- * concatenation is one convolution per source, each with its own range of the weight's input
- * channels, so nothing is copied together.
+ * A convolution or linear layer with bias, an optional residual and an optional ReLU. A 1x1
+ * convolution of a concatenation is one convolution per source, each with its own range of the
+ * weight's input channels, so nothing is copied together.
  */
 final class ConvolutionOp extends Op {
   private final Value x;
   private final Parameter weight;
   private final Parameter bias;
-  private final int kernel;
-  private final int stride;
+  private final Window window;
+  private final boolean relu;
   private final Value residual;
 
   ConvolutionOp(
@@ -25,16 +26,19 @@ final class ConvolutionOp extends Op {
       Value x,
       Parameter weight,
       Parameter bias,
-      int kernel,
-      int stride,
+      Window window,
+      boolean relu,
       Value residual) {
     super(label, residual == null ? List.of(x) : List.of(x, residual));
     this.x = x;
     this.weight = weight;
     this.bias = bias;
-    this.kernel = kernel;
-    this.stride = stride;
+    this.window = window;
+    this.relu = relu;
     this.residual = residual;
+    if (relu && x.isConcatenation()) {
+      throw new IllegalArgumentException("a convolution with ReLU reads one source, got " + x);
+    }
     if (weight.shape().get(1) != x.shape().channels()) {
       throw new IllegalArgumentException(weight + " does not take the channels of " + x);
     }
@@ -46,10 +50,9 @@ final class ConvolutionOp extends Op {
 
   @Override
   Shape outputShape() {
-    int padding = kernel / 2;
     return new Shape(
-        (x.shape().height() + 2 * padding - kernel) / stride + 1,
-        (x.shape().width() + 2 * padding - kernel) / stride + 1,
+        window.outputHeight(x.shape().height()),
+        window.outputWidth(x.shape().width()),
         weight.shape().get(0));
   }
 
@@ -65,7 +68,19 @@ final class ConvolutionOp extends Op {
 
   @Override
   Binding bind(PlanBuilder plan) {
+    if (relu && plan.training()) {
+      throw new IllegalArgumentException(
+          label() + ": a convolution with ReLU has no backward pass; it is for inference only");
+    }
     return new Bound(plan);
+  }
+
+  /** What a profile sums up. */
+  private String kind() {
+    if (!window.isSquare()) {
+      return "conv" + window.height() + "x" + window.width();
+    }
+    return outputShape().pixels() == 1 && window.taps() == 1 ? "linear" : "conv" + window.height();
   }
 
   private final class Bound implements Binding {
@@ -75,7 +90,7 @@ final class ConvolutionOp extends Op {
 
     Bound(PlanBuilder plan) {
       this.plan = plan;
-      this.kind = outputShape().pixels() == 1 && kernel == 1 ? "linear" : "conv" + kernel;
+      this.kind = kind();
       DataType type = plan.type(x.sources().getFirst());
       int offset = 0;
       for (Value source : x.sources()) {
@@ -89,9 +104,8 @@ final class ConvolutionOp extends Op {
                         shape.width(),
                         shape.channels(),
                         weight.shape().get(0),
-                        kernel,
-                        stride,
-                        kernel / 2,
+                        window,
+                        relu,
                         x.shape().channels(),
                         offset),
                     type,

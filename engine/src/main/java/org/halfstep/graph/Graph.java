@@ -1,10 +1,13 @@
 package org.halfstep.graph;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
+import org.halfstep.device.Window;
 import org.halfstep.graph.Parameter.Initializer;
 
 /**
@@ -16,6 +19,8 @@ import org.halfstep.graph.Parameter.Initializer;
 public final class Graph {
   /** Parameters start at multiples of this many floats, except inside a stack. */
   private static final int PARAMETER_ALIGNMENT = 16;
+
+  private static final Window PIXEL = Window.square(1, 1, 0);
 
   private final List<Op> ops = new ArrayList<>();
   private final List<Value> inputs = new ArrayList<>();
@@ -117,12 +122,33 @@ public final class Graph {
       int stride,
       Value residual) {
     Value source = x.isConcatenation() && kernel != 1 ? materialize(x) : x;
-    return add(new ConvolutionOp(name, source, weight, bias, kernel, stride, residual));
+    Window window = Window.square(kernel, stride, kernel / 2);
+    return add(new ConvolutionOp(name, source, weight, bias, window, false, residual));
+  }
+
+  /**
+   * Convolution, bias and {@code max(., 0)} in one, for inference only.
+   *
+   * @param weight OIHW, its last two extents the window's
+   */
+  public Value convolutionRelu(
+      String name, Value x, Parameter weight, Parameter bias, Window window) {
+    return add(new ConvolutionOp(name, single(x), weight, bias, window, true, null));
+  }
+
+  /** The mean of the pixels in a window that lie inside the image, for inference only. */
+  public Value averagePool(String name, Value x, Window window) {
+    return add(new PoolOp(name, single(x), window, true));
+  }
+
+  /** The largest of the pixels in a window, for inference only. */
+  public Value maxPool(String name, Value x, Window window) {
+    return add(new PoolOp(name, single(x), window, false));
   }
 
   /** {@code x W^T + b} on vectors, float32. {@code bias} may be null. */
   public Value linear(String name, Value x, Parameter weight, Parameter bias) {
-    return add(new ConvolutionOp(name, x, weight, bias, 1, 1, null));
+    return add(new ConvolutionOp(name, x, weight, bias, PIXEL, false, null));
   }
 
   /**
@@ -183,22 +209,26 @@ public final class Graph {
     return probability == 0 ? x : add(new DropoutOp(name, x, probability, layer));
   }
 
-  /** Two values side by side along channels, without copying. */
-  public Value concatenate(Value a, Value b) {
-    if (a.isConcatenation() || b.isConcatenation()) {
-      throw new IllegalArgumentException("a concatenation of a concatenation is not supported");
-    }
-    Shape shape = a.shape();
-    if (shape.height() != b.shape().height() || shape.width() != b.shape().width()) {
-      throw new IllegalArgumentException("cannot concatenate " + a + " and " + b);
+  /** Values side by side along channels, without copying. */
+  public Value concatenate(Value... parts) {
+    Shape shape = parts[0].shape();
+    int channels = 0;
+    for (Value part : parts) {
+      if (part.isConcatenation()) {
+        throw new IllegalArgumentException("a concatenation of a concatenation is not supported");
+      }
+      if (shape.height() != part.shape().height() || shape.width() != part.shape().width()) {
+        throw new IllegalArgumentException("cannot concatenate " + parts[0] + " and " + part);
+      }
+      channels += part.shape().channels();
     }
     return new Value(
         values++,
-        a.name() + "|" + b.name(),
-        new Shape(shape.height(), shape.width(), shape.channels() + b.shape().channels()),
-        a.storage(),
+        Arrays.stream(parts).map(Value::name).collect(Collectors.joining("|")),
+        new Shape(shape.height(), shape.width(), channels),
+        parts[0].storage(),
         null,
-        List.of(a, b));
+        List.of(parts));
   }
 
   /** A plain value with the same contents: itself, or a copy of a concatenation. */

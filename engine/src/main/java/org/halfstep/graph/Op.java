@@ -13,6 +13,7 @@ public abstract sealed class Op
         ConvolutionOp,
         DropoutOp,
         GroupNormOp,
+        PoolOp,
         ResampleOp,
         SiluOp,
         SinusoidOp {

@@ -3,9 +3,8 @@ package org.halfstep.graph;
 import java.util.List;
 
 /**
- * One tensor of a graph: an input, or the output of an op. A concatenation of two values along
- * channels is a value too, but has no memory of its own: the ops that accept one read its {@link
- * #sources}.
+ * One tensor of a graph: an input, or the output of an op. A concatenation of values along channels
+ * is a value too, but has no memory of its own: the ops that accept one read its {@link #sources}.
  */
 public final class Value {
   /** How a value is stored. */
@@ -55,7 +54,7 @@ public final class Value {
     return producer;
   }
 
-  /** The value itself, or the two values that it concatenates. */
+  /** The value itself, or the values that it concatenates. */
   public List<Value> sources() {
     return sources;
   }

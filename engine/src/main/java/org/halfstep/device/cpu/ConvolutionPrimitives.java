@@ -9,6 +9,7 @@ import java.util.function.Supplier;
 import org.halfstep.bindings.OneDnn;
 import org.halfstep.device.ConvolutionShape;
 import org.halfstep.device.DataType;
+import org.halfstep.device.Window;
 
 /** The oneDNN primitives of one convolution: chosen here, shared through the engine. */
 final class ConvolutionPrimitives implements AutoCloseable {
@@ -37,6 +38,8 @@ final class ConvolutionPrimitives implements AutoCloseable {
       boolean training,
       boolean bias,
       Residual residual) {}
+
+  private static final Window PIXEL = Window.square(1, 1, 0);
 
   // Set while this is constructed; null when the packed form is the stored one.
   OneDnnPrimitive packForward;
@@ -68,9 +71,9 @@ final class ConvolutionPrimitives implements AutoCloseable {
     this.engine = engine;
     this.type = type;
     this.training = training;
-    strides = pair(shape.stride());
-    dilations = pair(0);
-    padding = pair(shape.padding());
+    strides = pair(shape.stride(), shape.stride());
+    dilations = pair(0, 0);
+    padding = pair(shape.window().rowPadding(), shape.window().columnPadding());
     input =
         MemoryDescriptor.images(
             type, shape.batch(), shape.height(), shape.width(), shape.inputChannels());
@@ -87,9 +90,11 @@ final class ConvolutionPrimitives implements AutoCloseable {
   }
 
   private void choose() {
-    int k = shape.kernel();
-    long[] sizes = {shape.outputChannels(), shape.inputChannels(), k, k};
-    long[] storedStrides = {(long) shape.weightInputStride() * k * k, (long) k * k, k, 1};
+    int rows = shape.window().height();
+    int columns = shape.window().width();
+    long taps = shape.window().taps();
+    long[] sizes = {shape.outputChannels(), shape.inputChannels(), rows, columns};
+    long[] storedStrides = {shape.weightInputStride() * taps, taps, columns, 1};
     try (MemoryDescriptor any = MemoryDescriptor.any(type, sizes);
         MemoryDescriptor anyGradient = MemoryDescriptor.any(DataType.F32, sizes);
         MemoryDescriptor stored = MemoryDescriptor.strided(DataType.F32, sizes, storedStrides)) {
@@ -204,12 +209,15 @@ final class ConvolutionPrimitives implements AutoCloseable {
   private MemorySegment attributes(Residual residual) {
     MemorySegment attributes = OneDnnEngine.create(OneDnn::dnnl_primitive_attr_create);
     OneDnn.dnnl_primitive_attr_set_scratchpad_mode(attributes, OneDnn.dnnl_scratchpad_mode_user);
-    if (residual != Residual.NONE) {
+    if (residual != Residual.NONE || shape.relu()) {
       MemorySegment operations = OneDnnEngine.create(OneDnn::dnnl_post_ops_create);
       if (residual == Residual.SAME_AS_OUTPUT) {
         OneDnn.dnnl_post_ops_append_sum(operations, 1, 0, MemoryDescriptor.oneDnnType(type));
-      } else {
+      } else if (residual == Residual.SEPARATE) {
         OneDnn.dnnl_post_ops_append_binary(operations, OneDnn.dnnl_binary_add, output.handle);
+      }
+      if (shape.relu()) {
+        OneDnn.dnnl_post_ops_append_eltwise(operations, OneDnn.dnnl_eltwise_relu, 0, 0);
       }
       OneDnn.dnnl_primitive_attr_set_post_ops(attributes, operations);
       OneDnn.dnnl_post_ops_destroy(operations);
@@ -293,7 +301,7 @@ final class ConvolutionPrimitives implements AutoCloseable {
    * pixel (a matrix product per image), and never slower.
    */
   private static ConvolutionShape withoutGeometry(ConvolutionShape shape) {
-    if (shape.kernel() != 1 || shape.stride() != 1 || shape.padding() != 0) {
+    if (!shape.window().equals(PIXEL)) {
       return shape;
     }
     int pixels =
@@ -304,9 +312,8 @@ final class ConvolutionPrimitives implements AutoCloseable {
         pixels,
         shape.inputChannels(),
         shape.outputChannels(),
-        1,
-        1,
-        0,
+        PIXEL,
+        shape.relu(),
         shape.weightInputStride(),
         shape.weightInputOffset());
   }
@@ -318,14 +325,13 @@ final class ConvolutionPrimitives implements AutoCloseable {
         shape.width(),
         shape.inputChannels(),
         shape.outputChannels(),
-        shape.kernel(),
-        shape.stride(),
-        shape.padding(),
+        shape.window(),
+        shape.relu(),
         weightInputStride,
         0);
   }
 
-  private MemorySegment pair(long value) {
-    return arena.allocateFrom(ValueLayout.JAVA_LONG, value, value);
+  private MemorySegment pair(long first, long second) {
+    return arena.allocateFrom(ValueLayout.JAVA_LONG, first, second);
   }
 }

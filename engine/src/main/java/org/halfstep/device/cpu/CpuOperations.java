@@ -14,6 +14,8 @@ import org.halfstep.device.DataType;
 import org.halfstep.device.GroupNormShape;
 import org.halfstep.device.Launch;
 import org.halfstep.device.Operations;
+import org.halfstep.device.PoolShape;
+import org.halfstep.device.Window;
 
 /**
  * Operations on the CPU: each launch is one call of a native kernel with arguments made beforehand.
@@ -192,6 +194,35 @@ final class CpuOperations implements Operations {
     return () ->
         Kernels.hs_downsample2_backward(
             NO_STREAM, in, out, add, batch, height, width, channels, dtype);
+  }
+
+  @Override
+  public Launch pool(PoolShape shape, long x, long y) {
+    MemorySegment in = at(x);
+    MemorySegment out = at(y);
+    int average = flag(shape.average());
+    int dtype = code(shape.type());
+    int n = shape.batch();
+    int h = shape.height();
+    int w = shape.width();
+    int c = shape.channels();
+    Window window = shape.window();
+    return () ->
+        Kernels.hs_pool(
+            NO_STREAM,
+            in,
+            out,
+            average,
+            window.height(),
+            window.width(),
+            window.stride(),
+            window.rowPadding(),
+            window.columnPadding(),
+            n,
+            h,
+            w,
+            c,
+            dtype);
   }
 
   @Override

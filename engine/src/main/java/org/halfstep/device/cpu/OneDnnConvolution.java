@@ -183,8 +183,7 @@ public final class OneDnnConvolution implements Convolution {
 
   /** Where this convolution's input channels start in the stored weight. */
   private long stored(long weight) {
-    return weight
-        + (long) shape.weightInputOffset() * shape.kernel() * shape.kernel() * DataType.F32.bytes();
+    return weight + (long) shape.weightInputOffset() * shape.window().taps() * DataType.F32.bytes();
   }
 
   private Launch reorder(OneDnnPrimitive reorder, long from, long to) {

@@ -6,6 +6,7 @@ import org.halfstep.device.Convolution;
 import org.halfstep.device.ConvolutionShape;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Launch;
+import org.halfstep.device.Window;
 
 /**
  * A 3x3 convolution by our own kernels, all passes with Winograd's F(4x4, 3x3), which needs a
@@ -15,6 +16,7 @@ import org.halfstep.device.Launch;
 final class WinogradConvolution implements Convolution {
   private static final MemorySegment NO_STREAM = MemorySegment.NULL;
   private static final int KERNEL = 3;
+  private static final Window WINDOW = Window.square(KERNEL, 1, 1);
   private static final int POINTS = 36;
   private static final int TILE = 4;
 
@@ -40,9 +42,8 @@ final class WinogradConvolution implements Convolution {
   /** Whether this is the faster way to compute a convolution. */
   static boolean suits(ConvolutionShape shape, DataType type) {
     return type == DataType.F32
-        && shape.kernel() == KERNEL
-        && shape.stride() == 1
-        && shape.padding() == 1
+        && shape.window().equals(WINDOW)
+        && !shape.relu()
         && shape.inputChannels() % CHANNEL_MULTIPLE == 0
         && shape.outputChannels() % CHANNEL_MULTIPLE == 0
         && tiles(shape.height()) * tiles(shape.width()) >= MIN_TILES;

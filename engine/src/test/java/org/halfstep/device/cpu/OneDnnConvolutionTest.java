@@ -12,6 +12,7 @@ import org.halfstep.bindings.OneDnn;
 import org.halfstep.bindings.OneDnnException;
 import org.halfstep.device.ConvolutionShape;
 import org.halfstep.device.DataType;
+import org.halfstep.device.Window;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -63,6 +64,29 @@ class OneDnnConvolutionTest {
           forward(shape, type, bias, residual);
         }
         backward(shape, type, bias);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    // batch, height, width, in, out, kernel rows and columns, stride, row and column padding
+    "2, 9, 8, 33, 32, 1, 7, 1, 0, 3",
+    "2, 9, 8, 32, 48, 7, 1, 1, 3, 0",
+    "1, 8, 8, 64, 32, 1, 3, 1, 0, 1",
+    "1, 8, 8, 32, 64, 3, 1, 1, 1, 0",
+    "2, 9, 9, 16, 24, 5, 5, 1, 2, 2",
+    "2, 11, 10, 3, 32, 3, 3, 2, 0, 0",
+    "2, 16, 16, 32, 32, 3, 3, 1, 1, 1",
+    "3, 5, 5, 20, 12, 1, 1, 1, 0, 0",
+  })
+  void rectangularKernelsAndReluAgreeToo(
+      int n, int h, int w, int in, int out, int rows, int columns, int stride, int top, int left) {
+    Window window = new Window(rows, columns, stride, top, left);
+    for (boolean relu : new boolean[] {false, true}) {
+      ConvolutionShape shape = new ConvolutionShape(n, h, w, in, out, window, relu, in, 0);
+      for (String residual : new String[] {"none", "same", "separate"}) {
+        forward(shape, DataType.F32, true, residual);
       }
     }
   }

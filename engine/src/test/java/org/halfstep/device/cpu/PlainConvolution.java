@@ -8,6 +8,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.Random;
 import org.halfstep.device.ConvolutionShape;
 import org.halfstep.device.DataType;
+import org.halfstep.device.Window;
 
 /** A convolution by its definition, in double, on random data that the storage type represents. */
 final class PlainConvolution {
@@ -22,13 +23,13 @@ final class PlainConvolution {
   PlainConvolution(ConvolutionShape shape, DataType type, Random random) {
     this.shape = shape;
     this.type = type;
-    int k = shape.kernel();
     x = random(shape.batch() * shape.height() * shape.width() * shape.inputChannels(), random);
     dy =
         random(
             shape.batch() * shape.outputHeight() * shape.outputWidth() * shape.outputChannels(),
             random);
-    weight = random(shape.outputChannels() * shape.weightInputStride() * k * k, random);
+    weight =
+        random(shape.outputChannels() * shape.weightInputStride() * shape.window().taps(), random);
     bias = random(shape.outputChannels(), random);
   }
 
@@ -97,16 +98,16 @@ final class PlainConvolution {
   }
 
   private void forEachTerm(Term term) {
-    int k = shape.kernel();
+    Window window = shape.window();
     int oh = shape.outputHeight();
     int ow = shape.outputWidth();
     for (int n = 0; n < shape.batch(); n++) {
       for (int row = 0; row < oh; row++) {
         for (int column = 0; column < ow; column++) {
-          for (int ky = 0; ky < k; ky++) {
-            for (int kx = 0; kx < k; kx++) {
-              int sy = row * shape.stride() + ky - shape.padding();
-              int sx = column * shape.stride() + kx - shape.padding();
+          for (int ky = 0; ky < window.height(); ky++) {
+            for (int kx = 0; kx < window.width(); kx++) {
+              int sy = row * shape.stride() + ky - window.rowPadding();
+              int sx = column * shape.stride() + kx - window.columnPadding();
               if (sy < 0 || sy >= shape.height() || sx < 0 || sx >= shape.width()) {
                 continue;
               }
@@ -115,7 +116,8 @@ final class PlainConvolution {
               for (int o = 0; o < shape.outputChannels(); o++) {
                 for (int i = 0; i < shape.inputChannels(); i++) {
                   int stored = o * shape.weightInputStride() + shape.weightInputOffset() + i;
-                  term.add(source + i, (stored * k + ky) * k + kx, target + o);
+                  int tap = ky * window.width() + kx;
+                  term.add(source + i, stored * window.taps() + tap, target + o);
                 }
               }
             }
@@ -131,6 +133,9 @@ final class PlainConvolution {
     for (int o = 0; withBias && o < y.length; o++) {
       y[o] += bias[o % bias.length];
     }
+    for (int o = 0; shape.relu() && o < y.length; o++) {
+      y[o] = Math.max(y[o], 0);
+    }
     return y;
   }
 
@@ -142,7 +147,7 @@ final class PlainConvolution {
 
   /** The gradient of the stored weight; {@code elsewhere} outside the range of channels read. */
   double[] backwardWeights(double elsewhere) {
-    int area = shape.kernel() * shape.kernel();
+    int area = shape.window().taps();
     double[] dweight = new double[weight.length];
     for (int i = 0; i < dweight.length; i++) {
       int channel = i / area % shape.weightInputStride() - shape.weightInputOffset();
