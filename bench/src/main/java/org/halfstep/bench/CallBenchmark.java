@@ -54,13 +54,13 @@ public class CallBenchmark {
   /** A function without arguments. */
   @Benchmark
   public int plainCall() {
-    return Kernels.hs_thread_count();
+    return Kernels.cpu().hs_thread_count();
   }
 
   /** A kernel with six arguments that adds one element, its status checked. */
   @Benchmark
   public void kernelCall() {
-    Kernels.hs_add(MemorySegment.NULL, a, a, y, 1, Kernels.HS_F32);
+    Kernels.cpu().hs_add(MemorySegment.NULL, a, a, y, 1, Kernels.HS_F32);
   }
 
   /** The same kernel as a plan runs it. */

@@ -74,8 +74,8 @@ record Report(
     Map<String, Object> machine = new LinkedHashMap<>();
     machine.put("processor", processor());
     machine.put("cores", Runtime.getRuntime().availableProcessors());
-    machine.put("threads", Kernels.hs_thread_count());
-    machine.put("instruction set", Kernels.hs_instruction_set());
+    machine.put("threads", Kernels.cpu().hs_thread_count());
+    machine.put("instruction set", Kernels.cpu().hs_instruction_set());
     Map<String, String> versions = new LinkedHashMap<>();
     versions.put("jdk", Runtime.version().toString());
     versions.put("onednn", OneDnnEngine.version());

@@ -2,24 +2,26 @@ package org.halfstep.bindings;
 
 import java.lang.foreign.AddressLayout;
 import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 
 /**
- * The kernels of {@code native/include/halfstep.h}, for the CPU. Names, arguments and order are
- * those of the header, which says what each computes; images are NHWC, and a stream is {@link
- * MemorySegment#NULL} on the CPU.
+ * The kernels of {@code native/include/halfstep.h}: one instance per library that has them, since
+ * the CPU's and the GPU's are needed at once. Names, arguments and order are those of the header,
+ * which says what each computes; images are NHWC, and a stream is {@link MemorySegment#NULL} on the
+ * CPU.
  *
  * <p>Functions that return a status in C return nothing here and throw {@link KernelException} when
  * it is not {@link #HS_OK}. Nothing is allocated by a call: pass segments that live as long as the
- * data. {@link NativeLibrary#KERNELS} should be loaded first: this class needs it when it is
- * initialised, and an error there would come wrapped.
+ * data. A handle knows the shape of a call and takes the function's address as its first argument:
+ * so handles are constants to the compiler, whichever library a call goes to. {@link
+ * NativeLibrary#KERNELS} should be loaded before {@link #cpu} is called: an error there would come
+ * wrapped.
  */
 @SuppressWarnings("restricted") // binding C functions is what this class is for
 public final class Kernels {
-  private Kernels() {}
-
   static final ValueLayout.OfInt C_INT = ValueLayout.JAVA_INT;
   static final ValueLayout.OfLong C_LONG = ValueLayout.JAVA_LONG;
   static final ValueLayout.OfFloat C_FLOAT = ValueLayout.JAVA_FLOAT;
@@ -35,85 +37,67 @@ public final class Kernels {
   public static final int HS_ATTENTION_LEGACY = 0;
   public static final int HS_ATTENTION_NEW = 1;
 
-  private static final MethodHandle hs_version =
-      handle("hs_version", FunctionDescriptor.of(C_POINTER));
-  private static final MethodHandle hs_instruction_set =
-      handle("hs_instruction_set", FunctionDescriptor.of(C_POINTER));
+  private static final MethodHandle hs_version = shape(FunctionDescriptor.of(C_POINTER));
+  private static final MethodHandle hs_instruction_set = shape(FunctionDescriptor.of(C_POINTER));
   private static final MethodHandle hs_status_string =
-      handle("hs_status_string", FunctionDescriptor.of(C_POINTER, C_INT));
-  private static final MethodHandle hs_thread_count =
-      handle("hs_thread_count", FunctionDescriptor.of(C_INT));
+      shape(FunctionDescriptor.of(C_POINTER, C_INT));
+  private static final MethodHandle hs_thread_count = shape(FunctionDescriptor.of(C_INT));
   private static final MethodHandle hs_set_thread_count =
-      handle("hs_set_thread_count", FunctionDescriptor.of(C_INT, C_INT));
+      shape(FunctionDescriptor.of(C_INT, C_INT));
   private static final MethodHandle hs_group_norm_workspace =
-      handle(
-          "hs_group_norm_workspace",
-          FunctionDescriptor.of(C_LONG, C_LONG, C_LONG, C_LONG, C_INT, C_INT));
+      shape(FunctionDescriptor.of(C_LONG, C_LONG, C_LONG, C_LONG, C_INT, C_INT));
   private static final MethodHandle hs_group_norm_forward =
-      handle("hs_group_norm_forward", FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER));
+      shape(FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER));
   private static final MethodHandle hs_group_norm_backward =
-      handle("hs_group_norm_backward", FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER));
+      shape(FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER));
   private static final MethodHandle hs_attention_workspace =
-      handle(
-          "hs_attention_workspace",
-          FunctionDescriptor.of(C_LONG, C_LONG, C_LONG, C_INT, C_INT, C_INT));
+      shape(FunctionDescriptor.of(C_LONG, C_LONG, C_LONG, C_INT, C_INT, C_INT));
   private static final MethodHandle hs_attention_forward =
-      handle("hs_attention_forward", FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER));
+      shape(FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER));
   private static final MethodHandle hs_attention_backward =
-      handle("hs_attention_backward", FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER));
+      shape(FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER));
   private static final MethodHandle hs_winograd_pack =
-      handle(
-          "hs_winograd_pack",
+      shape(
           FunctionDescriptor.of(
               C_INT, C_POINTER, C_POINTER, C_LONG, C_LONG, C_LONG, C_INT, C_POINTER));
   private static final MethodHandle hs_winograd_workspace =
-      handle("hs_winograd_workspace", FunctionDescriptor.of(C_LONG, C_LONG, C_LONG));
+      shape(FunctionDescriptor.of(C_LONG, C_LONG, C_LONG));
   private static final MethodHandle hs_winograd_forward =
-      handle(
-          "hs_winograd_forward",
+      shape(
           FunctionDescriptor.of(
               C_INT, C_POINTER, C_POINTER, C_POINTER, C_POINTER, C_POINTER, C_POINTER, C_POINTER,
               C_LONG, C_LONG, C_LONG, C_LONG, C_LONG));
   private static final MethodHandle hs_winograd_gradient_workspace =
-      handle("hs_winograd_gradient_workspace", FunctionDescriptor.of(C_LONG, C_LONG, C_LONG));
+      shape(FunctionDescriptor.of(C_LONG, C_LONG, C_LONG));
   private static final MethodHandle hs_winograd_gradient =
-      handle(
-          "hs_winograd_gradient",
+      shape(
           FunctionDescriptor.of(
               C_INT, C_POINTER, C_POINTER, C_POINTER, C_POINTER, C_LONG, C_POINTER, C_LONG, C_LONG,
               C_LONG, C_LONG, C_LONG));
   private static final MethodHandle hs_silu_forward =
-      handle(
-          "hs_silu_forward",
-          FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER, C_POINTER, C_LONG, C_INT));
+      shape(FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER, C_POINTER, C_LONG, C_INT));
   private static final MethodHandle hs_silu_backward =
-      handle(
-          "hs_silu_backward",
+      shape(
           FunctionDescriptor.of(
               C_INT, C_POINTER, C_POINTER, C_POINTER, C_POINTER, C_INT, C_LONG, C_INT));
   private static final MethodHandle hs_add =
-      handle(
-          "hs_add",
+      shape(
           FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER, C_POINTER, C_POINTER, C_LONG, C_INT));
   private static final MethodHandle hs_upsample2_forward =
-      handle(
-          "hs_upsample2_forward",
+      shape(
           FunctionDescriptor.of(
               C_INT, C_POINTER, C_POINTER, C_POINTER, C_LONG, C_LONG, C_LONG, C_LONG, C_INT));
   private static final MethodHandle hs_upsample2_backward =
-      handle(
-          "hs_upsample2_backward",
+      shape(
           FunctionDescriptor.of(
               C_INT, C_POINTER, C_POINTER, C_POINTER, C_INT, C_LONG, C_LONG, C_LONG, C_LONG,
               C_INT));
   private static final MethodHandle hs_downsample2_forward =
-      handle(
-          "hs_downsample2_forward",
+      shape(
           FunctionDescriptor.of(
               C_INT, C_POINTER, C_POINTER, C_POINTER, C_LONG, C_LONG, C_LONG, C_LONG, C_INT));
   private static final MethodHandle hs_downsample2_backward =
-      handle(
-          "hs_downsample2_backward",
+      shape(
           FunctionDescriptor.of(
               C_INT, C_POINTER, C_POINTER, C_POINTER, C_INT, C_LONG, C_LONG, C_LONG, C_LONG,
               C_INT));
@@ -124,138 +108,228 @@ public final class Kernels {
               C_INT, C_POINTER, C_POINTER, C_POINTER, C_INT, C_INT, C_INT, C_INT, C_INT, C_INT,
               C_LONG, C_LONG, C_LONG, C_LONG, C_INT));
   private static final MethodHandle hs_copy_columns =
-      handle(
-          "hs_copy_columns",
+      shape(
           FunctionDescriptor.of(
               C_INT, C_POINTER, C_POINTER, C_LONG, C_LONG, C_POINTER, C_LONG, C_LONG, C_LONG,
               C_LONG, C_INT, C_INT));
   private static final MethodHandle hs_add_per_channel =
-      handle(
-          "hs_add_per_channel",
+      shape(
           FunctionDescriptor.of(
               C_INT, C_POINTER, C_POINTER, C_POINTER, C_LONG, C_POINTER, C_LONG, C_LONG, C_LONG,
               C_INT));
   private static final MethodHandle hs_sum_pixels =
-      handle(
-          "hs_sum_pixels",
+      shape(
           FunctionDescriptor.of(
               C_INT, C_POINTER, C_POINTER, C_POINTER, C_LONG, C_LONG, C_LONG, C_LONG, C_INT));
   private static final MethodHandle hs_sum_rows_workspace =
-      handle("hs_sum_rows_workspace", FunctionDescriptor.of(C_LONG, C_LONG, C_LONG));
+      shape(FunctionDescriptor.of(C_LONG, C_LONG, C_LONG));
   private static final MethodHandle hs_sum_rows =
-      handle(
-          "hs_sum_rows",
+      shape(
           FunctionDescriptor.of(
               C_INT, C_POINTER, C_POINTER, C_POINTER, C_INT, C_POINTER, C_LONG, C_LONG, C_INT));
   private static final MethodHandle hs_dropout =
-      handle(
-          "hs_dropout",
+      shape(
           FunctionDescriptor.of(
               C_INT, C_POINTER, C_POINTER, C_POINTER, C_FLOAT, C_LONG, C_POINTER, C_POINTER, C_INT,
               C_LONG, C_LONG, C_INT));
   private static final MethodHandle hs_convert =
-      handle(
-          "hs_convert",
-          FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER, C_INT, C_POINTER, C_INT, C_LONG));
+      shape(FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER, C_INT, C_POINTER, C_INT, C_LONG));
   private static final MethodHandle hs_sinusoid =
-      handle(
-          "hs_sinusoid",
+      shape(
           FunctionDescriptor.of(
               C_INT, C_POINTER, C_POINTER, C_DOUBLE, C_DOUBLE, C_POINTER, C_LONG, C_LONG));
   private static final MethodHandle hs_embedding_forward =
-      handle(
-          "hs_embedding_forward",
+      shape(
           FunctionDescriptor.of(
               C_INT, C_POINTER, C_POINTER, C_POINTER, C_POINTER, C_INT, C_LONG, C_LONG, C_LONG));
   private static final MethodHandle hs_embedding_backward =
-      handle(
-          "hs_embedding_backward",
+      shape(
           FunctionDescriptor.of(
               C_INT, C_POINTER, C_POINTER, C_POINTER, C_POINTER, C_LONG, C_LONG, C_LONG));
   private static final MethodHandle hs_linear_combination =
-      handle(
-          "hs_linear_combination",
+      shape(
           FunctionDescriptor.of(
               C_INT, C_POINTER, C_POINTER, C_INT, C_POINTER, C_POINTER, C_POINTER, C_POINTER,
               C_POINTER, C_LONG, C_LONG, C_INT));
   private static final MethodHandle hs_squared_distance =
-      handle(
-          "hs_squared_distance",
+      shape(
           FunctionDescriptor.of(
               C_INT, C_POINTER, C_POINTER, C_POINTER, C_POINTER, C_LONG, C_LONG, C_INT));
   private static final MethodHandle hs_clamp =
-      handle(
-          "hs_clamp",
+      shape(
           FunctionDescriptor.of(
               C_INT, C_POINTER, C_POINTER, C_POINTER, C_FLOAT, C_FLOAT, C_LONG, C_INT));
   private static final MethodHandle hs_softmax_cross_entropy =
-      handle(
-          "hs_softmax_cross_entropy",
+      shape(
           FunctionDescriptor.of(
               C_INT, C_POINTER, C_POINTER, C_POINTER, C_POINTER, C_POINTER, C_FLOAT, C_LONG,
               C_LONG));
   private static final MethodHandle hs_adam_step =
-      handle("hs_adam_step", FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER));
+      shape(FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER));
   private static final MethodHandle hs_ema_update =
-      handle(
-          "hs_ema_update",
-          FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER, C_POINTER, C_DOUBLE, C_LONG));
+      shape(FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER, C_POINTER, C_DOUBLE, C_LONG));
   private static final MethodHandle hs_square_sum =
-      handle(
-          "hs_square_sum", FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER, C_POINTER, C_LONG));
+      shape(FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER, C_POINTER, C_LONG));
   private static final MethodHandle hs_philox_uniform =
-      handle(
-          "hs_philox_uniform",
+      shape(
           FunctionDescriptor.of(
               C_INT, C_POINTER, C_POINTER, C_LONG, C_POINTER, C_INT, C_LONG, C_LONG));
   private static final MethodHandle hs_philox_normal =
-      handle(
-          "hs_philox_normal",
+      shape(
           FunctionDescriptor.of(
               C_INT, C_POINTER, C_POINTER, C_LONG, C_POINTER, C_INT, C_LONG, C_LONG, C_INT));
+
+  private final MemorySegment hs_version$ADDRESS;
+  private final MemorySegment hs_instruction_set$ADDRESS;
+  private final MemorySegment hs_status_string$ADDRESS;
+  private final MemorySegment hs_thread_count$ADDRESS;
+  private final MemorySegment hs_set_thread_count$ADDRESS;
+  private final MemorySegment hs_group_norm_workspace$ADDRESS;
+  private final MemorySegment hs_group_norm_forward$ADDRESS;
+  private final MemorySegment hs_group_norm_backward$ADDRESS;
+  private final MemorySegment hs_attention_workspace$ADDRESS;
+  private final MemorySegment hs_attention_forward$ADDRESS;
+  private final MemorySegment hs_attention_backward$ADDRESS;
+  private final MemorySegment hs_winograd_pack$ADDRESS;
+  private final MemorySegment hs_winograd_workspace$ADDRESS;
+  private final MemorySegment hs_winograd_forward$ADDRESS;
+  private final MemorySegment hs_winograd_gradient_workspace$ADDRESS;
+  private final MemorySegment hs_winograd_gradient$ADDRESS;
+  private final MemorySegment hs_silu_forward$ADDRESS;
+  private final MemorySegment hs_silu_backward$ADDRESS;
+  private final MemorySegment hs_add$ADDRESS;
+  private final MemorySegment hs_upsample2_forward$ADDRESS;
+  private final MemorySegment hs_upsample2_backward$ADDRESS;
+  private final MemorySegment hs_downsample2_forward$ADDRESS;
+  private final MemorySegment hs_downsample2_backward$ADDRESS;
+  private final MemorySegment hs_copy_columns$ADDRESS;
+  private final MemorySegment hs_add_per_channel$ADDRESS;
+  private final MemorySegment hs_sum_pixels$ADDRESS;
+  private final MemorySegment hs_sum_rows_workspace$ADDRESS;
+  private final MemorySegment hs_sum_rows$ADDRESS;
+  private final MemorySegment hs_dropout$ADDRESS;
+  private final MemorySegment hs_convert$ADDRESS;
+  private final MemorySegment hs_sinusoid$ADDRESS;
+  private final MemorySegment hs_embedding_forward$ADDRESS;
+  private final MemorySegment hs_embedding_backward$ADDRESS;
+  private final MemorySegment hs_linear_combination$ADDRESS;
+  private final MemorySegment hs_squared_distance$ADDRESS;
+  private final MemorySegment hs_clamp$ADDRESS;
+  private final MemorySegment hs_softmax_cross_entropy$ADDRESS;
+  private final MemorySegment hs_adam_step$ADDRESS;
+  private final MemorySegment hs_ema_update$ADDRESS;
+  private final MemorySegment hs_square_sum$ADDRESS;
+  private final MemorySegment hs_philox_uniform$ADDRESS;
+  private final MemorySegment hs_philox_normal$ADDRESS;
+
+  private Kernels(NativeLibrary library) {
+    hs_version$ADDRESS = library.address("hs_version");
+    hs_instruction_set$ADDRESS = library.address("hs_instruction_set");
+    hs_status_string$ADDRESS = library.address("hs_status_string");
+    hs_thread_count$ADDRESS = library.address("hs_thread_count");
+    hs_set_thread_count$ADDRESS = library.address("hs_set_thread_count");
+    hs_group_norm_workspace$ADDRESS = library.address("hs_group_norm_workspace");
+    hs_group_norm_forward$ADDRESS = library.address("hs_group_norm_forward");
+    hs_group_norm_backward$ADDRESS = library.address("hs_group_norm_backward");
+    hs_attention_workspace$ADDRESS = library.address("hs_attention_workspace");
+    hs_attention_forward$ADDRESS = library.address("hs_attention_forward");
+    hs_attention_backward$ADDRESS = library.address("hs_attention_backward");
+    hs_winograd_pack$ADDRESS = library.address("hs_winograd_pack");
+    hs_winograd_workspace$ADDRESS = library.address("hs_winograd_workspace");
+    hs_winograd_forward$ADDRESS = library.address("hs_winograd_forward");
+    hs_winograd_gradient_workspace$ADDRESS = library.address("hs_winograd_gradient_workspace");
+    hs_winograd_gradient$ADDRESS = library.address("hs_winograd_gradient");
+    hs_silu_forward$ADDRESS = library.address("hs_silu_forward");
+    hs_silu_backward$ADDRESS = library.address("hs_silu_backward");
+    hs_add$ADDRESS = library.address("hs_add");
+    hs_upsample2_forward$ADDRESS = library.address("hs_upsample2_forward");
+    hs_upsample2_backward$ADDRESS = library.address("hs_upsample2_backward");
+    hs_downsample2_forward$ADDRESS = library.address("hs_downsample2_forward");
+    hs_downsample2_backward$ADDRESS = library.address("hs_downsample2_backward");
+    hs_copy_columns$ADDRESS = library.address("hs_copy_columns");
+    hs_add_per_channel$ADDRESS = library.address("hs_add_per_channel");
+    hs_sum_pixels$ADDRESS = library.address("hs_sum_pixels");
+    hs_sum_rows_workspace$ADDRESS = library.address("hs_sum_rows_workspace");
+    hs_sum_rows$ADDRESS = library.address("hs_sum_rows");
+    hs_dropout$ADDRESS = library.address("hs_dropout");
+    hs_convert$ADDRESS = library.address("hs_convert");
+    hs_sinusoid$ADDRESS = library.address("hs_sinusoid");
+    hs_embedding_forward$ADDRESS = library.address("hs_embedding_forward");
+    hs_embedding_backward$ADDRESS = library.address("hs_embedding_backward");
+    hs_linear_combination$ADDRESS = library.address("hs_linear_combination");
+    hs_squared_distance$ADDRESS = library.address("hs_squared_distance");
+    hs_clamp$ADDRESS = library.address("hs_clamp");
+    hs_softmax_cross_entropy$ADDRESS = library.address("hs_softmax_cross_entropy");
+    hs_adam_step$ADDRESS = library.address("hs_adam_step");
+    hs_ema_update$ADDRESS = library.address("hs_ema_update");
+    hs_square_sum$ADDRESS = library.address("hs_square_sum");
+    hs_philox_uniform$ADDRESS = library.address("hs_philox_uniform");
+    hs_philox_normal$ADDRESS = library.address("hs_philox_normal");
+  }
+
+  /** Loaded when the CPU's kernels are first asked for. */
+  private static final class Cpu {
+    static final Kernels KERNELS = new Kernels(NativeLibrary.KERNELS);
+  }
+
+  /** The kernels of the CPU. */
+  public static Kernels cpu() {
+    return Cpu.KERNELS;
+  }
+
+  /**
+   * The kernels of one library; each call binds them anew.
+   *
+   * @throws NativeLibraryException if it does not load or lacks a function
+   */
+  public static Kernels of(NativeLibrary library) {
+    return new Kernels(library);
+  }
 
   // ---- Library
 
   /** The version of the kernels, as in "0.1.0". */
-  public static String hs_version() {
+  public String hs_version() {
     try {
-      return text((MemorySegment) hs_version.invokeExact());
+      return text((MemorySegment) hs_version.invokeExact(hs_version$ADDRESS));
     } catch (Throwable failure) {
       throw unchecked(failure);
     }
   }
 
   /** What the kernels run on here: "x86-64-v4", "x86-64-v3" or "x86-64-v2". */
-  public static String hs_instruction_set() {
+  public String hs_instruction_set() {
     try {
-      return text((MemorySegment) hs_instruction_set.invokeExact());
+      return text((MemorySegment) hs_instruction_set.invokeExact(hs_instruction_set$ADDRESS));
     } catch (Throwable failure) {
       throw unchecked(failure);
     }
   }
 
   /** The name of a status, for people. */
-  public static String hs_status_string(int status) {
+  public String hs_status_string(int status) {
     try {
-      return text((MemorySegment) hs_status_string.invokeExact(status));
+      return text((MemorySegment) hs_status_string.invokeExact(hs_status_string$ADDRESS, status));
     } catch (Throwable failure) {
       throw unchecked(failure);
     }
   }
 
   /** Threads of a parallel region that the calling thread starts. */
-  public static int hs_thread_count() {
+  public int hs_thread_count() {
     try {
-      return (int) hs_thread_count.invokeExact();
+      return (int) hs_thread_count.invokeExact(hs_thread_count$ADDRESS);
     } catch (Throwable failure) {
       throw unchecked(failure);
     }
   }
 
   /** Sets the threads of parallel regions that the calling thread starts, at least 1. */
-  public static void hs_set_thread_count(int threads) {
+  public void hs_set_thread_count(int threads) {
     try {
-      check("hs_set_thread_count", (int) hs_set_thread_count.invokeExact(threads));
+      check(
+          "hs_set_thread_count",
+          (int) hs_set_thread_count.invokeExact(hs_set_thread_count$ADDRESS, threads));
     } catch (Throwable failure) {
       throw unchecked(failure);
     }
@@ -264,9 +338,11 @@ public final class Kernels {
   // ---- Group normalisation, with modulation and SiLU fused
 
   /** Bytes of workspace for the group normalisation kernels; backward is 0 or 1. */
-  public static long hs_group_norm_workspace(long n, long hw, long c, int groups, int backward) {
+  public long hs_group_norm_workspace(long n, long hw, long c, int groups, int backward) {
     try {
-      return (long) hs_group_norm_workspace.invokeExact(n, hw, c, groups, backward);
+      return (long)
+          hs_group_norm_workspace.invokeExact(
+              hs_group_norm_workspace$ADDRESS, n, hw, c, groups, backward);
     } catch (Throwable failure) {
       throw unchecked(failure);
     }
@@ -276,18 +352,22 @@ public final class Kernels {
    * Group normalisation of one or two concatenated sources, then modulation, then SiLU; see {@link
    * hs_group_norm}.
    */
-  public static void hs_group_norm_forward(MemorySegment stream, MemorySegment args) {
+  public void hs_group_norm_forward(MemorySegment stream, MemorySegment args) {
     try {
-      check("hs_group_norm_forward", (int) hs_group_norm_forward.invokeExact(stream, args));
+      check(
+          "hs_group_norm_forward",
+          (int) hs_group_norm_forward.invokeExact(hs_group_norm_forward$ADDRESS, stream, args));
     } catch (Throwable failure) {
       throw unchecked(failure);
     }
   }
 
   /** Gradients of {@link #hs_group_norm_forward}; reads the statistics that it wrote. */
-  public static void hs_group_norm_backward(MemorySegment stream, MemorySegment args) {
+  public void hs_group_norm_backward(MemorySegment stream, MemorySegment args) {
     try {
-      check("hs_group_norm_backward", (int) hs_group_norm_backward.invokeExact(stream, args));
+      check(
+          "hs_group_norm_backward",
+          (int) hs_group_norm_backward.invokeExact(hs_group_norm_backward$ADDRESS, stream, args));
     } catch (Throwable failure) {
       throw unchecked(failure);
     }
@@ -296,27 +376,33 @@ public final class Kernels {
   // ---- Attention over t tokens, softmax(q k^T / sqrt(d)) v per head (d > 1024: HS_UNSUPPORTED)
 
   /** Bytes of workspace for the attention kernels; backward is 0 or 1. */
-  public static long hs_attention_workspace(long n, long t, int heads, int d, int backward) {
+  public long hs_attention_workspace(long n, long t, int heads, int d, int backward) {
     try {
-      return (long) hs_attention_workspace.invokeExact(n, t, heads, d, backward);
+      return (long)
+          hs_attention_workspace.invokeExact(
+              hs_attention_workspace$ADDRESS, n, t, heads, d, backward);
     } catch (Throwable failure) {
       throw unchecked(failure);
     }
   }
 
   /** Attention over t tokens, per head; see {@link hs_attention}. */
-  public static void hs_attention_forward(MemorySegment stream, MemorySegment args) {
+  public void hs_attention_forward(MemorySegment stream, MemorySegment args) {
     try {
-      check("hs_attention_forward", (int) hs_attention_forward.invokeExact(stream, args));
+      check(
+          "hs_attention_forward",
+          (int) hs_attention_forward.invokeExact(hs_attention_forward$ADDRESS, stream, args));
     } catch (Throwable failure) {
       throw unchecked(failure);
     }
   }
 
   /** Gradients of {@link #hs_attention_forward}; reads y and logsumexp that it wrote. */
-  public static void hs_attention_backward(MemorySegment stream, MemorySegment args) {
+  public void hs_attention_backward(MemorySegment stream, MemorySegment args) {
     try {
-      check("hs_attention_backward", (int) hs_attention_backward.invokeExact(stream, args));
+      check(
+          "hs_attention_backward",
+          (int) hs_attention_backward.invokeExact(hs_attention_backward$ADDRESS, stream, args));
     } catch (Throwable failure) {
       throw unchecked(failure);
     }
@@ -325,7 +411,7 @@ public final class Kernels {
   // ---- Elementwise and resampling
 
   /** Weight [out,stride,3,3] (transposed: [in,stride,3,3], taps rotated) to its packed form. */
-  public static void hs_winograd_pack(
+  public void hs_winograd_pack(
       MemorySegment stream,
       MemorySegment weight,
       long stride,
@@ -336,23 +422,25 @@ public final class Kernels {
     try {
       check(
           "hs_winograd_pack",
-          (int) hs_winograd_pack.invokeExact(stream, weight, stride, in, out, transposed, packed));
+          (int)
+              hs_winograd_pack.invokeExact(
+                  hs_winograd_pack$ADDRESS, stream, weight, stride, in, out, transposed, packed));
     } catch (Throwable failure) {
       throw unchecked(failure);
     }
   }
 
   /** Bytes of workspace of {@link #hs_winograd_forward}. */
-  public static long hs_winograd_workspace(long in, long out) {
+  public long hs_winograd_workspace(long in, long out) {
     try {
-      return (long) hs_winograd_workspace.invokeExact(in, out);
+      return (long) hs_winograd_workspace.invokeExact(hs_winograd_workspace$ADDRESS, in, out);
     } catch (Throwable failure) {
       throw unchecked(failure);
     }
   }
 
   /** y [n,h,w,out] = 3x3 convolution of x [n,h,w,in] + bias (or NULL) + residual (or NULL). */
-  public static void hs_winograd_forward(
+  public void hs_winograd_forward(
       MemorySegment stream,
       MemorySegment x,
       MemorySegment packed,
@@ -370,23 +458,37 @@ public final class Kernels {
           "hs_winograd_forward",
           (int)
               hs_winograd_forward.invokeExact(
-                  stream, x, packed, bias, residual, y, workspace, n, h, w, in, out));
+                  hs_winograd_forward$ADDRESS,
+                  stream,
+                  x,
+                  packed,
+                  bias,
+                  residual,
+                  y,
+                  workspace,
+                  n,
+                  h,
+                  w,
+                  in,
+                  out));
     } catch (Throwable failure) {
       throw unchecked(failure);
     }
   }
 
   /** Bytes of workspace of {@link #hs_winograd_gradient}. */
-  public static long hs_winograd_gradient_workspace(long in, long out) {
+  public long hs_winograd_gradient_workspace(long in, long out) {
     try {
-      return (long) hs_winograd_gradient_workspace.invokeExact(in, out);
+      return (long)
+          hs_winograd_gradient_workspace.invokeExact(
+              hs_winograd_gradient_workspace$ADDRESS, in, out);
     } catch (Throwable failure) {
       throw unchecked(failure);
     }
   }
 
   /** dweight [out,stride,3,3] = gradient of a 3x3 convolution's weight, its first channels in. */
-  public static void hs_winograd_gradient(
+  public void hs_winograd_gradient(
       MemorySegment stream,
       MemorySegment x,
       MemorySegment dy,
@@ -403,24 +505,37 @@ public final class Kernels {
           "hs_winograd_gradient",
           (int)
               hs_winograd_gradient.invokeExact(
-                  stream, x, dy, dweight, stride, workspace, n, h, w, in, out));
+                  hs_winograd_gradient$ADDRESS,
+                  stream,
+                  x,
+                  dy,
+                  dweight,
+                  stride,
+                  workspace,
+                  n,
+                  h,
+                  w,
+                  in,
+                  out));
     } catch (Throwable failure) {
       throw unchecked(failure);
     }
   }
 
   /** y = x sigmoid(x). */
-  public static void hs_silu_forward(
+  public void hs_silu_forward(
       MemorySegment stream, MemorySegment x, MemorySegment y, long count, int dtype) {
     try {
-      check("hs_silu_forward", (int) hs_silu_forward.invokeExact(stream, x, y, count, dtype));
+      check(
+          "hs_silu_forward",
+          (int) hs_silu_forward.invokeExact(hs_silu_forward$ADDRESS, stream, x, y, count, dtype));
     } catch (Throwable failure) {
       throw unchecked(failure);
     }
   }
 
   /** dx (+)= dy times the slope of SiLU at x. */
-  public static void hs_silu_backward(
+  public void hs_silu_backward(
       MemorySegment stream,
       MemorySegment x,
       MemorySegment dy,
@@ -431,14 +546,16 @@ public final class Kernels {
     try {
       check(
           "hs_silu_backward",
-          (int) hs_silu_backward.invokeExact(stream, x, dy, dx, accumulate, count, dtype));
+          (int)
+              hs_silu_backward.invokeExact(
+                  hs_silu_backward$ADDRESS, stream, x, dy, dx, accumulate, count, dtype));
     } catch (Throwable failure) {
       throw unchecked(failure);
     }
   }
 
   /** y = a + b; y may be a or b. */
-  public static void hs_add(
+  public void hs_add(
       MemorySegment stream,
       MemorySegment a,
       MemorySegment b,
@@ -446,14 +563,14 @@ public final class Kernels {
       long count,
       int dtype) {
     try {
-      check("hs_add", (int) hs_add.invokeExact(stream, a, b, y, count, dtype));
+      check("hs_add", (int) hs_add.invokeExact(hs_add$ADDRESS, stream, a, b, y, count, dtype));
     } catch (Throwable failure) {
       throw unchecked(failure);
     }
   }
 
   /** Nearest x2: y [n,2h,2w,c] from x [n,h,w,c]. */
-  public static void hs_upsample2_forward(
+  public void hs_upsample2_forward(
       MemorySegment stream,
       MemorySegment x,
       MemorySegment y,
@@ -465,14 +582,16 @@ public final class Kernels {
     try {
       check(
           "hs_upsample2_forward",
-          (int) hs_upsample2_forward.invokeExact(stream, x, y, n, h, w, c, dtype));
+          (int)
+              hs_upsample2_forward.invokeExact(
+                  hs_upsample2_forward$ADDRESS, stream, x, y, n, h, w, c, dtype));
     } catch (Throwable failure) {
       throw unchecked(failure);
     }
   }
 
   /** dx [n,h,w,c] (+)= the sum of each 2x2 of dy [n,2h,2w,c]. */
-  public static void hs_upsample2_backward(
+  public void hs_upsample2_backward(
       MemorySegment stream,
       MemorySegment dy,
       MemorySegment dx,
@@ -485,14 +604,16 @@ public final class Kernels {
     try {
       check(
           "hs_upsample2_backward",
-          (int) hs_upsample2_backward.invokeExact(stream, dy, dx, accumulate, n, h, w, c, dtype));
+          (int)
+              hs_upsample2_backward.invokeExact(
+                  hs_upsample2_backward$ADDRESS, stream, dy, dx, accumulate, n, h, w, c, dtype));
     } catch (Throwable failure) {
       throw unchecked(failure);
     }
   }
 
   /** 2x2 mean: y [n,h/2,w/2,c] from x [n,h,w,c]; an odd last row or column is dropped. */
-  public static void hs_downsample2_forward(
+  public void hs_downsample2_forward(
       MemorySegment stream,
       MemorySegment x,
       MemorySegment y,
@@ -504,7 +625,9 @@ public final class Kernels {
     try {
       check(
           "hs_downsample2_forward",
-          (int) hs_downsample2_forward.invokeExact(stream, x, y, n, h, w, c, dtype));
+          (int)
+              hs_downsample2_forward.invokeExact(
+                  hs_downsample2_forward$ADDRESS, stream, x, y, n, h, w, c, dtype));
     } catch (Throwable failure) {
       throw unchecked(failure);
     }
@@ -551,7 +674,7 @@ public final class Kernels {
   }
 
   /** dx [n,h,w,c] (+)= the gradient of the 2x2 mean. */
-  public static void hs_downsample2_backward(
+  public void hs_downsample2_backward(
       MemorySegment stream,
       MemorySegment dy,
       MemorySegment dx,
@@ -564,7 +687,9 @@ public final class Kernels {
     try {
       check(
           "hs_downsample2_backward",
-          (int) hs_downsample2_backward.invokeExact(stream, dy, dx, accumulate, n, h, w, c, dtype));
+          (int)
+              hs_downsample2_backward.invokeExact(
+                  hs_downsample2_backward$ADDRESS, stream, dy, dx, accumulate, n, h, w, c, dtype));
     } catch (Throwable failure) {
       throw unchecked(failure);
     }
@@ -574,7 +699,7 @@ public final class Kernels {
    * Copies `columns` columns of each row: dst[r, dst_offset + j] (+)= src[r, src_offset + j].
    * Strides and offsets in elements.
    */
-  public static void hs_copy_columns(
+  public void hs_copy_columns(
       MemorySegment stream,
       MemorySegment src,
       long srcStride,
@@ -591,6 +716,7 @@ public final class Kernels {
           "hs_copy_columns",
           (int)
               hs_copy_columns.invokeExact(
+                  hs_copy_columns$ADDRESS,
                   stream,
                   src,
                   srcStride,
@@ -610,7 +736,7 @@ public final class Kernels {
   /**
    * y[i,p,:] = x[i,p,:] + e[i*e_stride + :]; its gradient for e is hs_sum_pixels of dy. y may be x.
    */
-  public static void hs_add_per_channel(
+  public void hs_add_per_channel(
       MemorySegment stream,
       MemorySegment x,
       MemorySegment e,
@@ -623,14 +749,16 @@ public final class Kernels {
     try {
       check(
           "hs_add_per_channel",
-          (int) hs_add_per_channel.invokeExact(stream, x, e, eStride, y, n, hw, c, dtype));
+          (int)
+              hs_add_per_channel.invokeExact(
+                  hs_add_per_channel$ADDRESS, stream, x, e, eStride, y, n, hw, c, dtype));
     } catch (Throwable failure) {
       throw unchecked(failure);
     }
   }
 
   /** out[i*out_stride + :] = sum over pixels of x[i,:,:]; overwritten. */
-  public static void hs_sum_pixels(
+  public void hs_sum_pixels(
       MemorySegment stream,
       MemorySegment x,
       MemorySegment out,
@@ -642,23 +770,25 @@ public final class Kernels {
     try {
       check(
           "hs_sum_pixels",
-          (int) hs_sum_pixels.invokeExact(stream, x, out, outStride, n, hw, c, dtype));
+          (int)
+              hs_sum_pixels.invokeExact(
+                  hs_sum_pixels$ADDRESS, stream, x, out, outStride, n, hw, c, dtype));
     } catch (Throwable failure) {
       throw unchecked(failure);
     }
   }
 
   /** Bytes of workspace for {@link #hs_sum_rows}. */
-  public static long hs_sum_rows_workspace(long rows, long c) {
+  public long hs_sum_rows_workspace(long rows, long c) {
     try {
-      return (long) hs_sum_rows_workspace.invokeExact(rows, c);
+      return (long) hs_sum_rows_workspace.invokeExact(hs_sum_rows_workspace$ADDRESS, rows, c);
     } catch (Throwable failure) {
       throw unchecked(failure);
     }
   }
 
   /** out[:] (+)= sum over rows of x [rows,c], a bias gradient. */
-  public static void hs_sum_rows(
+  public void hs_sum_rows(
       MemorySegment stream,
       MemorySegment x,
       MemorySegment out,
@@ -670,7 +800,9 @@ public final class Kernels {
     try {
       check(
           "hs_sum_rows",
-          (int) hs_sum_rows.invokeExact(stream, x, out, accumulate, workspace, rows, c, dtype));
+          (int)
+              hs_sum_rows.invokeExact(
+                  hs_sum_rows$ADDRESS, stream, x, out, accumulate, workspace, rows, c, dtype));
     } catch (Throwable failure) {
       throw unchecked(failure);
     }
@@ -682,7 +814,7 @@ public final class Kernels {
    * points to one uint32 read when the kernel runs. y may be x. Each layer has a key of its own:
    * {low32(seed), high32(seed) ^ (0x9E3779B9 * (layer + 1))}. Word w drops where w &lt; p 2^32.
    */
-  public static void hs_dropout(
+  public void hs_dropout(
       MemorySegment stream,
       MemorySegment x,
       MemorySegment y,
@@ -699,14 +831,25 @@ public final class Kernels {
           "hs_dropout",
           (int)
               hs_dropout.invokeExact(
-                  stream, x, y, p, seed, sampleIds, drawPointer, layer, n, perSample, dtype));
+                  hs_dropout$ADDRESS,
+                  stream,
+                  x,
+                  y,
+                  p,
+                  seed,
+                  sampleIds,
+                  drawPointer,
+                  layer,
+                  n,
+                  perSample,
+                  dtype));
     } catch (Throwable failure) {
       throw unchecked(failure);
     }
   }
 
   /** Converts between storage types; to bf16 by rounding to nearest even. */
-  public static void hs_convert(
+  public void hs_convert(
       MemorySegment stream,
       MemorySegment src,
       int srcDtype,
@@ -715,7 +858,10 @@ public final class Kernels {
       long count) {
     try {
       check(
-          "hs_convert", (int) hs_convert.invokeExact(stream, src, srcDtype, dst, dstDtype, count));
+          "hs_convert",
+          (int)
+              hs_convert.invokeExact(
+                  hs_convert$ADDRESS, stream, src, srcDtype, dst, dstDtype, count));
     } catch (Throwable failure) {
       throw unchecked(failure);
     }
@@ -727,7 +873,7 @@ public final class Kernels {
    * y[i] = [cos(a f_0) .. cos(a f_h-1), sin(a f_0) ..], a = scale * t[i], f_k = max_period^(-k/h),
    * h = dim/2; an odd dim ends with 0. Angles are formed in double.
    */
-  public static void hs_sinusoid(
+  public void hs_sinusoid(
       MemorySegment stream,
       MemorySegment t,
       double scale,
@@ -736,14 +882,17 @@ public final class Kernels {
       long n,
       long dim) {
     try {
-      check("hs_sinusoid", (int) hs_sinusoid.invokeExact(stream, t, scale, maxPeriod, y, n, dim));
+      check(
+          "hs_sinusoid",
+          (int)
+              hs_sinusoid.invokeExact(hs_sinusoid$ADDRESS, stream, t, scale, maxPeriod, y, n, dim));
     } catch (Throwable failure) {
       throw unchecked(failure);
     }
   }
 
   /** y[i,:] (+)= table[ids[i],:]; ids outside 0..rows-1 are an invalid argument. */
-  public static void hs_embedding_forward(
+  public void hs_embedding_forward(
       MemorySegment stream,
       MemorySegment table,
       MemorySegment ids,
@@ -755,7 +904,9 @@ public final class Kernels {
     try {
       check(
           "hs_embedding_forward",
-          (int) hs_embedding_forward.invokeExact(stream, table, ids, y, accumulate, n, rows, dim));
+          (int)
+              hs_embedding_forward.invokeExact(
+                  hs_embedding_forward$ADDRESS, stream, table, ids, y, accumulate, n, rows, dim));
     } catch (Throwable failure) {
       throw unchecked(failure);
     }
@@ -765,7 +916,7 @@ public final class Kernels {
    * dtable [rows,dim], overwritten (rows not named become zero); equal ids add up. ids outside
    * 0..rows-1: HS_INVALID_ARGUMENT.
    */
-  public static void hs_embedding_backward(
+  public void hs_embedding_backward(
       MemorySegment stream,
       MemorySegment dy,
       MemorySegment ids,
@@ -776,7 +927,9 @@ public final class Kernels {
     try {
       check(
           "hs_embedding_backward",
-          (int) hs_embedding_backward.invokeExact(stream, dy, ids, dtable, n, rows, dim));
+          (int)
+              hs_embedding_backward.invokeExact(
+                  hs_embedding_backward$ADDRESS, stream, dy, ids, dtable, n, rows, dim));
     } catch (Throwable failure) {
       throw unchecked(failure);
     }
@@ -788,7 +941,7 @@ public final class Kernels {
    * y[i,:] = sum over k &lt; terms (1..4) of coefficients[k*n + i] * x_k[i,:]. y may be any x_k.
    * x_k for k &gt;= terms are ignored.
    */
-  public static void hs_linear_combination(
+  public void hs_linear_combination(
       MemorySegment stream,
       MemorySegment y,
       int terms,
@@ -805,14 +958,25 @@ public final class Kernels {
           "hs_linear_combination",
           (int)
               hs_linear_combination.invokeExact(
-                  stream, y, terms, x0, x1, x2, x3, coefficients, n, perSample, dtype));
+                  hs_linear_combination$ADDRESS,
+                  stream,
+                  y,
+                  terms,
+                  x0,
+                  x1,
+                  x2,
+                  x3,
+                  coefficients,
+                  n,
+                  perSample,
+                  dtype));
     } catch (Throwable failure) {
       throw unchecked(failure);
     }
   }
 
   /** out[i] = sum over elements of (a[i,:] - b[i,:])^2, in double. */
-  public static void hs_squared_distance(
+  public void hs_squared_distance(
       MemorySegment stream,
       MemorySegment a,
       MemorySegment b,
@@ -823,14 +987,16 @@ public final class Kernels {
     try {
       check(
           "hs_squared_distance",
-          (int) hs_squared_distance.invokeExact(stream, a, b, out, n, perSample, dtype));
+          (int)
+              hs_squared_distance.invokeExact(
+                  hs_squared_distance$ADDRESS, stream, a, b, out, n, perSample, dtype));
     } catch (Throwable failure) {
       throw unchecked(failure);
     }
   }
 
   /** y = x limited to low..high; y may be x. */
-  public static void hs_clamp(
+  public void hs_clamp(
       MemorySegment stream,
       MemorySegment x,
       MemorySegment y,
@@ -839,14 +1005,16 @@ public final class Kernels {
       long count,
       int dtype) {
     try {
-      check("hs_clamp", (int) hs_clamp.invokeExact(stream, x, y, low, high, count, dtype));
+      check(
+          "hs_clamp",
+          (int) hs_clamp.invokeExact(hs_clamp$ADDRESS, stream, x, y, low, high, count, dtype));
     } catch (Throwable failure) {
       throw unchecked(failure);
     }
   }
 
   /** losses[i] = -log softmax(logits[i])[ids[i]]; dlogits = dloss * (softmax - onehot), or NULL. */
-  public static void hs_softmax_cross_entropy(
+  public void hs_softmax_cross_entropy(
       MemorySegment stream,
       MemorySegment logits,
       MemorySegment ids,
@@ -860,7 +1028,15 @@ public final class Kernels {
           "hs_softmax_cross_entropy",
           (int)
               hs_softmax_cross_entropy.invokeExact(
-                  stream, logits, ids, losses, dlogits, dloss, n, classes));
+                  hs_softmax_cross_entropy$ADDRESS,
+                  stream,
+                  logits,
+                  ids,
+                  losses,
+                  dlogits,
+                  dloss,
+                  n,
+                  classes));
     } catch (Throwable failure) {
       throw unchecked(failure);
     }
@@ -869,29 +1045,32 @@ public final class Kernels {
   // ---- Optimizer over one flat slab
 
   /** One step of Adam or AdamW over a slab; see {@link hs_adam}. */
-  public static void hs_adam_step(MemorySegment stream, MemorySegment args) {
+  public void hs_adam_step(MemorySegment stream, MemorySegment args) {
     try {
-      check("hs_adam_step", (int) hs_adam_step.invokeExact(stream, args));
+      check("hs_adam_step", (int) hs_adam_step.invokeExact(hs_adam_step$ADDRESS, stream, args));
     } catch (Throwable failure) {
       throw unchecked(failure);
     }
   }
 
   /** ema = decay*ema + (1-decay)*p. */
-  public static void hs_ema_update(
+  public void hs_ema_update(
       MemorySegment stream, MemorySegment ema, MemorySegment p, double decay, long count) {
     try {
-      check("hs_ema_update", (int) hs_ema_update.invokeExact(stream, ema, p, decay, count));
+      check(
+          "hs_ema_update",
+          (int) hs_ema_update.invokeExact(hs_ema_update$ADDRESS, stream, ema, p, decay, count));
     } catch (Throwable failure) {
       throw unchecked(failure);
     }
   }
 
   /** *out = sum of squares, in double; NaN and infinity propagate. */
-  public static void hs_square_sum(
-      MemorySegment stream, MemorySegment x, MemorySegment out, long count) {
+  public void hs_square_sum(MemorySegment stream, MemorySegment x, MemorySegment out, long count) {
     try {
-      check("hs_square_sum", (int) hs_square_sum.invokeExact(stream, x, out, count));
+      check(
+          "hs_square_sum",
+          (int) hs_square_sum.invokeExact(hs_square_sum$ADDRESS, stream, x, out, count));
     } catch (Throwable failure) {
       throw unchecked(failure);
     }
@@ -900,7 +1079,7 @@ public final class Kernels {
   // ---- Random numbers: Philox 4x32-10
 
   /** Uniform numbers in (0,1]: element e of sample s depends on (seed, s, draw, e) alone. */
-  public static void hs_philox_uniform(
+  public void hs_philox_uniform(
       MemorySegment stream,
       MemorySegment y,
       long seed,
@@ -911,14 +1090,16 @@ public final class Kernels {
     try {
       check(
           "hs_philox_uniform",
-          (int) hs_philox_uniform.invokeExact(stream, y, seed, sampleIds, draw, n, perSample));
+          (int)
+              hs_philox_uniform.invokeExact(
+                  hs_philox_uniform$ADDRESS, stream, y, seed, sampleIds, draw, n, perSample));
     } catch (Throwable failure) {
       throw unchecked(failure);
     }
   }
 
   /** Standard normal numbers: element e of sample s depends on (seed, s, draw, e) alone. */
-  public static void hs_philox_normal(
+  public void hs_philox_normal(
       MemorySegment stream,
       MemorySegment y,
       long seed,
@@ -931,21 +1112,22 @@ public final class Kernels {
       check(
           "hs_philox_normal",
           (int)
-              hs_philox_normal.invokeExact(stream, y, seed, sampleIds, draw, n, perSample, dtype));
+              hs_philox_normal.invokeExact(
+                  hs_philox_normal$ADDRESS, stream, y, seed, sampleIds, draw, n, perSample, dtype));
     } catch (Throwable failure) {
       throw unchecked(failure);
     }
   }
 
-  private static MethodHandle handle(String name, FunctionDescriptor descriptor) {
-    return NativeLibrary.KERNELS.function(name, descriptor);
+  private static MethodHandle shape(FunctionDescriptor descriptor) {
+    return Linker.nativeLinker().downcallHandle(descriptor);
   }
 
   private static String text(MemorySegment address) {
     return address.reinterpret(Long.MAX_VALUE).getString(0);
   }
 
-  private static void check(String function, int status) {
+  private void check(String function, int status) {
     if (status != HS_OK) {
       throw new KernelException(function, status, hs_status_string(status));
     }

@@ -58,6 +58,16 @@ public final class NativeLibrary {
           List.of(OPENMP),
           "build it with `make native`");
 
+  /** Our own kernels for NVIDIA GPUs. */
+  public static final NativeLibrary CUDA_KERNELS =
+      new NativeLibrary(
+          "libhalfstep_cuda.so",
+          "halfstep.native.cuda",
+          "HALFSTEP_NATIVE_CUDA",
+          "org/halfstep/native/linux-x86_64/",
+          List.of(),
+          "build it with `make native` where CUDA's nvcc is installed");
+
   /** oneDNN 3. */
   public static final NativeLibrary ONEDNN =
       new NativeLibrary(
@@ -135,20 +145,27 @@ public final class NativeLibrary {
    */
   public MethodHandle function(
       String name, FunctionDescriptor descriptor, Linker.Option... options) {
-    MemorySegment address =
-        load()
-            .find(name)
-            .orElseThrow(
-                () ->
-                    new NativeLibraryException(
-                        file
-                            + " from "
-                            + location
-                            + " has no function "
-                            + name
-                            + ": it is another version than the one these bindings are for; "
-                            + remedy));
-    return Linker.nativeLinker().downcallHandle(address, descriptor, options);
+    return Linker.nativeLinker().downcallHandle(address(name), descriptor, options);
+  }
+
+  /**
+   * Where one C function is.
+   *
+   * @throws NativeLibraryException if the library lacks the function
+   */
+  MemorySegment address(String name) {
+    return load()
+        .find(name)
+        .orElseThrow(
+            () ->
+                new NativeLibraryException(
+                    file
+                        + " from "
+                        + location
+                        + " has no function "
+                        + name
+                        + ": it is another version than the one these bindings are for; "
+                        + remedy));
   }
 
   private SymbolLookup find() {
@@ -219,9 +236,9 @@ public final class NativeLibrary {
     }
     loadCompanions();
     try {
-      loadResource(resource, file);
+      SymbolLookup found = loadResource(resource, file);
       location = resource.toString();
-      return SymbolLookup.loaderLookup();
+      return found;
     } catch (UnsatisfiedLinkError refused) {
       tried.add("the class path (" + resource + ": " + refused.getMessage() + ")");
     } catch (IOException | UncheckedIOException failed) {
@@ -242,9 +259,21 @@ public final class NativeLibrary {
   }
 
   private SymbolLookup loaded(Path path, String from) {
-    System.load(path.toString());
+    SymbolLookup found = open(path);
     location = from;
-    return SymbolLookup.loaderLookup();
+    return found;
+  }
+
+  /**
+   * Opens one file. The lookup is that of the file alone: the CPU's and the GPU's kernels have the
+   * same names, and a lookup over all loaded libraries would mix them.
+   */
+  private static SymbolLookup open(Path path) {
+    try {
+      return SymbolLookup.libraryLookup(path, Arena.global());
+    } catch (IllegalArgumentException refused) {
+      throw new UnsatisfiedLinkError(loaderMessage(path.toString()));
+    }
   }
 
   private void loadCompanions() {
@@ -282,11 +311,10 @@ public final class NativeLibrary {
     }
   }
 
-  private static void loadResource(URL resource, String name) throws IOException {
+  private static SymbolLookup loadResource(URL resource, String name) throws IOException {
     if (resource.getProtocol().equals("file")) {
       try {
-        System.load(Path.of(resource.toURI()).toString());
-        return;
+        return open(Path.of(resource.toURI()));
       } catch (URISyntaxException e) {
         throw new IOException(e);
       }
@@ -298,7 +326,7 @@ public final class NativeLibrary {
     Path copy = privateFolder.resolve(name);
     try (InputStream in = resource.openStream()) {
       Files.copy(in, copy, StandardCopyOption.REPLACE_EXISTING);
-      System.load(copy.toString());
+      return open(copy);
     } finally {
       Files.deleteIfExists(copy);
     }

@@ -103,12 +103,12 @@ final class Arrays64 {
 
   /** Runs the action with a number of threads, and restores the number after it. */
   static void withThreads(int threads, Runnable action) {
-    int before = Kernels.hs_thread_count();
-    Kernels.hs_set_thread_count(threads);
+    int before = Kernels.cpu().hs_thread_count();
+    Kernels.cpu().hs_set_thread_count(threads);
     try {
       action.run();
     } finally {
-      Kernels.hs_set_thread_count(before);
+      Kernels.cpu().hs_set_thread_count(before);
     }
   }
 }

@@ -108,8 +108,8 @@ class AttentionKernelTest {
       hs_attention.dqkv(struct, dqkv);
       long bytes =
           Math.max(
-              Kernels.hs_attention_workspace(s.n, s.t, s.heads, s.d, 0),
-              Kernels.hs_attention_workspace(s.n, s.t, s.heads, s.d, 1));
+              Kernels.cpu().hs_attention_workspace(s.n, s.t, s.heads, s.d, 0),
+              Kernels.cpu().hs_attention_workspace(s.n, s.t, s.heads, s.d, 1));
       hs_attention.workspace(struct, arena.allocate(bytes, 64));
     }
   }
@@ -129,7 +129,7 @@ class AttentionKernelTest {
     double[] qkv = normal(3 * shape.count(), 1, 0, 2);
     try (Arena arena = Arena.ofConfined()) {
       Buffers buffers = new Buffers(arena, shape, dtype, qkv, normal(shape.count(), 2));
-      Kernels.hs_attention_forward(NULL, buffers.struct);
+      Kernels.cpu().hs_attention_forward(NULL, buffers.struct);
       double[] lse = new double[n * heads * t];
       double[] want = forward(shape, qkv, lse);
       double tolerance = dtype == HS_F32 ? 2e-5 : 4.5e-3;
@@ -146,8 +146,8 @@ class AttentionKernelTest {
     double[] dy = normal(shape.count(), 2);
     try (Arena arena = Arena.ofConfined()) {
       Buffers buffers = new Buffers(arena, shape, dtype, qkv, dy);
-      Kernels.hs_attention_forward(NULL, buffers.struct);
-      Kernels.hs_attention_backward(NULL, buffers.struct);
+      Kernels.cpu().hs_attention_forward(NULL, buffers.struct);
+      Kernels.cpu().hs_attention_backward(NULL, buffers.struct);
       double tolerance = dtype == HS_F32 ? 1e-5 : 2e-2; // y is rounded before it is read again
       double[] got = Arrays64.get(buffers.dqkv, dtype, 3 * shape.count());
       assertClose(gradient(shape, qkv, dy), got, tolerance, "dqkv");
@@ -160,7 +160,7 @@ class AttentionKernelTest {
     double[] qkv = normal(3 * shape.count(), 3, 0, 60); // scores of thousands
     try (Arena arena = Arena.ofConfined()) {
       Buffers buffers = new Buffers(arena, shape, HS_F32, qkv, normal(shape.count(), 2));
-      Kernels.hs_attention_forward(NULL, buffers.struct);
+      Kernels.cpu().hs_attention_forward(NULL, buffers.struct);
       double[] got = Arrays64.get(buffers.y, HS_F32, shape.count());
       assertClose(forward(shape, qkv, null), got, 2e-3, "y");
     }
@@ -180,8 +180,8 @@ class AttentionKernelTest {
           Arrays64.withThreads(
               threads,
               () -> {
-                Kernels.hs_attention_forward(NULL, buffers.struct);
-                Kernels.hs_attention_backward(NULL, buffers.struct);
+                Kernels.cpu().hs_attention_forward(NULL, buffers.struct);
+                Kernels.cpu().hs_attention_backward(NULL, buffers.struct);
               });
         }
         assertSameBits(alone.y, shared.y, "y");
@@ -206,6 +206,6 @@ class AttentionKernelTest {
 
   private static KernelException refusal(Buffers buffers) {
     return assertThrows(
-        KernelException.class, () -> Kernels.hs_attention_forward(NULL, buffers.struct));
+        KernelException.class, () -> Kernels.cpu().hs_attention_forward(NULL, buffers.struct));
   }
 }

@@ -46,7 +46,10 @@ final class BindingSignatures {
     for (Field field : binding.getDeclaredFields()) {
       if (Modifier.isStatic(field.getModifiers()) && field.getType() == MethodHandle.class) {
         field.setAccessible(true);
-        functions.put(field.getName(), ((MethodHandle) field.get(null)).type());
+        MethodType type = ((MethodHandle) field.get(null)).type();
+        // The handles of Kernels take the function's address first.
+        functions.put(
+            field.getName(), binding == Kernels.class ? type.dropParameterTypes(0, 1) : type);
       }
     }
     for (Method method : binding.getMethods()) {

@@ -26,7 +26,7 @@ class EmbeddingKernelTest {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment in = put(arena, HS_F32, t);
       MemorySegment y = room(arena, HS_F32, 4L * dim);
-      Kernels.hs_sinusoid(NULL, in, 1000, 10000, y, 4, dim);
+      Kernels.cpu().hs_sinusoid(NULL, in, 1000, 10000, y, 4, dim);
       double[] want = new double[4 * dim];
       for (int i = 0; i < 4; i++) {
         for (int k = 0; k < half; k++) {
@@ -50,7 +50,7 @@ class EmbeddingKernelTest {
       MemorySegment named = putInts(arena, ids);
       MemorySegment y = room(arena, HS_F32, 4L * dim);
       MemorySegment dtable = room(arena, HS_F32, 5L * dim);
-      Kernels.hs_embedding_forward(NULL, rows, named, y, 0, 4, 5, dim);
+      Kernels.cpu().hs_embedding_forward(NULL, rows, named, y, 0, 4, 5, dim);
       double[] want = new double[4 * dim];
       double[] wantGradient = new double[5 * dim];
       for (int k = 0; k < want.length; k++) {
@@ -58,23 +58,23 @@ class EmbeddingKernelTest {
         wantGradient[ids[k / dim] * dim + k % dim] += dy[k];
       }
       assertClose(want, get(y, HS_F32, want.length), 0, "rows");
-      Kernels.hs_embedding_forward(NULL, rows, named, y, 1, 4, 5, dim);
+      Kernels.cpu().hs_embedding_forward(NULL, rows, named, y, 1, 4, 5, dim);
       for (int k = 0; k < want.length; k++) {
         want[k] *= 2;
       }
       assertClose(want, get(y, HS_F32, want.length), 0, "rows added to themselves");
-      Kernels.hs_embedding_backward(NULL, put(arena, HS_F32, dy), named, dtable, 4, 5, dim);
+      Kernels.cpu().hs_embedding_backward(NULL, put(arena, HS_F32, dy), named, dtable, 4, 5, dim);
       assertClose(wantGradient, get(dtable, HS_F32, 5 * dim), 1e-6, "gradient");
       MemorySegment outside = putInts(arena, 0, 5, 1, 1);
       KernelException refused =
           assertThrows(
               KernelException.class,
-              () -> Kernels.hs_embedding_forward(NULL, rows, outside, y, 0, 4, 5, dim));
+              () -> Kernels.cpu().hs_embedding_forward(NULL, rows, outside, y, 0, 4, 5, dim));
       assertEquals(Kernels.HS_INVALID_ARGUMENT, refused.status());
       MemorySegment negative = putInts(arena, 0, -1, 1, 1);
       assertThrows(
           KernelException.class,
-          () -> Kernels.hs_embedding_backward(NULL, y, negative, dtable, 4, 5, dim));
+          () -> Kernels.cpu().hs_embedding_backward(NULL, y, negative, dtable, 4, 5, dim));
     }
   }
 
@@ -89,7 +89,7 @@ class EmbeddingKernelTest {
       MemorySegment named = putInts(arena, ids);
       MemorySegment losses = room(arena, HS_F32, n);
       MemorySegment gradient = room(arena, HS_F32, (long) n * classes);
-      Kernels.hs_softmax_cross_entropy(NULL, in, named, losses, gradient, 0.2f, n, classes);
+      Kernels.cpu().hs_softmax_cross_entropy(NULL, in, named, losses, gradient, 0.2f, n, classes);
       double[] want = new double[n];
       double[] wantGradient = new double[n * classes];
       for (int i = 0; i < n; i++) {
@@ -105,7 +105,7 @@ class EmbeddingKernelTest {
       }
       assertClose(want, get(losses, HS_F32, n), 1e-6, "losses");
       assertClose(wantGradient, get(gradient, HS_F32, n * classes), 1e-6, "gradient");
-      Kernels.hs_softmax_cross_entropy(NULL, in, named, losses, NULL, 1, n, classes);
+      Kernels.cpu().hs_softmax_cross_entropy(NULL, in, named, losses, NULL, 1, n, classes);
       assertClose(want, get(losses, HS_F32, n), 1e-6, "losses without a gradient");
     }
   }

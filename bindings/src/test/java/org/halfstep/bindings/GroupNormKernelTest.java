@@ -141,8 +141,8 @@ class GroupNormKernelTest {
       dmodulation = Arrays64.room(arena, HS_F32, shape.n * 2 * c);
       long workspace =
           Math.max(
-              Kernels.hs_group_norm_workspace(shape.n, shape.hw, c, shape.groups, 0),
-              Kernels.hs_group_norm_workspace(shape.n, shape.hw, c, shape.groups, 1));
+              Kernels.cpu().hs_group_norm_workspace(shape.n, shape.hw, c, shape.groups, 0),
+              Kernels.cpu().hs_group_norm_workspace(shape.n, shape.hw, c, shape.groups, 1));
       struct = hs_group_norm.allocate(arena);
       hs_group_norm.n(struct, shape.n);
       hs_group_norm.hw(struct, shape.hw);
@@ -208,7 +208,7 @@ class GroupNormKernelTest {
     Inputs inputs = Inputs.of(new Shape(n, hw, c0, c1, groups, modulated, silu), 0.5);
     try (Arena arena = Arena.ofConfined()) {
       Buffers buffers = new Buffers(arena, inputs, dtype);
-      Kernels.hs_group_norm_forward(NULL, buffers.struct);
+      Kernels.cpu().hs_group_norm_forward(NULL, buffers.struct);
       assertClose(
           inputs.forward(),
           Arrays64.get(buffers.y, dtype, inputs.shape.count()),
@@ -231,8 +231,8 @@ class GroupNormKernelTest {
     int c = inputs.shape.c();
     try (Arena arena = Arena.ofConfined()) {
       Buffers buffers = new Buffers(arena, inputs, dtype);
-      Kernels.hs_group_norm_forward(NULL, buffers.struct);
-      Kernels.hs_group_norm_backward(NULL, buffers.struct);
+      Kernels.cpu().hs_group_norm_forward(NULL, buffers.struct);
+      Kernels.cpu().hs_group_norm_backward(NULL, buffers.struct);
       double tolerance = 2 * Arrays64.tolerance(dtype);
       assertClose(inputs.gradient(Inputs::x), buffers.dx(), tolerance, "dx");
       double[] dweight = Arrays64.get(buffers.dweight, HS_F32, c);
@@ -259,8 +259,8 @@ class GroupNormKernelTest {
         added.dx1.copyFrom(Arrays64.put(arena, dtype, before1));
         hs_group_norm.accumulate0(added.struct, 1);
         for (Buffers buffers : new Buffers[] {plain, added}) {
-          Kernels.hs_group_norm_forward(NULL, buffers.struct);
-          Kernels.hs_group_norm_backward(NULL, buffers.struct);
+          Kernels.cpu().hs_group_norm_forward(NULL, buffers.struct);
+          Kernels.cpu().hs_group_norm_backward(NULL, buffers.struct);
         }
         double[] want = Arrays64.get(plain.dx0, dtype, before0.length);
         for (int k = 0; k < want.length; k++) {
@@ -278,7 +278,7 @@ class GroupNormKernelTest {
     Inputs inputs = Inputs.of(new Shape(1, 784, 32, 0, 8, false, false), 1000);
     try (Arena arena = Arena.ofConfined()) {
       Buffers buffers = new Buffers(arena, inputs, HS_F32);
-      Kernels.hs_group_norm_forward(NULL, buffers.struct);
+      Kernels.cpu().hs_group_norm_forward(NULL, buffers.struct);
       double[] got = Arrays64.get(buffers.y, HS_F32, inputs.shape.count());
       assertClose(inputs.forward(), got, 1e-4, "y"); // the mean itself has 2^-24 * 1000 of error
     }
@@ -296,8 +296,8 @@ class GroupNormKernelTest {
           Arrays64.withThreads(
               threads,
               () -> {
-                Kernels.hs_group_norm_forward(NULL, buffers.struct);
-                Kernels.hs_group_norm_backward(NULL, buffers.struct);
+                Kernels.cpu().hs_group_norm_forward(NULL, buffers.struct);
+                Kernels.cpu().hs_group_norm_backward(NULL, buffers.struct);
               });
         }
         assertSameBits(alone.y, shared.y, "y");
@@ -318,12 +318,13 @@ class GroupNormKernelTest {
       hs_group_norm.groups(buffers.struct, 5);
       KernelException refused =
           assertThrows(
-              KernelException.class, () -> Kernels.hs_group_norm_forward(NULL, buffers.struct));
+              KernelException.class,
+              () -> Kernels.cpu().hs_group_norm_forward(NULL, buffers.struct));
       assertEquals(Kernels.HS_INVALID_ARGUMENT, refused.status());
       hs_group_norm.groups(buffers.struct, 4);
       hs_group_norm.workspace(buffers.struct, NULL);
       assertThrows(
-          KernelException.class, () -> Kernels.hs_group_norm_backward(NULL, buffers.struct));
+          KernelException.class, () -> Kernels.cpu().hs_group_norm_backward(NULL, buffers.struct));
     }
   }
 }

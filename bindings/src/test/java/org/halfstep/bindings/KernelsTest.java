@@ -13,10 +13,10 @@ import org.junit.jupiter.api.Test;
 class KernelsTest {
   @Test
   void tellsItsVersionAndInstructionSet() {
-    assertEquals("0.1.0", Kernels.hs_version());
+    assertEquals("0.1.0", Kernels.cpu().hs_version());
     List<String> levels = List.of("x86-64-v2", "x86-64-v3", "x86-64-v4");
-    int level = levels.indexOf(Kernels.hs_instruction_set());
-    assertTrue(level >= 0, Kernels.hs_instruction_set());
+    int level = levels.indexOf(Kernels.cpu().hs_instruction_set());
+    assertTrue(level >= 0, Kernels.cpu().hs_instruction_set());
     String wanted = System.getenv("HALFSTEP_ISA");
     if (wanted != null) {
       assertTrue(level <= wanted.charAt(1) - '2', "asked for at most " + wanted);
@@ -25,22 +25,22 @@ class KernelsTest {
 
   @Test
   void namesEveryStatus() {
-    assertEquals("ok", Kernels.hs_status_string(Kernels.HS_OK));
-    assertEquals("invalid argument", Kernels.hs_status_string(Kernels.HS_INVALID_ARGUMENT));
-    assertEquals("unsupported", Kernels.hs_status_string(Kernels.HS_UNSUPPORTED));
-    assertEquals("unknown status", Kernels.hs_status_string(99));
+    assertEquals("ok", Kernels.cpu().hs_status_string(Kernels.HS_OK));
+    assertEquals("invalid argument", Kernels.cpu().hs_status_string(Kernels.HS_INVALID_ARGUMENT));
+    assertEquals("unsupported", Kernels.cpu().hs_status_string(Kernels.HS_UNSUPPORTED));
+    assertEquals("unknown status", Kernels.cpu().hs_status_string(99));
   }
 
   @Test
   void setsThreadsOfTheCallingThread() {
-    int before = Kernels.hs_thread_count();
+    int before = Kernels.cpu().hs_thread_count();
     try {
-      Kernels.hs_set_thread_count(3);
-      assertEquals(3, Kernels.hs_thread_count());
+      Kernels.cpu().hs_set_thread_count(3);
+      assertEquals(3, Kernels.cpu().hs_thread_count());
     } finally {
-      Kernels.hs_set_thread_count(before);
+      Kernels.cpu().hs_set_thread_count(before);
     }
-    assertThrows(KernelException.class, () -> Kernels.hs_set_thread_count(0));
+    assertThrows(KernelException.class, () -> Kernels.cpu().hs_set_thread_count(0));
   }
 
   @Test
@@ -50,7 +50,7 @@ class KernelsTest {
       KernelException refused =
           assertThrows(
               KernelException.class,
-              () -> Kernels.hs_add(MemorySegment.NULL, x, x, x, 16, 7)); // no such dtype
+              () -> Kernels.cpu().hs_add(MemorySegment.NULL, x, x, x, 16, 7)); // no such dtype
       assertEquals("hs_add", refused.function());
       assertEquals(Kernels.HS_INVALID_ARGUMENT, refused.status());
       assertTrue(refused.getMessage().contains("invalid argument"), refused.getMessage());

@@ -48,7 +48,7 @@ class OptimizerKernelTest {
         double[] g = normal(COUNT, 10 + step);
         hs_adam.g(struct, put(arena, HS_F32, g));
         hs_adam.step(struct, step);
-        Kernels.hs_adam_step(NULL, struct);
+        Kernels.cpu().hs_adam_step(NULL, struct);
         for (int k = 0; k < COUNT; k++) {
           double gradient = 0.5 * g[k] + (decoupled == 0 ? decay * p[k] : 0);
           m[k] = 0.9 * m[k] + 0.1 * gradient;
@@ -69,9 +69,9 @@ class OptimizerKernelTest {
       assertClose(moved, got, 3e-4, "movement"); // of 5e-3, in parameters up to 4: float rounding
       assertClose(ema, get(average, HS_F32, COUNT), 1e-6, "average");
       hs_adam.ema(struct, NULL);
-      Kernels.hs_adam_step(NULL, struct);
+      Kernels.cpu().hs_adam_step(NULL, struct);
       hs_adam.step(struct, 0);
-      assertThrows(KernelException.class, () -> Kernels.hs_adam_step(NULL, struct));
+      assertThrows(KernelException.class, () -> Kernels.cpu().hs_adam_step(NULL, struct));
     }
   }
 
@@ -81,7 +81,7 @@ class OptimizerKernelTest {
     double[] p = normal(COUNT, 2);
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment average = put(arena, HS_F32, ema);
-      Kernels.hs_ema_update(NULL, average, put(arena, HS_F32, p), 0.9999, COUNT);
+      Kernels.cpu().hs_ema_update(NULL, average, put(arena, HS_F32, p), 0.9999, COUNT);
       for (int k = 0; k < COUNT; k++) {
         ema[k] = 0.9999 * ema[k] + 0.0001 * p[k];
       }

@@ -94,7 +94,7 @@ class PhiloxKernelTest {
   void theKernelHasTheKnownAnswers() {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment y = room(arena, HS_F32, 4);
-      Kernels.hs_philox_uniform(NULL, y, 0, putLongs(arena, 0), 0, 1, 4);
+      Kernels.cpu().hs_philox_uniform(NULL, y, 0, putLongs(arena, 0), 0, 1, 4);
       double[] want = {unit(0x6627e8d5), unit(0xe169c58d), unit(0xbc57ac4c), unit(0x9b00dbd8)};
       for (int k = 0; k < 4; k++) {
         want[k] = (float) want[k];
@@ -110,12 +110,12 @@ class PhiloxKernelTest {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment ids = putLongs(arena, samples);
       MemorySegment y = room(arena, HS_F32, 4L * each);
-      Kernels.hs_philox_uniform(NULL, y, SEED, ids, 7, 4, each);
+      Kernels.cpu().hs_philox_uniform(NULL, y, SEED, ids, 7, 4, each);
       assertArrayEquals(uniformTwin(SEED, samples, 7, each), get(y, HS_F32, 4 * each));
-      Kernels.hs_philox_normal(NULL, y, SEED, ids, -7, 4, each, HS_F32);
+      Kernels.cpu().hs_philox_normal(NULL, y, SEED, ids, -7, 4, each, HS_F32);
       double[] want = normalTwin(SEED, samples, -7, each);
       assertClose(want, get(y, HS_F32, 4 * each), 1.2e-7, "normal");
-      Kernels.hs_philox_normal(NULL, y, SEED, ids, -7, 4, each, HS_BF16);
+      Kernels.cpu().hs_philox_normal(NULL, y, SEED, ids, -7, 4, each, HS_BF16);
       assertClose(want, get(y, HS_BF16, 4 * each), 4e-3, "normal as bf16");
     }
   }
@@ -129,12 +129,14 @@ class PhiloxKernelTest {
       Arrays64.withThreads(
           1,
           () ->
-              Kernels.hs_philox_normal(NULL, alone, SEED, putLongs(arena, 42), 3, 1, each, HS_F32));
+              Kernels.cpu()
+                  .hs_philox_normal(NULL, alone, SEED, putLongs(arena, 42), 3, 1, each, HS_F32));
       Arrays64.withThreads(
           2,
           () ->
-              Kernels.hs_philox_normal(
-                  NULL, batch, SEED, putLongs(arena, 1, 2, 3, 42, 5), 3, 5, each, HS_F32));
+              Kernels.cpu()
+                  .hs_philox_normal(
+                      NULL, batch, SEED, putLongs(arena, 1, 2, 3, 42, 5), 3, 5, each, HS_F32));
       assertSameBits(alone, batch.asSlice(3L * each * 4, each * 4L), "sample 42");
     }
   }
@@ -144,7 +146,7 @@ class PhiloxKernelTest {
     int count = 200_000;
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment y = room(arena, HS_F32, count);
-      Kernels.hs_philox_normal(NULL, y, 1, putLongs(arena, 0), 0, 1, count, HS_F32);
+      Kernels.cpu().hs_philox_normal(NULL, y, 1, putLongs(arena, 0), 0, 1, count, HS_F32);
       double[] values = get(y, HS_F32, count);
       double mean = Arrays.stream(values).average().orElseThrow();
       double square = Arrays.stream(values).map(v -> v * v).average().orElseThrow();
@@ -168,7 +170,7 @@ class PhiloxKernelTest {
         MemorySegment y = room(arena, dtype, n * each);
         MemorySegment ids = putLongs(arena, samples);
         MemorySegment draw = putInts(arena, 11);
-        Kernels.hs_dropout(NULL, in, y, p, SEED, ids, draw, 2, n, each, dtype);
+        Kernels.cpu().hs_dropout(NULL, in, y, p, SEED, ids, draw, 2, n, each, dtype);
         double[] want = new double[n * each];
         long seed = SEED ^ ((long) (0x9E3779B9 * 3) << 32);
         int kept = 0;
@@ -180,13 +182,13 @@ class PhiloxKernelTest {
         assertEquals(1 - p, kept / (double) want.length, 0.02);
         assertClose(want, get(y, dtype, want.length), Arrays64.tolerance(dtype), "dropout");
         MemorySegment other = room(arena, dtype, n * each);
-        Kernels.hs_dropout(NULL, in, other, p, SEED, ids, draw, 3, n, each, dtype);
+        Kernels.cpu().hs_dropout(NULL, in, other, p, SEED, ids, draw, 3, n, each, dtype);
         assertFalse(y.mismatch(other) < 0, "another layer has another mask");
-        Kernels.hs_dropout(NULL, in, other, 0, SEED, ids, draw, 3, n, each, dtype);
+        Kernels.cpu().hs_dropout(NULL, in, other, 0, SEED, ids, draw, 3, n, each, dtype);
         assertTrue(in.mismatch(other) < 0, "p = 0 keeps everything");
         assertThrows(
             KernelException.class,
-            () -> Kernels.hs_dropout(NULL, in, y, 1, SEED, ids, draw, 0, n, each, dtype));
+            () -> Kernels.cpu().hs_dropout(NULL, in, y, 1, SEED, ids, draw, 0, n, each, dtype));
       }
     }
   }

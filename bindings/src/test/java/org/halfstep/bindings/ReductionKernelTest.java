@@ -29,11 +29,11 @@ class ReductionKernelTest {
       MemorySegment pixels = put(arena, HS_F32, new double[n * (c + 3)]);
       MemorySegment rows = room(arena, HS_F32, c);
       MemorySegment added = put(arena, HS_F32, before);
-      long bytes = Kernels.hs_sum_rows_workspace((long) n * hw, c);
+      long bytes = Kernels.cpu().hs_sum_rows_workspace((long) n * hw, c);
       MemorySegment workspace = arena.allocate(bytes, 64);
-      Kernels.hs_sum_pixels(NULL, in, pixels, c + 3, n, hw, c, dtype);
-      Kernels.hs_sum_rows(NULL, in, rows, 0, workspace, (long) n * hw, c, dtype);
-      Kernels.hs_sum_rows(NULL, in, added, 1, workspace, (long) n * hw, c, dtype);
+      Kernels.cpu().hs_sum_pixels(NULL, in, pixels, c + 3, n, hw, c, dtype);
+      Kernels.cpu().hs_sum_rows(NULL, in, rows, 0, workspace, (long) n * hw, c, dtype);
+      Kernels.cpu().hs_sum_rows(NULL, in, added, 1, workspace, (long) n * hw, c, dtype);
       double[] wantPixels = new double[n * (c + 3)];
       double[] wantRows = new double[c];
       for (int k = 0; k < x.length; k++) {
@@ -58,7 +58,7 @@ class ReductionKernelTest {
       MemorySegment left = put(arena, dtype, a);
       MemorySegment right = put(arena, dtype, b);
       MemorySegment out = arena.allocate(8L * n, 8);
-      Kernels.hs_squared_distance(NULL, left, right, out, n, each, dtype);
+      Kernels.cpu().hs_squared_distance(NULL, left, right, out, n, each, dtype);
       double[] want = new double[n];
       double square = 0;
       for (int k = 0; k < a.length; k++) {
@@ -70,7 +70,7 @@ class ReductionKernelTest {
         assertEquals(want[i], got, 1e-12 * want[i]);
       }
       if (dtype == HS_F32) {
-        Kernels.hs_square_sum(NULL, left, out, a.length);
+        Kernels.cpu().hs_square_sum(NULL, left, out, a.length);
         assertEquals(square, out.get(ValueLayout.JAVA_DOUBLE, 0), 1e-12 * square);
       }
     }
@@ -82,10 +82,10 @@ class ReductionKernelTest {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment out = arena.allocate(8, 8);
       x[4321] = Double.POSITIVE_INFINITY;
-      Kernels.hs_square_sum(NULL, put(arena, HS_F32, x), out, x.length);
+      Kernels.cpu().hs_square_sum(NULL, put(arena, HS_F32, x), out, x.length);
       assertEquals(Double.POSITIVE_INFINITY, out.get(ValueLayout.JAVA_DOUBLE, 0));
       x[17] = Double.NaN;
-      Kernels.hs_square_sum(NULL, put(arena, HS_F32, x), out, x.length);
+      Kernels.cpu().hs_square_sum(NULL, put(arena, HS_F32, x), out, x.length);
       assertTrue(Double.isNaN(out.get(ValueLayout.JAVA_DOUBLE, 0)));
     }
   }
@@ -97,16 +97,17 @@ class ReductionKernelTest {
       MemorySegment x = put(arena, HS_F32, normal(count, 1));
       MemorySegment y = put(arena, HS_F32, normal(count, 2));
       MemorySegment[] results = {arena.allocate(4096, 64), arena.allocate(4096, 64)};
-      MemorySegment workspace = arena.allocate(Kernels.hs_sum_rows_workspace(count / 37, 37), 64);
+      MemorySegment workspace =
+          arena.allocate(Kernels.cpu().hs_sum_rows_workspace(count / 37, 37), 64);
       for (int threads = 1; threads <= 2; threads++) {
         MemorySegment out = results[threads - 1];
         Arrays64.withThreads(
             threads,
             () -> {
-              Kernels.hs_square_sum(NULL, x, out, count);
-              Kernels.hs_squared_distance(NULL, x, y, out.asSlice(8), 1, count, HS_F32);
+              Kernels.cpu().hs_square_sum(NULL, x, out, count);
+              Kernels.cpu().hs_squared_distance(NULL, x, y, out.asSlice(8), 1, count, HS_F32);
               MemorySegment sums = out.asSlice(16);
-              Kernels.hs_sum_rows(NULL, x, sums, 0, workspace, count / 37, 37, HS_F32);
+              Kernels.cpu().hs_sum_rows(NULL, x, sums, 0, workspace, count / 37, 37, HS_F32);
             });
       }
       assertSameBits(results[0], results[1], "sums");

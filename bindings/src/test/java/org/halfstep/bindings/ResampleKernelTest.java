@@ -37,10 +37,11 @@ class ResampleKernelTest {
       MemorySegment downGradient = put(arena, dtype, before);
       MemorySegment dbigIn = put(arena, dtype, dbig);
       MemorySegment dsmallIn = put(arena, dtype, dsmall);
-      Kernels.hs_upsample2_forward(NULL, in, big, n, h, w, c, dtype);
-      Kernels.hs_upsample2_backward(NULL, dbigIn, upGradient, accumulate, n, h, w, c, dtype);
-      Kernels.hs_downsample2_forward(NULL, in, small, n, h, w, c, dtype);
-      Kernels.hs_downsample2_backward(NULL, dsmallIn, downGradient, accumulate, n, h, w, c, dtype);
+      Kernels.cpu().hs_upsample2_forward(NULL, in, big, n, h, w, c, dtype);
+      Kernels.cpu().hs_upsample2_backward(NULL, dbigIn, upGradient, accumulate, n, h, w, c, dtype);
+      Kernels.cpu().hs_downsample2_forward(NULL, in, small, n, h, w, c, dtype);
+      Kernels.cpu()
+          .hs_downsample2_backward(NULL, dsmallIn, downGradient, accumulate, n, h, w, c, dtype);
 
       double[] wantBig = new double[4 * count];
       double[] wantUp = new double[count];

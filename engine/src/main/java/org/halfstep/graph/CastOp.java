@@ -25,7 +25,7 @@ final class CastOp extends Op {
 
   @Override
   Binding bind(PlanBuilder plan) {
-    boolean same = plan.type(x) == plan.type(output());
+    boolean same = plan.type(x).storedLike(plan.type(output()));
     return new Binding() {
       @Override
       public void forward() {

@@ -38,21 +38,25 @@ public final class CpuDevice implements Device {
   public void attach() {
     // OpenMP keeps the number per calling thread.
     if (threads > 0) {
-      Kernels.hs_set_thread_count(threads);
+      Kernels.cpu().hs_set_thread_count(threads);
     }
   }
 
   @Override
   public String name() {
     attach();
-    return "cpu (" + Kernels.hs_instruction_set() + ", " + Kernels.hs_thread_count() + " threads)";
+    return "cpu ("
+        + Kernels.cpu().hs_instruction_set()
+        + ", "
+        + Kernels.cpu().hs_thread_count()
+        + " threads)";
   }
 
   /** The native libraries in use, for people: each with its version and where it was found. */
   public static List<String> libraries() {
     return List.of(
         "oneDNN " + OneDnnEngine.version() + " from " + NativeLibrary.ONEDNN.location(),
-        "kernels " + Kernels.hs_version() + " from " + NativeLibrary.KERNELS.location());
+        "kernels " + Kernels.cpu().hs_version() + " from " + NativeLibrary.KERNELS.location());
   }
 
   @Override

@@ -21,6 +21,8 @@ import org.halfstep.device.Window;
  * Operations on the CPU: each launch is one call of a native kernel with arguments made beforehand.
  */
 final class CpuOperations implements Operations {
+  private static final Kernels KERNELS = Kernels.cpu();
+
   /** The CPU's kernels run in the calling thread's parallel region; there is no stream. */
   private static final MemorySegment NO_STREAM = MemorySegment.NULL;
 
@@ -38,7 +40,7 @@ final class CpuOperations implements Operations {
 
   private static int code(DataType type) {
     return switch (type) {
-      case F32 -> Kernels.HS_F32;
+      case F32, TF32 -> Kernels.HS_F32;
       case BF16 -> Kernels.HS_BF16;
     };
   }
@@ -49,6 +51,10 @@ final class CpuOperations implements Operations {
 
   @Override
   public Convolution convolution(ConvolutionShape shape, DataType type, boolean training) {
+    if (type == DataType.TF32) {
+      throw new IllegalArgumentException(
+          "a processor has no TF32 products: use precision f32 or bf16, or a CUDA device");
+    }
     Convolution convolution =
         WinogradConvolution.suits(shape, type)
             ? new WinogradConvolution(shape, training)
@@ -62,7 +68,7 @@ final class CpuOperations implements Operations {
 
   @Override
   public long groupNormWorkspaceBytes(GroupNormShape shape, boolean backward) {
-    return Kernels.hs_group_norm_workspace(
+    return KERNELS.hs_group_norm_workspace(
         shape.batch(), shape.pixels(), shape.channels(), shape.groups(), flag(backward));
   }
 
@@ -70,7 +76,7 @@ final class CpuOperations implements Operations {
   public Launch groupNormForward(GroupNormShape shape, GroupNormShape.Memory memory) {
     MemorySegment args =
         KernelArguments.groupNorm(arguments, shape, code(shape.type()), memory, null);
-    return () -> Kernels.hs_group_norm_forward(NO_STREAM, args);
+    return () -> KERNELS.hs_group_norm_forward(NO_STREAM, args);
   }
 
   @Override
@@ -78,12 +84,12 @@ final class CpuOperations implements Operations {
       GroupNormShape shape, GroupNormShape.Memory memory, GroupNormShape.Gradients gradients) {
     MemorySegment args =
         KernelArguments.groupNorm(arguments, shape, code(shape.type()), memory, gradients);
-    return () -> Kernels.hs_group_norm_backward(NO_STREAM, args);
+    return () -> KERNELS.hs_group_norm_backward(NO_STREAM, args);
   }
 
   @Override
   public long attentionWorkspaceBytes(AttentionShape shape, boolean backward) {
-    return Kernels.hs_attention_workspace(
+    return KERNELS.hs_attention_workspace(
         shape.batch(), shape.tokens(), shape.heads(), shape.headChannels(), flag(backward));
   }
 
@@ -91,14 +97,14 @@ final class CpuOperations implements Operations {
   public Launch attentionForward(
       AttentionShape shape, long qkv, long y, long logSumExp, long workspace) {
     MemorySegment args = attention(shape, qkv, y, logSumExp, 0, 0, workspace);
-    return () -> Kernels.hs_attention_forward(NO_STREAM, args);
+    return () -> KERNELS.hs_attention_forward(NO_STREAM, args);
   }
 
   @Override
   public Launch attentionBackward(
       AttentionShape shape, long qkv, long y, long logSumExp, long dy, long dqkv, long workspace) {
     MemorySegment args = attention(shape, qkv, y, logSumExp, dy, dqkv, workspace);
-    return () -> Kernels.hs_attention_backward(NO_STREAM, args);
+    return () -> KERNELS.hs_attention_backward(NO_STREAM, args);
   }
 
   private MemorySegment attention(
@@ -115,7 +121,7 @@ final class CpuOperations implements Operations {
     MemorySegment in = at(x);
     MemorySegment out = at(y);
     int dtype = code(type);
-    return () -> Kernels.hs_silu_forward(NO_STREAM, in, out, count, dtype);
+    return () -> KERNELS.hs_silu_forward(NO_STREAM, in, out, count, dtype);
   }
 
   @Override
@@ -126,7 +132,7 @@ final class CpuOperations implements Operations {
     MemorySegment out = at(dx);
     int add = flag(accumulate);
     int dtype = code(type);
-    return () -> Kernels.hs_silu_backward(NO_STREAM, in, upstream, out, add, count, dtype);
+    return () -> KERNELS.hs_silu_backward(NO_STREAM, in, upstream, out, add, count, dtype);
   }
 
   @Override
@@ -135,7 +141,7 @@ final class CpuOperations implements Operations {
     MemorySegment second = at(b);
     MemorySegment out = at(y);
     int dtype = code(type);
-    return () -> Kernels.hs_add(NO_STREAM, first, second, out, count, dtype);
+    return () -> KERNELS.hs_add(NO_STREAM, first, second, out, count, dtype);
   }
 
   @Override
@@ -145,7 +151,7 @@ final class CpuOperations implements Operations {
     MemorySegment out = at(y);
     int dtype = code(type);
     return () ->
-        Kernels.hs_upsample2_forward(NO_STREAM, in, out, batch, height, width, channels, dtype);
+        KERNELS.hs_upsample2_forward(NO_STREAM, in, out, batch, height, width, channels, dtype);
   }
 
   @Override
@@ -163,7 +169,7 @@ final class CpuOperations implements Operations {
     int add = flag(accumulate);
     int dtype = code(type);
     return () ->
-        Kernels.hs_upsample2_backward(
+        KERNELS.hs_upsample2_backward(
             NO_STREAM, in, out, add, batch, height, width, channels, dtype);
   }
 
@@ -174,7 +180,7 @@ final class CpuOperations implements Operations {
     MemorySegment out = at(y);
     int dtype = code(type);
     return () ->
-        Kernels.hs_downsample2_forward(NO_STREAM, in, out, batch, height, width, channels, dtype);
+        KERNELS.hs_downsample2_forward(NO_STREAM, in, out, batch, height, width, channels, dtype);
   }
 
   @Override
@@ -192,7 +198,7 @@ final class CpuOperations implements Operations {
     int add = flag(accumulate);
     int dtype = code(type);
     return () ->
-        Kernels.hs_downsample2_backward(
+        KERNELS.hs_downsample2_backward(
             NO_STREAM, in, out, add, batch, height, width, channels, dtype);
   }
 
@@ -242,7 +248,7 @@ final class CpuOperations implements Operations {
     int add = flag(accumulate);
     int dtype = code(type);
     return () ->
-        Kernels.hs_copy_columns(
+        KERNELS.hs_copy_columns(
             NO_STREAM,
             in,
             sourceStride,
@@ -264,7 +270,7 @@ final class CpuOperations implements Operations {
     MemorySegment out = at(y);
     int dtype = code(type);
     return () ->
-        Kernels.hs_add_per_channel(
+        KERNELS.hs_add_per_channel(
             NO_STREAM, in, vector, eStride, out, batch, pixels, channels, dtype);
   }
 
@@ -275,7 +281,7 @@ final class CpuOperations implements Operations {
     MemorySegment sums = at(out);
     int dtype = code(type);
     return () ->
-        Kernels.hs_sum_pixels(NO_STREAM, in, sums, outStride, batch, pixels, channels, dtype);
+        KERNELS.hs_sum_pixels(NO_STREAM, in, sums, outStride, batch, pixels, channels, dtype);
   }
 
   @Override
@@ -296,7 +302,7 @@ final class CpuOperations implements Operations {
     MemorySegment drawPointer = at(draw);
     int dtype = code(type);
     return () ->
-        Kernels.hs_dropout(
+        KERNELS.hs_dropout(
             NO_STREAM,
             in,
             out,
@@ -317,7 +323,7 @@ final class CpuOperations implements Operations {
     MemorySegment out = at(destination);
     int from = code(sourceType);
     int to = code(destinationType);
-    return () -> Kernels.hs_convert(NO_STREAM, in, from, out, to, count);
+    return () -> KERNELS.hs_convert(NO_STREAM, in, from, out, to, count);
   }
 
   // ---- Embeddings
@@ -327,7 +333,7 @@ final class CpuOperations implements Operations {
   public Launch sinusoid(long t, double scale, double maxPeriod, long y, int batch, int dimension) {
     MemorySegment in = at(t);
     MemorySegment out = at(y);
-    return () -> Kernels.hs_sinusoid(NO_STREAM, in, scale, maxPeriod, out, batch, dimension);
+    return () -> KERNELS.hs_sinusoid(NO_STREAM, in, scale, maxPeriod, out, batch, dimension);
   }
 
   @Override
@@ -338,7 +344,7 @@ final class CpuOperations implements Operations {
     MemorySegment out = at(y);
     int add = flag(accumulate);
     return () ->
-        Kernels.hs_embedding_forward(
+        KERNELS.hs_embedding_forward(
             NO_STREAM, rowsOfTable, labels, out, add, batch, rows, dimension);
   }
 
@@ -349,7 +355,7 @@ final class CpuOperations implements Operations {
     MemorySegment labels = at(ids);
     MemorySegment out = at(dtable);
     return () ->
-        Kernels.hs_embedding_backward(NO_STREAM, upstream, labels, out, batch, rows, dimension);
+        KERNELS.hs_embedding_backward(NO_STREAM, upstream, labels, out, batch, rows, dimension);
   }
 
   // ---- Per-sample arithmetic
@@ -371,7 +377,7 @@ final class CpuOperations implements Operations {
     MemorySegment factors = at(coefficients);
     int dtype = code(type);
     return () ->
-        Kernels.hs_linear_combination(
+        KERNELS.hs_linear_combination(
             NO_STREAM, out, terms, x0, x1, x2, x3, factors, batch, perSample, dtype);
   }
 
@@ -383,7 +389,7 @@ final class CpuOperations implements Operations {
     MemorySegment sums = at(out);
     int dtype = code(type);
     return () ->
-        Kernels.hs_squared_distance(NO_STREAM, first, second, sums, batch, perSample, dtype);
+        KERNELS.hs_squared_distance(NO_STREAM, first, second, sums, batch, perSample, dtype);
   }
 
   @Override
@@ -391,7 +397,7 @@ final class CpuOperations implements Operations {
     MemorySegment in = at(x);
     MemorySegment out = at(y);
     int dtype = code(type);
-    return () -> Kernels.hs_clamp(NO_STREAM, in, out, low, high, count, dtype);
+    return () -> KERNELS.hs_clamp(NO_STREAM, in, out, low, high, count, dtype);
   }
 
   @Override
@@ -402,7 +408,7 @@ final class CpuOperations implements Operations {
     MemorySegment out = at(losses);
     MemorySegment gradient = at(dlogits);
     return () ->
-        Kernels.hs_softmax_cross_entropy(
+        KERNELS.hs_softmax_cross_entropy(
             NO_STREAM, in, labels, out, gradient, dloss, batch, classes);
   }
 
@@ -415,7 +421,7 @@ final class CpuOperations implements Operations {
     MemorySegment args = KernelArguments.adam(arguments, parameters, gradients, m, v, ema, count);
     return () -> {
       KernelArguments.set(args, step);
-      Kernels.hs_adam_step(NO_STREAM, args);
+      KERNELS.hs_adam_step(NO_STREAM, args);
     };
   }
 
@@ -423,14 +429,14 @@ final class CpuOperations implements Operations {
   public Launch emaUpdate(long ema, long parameters, double decay, long count) {
     MemorySegment average = at(ema);
     MemorySegment weights = at(parameters);
-    return () -> Kernels.hs_ema_update(NO_STREAM, average, weights, decay, count);
+    return () -> KERNELS.hs_ema_update(NO_STREAM, average, weights, decay, count);
   }
 
   @Override
   public Launch squareSum(long x, long out, long count) {
     MemorySegment in = at(x);
     MemorySegment sum = at(out);
-    return () -> Kernels.hs_square_sum(NO_STREAM, in, sum, count);
+    return () -> KERNELS.hs_square_sum(NO_STREAM, in, sum, count);
   }
 
   // ---- Random numbers
@@ -443,7 +449,7 @@ final class CpuOperations implements Operations {
     MemorySegment keyCell = HostMemory.at(key, Long.BYTES + Integer.BYTES);
     int dtype = code(type);
     return () ->
-        Kernels.hs_philox_normal(
+        KERNELS.hs_philox_normal(
             NO_STREAM,
             out,
             keyCell.get(ValueLayout.JAVA_LONG, 0),

@@ -55,7 +55,7 @@ final class MemoryDescriptor implements AutoCloseable {
 
   static int oneDnnType(DataType type) {
     return switch (type) {
-      case F32 -> OneDnn.dnnl_f32;
+      case F32, TF32 -> OneDnn.dnnl_f32;
       case BF16 -> OneDnn.dnnl_bf16;
     };
   }

@@ -14,6 +14,8 @@ import org.halfstep.device.Window;
  * against 3e-7 of the direct form.
  */
 final class WinogradConvolution implements Convolution {
+  private static final Kernels KERNELS = Kernels.cpu();
+
   private static final MemorySegment NO_STREAM = MemorySegment.NULL;
   private static final int KERNEL = 3;
   private static final Window WINDOW = Window.square(KERNEL, 1, 1);
@@ -69,7 +71,7 @@ final class WinogradConvolution implements Convolution {
 
   @Override
   public long forwardScratchBytes() {
-    return Kernels.hs_winograd_workspace(shape.inputChannels(), shape.outputChannels());
+    return KERNELS.hs_winograd_workspace(shape.inputChannels(), shape.outputChannels());
   }
 
   @Override
@@ -91,7 +93,7 @@ final class WinogradConvolution implements Convolution {
   @Override
   public long backwardDataScratchBytes() {
     return training
-        ? Kernels.hs_winograd_workspace(shape.outputChannels(), shape.inputChannels())
+        ? KERNELS.hs_winograd_workspace(shape.outputChannels(), shape.inputChannels())
         : 0;
   }
 
@@ -110,7 +112,7 @@ final class WinogradConvolution implements Convolution {
     MemorySegment weight = at(stored(storedWeight));
     MemorySegment target = at(packed);
     long stride = shape.weightInputStride();
-    return () -> Kernels.hs_winograd_pack(NO_STREAM, weight, stride, in, out, transposed, target);
+    return () -> KERNELS.hs_winograd_pack(NO_STREAM, weight, stride, in, out, transposed, target);
   }
 
   private Launch convolve(
@@ -125,7 +127,7 @@ final class WinogradConvolution implements Convolution {
     long h = shape.height();
     long w = shape.width();
     return () ->
-        Kernels.hs_winograd_forward(
+        KERNELS.hs_winograd_forward(
             NO_STREAM, source, weight, offset, added, target, workspace, n, h, w, in, out);
   }
 
@@ -144,8 +146,8 @@ final class WinogradConvolution implements Convolution {
   public long backwardWeightsScratchBytes() {
     return training
         ? Math.max(
-            Kernels.hs_winograd_gradient_workspace(shape.inputChannels(), shape.outputChannels()),
-            Kernels.hs_sum_rows_workspace(outputPixels(), shape.outputChannels()))
+            KERNELS.hs_winograd_gradient_workspace(shape.inputChannels(), shape.outputChannels()),
+            KERNELS.hs_sum_rows_workspace(outputPixels(), shape.outputChannels()))
         : 0;
   }
 
@@ -169,10 +171,10 @@ final class WinogradConvolution implements Convolution {
     long out = shape.outputChannels();
     long rows = outputPixels();
     return () -> {
-      Kernels.hs_winograd_gradient(
+      KERNELS.hs_winograd_gradient(
           NO_STREAM, source, upstream, target, stride, workspace, n, h, w, in, out);
       if (dbias != 0) {
-        Kernels.hs_sum_rows(
+        KERNELS.hs_sum_rows(
             NO_STREAM, upstream, biasTarget, 0, workspace, rows, out, Kernels.HS_F32);
       }
     };

@@ -129,12 +129,12 @@ class WinogradConvolutionTest {
     ConvolutionShape one = ConvolutionShape.of(1, 14, 14, 32, 32, 3, 1, 1);
     PlainConvolution plain = new PlainConvolution(five, DataType.F32, new Random(8));
     double[] together = forward(five, plain.x, plain, true, false, false);
-    int threads = Kernels.hs_thread_count();
+    int threads = Kernels.cpu().hs_thread_count();
     try {
-      Kernels.hs_set_thread_count(1);
+      Kernels.cpu().hs_set_thread_count(1);
       assertArrayEquals(together, forward(five, plain.x, plain, true, false, false));
     } finally {
-      Kernels.hs_set_thread_count(threads);
+      Kernels.cpu().hs_set_thread_count(threads);
     }
     int image = 14 * 14 * 32;
     for (int i = 0; i < 5; i++) {
