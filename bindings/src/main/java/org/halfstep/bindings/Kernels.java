@@ -102,8 +102,7 @@ public final class Kernels {
               C_INT, C_POINTER, C_POINTER, C_POINTER, C_INT, C_LONG, C_LONG, C_LONG, C_LONG,
               C_INT));
   private static final MethodHandle hs_pool =
-      handle(
-          "hs_pool",
+      shape(
           FunctionDescriptor.of(
               C_INT, C_POINTER, C_POINTER, C_POINTER, C_INT, C_INT, C_INT, C_INT, C_INT, C_INT,
               C_LONG, C_LONG, C_LONG, C_LONG, C_INT));
@@ -202,6 +201,7 @@ public final class Kernels {
   private final MemorySegment hs_upsample2_backward$ADDRESS;
   private final MemorySegment hs_downsample2_forward$ADDRESS;
   private final MemorySegment hs_downsample2_backward$ADDRESS;
+  private final MemorySegment hs_pool$ADDRESS;
   private final MemorySegment hs_copy_columns$ADDRESS;
   private final MemorySegment hs_add_per_channel$ADDRESS;
   private final MemorySegment hs_sum_pixels$ADDRESS;
@@ -246,6 +246,7 @@ public final class Kernels {
     hs_upsample2_backward$ADDRESS = library.address("hs_upsample2_backward");
     hs_downsample2_forward$ADDRESS = library.address("hs_downsample2_forward");
     hs_downsample2_backward$ADDRESS = library.address("hs_downsample2_backward");
+    hs_pool$ADDRESS = library.address("hs_pool");
     hs_copy_columns$ADDRESS = library.address("hs_copy_columns");
     hs_add_per_channel$ADDRESS = library.address("hs_add_per_channel");
     hs_sum_pixels$ADDRESS = library.address("hs_sum_pixels");
@@ -634,7 +635,7 @@ public final class Kernels {
   }
 
   /** y = the mean or the largest of the pixels of a window that lie inside the image. */
-  public static void hs_pool(
+  public void hs_pool(
       MemorySegment stream,
       MemorySegment x,
       MemorySegment y,
@@ -654,6 +655,7 @@ public final class Kernels {
           "hs_pool",
           (int)
               hs_pool.invokeExact(
+                  hs_pool$ADDRESS,
                   stream,
                   x,
                   y,

@@ -55,9 +55,9 @@ class PoolKernelTest {
         mean[at] = sum / inside;
       }
       MemorySegment out = room(arena, dtype, mean.length);
-      Kernels.hs_pool(NULL, in, out, 1, rows, columns, stride, top, left, n, h, w, c, dtype);
+      Kernels.cpu().hs_pool(NULL, in, out, 1, rows, columns, stride, top, left, n, h, w, c, dtype);
       assertClose(mean, get(out, dtype, mean.length), tolerance(dtype), "mean");
-      Kernels.hs_pool(NULL, in, out, 0, rows, columns, stride, top, left, n, h, w, c, dtype);
+      Kernels.cpu().hs_pool(NULL, in, out, 0, rows, columns, stride, top, left, n, h, w, c, dtype);
       assertClose(largest, get(out, dtype, mean.length), 0, "largest");
     }
   }
@@ -68,10 +68,10 @@ class PoolKernelTest {
       MemorySegment room = room(arena, 0, 64);
       assertThrows(
           KernelException.class,
-          () -> Kernels.hs_pool(NULL, room, room, 1, 2, 2, 1, 2, 0, 1, 4, 4, 1, 0));
+          () -> Kernels.cpu().hs_pool(NULL, room, room, 1, 2, 2, 1, 2, 0, 1, 4, 4, 1, 0));
       assertThrows(
           KernelException.class,
-          () -> Kernels.hs_pool(NULL, room, room, 1, 5, 5, 1, 0, 0, 1, 4, 4, 1, 0));
+          () -> Kernels.cpu().hs_pool(NULL, room, room, 1, 5, 5, 1, 0, 0, 1, 4, 4, 1, 0));
     }
   }
 }

@@ -214,7 +214,7 @@ final class CpuOperations implements Operations {
     int c = shape.channels();
     Window window = shape.window();
     return () ->
-        Kernels.hs_pool(
+        KERNELS.hs_pool(
             NO_STREAM,
             in,
             out,
