@@ -49,3 +49,14 @@ HS_KERNEL(hs_philox_normal)
   });
   return HS_OK;
 }
+
+HS_KERNEL(hs_philox_normal_from)
+(hs_stream stream, void *y, const void *key, const int64_t *sample_ids, int64_t n, int64_t per_sample,
+ int32_t dtype) {
+  HS_REQUIRE(key);
+  uint64_t seed;
+  uint32_t draw;
+  __builtin_memcpy(&seed, key, sizeof seed);
+  __builtin_memcpy(&draw, static_cast<const char *>(key) + sizeof seed, sizeof draw);
+  return HS_NAME(hs_philox_normal)(stream, y, seed, sample_ids, draw, n, per_sample, dtype);
+}

@@ -149,7 +149,9 @@ HS_KERNEL(hs_squared_distance)
   return HS_OK;
 }
 
-HS_KERNEL(hs_square_sum)(hs_stream, const float *x, double *out, int64_t count) {
+extern "C" int64_t HS_NAME(hs_square_sum_workspace)(int64_t) { return 0; }
+
+HS_KERNEL(hs_square_sum)(hs_stream, const float *x, double *out, double *, int64_t count) {
   HS_REQUIRE(x && out && count >= 0);
   *out = sum_in_pieces(count, true, [=](int64_t first, int64_t length) {
     Doubles sums[2] = {};

@@ -90,6 +90,13 @@ HS_API int hs_winograd_forward(hs_stream stream, const float *x, const float *pa
 HS_API int64_t hs_winograd_gradient_workspace(int64_t in, int64_t out); // bytes
 HS_API int hs_winograd_gradient(hs_stream stream, const float *x, const float *dy, float *dweight, int64_t stride, float *workspace, int64_t n, int64_t h, int64_t w, int64_t in, int64_t out);
 
+// ---- Filters of convolutions, between the layout of checkpoints and that of NHWC convolutions ------------------------
+// packed [packed_out,taps,packed_in] from weight [out,stride,taps], whose first `in` input channels are read; what is not
+// there is zero. taps = kernel height times width.
+HS_API int hs_filter_pack(hs_stream stream, const float *weight, int64_t stride, int64_t in, int64_t out, int64_t taps, void *packed, int64_t packed_in, int64_t packed_out, int32_t dtype);
+// The way back, for a gradient: the first `in` input channels of weight [out,stride,taps], overwritten.
+HS_API int hs_filter_unpack(hs_stream stream, const void *packed, int64_t packed_in, int64_t packed_out, float *weight, int64_t stride, int64_t in, int64_t out, int64_t taps, int32_t dtype);
+
 // ---- Elementwise and resampling -----------------------------------------------------------------------------
 HS_API int hs_silu_forward(hs_stream stream, const void *x, void *y, int64_t count, int32_t dtype);
 HS_API int hs_silu_backward(hs_stream stream, const void *x, const void *dy, void *dx, int32_t accumulate, int64_t count, int32_t dtype);
@@ -146,10 +153,22 @@ typedef struct hs_adam {
   float *p;
   const float *g;
   float *m, *v, *ema;              // ema or NULL
+  void *p_bf16;                    // or NULL: the new p once more, rounded to bfloat16
 } hs_adam;
 HS_API int hs_adam_step(hs_stream stream, const hs_adam *args);
+// The same step for a recorded launch: what changes from step to step lies where the kernel runs and is read then; the fields
+// step, lr, ema_decay and gradient_scale of args are not. The gradient is scaled by clip_norm / sqrt(*square_sum) where that
+// is less than 1 and clip_norm > 0. Where *square_sum is infinite or not a number, nothing is written. NULL: no scaling.
+typedef struct hs_adam_values {
+  int64_t step;                    // counts from 1
+  double lr, ema_decay;
+  double clip_norm;                // 0: no clipping
+} hs_adam_values;
+HS_API int hs_adam_step_from(hs_stream stream, const hs_adam *args, const hs_adam_values *values, const double *square_sum);
 HS_API int hs_ema_update(hs_stream stream, float *ema, const float *p, double decay, int64_t count);
-HS_API int hs_square_sum(hs_stream stream, const float *x, double *out, int64_t count); // *out = sum of squares; NaN and Inf propagate
+// *out = sum of squares; NaN and Inf propagate. workspace: hs_square_sum_workspace(count) bytes, or NULL where that is 0.
+HS_API int64_t hs_square_sum_workspace(int64_t count);
+HS_API int hs_square_sum(hs_stream stream, const float *x, double *out, double *workspace, int64_t count);
 
 // ---- Random numbers: Philox 4x32-10 -------------------------------------------------------------------------------
 // Block b of sample s in draw d: counter = {b, d, low32(s), high32(s)}, key = {low32(seed), high32(seed)}. Element e of a
@@ -158,6 +177,8 @@ HS_API int hs_square_sum(hs_stream stream, const float *x, double *out, int64_t 
 // even element r cos(2 pi u2), odd element r sin(2 pi u2). So element e of sample s is the same in any batch.
 HS_API int hs_philox_uniform(hs_stream stream, float *y, uint64_t seed, const int64_t *sample_ids, uint32_t draw, int64_t n, int64_t per_sample);
 HS_API int hs_philox_normal(hs_stream stream, void *y, uint64_t seed, const int64_t *sample_ids, uint32_t draw, int64_t n, int64_t per_sample, int32_t dtype);
+// The same for a recorded launch: key points to a uint64 seed and, 8 bytes on, a uint32 draw, read when the kernel runs.
+HS_API int hs_philox_normal_from(hs_stream stream, void *y, const void *key, const int64_t *sample_ids, int64_t n, int64_t per_sample, int32_t dtype);
 
 #ifdef __cplusplus
 }

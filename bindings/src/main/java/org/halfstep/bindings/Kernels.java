@@ -74,6 +74,16 @@ public final class Kernels {
           FunctionDescriptor.of(
               C_INT, C_POINTER, C_POINTER, C_POINTER, C_POINTER, C_LONG, C_POINTER, C_LONG, C_LONG,
               C_LONG, C_LONG, C_LONG));
+  private static final MethodHandle hs_filter_pack =
+      shape(
+          FunctionDescriptor.of(
+              C_INT, C_POINTER, C_POINTER, C_LONG, C_LONG, C_LONG, C_LONG, C_POINTER, C_LONG,
+              C_LONG, C_INT));
+  private static final MethodHandle hs_filter_unpack =
+      shape(
+          FunctionDescriptor.of(
+              C_INT, C_POINTER, C_POINTER, C_LONG, C_LONG, C_POINTER, C_LONG, C_LONG, C_LONG,
+              C_LONG, C_INT));
   private static final MethodHandle hs_silu_forward =
       shape(FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER, C_POINTER, C_LONG, C_INT));
   private static final MethodHandle hs_silu_backward =
@@ -165,10 +175,14 @@ public final class Kernels {
               C_LONG));
   private static final MethodHandle hs_adam_step =
       shape(FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER));
+  private static final MethodHandle hs_adam_step_from =
+      shape(FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER, C_POINTER, C_POINTER));
   private static final MethodHandle hs_ema_update =
       shape(FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER, C_POINTER, C_DOUBLE, C_LONG));
+  private static final MethodHandle hs_square_sum_workspace =
+      shape(FunctionDescriptor.of(C_LONG, C_LONG));
   private static final MethodHandle hs_square_sum =
-      shape(FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER, C_POINTER, C_LONG));
+      shape(FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER, C_POINTER, C_POINTER, C_LONG));
   private static final MethodHandle hs_philox_uniform =
       shape(
           FunctionDescriptor.of(
@@ -177,6 +191,10 @@ public final class Kernels {
       shape(
           FunctionDescriptor.of(
               C_INT, C_POINTER, C_POINTER, C_LONG, C_POINTER, C_INT, C_LONG, C_LONG, C_INT));
+  private static final MethodHandle hs_philox_normal_from =
+      shape(
+          FunctionDescriptor.of(
+              C_INT, C_POINTER, C_POINTER, C_POINTER, C_POINTER, C_LONG, C_LONG, C_INT));
 
   private final MemorySegment hs_version$ADDRESS;
   private final MemorySegment hs_instruction_set$ADDRESS;
@@ -194,6 +212,8 @@ public final class Kernels {
   private final MemorySegment hs_winograd_forward$ADDRESS;
   private final MemorySegment hs_winograd_gradient_workspace$ADDRESS;
   private final MemorySegment hs_winograd_gradient$ADDRESS;
+  private final MemorySegment hs_filter_pack$ADDRESS;
+  private final MemorySegment hs_filter_unpack$ADDRESS;
   private final MemorySegment hs_silu_forward$ADDRESS;
   private final MemorySegment hs_silu_backward$ADDRESS;
   private final MemorySegment hs_add$ADDRESS;
@@ -217,10 +237,13 @@ public final class Kernels {
   private final MemorySegment hs_clamp$ADDRESS;
   private final MemorySegment hs_softmax_cross_entropy$ADDRESS;
   private final MemorySegment hs_adam_step$ADDRESS;
+  private final MemorySegment hs_adam_step_from$ADDRESS;
   private final MemorySegment hs_ema_update$ADDRESS;
+  private final MemorySegment hs_square_sum_workspace$ADDRESS;
   private final MemorySegment hs_square_sum$ADDRESS;
   private final MemorySegment hs_philox_uniform$ADDRESS;
   private final MemorySegment hs_philox_normal$ADDRESS;
+  private final MemorySegment hs_philox_normal_from$ADDRESS;
 
   private Kernels(NativeLibrary library) {
     hs_version$ADDRESS = library.address("hs_version");
@@ -239,6 +262,8 @@ public final class Kernels {
     hs_winograd_forward$ADDRESS = library.address("hs_winograd_forward");
     hs_winograd_gradient_workspace$ADDRESS = library.address("hs_winograd_gradient_workspace");
     hs_winograd_gradient$ADDRESS = library.address("hs_winograd_gradient");
+    hs_filter_pack$ADDRESS = library.address("hs_filter_pack");
+    hs_filter_unpack$ADDRESS = library.address("hs_filter_unpack");
     hs_silu_forward$ADDRESS = library.address("hs_silu_forward");
     hs_silu_backward$ADDRESS = library.address("hs_silu_backward");
     hs_add$ADDRESS = library.address("hs_add");
@@ -262,10 +287,13 @@ public final class Kernels {
     hs_clamp$ADDRESS = library.address("hs_clamp");
     hs_softmax_cross_entropy$ADDRESS = library.address("hs_softmax_cross_entropy");
     hs_adam_step$ADDRESS = library.address("hs_adam_step");
+    hs_adam_step_from$ADDRESS = library.address("hs_adam_step_from");
     hs_ema_update$ADDRESS = library.address("hs_ema_update");
+    hs_square_sum_workspace$ADDRESS = library.address("hs_square_sum_workspace");
     hs_square_sum$ADDRESS = library.address("hs_square_sum");
     hs_philox_uniform$ADDRESS = library.address("hs_philox_uniform");
     hs_philox_normal$ADDRESS = library.address("hs_philox_normal");
+    hs_philox_normal_from$ADDRESS = library.address("hs_philox_normal_from");
   }
 
   /** Loaded when the CPU's kernels are first asked for. */
@@ -404,6 +432,74 @@ public final class Kernels {
       check(
           "hs_attention_backward",
           (int) hs_attention_backward.invokeExact(hs_attention_backward$ADDRESS, stream, args));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  // ---- Filters of convolutions
+
+  /** packed [packedOut,taps,packedIn] from weight [out,stride,taps], the rest zero. */
+  public void hs_filter_pack(
+      MemorySegment stream,
+      MemorySegment weight,
+      long stride,
+      long in,
+      long out,
+      long taps,
+      MemorySegment packed,
+      long packedIn,
+      long packedOut,
+      int dtype) {
+    try {
+      check(
+          "hs_filter_pack",
+          (int)
+              hs_filter_pack.invokeExact(
+                  hs_filter_pack$ADDRESS,
+                  stream,
+                  weight,
+                  stride,
+                  in,
+                  out,
+                  taps,
+                  packed,
+                  packedIn,
+                  packedOut,
+                  dtype));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  /** The way back of {@link #hs_filter_pack}, for a gradient. */
+  public void hs_filter_unpack(
+      MemorySegment stream,
+      MemorySegment packed,
+      long packedIn,
+      long packedOut,
+      MemorySegment weight,
+      long stride,
+      long in,
+      long out,
+      long taps,
+      int dtype) {
+    try {
+      check(
+          "hs_filter_unpack",
+          (int)
+              hs_filter_unpack.invokeExact(
+                  hs_filter_unpack$ADDRESS,
+                  stream,
+                  packed,
+                  packedIn,
+                  packedOut,
+                  weight,
+                  stride,
+                  in,
+                  out,
+                  taps,
+                  dtype));
     } catch (Throwable failure) {
       throw unchecked(failure);
     }
@@ -1055,6 +1151,23 @@ public final class Kernels {
     }
   }
 
+  /**
+   * {@link #hs_adam_step} with what changes from step to step read when the kernel runs: {@link
+   * hs_adam_values} at values, and the gradients' square sum (or NULL), by which they are clipped.
+   */
+  public void hs_adam_step_from(
+      MemorySegment stream, MemorySegment args, MemorySegment values, MemorySegment squareSum) {
+    try {
+      check(
+          "hs_adam_step_from",
+          (int)
+              hs_adam_step_from.invokeExact(
+                  hs_adam_step_from$ADDRESS, stream, args, values, squareSum));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
   /** ema = decay*ema + (1-decay)*p. */
   public void hs_ema_update(
       MemorySegment stream, MemorySegment ema, MemorySegment p, double decay, long count) {
@@ -1067,12 +1180,26 @@ public final class Kernels {
     }
   }
 
+  /** Bytes of workspace for {@link #hs_square_sum}; 0 on the CPU. */
+  public long hs_square_sum_workspace(long count) {
+    try {
+      return (long) hs_square_sum_workspace.invokeExact(hs_square_sum_workspace$ADDRESS, count);
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
   /** *out = sum of squares, in double; NaN and infinity propagate. */
-  public void hs_square_sum(MemorySegment stream, MemorySegment x, MemorySegment out, long count) {
+  public void hs_square_sum(
+      MemorySegment stream,
+      MemorySegment x,
+      MemorySegment out,
+      MemorySegment workspace,
+      long count) {
     try {
       check(
           "hs_square_sum",
-          (int) hs_square_sum.invokeExact(hs_square_sum$ADDRESS, stream, x, out, count));
+          (int) hs_square_sum.invokeExact(hs_square_sum$ADDRESS, stream, x, out, workspace, count));
     } catch (Throwable failure) {
       throw unchecked(failure);
     }
@@ -1116,6 +1243,26 @@ public final class Kernels {
           (int)
               hs_philox_normal.invokeExact(
                   hs_philox_normal$ADDRESS, stream, y, seed, sampleIds, draw, n, perSample, dtype));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  /** {@link #hs_philox_normal} with seed and draw read at key when the kernel runs. */
+  public void hs_philox_normal_from(
+      MemorySegment stream,
+      MemorySegment y,
+      MemorySegment key,
+      MemorySegment sampleIds,
+      long n,
+      long perSample,
+      int dtype) {
+    try {
+      check(
+          "hs_philox_normal_from",
+          (int)
+              hs_philox_normal_from.invokeExact(
+                  hs_philox_normal_from$ADDRESS, stream, y, key, sampleIds, n, perSample, dtype));
     } catch (Throwable failure) {
       throw unchecked(failure);
     }

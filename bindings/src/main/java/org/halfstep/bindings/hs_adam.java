@@ -35,7 +35,8 @@ public final class hs_adam {
               C_POINTER.withName("g"),
               C_POINTER.withName("m"),
               C_POINTER.withName("v"),
-              C_POINTER.withName("ema"))
+              C_POINTER.withName("ema"),
+              C_POINTER.withName("p_bf16"))
           .withName("hs_adam");
 
   private static final long count$OFFSET = LAYOUT.byteOffset(PathElement.groupElement("count"));
@@ -57,6 +58,7 @@ public final class hs_adam {
   private static final long m$OFFSET = LAYOUT.byteOffset(PathElement.groupElement("m"));
   private static final long v$OFFSET = LAYOUT.byteOffset(PathElement.groupElement("v"));
   private static final long ema$OFFSET = LAYOUT.byteOffset(PathElement.groupElement("ema"));
+  private static final long p_bf16$OFFSET = LAYOUT.byteOffset(PathElement.groupElement("p_bf16"));
 
   /** A struct with every field zero. */
   public static MemorySegment allocate(SegmentAllocator allocator) {
@@ -121,5 +123,9 @@ public final class hs_adam {
 
   public static void ema(MemorySegment struct, MemorySegment value) {
     struct.set(C_POINTER, ema$OFFSET, value);
+  }
+
+  public static void p_bf16(MemorySegment struct, MemorySegment value) {
+    struct.set(C_POINTER, p_bf16$OFFSET, value);
   }
 }

@@ -61,6 +61,7 @@ class KernelsTest {
   void structsHaveTheSizesOfTheHeader() {
     assertEquals(184, hs_group_norm.LAYOUT.byteSize());
     assertEquals(80, hs_attention.LAYOUT.byteSize());
-    assertEquals(112, hs_adam.LAYOUT.byteSize());
+    assertEquals(120, hs_adam.LAYOUT.byteSize());
+    assertEquals(32, hs_adam_values.LAYOUT.byteSize());
   }
 }

@@ -19,6 +19,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 
@@ -117,6 +118,11 @@ class PhiloxKernelTest {
       assertClose(want, get(y, HS_F32, 4 * each), 1.2e-7, "normal");
       Kernels.cpu().hs_philox_normal(NULL, y, SEED, ids, -7, 4, each, HS_BF16);
       assertClose(want, get(y, HS_BF16, 4 * each), 4e-3, "normal as bf16");
+      MemorySegment key = arena.allocate(12, 8);
+      key.set(ValueLayout.JAVA_LONG, 0, SEED);
+      key.set(ValueLayout.JAVA_INT, 8, -7);
+      Kernels.cpu().hs_philox_normal_from(NULL, y, key, ids, 4, each, HS_F32);
+      assertClose(want, get(y, HS_F32, 4 * each), 1.2e-7, "normal with a key in memory");
     }
   }
 

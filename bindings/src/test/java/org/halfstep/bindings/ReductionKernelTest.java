@@ -19,6 +19,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 class ReductionKernelTest {
+  private static MemorySegment squares(Arena arena, int count) {
+    return arena.allocate(Kernels.cpu().hs_square_sum_workspace(count), 64);
+  }
+
   @ParameterizedTest
   @CsvSource({"3, 300, 37, 0", "1, 7, 130, 0", "2, 65, 17, 1", "1, 5000, 33, 0"})
   void sumsPixelsAndRows(int n, int hw, int c, int dtype) {
@@ -70,7 +74,7 @@ class ReductionKernelTest {
         assertEquals(want[i], got, 1e-12 * want[i]);
       }
       if (dtype == HS_F32) {
-        Kernels.cpu().hs_square_sum(NULL, left, out, a.length);
+        Kernels.cpu().hs_square_sum(NULL, left, out, squares(arena, a.length), a.length);
         assertEquals(square, out.get(ValueLayout.JAVA_DOUBLE, 0), 1e-12 * square);
       }
     }
@@ -82,10 +86,10 @@ class ReductionKernelTest {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment out = arena.allocate(8, 8);
       x[4321] = Double.POSITIVE_INFINITY;
-      Kernels.cpu().hs_square_sum(NULL, put(arena, HS_F32, x), out, x.length);
+      Kernels.cpu().hs_square_sum(NULL, put(arena, HS_F32, x), out, squares(arena, 5000), 5000);
       assertEquals(Double.POSITIVE_INFINITY, out.get(ValueLayout.JAVA_DOUBLE, 0));
       x[17] = Double.NaN;
-      Kernels.cpu().hs_square_sum(NULL, put(arena, HS_F32, x), out, x.length);
+      Kernels.cpu().hs_square_sum(NULL, put(arena, HS_F32, x), out, squares(arena, 5000), 5000);
       assertTrue(Double.isNaN(out.get(ValueLayout.JAVA_DOUBLE, 0)));
     }
   }
@@ -99,12 +103,13 @@ class ReductionKernelTest {
       MemorySegment[] results = {arena.allocate(4096, 64), arena.allocate(4096, 64)};
       MemorySegment workspace =
           arena.allocate(Kernels.cpu().hs_sum_rows_workspace(count / 37, 37), 64);
+      MemorySegment squares = squares(arena, count);
       for (int threads = 1; threads <= 2; threads++) {
         MemorySegment out = results[threads - 1];
         Arrays64.withThreads(
             threads,
             () -> {
-              Kernels.cpu().hs_square_sum(NULL, x, out, count);
+              Kernels.cpu().hs_square_sum(NULL, x, out, squares, count);
               Kernels.cpu().hs_squared_distance(NULL, x, y, out.asSlice(8), 1, count, HS_F32);
               MemorySegment sums = out.asSlice(16);
               Kernels.cpu().hs_sum_rows(NULL, x, sums, 0, workspace, count / 37, 37, HS_F32);

@@ -436,7 +436,7 @@ final class CpuOperations implements Operations {
   public Launch squareSum(long x, long out, long count) {
     MemorySegment in = at(x);
     MemorySegment sum = at(out);
-    return () -> KERNELS.hs_square_sum(NO_STREAM, in, sum, count);
+    return () -> KERNELS.hs_square_sum(NO_STREAM, in, sum, MemorySegment.NULL, count);
   }
 
   // ---- Random numbers
