@@ -31,7 +31,7 @@ class LayersTest {
           List.of("train", "sample"),
           List.of("diffusion", "model", "data"),
           List.of("graph"),
-          List.of("device", "safetensors", "random"),
+          List.of("device", "torch", "safetensors", "random"),
           List.of("bindings"));
 
   /** The packages beside the devices know nothing of Halfstep but each other. */

@@ -8,7 +8,9 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.util.List;
 import org.halfstep.data.DataException;
+import org.halfstep.model.UnsuitableWeightsException;
 import org.halfstep.safetensors.SafetensorsException;
+import org.halfstep.torch.TorchFileException;
 import picocli.CommandLine;
 import picocli.CommandLine.ParameterException;
 
@@ -51,6 +53,7 @@ final class ErrorLine {
     return switch (failure) {
       case InputException _, IllegalArgumentException _ -> BAD_INPUT;
       case DataException _, SafetensorsException _, NoSuchFileException _ -> BAD_INPUT;
+      case TorchFileException _, UnsuitableWeightsException _ -> BAD_INPUT;
       default -> FAILURE;
     };
   }

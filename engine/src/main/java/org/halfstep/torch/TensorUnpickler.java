@@ -1,0 +1,271 @@
+package org.halfstep.torch;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import net.razorvine.pickle.IObjectConstructor;
+import net.razorvine.pickle.Opcodes;
+import net.razorvine.pickle.PickleException;
+import net.razorvine.pickle.Unpickler;
+import org.halfstep.safetensors.Dtype;
+
+/**
+ * Reads pickles of dictionaries of tensors. A pickle is a program: of its instructions only those
+ * that build plain values are carried out, and of the functions it may name only the constructors
+ * of tensors and of dictionaries. All others are refused by name, before anything is called.
+ */
+final class TensorUnpickler extends Unpickler {
+  /**
+   * Numbers in memory that tensors are views of.
+   *
+   * @param key its name in the file
+   * @param elements how many numbers
+   */
+  record Storage(Dtype type, String key, long elements) {}
+
+  /** A view of a storage, row-major as PyTorch counts: in elements. */
+  record Tensor(Storage storage, long offset, long[] shape, long[] strides) {}
+
+  /** A class that a storage names; it cannot be called. */
+  private record StorageType(Dtype type) {}
+
+  /** Keeps what {@code OrderedDict} keeps, without the attributes that PyTorch hangs on it. */
+  private static final class OrderedDict extends LinkedHashMap<Object, Object> {
+    private static final long serialVersionUID = 1L;
+  }
+
+  private static final String DICTIONARY = "collections.OrderedDict";
+  private static final String TENSOR = "torch._utils._rebuild_tensor_v2";
+
+  private static final Map<String, Dtype> STORAGES =
+      Map.of(
+          "torch.FloatStorage", Dtype.F32,
+          "torch.DoubleStorage", Dtype.F64,
+          "torch.HalfStorage", Dtype.F16,
+          "torch.BFloat16Storage", Dtype.BF16,
+          "torch.LongStorage", Dtype.I64,
+          "torch.IntStorage", Dtype.I32,
+          "torch.ShortStorage", Dtype.I16,
+          "torch.CharStorage", Dtype.I8,
+          "torch.ByteStorage", Dtype.U8,
+          "torch.BoolStorage", Dtype.BOOL);
+
+  private static final int LENGTH_BYTES = 4;
+  private static final int LONG_LENGTH_BYTES = 8;
+
+  private final Path file;
+  private final SegmentStream stream;
+
+  /** Storages by key, in the order in which they appear. */
+  private final Map<String, Storage> storages = new LinkedHashMap<>();
+
+  TensorUnpickler(Path file, SegmentStream stream) {
+    this.file = file;
+    this.stream = stream;
+  }
+
+  /** The next pickle of the stream. */
+  Object load() throws IOException {
+    try {
+      return load(stream);
+    } catch (TorchFileException refused) {
+      throw refused;
+    } catch (IOException | RuntimeException | StackOverflowError damaged) {
+      throw new TorchFileException(
+          file, "the pickle is damaged at byte " + stream.position() + reason(damaged), damaged);
+    }
+  }
+
+  private static String reason(Throwable damaged) {
+    return damaged instanceof PickleException && damaged.getMessage() != null
+        ? " (" + damaged.getMessage().strip() + ")"
+        : "";
+  }
+
+  Map<String, Storage> storages() {
+    return Collections.unmodifiableMap(storages);
+  }
+
+  @Override
+  protected Object dispatch(short key) throws IOException {
+    switch (key) {
+      case Opcodes.GLOBAL -> {
+        String module = line();
+        stack.add(global(module + "." + line()));
+      }
+      case Opcodes.STACK_GLOBAL -> {
+        Object name = stack.pop();
+        stack.add(global(stack.pop() + "." + name));
+      }
+      case Opcodes.INST -> {
+        String module = line();
+        throw refused(module + "." + line());
+      }
+      case Opcodes.BUILD -> {
+        stack.pop();
+        if (!(stack.peek() instanceof OrderedDict)) {
+          throw new TorchFileException(
+              file, "the pickle sets the state of something else than a dictionary");
+        }
+      }
+      case Opcodes.BINSTRING, Opcodes.BINUNICODE, Opcodes.BINBYTES, Opcodes.LONG4 -> {
+        requireLength(LENGTH_BYTES);
+        return super.dispatch(key);
+      }
+      case Opcodes.BINUNICODE8, Opcodes.BINBYTES8 -> {
+        requireLength(LONG_LENGTH_BYTES);
+        return super.dispatch(key);
+      }
+      case Opcodes.PROTO,
+          Opcodes.FRAME,
+          Opcodes.STOP,
+          Opcodes.MARK,
+          Opcodes.NONE,
+          Opcodes.NEWTRUE,
+          Opcodes.NEWFALSE,
+          Opcodes.BININT,
+          Opcodes.BININT1,
+          Opcodes.BININT2,
+          Opcodes.LONG1,
+          Opcodes.BINFLOAT,
+          Opcodes.SHORT_BINSTRING,
+          Opcodes.SHORT_BINUNICODE,
+          Opcodes.SHORT_BINBYTES,
+          Opcodes.EMPTY_TUPLE,
+          Opcodes.TUPLE,
+          Opcodes.TUPLE1,
+          Opcodes.TUPLE2,
+          Opcodes.TUPLE3,
+          Opcodes.EMPTY_LIST,
+          Opcodes.APPEND,
+          Opcodes.APPENDS,
+          Opcodes.EMPTY_DICT,
+          Opcodes.SETITEM,
+          Opcodes.SETITEMS,
+          Opcodes.BINPUT,
+          Opcodes.LONG_BINPUT,
+          Opcodes.BINGET,
+          Opcodes.LONG_BINGET,
+          Opcodes.MEMOIZE,
+          Opcodes.BINPERSID,
+          Opcodes.REDUCE -> {
+        return super.dispatch(key);
+      }
+      default ->
+          throw new TorchFileException(
+              file,
+              String.format(
+                  "the pickle has instruction 0x%02x at byte %d, which no file of tensors needs",
+                  key, stream.position() - 1));
+    }
+    return NO_RETURN_VALUE;
+  }
+
+  /** A length stands before what it counts, which is allocated at once. */
+  private void requireLength(int bytes) throws TorchFileException {
+    long length = 0;
+    for (int i = bytes - 1; i >= 0; i--) {
+      length = length << Byte.SIZE | stream.peek(i);
+    }
+    if (length < 0 || length > stream.left() - bytes) {
+      throw new TorchFileException(
+          file,
+          "the pickle announces "
+              + Long.toUnsignedString(length)
+              + " bytes at byte "
+              + stream.position()
+              + ", "
+              + stream.left()
+              + " are left");
+    }
+  }
+
+  private String line() throws TorchFileException {
+    StringBuilder text = new StringBuilder();
+    for (int next = stream.read(); next != '\n'; next = stream.read()) {
+      if (next < 0) {
+        throw new TorchFileException(file, "the pickle ends inside a name");
+      }
+      text.append((char) next);
+    }
+    byte[] latin = text.toString().getBytes(StandardCharsets.ISO_8859_1);
+    return new String(latin, StandardCharsets.UTF_8);
+  }
+
+  private Object global(String name) throws TorchFileException {
+    Dtype type = STORAGES.get(name);
+    if (type != null) {
+      return new StorageType(type);
+    }
+    return switch (name) {
+      case DICTIONARY ->
+          (IObjectConstructor)
+              arguments -> {
+                if (arguments.length > 0) {
+                  throw new PickleException(DICTIONARY + " with arguments");
+                }
+                return new OrderedDict();
+              };
+      case TENSOR -> (IObjectConstructor) TensorUnpickler::tensor;
+      default -> throw refused(name);
+    };
+  }
+
+  private TorchFileException refused(String name) {
+    return new TorchFileException(
+        file,
+        "the pickle asks for "
+            + name
+            + ", which is refused; a file of weights needs "
+            + TENSOR
+            + ", "
+            + DICTIONARY
+            + " and torch storages only");
+  }
+
+  /** Storage, offset, shape, strides; what follows is of use to training only. */
+  private static Tensor tensor(Object[] arguments) {
+    if (arguments.length < 4 || !(arguments[0] instanceof Storage storage)) {
+      throw new PickleException("a tensor of " + Arrays.toString(arguments));
+    }
+    return new Tensor(storage, number(arguments[1]), numbers(arguments[2]), numbers(arguments[3]));
+  }
+
+  private static long number(Object value) {
+    return switch (value) {
+      case Integer small -> small;
+      case Long large -> large;
+      case null, default -> throw new PickleException("expected an integer, found " + value);
+    };
+  }
+
+  private static long[] numbers(Object tuple) {
+    if (!(tuple instanceof Object[] values)) {
+      throw new PickleException("expected integers, found " + tuple);
+    }
+    return Arrays.stream(values).mapToLong(TensorUnpickler::number).toArray();
+  }
+
+  /** {@code ("storage", type, key, location, elements)}, and in old files a view, always None. */
+  @Override
+  protected Object persistentLoad(Object id) {
+    if (!(id instanceof Object[] parts)
+        || parts.length < 5
+        || !"storage".equals(parts[0])
+        || !(parts[1] instanceof StorageType type)
+        || !(parts[2] instanceof String key)
+        || parts.length > 5 && parts[5] != null) {
+      throw new PickleException("a persistent object that is no storage");
+    }
+    Storage storage = new Storage(type.type(), key, number(parts[4]));
+    Storage known = storages.putIfAbsent(key, storage);
+    if (storage.elements() < 0 || known != null && !known.equals(storage)) {
+      throw new PickleException("storage " + key + " of " + storage.elements() + " numbers");
+    }
+    return storage;
+  }
+}

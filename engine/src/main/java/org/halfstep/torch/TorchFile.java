@@ -1,0 +1,253 @@
+package org.halfstep.torch;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.math.BigInteger;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.halfstep.safetensors.Dtype;
+import org.halfstep.safetensors.TensorView;
+
+/**
+ * An open file of tensors by name as {@code torch.save(model.state_dict(), file)} writes it: a zip
+ * archive since PyTorch 1.6, a row of pickles with the numbers behind them before. Every size is
+ * compared with the file's before memory is taken for it; tensors live until {@link #close}.
+ */
+public final class TorchFile implements AutoCloseable {
+  private static final BigInteger MAGIC = new BigInteger("1950a86a20f9469cfc6c", 16);
+  private static final int PROTOCOL = 1001;
+  private static final int PICKLE = 0x80;
+
+  private static final ValueLayout.OfLong I64 =
+      ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+  private final Path path;
+  private final Arena arena;
+  private final Map<String, TensorView> tensors = new LinkedHashMap<>();
+
+  private TorchFile(Path path, Arena arena) {
+    this.path = path;
+    this.arena = arena;
+  }
+
+  /** Whether a file begins as one of PyTorch's does. */
+  public static boolean isOne(Path path) throws IOException {
+    try (Arena arena = Arena.ofConfined();
+        FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
+      MemorySegment start =
+          channel.map(FileChannel.MapMode.READ_ONLY, 0, Math.min(channel.size(), 2), arena);
+      return isArchive(start) || begins(start, PICKLE);
+    }
+  }
+
+  private static boolean isArchive(MemorySegment bytes) {
+    return begins(bytes, 'P', 'K');
+  }
+
+  private static boolean begins(MemorySegment bytes, int... start) {
+    for (int i = 0; i < start.length; i++) {
+      if (i >= bytes.byteSize() || (bytes.get(ValueLayout.JAVA_BYTE, i) & 0xff) != start[i]) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /**
+   * Maps a file and finds its tensors.
+   *
+   * @throws TorchFileException when it holds anything but tensors by name, or is damaged
+   * @throws IOException when it cannot be read
+   */
+  public static TorchFile open(Path path) throws IOException {
+    Arena arena = Arena.ofShared();
+    try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
+      MemorySegment bytes = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
+      TorchFile file = new TorchFile(path, arena);
+      if (isArchive(bytes)) {
+        file.readArchive();
+      } else {
+        file.readPickles(bytes);
+      }
+      return file;
+    } catch (Throwable failure) {
+      arena.close();
+      throw failure;
+    }
+  }
+
+  private void readArchive() throws IOException {
+    try (StoredArchive archive = new StoredArchive(path, arena)) {
+      TensorUnpickler unpickler =
+          new TensorUnpickler(path, new SegmentStream(archive.file("data.pkl")));
+      Object content = unpickler.load();
+      Map<String, MemorySegment> data = new LinkedHashMap<>();
+      for (TensorUnpickler.Storage storage : unpickler.storages().values()) {
+        MemorySegment numbers = archive.file("data/" + storage.key());
+        requireSize(storage, numbers.byteSize());
+        data.put(storage.key(), numbers);
+      }
+      name(content, data);
+    }
+  }
+
+  private void readPickles(MemorySegment bytes) throws IOException {
+    SegmentStream stream = new SegmentStream(bytes);
+    TensorUnpickler unpickler = new TensorUnpickler(path, stream);
+    Object magic = unpickler.load();
+    if (!(magic instanceof BigInteger) || !magic.equals(MAGIC)) {
+      throw new TorchFileException(
+          path, "is a pickle, but not a file of torch.save: it begins with " + describe(magic));
+    }
+    Object version = unpickler.load();
+    if (!Integer.valueOf(PROTOCOL).equals(version)) {
+      throw new TorchFileException(
+          path, "is of version " + describe(version) + "; expected " + PROTOCOL);
+    }
+    Object system = unpickler.load();
+    if (!(system instanceof Map<?, ?> facts) || !Boolean.TRUE.equals(facts.get("little_endian"))) {
+      throw new TorchFileException(path, "was not written on a little-endian machine");
+    }
+    Object content = unpickler.load();
+    Object keys = unpickler.load();
+    if (!(keys instanceof List<?> list)) {
+      throw new TorchFileException(path, "has no list of its storages");
+    }
+    Map<String, MemorySegment> data = new LinkedHashMap<>();
+    long at = stream.position();
+    for (Object key : list) {
+      TensorUnpickler.Storage storage = unpickler.storages().get(String.valueOf(key));
+      if (storage == null || bytes.byteSize() - at < Long.BYTES) {
+        throw new TorchFileException(
+            path, "storage " + key + " is " + (storage == null ? "used by no tensor" : "missing"));
+      }
+      long elements = bytes.get(I64, at);
+      at += Long.BYTES;
+      long size = elements == storage.elements() ? bytesOf(storage) : -1;
+      if (size < 0 || size > bytes.byteSize() - at) {
+        throw new TorchFileException(
+            path,
+            "storage "
+                + key
+                + " has "
+                + elements
+                + " numbers and "
+                + (bytes.byteSize() - at)
+                + " bytes up to the file's end; expected "
+                + storage.elements()
+                + " numbers");
+      }
+      data.put(storage.key(), bytes.asSlice(at, size));
+      at += size;
+    }
+    if (at != bytes.byteSize()) {
+      throw new TorchFileException(
+          path, (bytes.byteSize() - at) + " bytes follow the last storage");
+    }
+    name(content, data);
+  }
+
+  private static String describe(Object value) {
+    return value instanceof Number ? value.toString() : "something else";
+  }
+
+  private void requireSize(TensorUnpickler.Storage storage, long bytes) throws TorchFileException {
+    if (bytesOf(storage) != bytes) {
+      throw new TorchFileException(
+          path,
+          "storage "
+              + storage.key()
+              + " has "
+              + bytes
+              + " bytes; expected "
+              + storage.elements()
+              + " numbers of "
+              + storage.type());
+    }
+  }
+
+  /** Bytes of a storage; -1 for more than there can be. */
+  private static long bytesOf(TensorUnpickler.Storage storage) {
+    return storage.elements() > Long.MAX_VALUE / storage.type().bytes()
+        ? -1
+        : storage.elements() * storage.type().bytes();
+  }
+
+  private void name(Object content, Map<String, MemorySegment> data) throws TorchFileException {
+    if (!(content instanceof Map<?, ?> named)) {
+      throw new TorchFileException(
+          path, "does not hold tensors by name; expected what state_dict() gives");
+    }
+    for (Map.Entry<?, ?> entry : named.entrySet()) {
+      if (!(entry.getKey() instanceof String name)
+          || !(entry.getValue() instanceof TensorUnpickler.Tensor tensor)) {
+        throw new TorchFileException(
+            path,
+            "holds \""
+                + entry.getKey()
+                + "\", which is no tensor; expected what state_dict() gives");
+      }
+      tensors.put(name, view(name, tensor, data.get(tensor.storage().key())));
+    }
+  }
+
+  private TensorView view(String name, TensorUnpickler.Tensor tensor, MemorySegment storage)
+      throws TorchFileException {
+    if (storage == null) {
+      throw new TorchFileException(path, "tensor " + name + " has no numbers in the file");
+    }
+    Dtype type = tensor.storage().type();
+    long[] shape = tensor.shape();
+    long elements = 1;
+    boolean rowMajor = tensor.strides().length == shape.length;
+    for (int i = shape.length - 1; i >= 0 && rowMajor; i--) {
+      rowMajor = shape[i] >= 1 && (shape[i] == 1 || tensor.strides()[i] == elements);
+      elements = rowMajor && elements <= storage.byteSize() / shape[i] ? elements * shape[i] : -1;
+      rowMajor &= elements > 0;
+    }
+    long available = tensor.storage().elements();
+    if (!rowMajor || tensor.offset() < 0 || tensor.offset() > available - elements) {
+      throw new TorchFileException(
+          path,
+          "tensor "
+              + name
+              + " of shape "
+              + Arrays.toString(shape)
+              + " does not lie whole and row by row in its storage of "
+              + available
+              + " numbers");
+    }
+    return new TensorView(
+        name,
+        type,
+        shape,
+        storage.asSlice(tensor.offset() * type.bytes(), elements * type.bytes()));
+  }
+
+  /** All tensor names, in no particular order. */
+  public Set<String> names() {
+    return Collections.unmodifiableSet(tensors.keySet());
+  }
+
+  /** A tensor by name, if there is one. */
+  public Optional<TensorView> find(String name) {
+    return Optional.ofNullable(tensors.get(name));
+  }
+
+  /** Unmaps the file; every tensor of it becomes unusable. */
+  @Override
+  public void close() {
+    arena.close();
+  }
+}

@@ -1,0 +1,23 @@
+package org.halfstep.torch;
+
+import java.io.IOException;
+import java.nio.file.Path;
+
+/** A file that is no file of tensors by PyTorch, or a damaged one; the message is one line. */
+public final class TorchFileException extends IOException {
+  private static final long serialVersionUID = 1L;
+
+  /**
+   * @param file the refused file
+   * @param problem what was found, what was expected
+   */
+  public TorchFileException(Path file, String problem) {
+    this(file, problem, null);
+  }
+
+  /** The same with what led to it. */
+  public TorchFileException(Path file, String problem, Throwable cause) {
+    // Names come from the file: control characters in them must not reach a terminal.
+    super(file + ": " + problem.replaceAll("\\p{Cntrl}", "?"), cause);
+  }
+}
