@@ -26,6 +26,7 @@ import picocli.CommandLine.ScopeType;
     subcommands = {
       DemoCommand.class,
       TrainCommand.class,
+      TrainClassifierCommand.class,
       DistillCommand.class,
       SampleCommand.class,
       InfoCommand.class,

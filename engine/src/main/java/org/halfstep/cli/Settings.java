@@ -31,6 +31,8 @@ final class Settings {
           .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
           .build();
 
+  private static final List<String> SECTIONS = List.of("teacher", "distillation", "classifier");
+
   private static final String FOLDER = "/org/halfstep/presets/";
 
   private final ObjectNode tree;
@@ -66,10 +68,11 @@ final class Settings {
     }
     if (!(read instanceof ObjectNode layer)) {
       throw new InputException(
-          file + ": expected a JSON object with \"teacher\" or \"distillation\"");
+          file + ": expected a JSON object with \"teacher\", \"distillation\" or \"classifier\"");
     }
-    if (!layer.has("teacher") && !layer.has("distillation")) {
-      throw new InputException(file + ": has neither \"teacher\" nor \"distillation\" in it");
+    if (SECTIONS.stream().noneMatch(layer::has)) {
+      throw new InputException(
+          file + ": has none of \"teacher\", \"distillation\" and \"classifier\" in it");
     }
     merge(tree, layer);
   }

@@ -24,6 +24,7 @@ public final class ExampleDraws {
   private static final int GUIDANCE_PAIR = 1;
   private static final int LABEL_PAIR = 2;
   private static final int MIRROR_PAIR = 3;
+  private static final int SHIFT_PAIR = 4;
 
   private final long seed;
 
@@ -63,5 +64,14 @@ public final class ExampleDraws {
   /** Whether the image is mirrored left to right, with the given probability. */
   public boolean mirrors(long example, double probability) {
     return Philox.uniformFromPair(seed, example, SCALARS, MIRROR_PAIR) < probability;
+  }
+
+  /**
+   * How far an image is moved along an axis, uniform in {@code -farthest .. farthest}.
+   *
+   * @param axis 0 for rows, 1 for columns
+   */
+  public int shift(long example, int axis, int farthest) {
+    return Philox.bounded(seed, example, SCALARS, SHIFT_PAIR + axis, 2 * farthest + 1) - farthest;
   }
 }

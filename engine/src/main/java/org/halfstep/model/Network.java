@@ -1,25 +1,16 @@
 package org.halfstep.model;
 
 import java.io.IOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
 import org.halfstep.device.Device;
 import org.halfstep.graph.Graph;
 import org.halfstep.graph.Parameter;
 import org.halfstep.graph.ParameterSlab;
-import org.halfstep.random.Philox;
 import org.halfstep.safetensors.Dtype;
-import org.halfstep.safetensors.NamedTensor;
 import org.halfstep.safetensors.SafetensorsFile;
-import org.halfstep.safetensors.SafetensorsWriter;
 import org.halfstep.safetensors.TensorView;
 
 /**
@@ -27,7 +18,7 @@ import org.halfstep.safetensors.TensorView;
  * ADM checkpoints, the configuration as JSON under "config" and the card under "card" in the
  * metadata.
  */
-public final class Network implements AutoCloseable {
+public final class Network implements Trainable {
   private static final String CONFIG_KEY = "config";
   private static final String CARD_KEY = "card";
   private static final String FORMAT_KEY = "format";
@@ -50,28 +41,8 @@ public final class Network implements AutoCloseable {
   /** A freshly initialised network; the same seed gives the same weights on any machine. */
   public static Network fresh(Device device, UNetConfig config, ModelCard card, long seed) {
     Network network = new Network(device, config, card);
-    int number = 0;
-    for (Parameter parameter : network.graph.parameters().values()) {
-      network.weights.set(parameter, initialValues(parameter, Philox.childSeed(seed, number++)));
-    }
+    ParameterFile.initialize(network.weights, seed);
     return network;
-  }
-
-  private static float[] initialValues(Parameter parameter, long seed) {
-    float[] values = new float[Math.toIntExact(parameter.size())];
-    switch (parameter.initializer()) {
-      case ZERO -> {}
-      case ONE -> Arrays.fill(values, 1);
-      case NORMAL -> Philox.normal(seed, 0, 0, values);
-      case FAN_IN_UNIFORM -> {
-        Philox.uniform(seed, 0, 0, values);
-        double bound = 1 / Math.sqrt(parameter.fanIn());
-        for (int i = 0; i < values.length; i++) {
-          values[i] = (float) ((2 * values[i] - 1) * bound);
-        }
-      }
-    }
-    return values;
   }
 
   /**
@@ -82,7 +53,7 @@ public final class Network implements AutoCloseable {
     for (Parameter parameter : network.graph.parameters().values()) {
       Parameter known = source.graph.parameters().get(parameter.name());
       if (known == null) {
-        network.weights.set(parameter, initialValues(parameter, 0));
+        network.weights.set(parameter, ParameterFile.initialValues(parameter, 0));
       } else if (!known.shape().equals(parameter.shape())) {
         network.close();
         throw new IllegalArgumentException(
@@ -114,11 +85,7 @@ public final class Network implements AutoCloseable {
       } catch (IllegalArgumentException e) {
         throw new IOException(path + ": " + e.getMessage(), e);
       }
-      Map<String, TensorView> tensors = new LinkedHashMap<>();
-      for (String name : file.names()) {
-        tensors.put(name, file.tensor(name));
-      }
-      return of(device, config, card, tensors, path.toString());
+      return of(device, config, card, ParameterFile.tensors(file), path.toString());
     }
   }
 
@@ -136,42 +103,11 @@ public final class Network implements AutoCloseable {
       throws IOException {
     Network network = new Network(device, config, card);
     try {
-      for (String name : tensors.keySet()) {
-        if (!network.graph.parameters().containsKey(name)) {
-          throw new IOException(
-              origin + ": tensor " + name + " is not part of the network it describes");
-        }
-      }
-      for (Parameter parameter : network.graph.parameters().values()) {
-        TensorView tensor = tensors.get(parameter.name());
-        if (tensor == null) {
-          throw new IOException(origin + ": tensor " + parameter.name() + " is missing");
-        }
-        requireShape(parameter, tensor, origin);
-        network.weights.set(parameter, tensor.floats());
-      }
+      ParameterFile.fill(network.weights, tensors, origin);
       return network;
     } catch (IOException | RuntimeException failure) {
       network.close();
       throw failure;
-    }
-  }
-
-  private static void requireShape(Parameter parameter, TensorView tensor, String origin)
-      throws IOException {
-    List<Integer> found = new ArrayList<>();
-    for (long extent : tensor.shape()) {
-      found.add((int) Math.min(extent, Integer.MAX_VALUE));
-    }
-    if (!found.equals(parameter.shape())) {
-      throw new IOException(
-          origin
-              + ": tensor "
-              + parameter.name()
-              + " has shape "
-              + found
-              + ", expected "
-              + parameter.shape());
     }
   }
 
@@ -187,26 +123,22 @@ public final class Network implements AutoCloseable {
     metadata.put(FORMAT_KEY, FORMAT);
     metadata.put(CONFIG_KEY, config.toJson());
     metadata.put(CARD_KEY, newCard.toJson());
-    try (Arena arena = Arena.ofConfined()) {
-      SafetensorsWriter.write(path, tensors(arena, dtype, values), metadata);
-    }
+    ParameterFile.write(path, values, dtype, metadata);
   }
 
-  private List<NamedTensor> tensors(Arena arena, Dtype dtype, ParameterSlab values) {
-    List<NamedTensor> tensors = new ArrayList<>();
-    for (Parameter parameter : graph.parameters().values()) {
-      MemorySegment data = arena.allocateFrom(ValueLayout.JAVA_FLOAT, values.get(parameter));
-      long[] shape = parameter.shape().stream().mapToLong(Integer::longValue).toArray();
-      tensors.add(
-          switch (dtype) {
-            case F32 -> NamedTensor.f32(parameter.name(), shape, data);
-            case BF16 -> NamedTensor.bf16(parameter.name(), shape, data);
-            default ->
-                throw new IllegalArgumentException(
-                    "weights are stored as F32 or BF16, not " + dtype);
-          });
+  @Override
+  public void save(Path path, ParameterSlab values) throws IOException {
+    save(path, card, Dtype.F32, values);
+  }
+
+  @Override
+  public void restore(Path path, ParameterSlab values) throws IOException {
+    try (Network saved = load(device, path)) {
+      if (!saved.config.equals(config)) {
+        throw new IOException(path + ": holds a network of another shape than the run's");
+      }
+      values.copyFrom(saved.weights);
     }
-    return tensors;
   }
 
   /** Applies a change to the card, keeping network and weights. */
@@ -214,6 +146,7 @@ public final class Network implements AutoCloseable {
     return like(device, config, change.apply(card), this);
   }
 
+  @Override
   public Device device() {
     return device;
   }
@@ -230,6 +163,7 @@ public final class Network implements AutoCloseable {
     return graph;
   }
 
+  @Override
   public ParameterSlab weights() {
     return weights;
   }

@@ -28,9 +28,8 @@ import java.util.Optional;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.halfstep.graph.ParameterSlab;
-import org.halfstep.model.Network;
+import org.halfstep.model.Trainable;
 import org.halfstep.safetensors.AtomicFile;
-import org.halfstep.safetensors.Dtype;
 import org.halfstep.safetensors.NamedTensor;
 import org.halfstep.safetensors.SafetensorsFile;
 import org.halfstep.safetensors.SafetensorsWriter;
@@ -111,7 +110,7 @@ public final class Checkpoints implements AutoCloseable {
    * @throws IOException when it could not be written (a full disk, say); the checkpoints are then
    *     as they were before
    */
-  public void save(Progress progress, Network network, Optimizer optimizer) throws IOException {
+  public void save(Progress progress, Trainable network, Optimizer optimizer) throws IOException {
     List<Path> known = list(folder, COMPLETE);
     long number = known.isEmpty() ? 1 : number(known.getLast()) + 1;
     Path aside = folder.resolve(ASIDE + number);
@@ -139,11 +138,11 @@ public final class Checkpoints implements AutoCloseable {
     }
   }
 
-  private static void write(Path aside, Progress progress, Network network, Optimizer optimizer)
+  private static void write(Path aside, Progress progress, Trainable network, Optimizer optimizer)
       throws IOException {
-    network.save(aside.resolve(WEIGHTS), network.card(), Dtype.F32);
+    network.save(aside.resolve(WEIGHTS), network.weights());
     if (optimizer.ema() != null) {
-      network.save(aside.resolve(AVERAGE), network.card(), Dtype.F32, optimizer.ema());
+      network.save(aside.resolve(AVERAGE), optimizer.ema());
     }
     try (Arena arena = Arena.ofConfined()) {
       SafetensorsWriter.write(
@@ -201,13 +200,13 @@ public final class Checkpoints implements AutoCloseable {
    *
    * @throws IOException with one line when the checkpoint is damaged
    */
-  public void restore(Network network, Optimizer optimizer) throws IOException {
+  public void restore(Trainable network, Optimizer optimizer) throws IOException {
     Path newest = list(folder, COMPLETE).getLast();
     long updates = latest().orElseThrow().optimizerUpdates();
     try {
-      restore(newest.resolve(WEIGHTS), network, network.weights());
+      network.restore(newest.resolve(WEIGHTS), network.weights());
       if (optimizer.ema() != null) {
-        restore(newest.resolve(AVERAGE), network, optimizer.ema());
+        network.restore(newest.resolve(AVERAGE), optimizer.ema());
       }
       try (SafetensorsFile file = SafetensorsFile.open(newest.resolve(OPTIMIZER))) {
         optimizer.firstMoment().upload(file.tensor(FIRST_MOMENT).data());
@@ -219,15 +218,6 @@ public final class Checkpoints implements AutoCloseable {
       throw damaged(newest, e.getMessage(), e);
     }
     optimizer.setUpdates(updates);
-  }
-
-  private static void restore(Path file, Network network, ParameterSlab values) throws IOException {
-    try (Network saved = Network.load(network.device(), file)) {
-      if (!saved.config().equals(network.config())) {
-        throw new IOException(file + ": holds a network of another shape than the run's");
-      }
-      values.copyFrom(saved.weights());
-    }
   }
 
   private static IOException damaged(Path checkpoint, String problem, Exception cause) {

@@ -9,7 +9,7 @@ import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.diffusion.LearningRate;
-import org.halfstep.model.Network;
+import org.halfstep.model.Trainable;
 
 /**
  * Runs the phases of a training, each to its end or until it is asked to stop, with checkpoints on
@@ -89,8 +89,8 @@ public final class PhaseRun implements AutoCloseable {
       String phase,
       int stage,
       String title,
-      Network network,
-      Trainer trainer,
+      Trainable network,
+      UpdateStep trainer,
       LearningRate learningRate,
       long updates,
       Keep keep)

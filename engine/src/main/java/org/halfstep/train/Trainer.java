@@ -26,7 +26,7 @@ import org.halfstep.random.Permutation;
  * number), so update k does the same work in a resumed run as in an uninterrupted one. A warm step
  * allocates nothing.
  */
-public final class Trainer implements AutoCloseable {
+public final class Trainer implements UpdateStep, AutoCloseable {
   private static final double MIRROR_PROBABILITY = 0.5;
 
   /** Makes an objective for the trainer's batch. */
@@ -229,6 +229,7 @@ public final class Trainer implements AutoCloseable {
    * @param update number of the update within the stage, from 0: decides the examples and all draws
    * @return the batch's loss before the update
    */
+  @Override
   public double step(long update, double learningRate) {
     drawExamples(update);
     noise.run();
@@ -311,6 +312,7 @@ public final class Trainer implements AutoCloseable {
     return sum / batch.size();
   }
 
+  @Override
   public Optimizer optimizer() {
     return optimizer;
   }

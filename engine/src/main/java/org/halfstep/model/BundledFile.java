@@ -1,0 +1,59 @@
+package org.halfstep.model;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.URISyntaxException;
+import java.net.URL;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+
+/** The weights files that come with the engine, as resources of its jar. */
+public final class BundledFile {
+  private static final String FOLDER = "/org/halfstep/models/";
+  private static final String ENDING = ".safetensors";
+
+  /** Reads something from a file. */
+  @FunctionalInterface
+  public interface Reader<T> {
+    T read(Path path) throws IOException;
+  }
+
+  private BundledFile() {}
+
+  /** Whether this build has a file of that name, given without its ending. */
+  public static boolean exists(String name) {
+    return resource(name) != null;
+  }
+
+  private static URL resource(String name) {
+    return BundledFile.class.getResource(FOLDER + name + ENDING);
+  }
+
+  /**
+   * Reads a bundled file that {@link #exists}.
+   *
+   * @param reader given a path that is there only while it reads
+   */
+  public static <T> T read(String name, Reader<T> reader) throws IOException {
+    URL resource = resource(name);
+    if (resource == null) {
+      throw new IOException("this build bundles no file " + name + ENDING);
+    }
+    if (resource.getProtocol().equals("file")) {
+      try {
+        return reader.read(Path.of(resource.toURI()));
+      } catch (URISyntaxException e) {
+        throw new IOException(e);
+      }
+    }
+    // A mapped file is needed, and a jar's entry is none.
+    Path copy = Files.createTempFile("halfstep-" + name + "-", ENDING);
+    try (InputStream in = resource.openStream()) {
+      Files.copy(in, copy, StandardCopyOption.REPLACE_EXISTING);
+      return reader.read(copy);
+    } finally {
+      Files.deleteIfExists(copy);
+    }
+  }
+}

@@ -1,0 +1,200 @@
+package org.halfstep.model;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.halfstep.device.Device;
+import org.halfstep.graph.Graph;
+import org.halfstep.graph.Parameter;
+import org.halfstep.graph.Parameter.Initializer;
+import org.halfstep.graph.ParameterSlab;
+import org.halfstep.graph.Shape;
+import org.halfstep.graph.Value;
+import org.halfstep.safetensors.Dtype;
+import org.halfstep.safetensors.SafetensorsFile;
+
+/**
+ * A small convolutional classifier of images with its weights on a device, for data that Inception
+ * means little for. Each level halves the image by a convolution of stride 2 and, while pixels are
+ * left to mix, refines it by a residual one; group norm and SiLU stand between them. The mean over
+ * the last level's pixels are the features, one linear layer makes them logits.
+ *
+ * <p>Input "x": images in [-1, 1]. Named values: "features", and "out", the logits. Files are
+ * safetensors with the configuration under "config" and the card under "card" in the metadata.
+ */
+public final class Classifier implements Trainable {
+  private static final String CONFIG_KEY = "config";
+  private static final String CARD_KEY = "card";
+  private static final String FORMAT_KEY = "format";
+  private static final String FORMAT = "halfstep-classifier-1";
+
+  private final Device device;
+  private final ClassifierConfig config;
+  private final ClassifierCard card;
+  private final Graph graph;
+  private final ParameterSlab weights;
+
+  private Classifier(Device device, ClassifierConfig config, ClassifierCard card) {
+    this.device = device;
+    this.config = config;
+    this.card = card;
+    this.graph = build(config);
+    this.weights = new ParameterSlab(device, graph, "classifier weights");
+  }
+
+  /** A freshly initialised classifier; the same seed gives the same weights on any machine. */
+  public static Classifier fresh(
+      Device device, ClassifierConfig config, ClassifierCard card, long seed) {
+    Classifier classifier = new Classifier(device, config, card);
+    ParameterFile.initialize(classifier.weights, seed);
+    return classifier;
+  }
+
+  /**
+   * Reads a classifier's file.
+   *
+   * @throws IOException with one line naming the file and what is wrong with it
+   */
+  public static Classifier load(Device device, Path path) throws IOException {
+    try (SafetensorsFile file = SafetensorsFile.open(path)) {
+      Map<String, String> metadata = file.metadata();
+      if (!FORMAT.equals(metadata.get(FORMAT_KEY))
+          || !metadata.containsKey(CONFIG_KEY)
+          || !metadata.containsKey(CARD_KEY)) {
+        throw new IOException(
+            path
+                + ": is not a Halfstep classifier: expected \"format\": \""
+                + FORMAT
+                + "\", \"config\" and \"card\" in its metadata");
+      }
+      Classifier classifier;
+      try {
+        classifier =
+            new Classifier(
+                device,
+                ClassifierConfig.fromJson(metadata.get(CONFIG_KEY)),
+                ClassifierCard.fromJson(metadata.get(CARD_KEY)));
+      } catch (IllegalArgumentException e) {
+        throw new IOException(path + ": " + e.getMessage(), e);
+      }
+      try {
+        ParameterFile.fill(classifier.weights, ParameterFile.tensors(file), path.toString());
+        return classifier;
+      } catch (IOException | RuntimeException failure) {
+        classifier.close();
+        throw failure;
+      }
+    }
+  }
+
+  /** Describes the network. */
+  public static Graph build(ClassifierConfig config) {
+    Graph graph = new Graph();
+    int side = config.imageSize();
+    Value x = graph.image("x", new Shape(side, side, config.channels()));
+    Value h =
+        convolution(
+            graph, "stem", graph.toActivation(x), config.widths().getFirst(), 1, null, false);
+    for (int level = 1; level < config.widths().size(); level++) {
+      int width = config.widths().get(level);
+      String name = "levels." + level;
+      h = norm(graph, name + ".norm", h);
+      h = convolution(graph, name + ".down", h, width, 2, null, false);
+      if (h.shape().pixels() > 16) {
+        Value branch = norm(graph, name + ".residual_norm", h);
+        h = convolution(graph, name + ".residual", branch, width, 1, h, true);
+      }
+    }
+    h = norm(graph, "norm", h);
+    for (int halving = 0; h.shape().pixels() > 1; halving++) {
+      h = graph.downsample2("mean." + halving, h);
+    }
+    Value features = graph.name("features", graph.toFloat(h));
+    int width = config.features();
+    Parameter weight =
+        graph.parameter("head.weight", Initializer.FAN_IN_UNIFORM, width, config.classes(), width);
+    Parameter bias =
+        graph.parameter("head.bias", Initializer.FAN_IN_UNIFORM, width, config.classes());
+    graph.name("out", graph.linear("head", features, weight, bias));
+    return graph;
+  }
+
+  private static Value norm(Graph graph, String name, Value x) {
+    int channels = x.shape().channels();
+    return graph.groupNorm(
+        name,
+        x,
+        graph.parameter(name + ".weight", Initializer.ONE, channels, channels),
+        graph.parameter(name + ".bias", Initializer.ZERO, channels, channels),
+        ClassifierConfig.GROUPS,
+        null,
+        true);
+  }
+
+  private static Value convolution(
+      Graph graph, String name, Value x, int out, int stride, Value residual, boolean zero) {
+    int in = x.shape().channels();
+    int fanIn = 9 * in;
+    Initializer initializer = zero ? Initializer.ZERO : Initializer.FAN_IN_UNIFORM;
+    Parameter weight = graph.parameter(name + ".weight", initializer, fanIn, out, in, 3, 3);
+    Parameter bias = graph.parameter(name + ".bias", initializer, fanIn, out);
+    return graph.convolutionResidual(name, x, weight, bias, 3, stride, residual);
+  }
+
+  /** Writes the weights; float32 or bfloat16. */
+  public void save(Path path, Dtype dtype) throws IOException {
+    save(path, dtype, weights);
+  }
+
+  @Override
+  public void save(Path path, ParameterSlab values) throws IOException {
+    save(path, Dtype.F32, values);
+  }
+
+  /** Writes other weights of the same network, such as a moving average. */
+  public void save(Path path, Dtype dtype, ParameterSlab values) throws IOException {
+    Map<String, String> metadata = new LinkedHashMap<>();
+    metadata.put(FORMAT_KEY, FORMAT);
+    metadata.put(CONFIG_KEY, config.toJson());
+    metadata.put(CARD_KEY, card.toJson());
+    ParameterFile.write(path, values, dtype, metadata);
+  }
+
+  @Override
+  public void restore(Path path, ParameterSlab values) throws IOException {
+    try (Classifier saved = load(device, path)) {
+      if (!saved.config.equals(config)) {
+        throw new IOException(path + ": holds a classifier of another shape than the run's");
+      }
+      values.copyFrom(saved.weights);
+    }
+  }
+
+  @Override
+  public Device device() {
+    return device;
+  }
+
+  public ClassifierConfig config() {
+    return config;
+  }
+
+  public ClassifierCard card() {
+    return card;
+  }
+
+  public Graph graph() {
+    return graph;
+  }
+
+  @Override
+  public ParameterSlab weights() {
+    return weights;
+  }
+
+  @Override
+  public void close() {
+    weights.close();
+  }
+}

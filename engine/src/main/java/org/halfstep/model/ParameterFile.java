@@ -1,0 +1,128 @@
+package org.halfstep.model;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.halfstep.graph.Parameter;
+import org.halfstep.graph.ParameterSlab;
+import org.halfstep.random.Philox;
+import org.halfstep.safetensors.Dtype;
+import org.halfstep.safetensors.NamedTensor;
+import org.halfstep.safetensors.SafetensorsFile;
+import org.halfstep.safetensors.SafetensorsWriter;
+import org.halfstep.safetensors.TensorView;
+
+/** The parameters of a graph: how they start, and how they go to files of tensors and back. */
+public final class ParameterFile {
+  private ParameterFile() {}
+
+  /** Fresh parameters; the same seed gives the same numbers on any machine. */
+  public static void initialize(ParameterSlab weights, long seed) {
+    int number = 0;
+    for (Parameter parameter : weights.graph().parameters().values()) {
+      weights.set(parameter, initialValues(parameter, Philox.childSeed(seed, number++)));
+    }
+  }
+
+  static float[] initialValues(Parameter parameter, long seed) {
+    float[] values = new float[Math.toIntExact(parameter.size())];
+    switch (parameter.initializer()) {
+      case ZERO -> {}
+      case ONE -> Arrays.fill(values, 1);
+      case NORMAL -> Philox.normal(seed, 0, 0, values);
+      case FAN_IN_UNIFORM -> {
+        Philox.uniform(seed, 0, 0, values);
+        double bound = 1 / Math.sqrt(parameter.fanIn());
+        for (int i = 0; i < values.length; i++) {
+          values[i] = (float) ((2 * values[i] - 1) * bound);
+        }
+      }
+    }
+    return values;
+  }
+
+  /** All tensors of a file, by name. */
+  public static Map<String, TensorView> tensors(SafetensorsFile file) {
+    Map<String, TensorView> tensors = new LinkedHashMap<>();
+    for (String name : file.names()) {
+      tensors.put(name, file.tensor(name));
+    }
+    return tensors;
+  }
+
+  /**
+   * Sets all parameters from tensors by checkpoint name.
+   *
+   * @param origin where they come from, for error texts
+   * @throws IOException in one line, when one is missing, unknown or of another shape
+   */
+  public static void fill(ParameterSlab weights, Map<String, TensorView> tensors, String origin)
+      throws IOException {
+    Map<String, Parameter> parameters = weights.graph().parameters();
+    for (String name : tensors.keySet()) {
+      if (!parameters.containsKey(name)) {
+        throw new IOException(
+            origin + ": tensor " + name + " is not part of the network it describes");
+      }
+    }
+    for (Parameter parameter : parameters.values()) {
+      TensorView tensor = tensors.get(parameter.name());
+      if (tensor == null) {
+        throw new IOException(origin + ": tensor " + parameter.name() + " is missing");
+      }
+      requireShape(parameter, tensor, origin);
+      weights.set(parameter, tensor.floats());
+    }
+  }
+
+  private static void requireShape(Parameter parameter, TensorView tensor, String origin)
+      throws IOException {
+    List<Integer> found = new ArrayList<>();
+    for (long extent : tensor.shape()) {
+      found.add((int) Math.min(extent, Integer.MAX_VALUE));
+    }
+    if (!found.equals(parameter.shape())) {
+      throw new IOException(
+          origin
+              + ": tensor "
+              + parameter.name()
+              + " has shape "
+              + found
+              + ", expected "
+              + parameter.shape());
+    }
+  }
+
+  /**
+   * Writes all parameters.
+   *
+   * @param dtype float32 or bfloat16
+   */
+  public static void write(
+      Path path, ParameterSlab values, Dtype dtype, Map<String, String> metadata)
+      throws IOException {
+    try (Arena arena = Arena.ofConfined()) {
+      List<NamedTensor> tensors = new ArrayList<>();
+      for (Parameter parameter : values.graph().parameters().values()) {
+        MemorySegment data = arena.allocateFrom(ValueLayout.JAVA_FLOAT, values.get(parameter));
+        long[] shape = parameter.shape().stream().mapToLong(Integer::longValue).toArray();
+        tensors.add(
+            switch (dtype) {
+              case F32 -> NamedTensor.f32(parameter.name(), shape, data);
+              case BF16 -> NamedTensor.bf16(parameter.name(), shape, data);
+              default ->
+                  throw new IllegalArgumentException(
+                      "weights are stored as F32 or BF16, not " + dtype);
+            });
+      }
+      SafetensorsWriter.write(path, tensors, metadata);
+    }
+  }
+}

@@ -1,0 +1,89 @@
+package org.halfstep.train;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.function.BooleanSupplier;
+import org.halfstep.data.ImageDataset;
+import org.halfstep.device.Device;
+import org.halfstep.diffusion.LearningRate;
+import org.halfstep.model.Classifier;
+import org.halfstep.model.ClassifierCard;
+import org.halfstep.random.Philox;
+import org.halfstep.safetensors.Dtype;
+
+/** Trains a classifier from data, from its newest checkpoint on. */
+public final class ClassifierRun {
+  /** Name of the finished classifier in the run's folder. */
+  public static final String FILE = "classifier.safetensors";
+
+  private static final String PHASE = "classifier";
+  private static final long WEIGHTS_STREAM = 0;
+  private static final long TRAINING_STREAM = 1;
+
+  private ClassifierRun() {}
+
+  /**
+   * Trains until the settings' updates are done.
+   *
+   * @param dataName what the classifier's card calls the data
+   * @param folder checkpoints and {@value #FILE} (bfloat16) go here
+   * @param stop asked after every update; true ends the run after a checkpoint
+   * @return whether the classifier is finished
+   */
+  public static boolean run(
+      Device device,
+      ImageDataset data,
+      String dataName,
+      ClassifierSettings settings,
+      Path folder,
+      RunListener listener,
+      BooleanSupplier stop)
+      throws IOException {
+    ClassifierCard card =
+        new ClassifierCard(
+            dataName,
+            data.classNames(),
+            Map.of(
+                "updates", Long.toString(settings.updates()),
+                "batch", Integer.toString(settings.batch()),
+                "examples", Long.toString(settings.updates() * settings.batch()),
+                "images", Integer.toString(data.count()),
+                "seed", Long.toString(settings.seed())));
+    Path file = folder.resolve(FILE);
+    try (PhaseRun phases =
+        new PhaseRun(
+            folder,
+            settings.checkpointEvery(),
+            PhaseRun.fingerprint(settings, data),
+            listener,
+            stop)) {
+      if (phases.isDone(PHASE, 0, settings.updates(), file)) {
+        listener.note(file + ": is finished, nothing is left to do");
+        return true;
+      }
+      try (Classifier classifier =
+              Classifier.fresh(
+                  device,
+                  settings.network(),
+                  card,
+                  Philox.childSeed(settings.seed(), WEIGHTS_STREAM));
+          ClassifierTrainer trainer =
+              new ClassifierTrainer(
+                  classifier, data, settings, Philox.childSeed(settings.seed(), TRAINING_STREAM))) {
+        return phases.run(
+            PHASE,
+            0,
+            PHASE,
+            classifier,
+            trainer,
+            new LearningRate.LinearToZero(settings.learningRate(), settings.updates()),
+            settings.updates(),
+            () -> {
+              classifier.save(file, Dtype.BF16, trainer.optimizer().result());
+              listener.saved(file);
+            });
+      }
+    }
+  }
+}

@@ -1,0 +1,48 @@
+package org.halfstep.train;
+
+import org.halfstep.device.DataType;
+import org.halfstep.model.ClassifierConfig;
+
+/**
+ * Everything that decides what a classifier becomes, beside the data.
+ *
+ * @param network its shape
+ * @param batch examples per update
+ * @param updates updates of the weights
+ * @param learningRate the first update's; falls linearly to zero
+ * @param optimizer how weights are updated
+ * @param precision storage type of activations; weights and optimizer are float32
+ * @param mirror whether images are flipped left to right at random
+ * @param shift farthest that an image is moved in each direction at random, in pixels; what comes
+ *     in from outside is the darkest value
+ * @param seed of everything random
+ * @param checkpointEvery updates between checkpoints
+ */
+public record ClassifierSettings(
+    ClassifierConfig network,
+    int batch,
+    long updates,
+    double learningRate,
+    OptimizerSettings optimizer,
+    DataType precision,
+    boolean mirror,
+    int shift,
+    long seed,
+    long checkpointEvery) {
+  public ClassifierSettings {
+    precision = precision == null ? DataType.F32 : precision;
+    require(network != null && optimizer != null, "network and optimizer must be given");
+    require(batch >= 1 && updates >= 1, "batch and updates must be at least 1");
+    require(learningRate > 0, "the learning rate must be positive, got " + learningRate);
+    require(
+        shift >= 0 && shift < network.imageSize(),
+        "a shift must be smaller than the image, got " + shift);
+    require(checkpointEvery >= 1, "checkpoints need at least one update between them");
+  }
+
+  private static void require(boolean condition, String message) {
+    if (!condition) {
+      throw new IllegalArgumentException(message);
+    }
+  }
+}

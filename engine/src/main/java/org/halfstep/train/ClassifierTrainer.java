@@ -1,0 +1,199 @@
+package org.halfstep.train;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import org.halfstep.data.ImageDataset;
+import org.halfstep.device.Device;
+import org.halfstep.device.HostWindow;
+import org.halfstep.device.Launch;
+import org.halfstep.device.Operations;
+import org.halfstep.device.Owned;
+import org.halfstep.device.Slab;
+import org.halfstep.diffusion.ExampleDraws;
+import org.halfstep.graph.ParameterSlab;
+import org.halfstep.graph.Plan;
+import org.halfstep.graph.PlanOptions;
+import org.halfstep.model.Classifier;
+import org.halfstep.model.ClassifierConfig;
+import org.halfstep.random.Permutation;
+
+/**
+ * One training step of a classifier, prepared: images, mirrored and moved at random, through the
+ * network, softmax cross entropy, and back. Everything random is a function of (seed, example
+ * number), as in {@link Trainer}. A warm step allocates nothing.
+ */
+public final class ClassifierTrainer implements UpdateStep, AutoCloseable {
+  private static final double MIRROR_PROBABILITY = 0.5;
+  private static final float DARKEST = -1;
+  private static final int ROWS = 0;
+  private static final int COLUMNS = 1;
+
+  private final Owned owned = new Owned();
+  private final ImageDataset data;
+  private final ClassifierSettings settings;
+  private final long seed;
+  private final ExampleDraws draws;
+  private final Plan plan;
+  private final Optimizer optimizer;
+  private final HostWindow images;
+  private final HostWindow labels;
+  private final HostWindow losses;
+  private final Launch crossEntropy;
+  private final float[] whole;
+  private Permutation order;
+  private long orderEpoch = -1;
+
+  /**
+   * @param classifier trained in place
+   * @param data its images must have the classifier's size, channels and classes
+   * @param seed of everything random here
+   */
+  public ClassifierTrainer(
+      Classifier classifier, ImageDataset data, ClassifierSettings settings, long seed) {
+    requireFit(classifier.config(), data);
+    Device device = classifier.device();
+    int batch = settings.batch();
+    this.data = data;
+    this.settings = settings;
+    this.seed = seed;
+    this.draws = new ExampleDraws(seed);
+    this.whole = new float[data.imageValues()];
+    try {
+      Operations operations = owned.add(device.operations());
+      ParameterSlab gradients =
+          owned.add(new ParameterSlab(device, classifier.graph(), "gradients"));
+      plan =
+          owned.add(
+              Plan.training(
+                  device,
+                  classifier.graph(),
+                  PlanOptions.training(batch, seed).withType(settings.precision()),
+                  classifier.weights(),
+                  gradients));
+      optimizer =
+          owned.add(
+              new Optimizer(
+                  device, operations, classifier.weights(), gradients, settings.optimizer()));
+      Slab numbers =
+          owned.add(
+              device.allocate("labels and losses", (long) (Integer.BYTES + Float.BYTES) * batch));
+      long lossAddress = numbers.address() + (long) Integer.BYTES * batch;
+      images =
+          owned.add(
+              device.window(plan.address("x"), (long) Float.BYTES * batch * data.imageValues()));
+      labels = owned.add(device.window(numbers.address(), (long) Integer.BYTES * batch));
+      losses = owned.add(device.window(lossAddress, (long) Float.BYTES * batch));
+      crossEntropy =
+          operations.softmaxCrossEntropy(
+              plan.address("out"),
+              numbers.address(),
+              lossAddress,
+              plan.gradientAddress("out"),
+              1f / batch,
+              batch,
+              classifier.config().classes());
+    } catch (RuntimeException | Error failure) {
+      owned.close();
+      throw failure;
+    }
+  }
+
+  private static void requireFit(ClassifierConfig config, ImageDataset data) {
+    int side = config.imageSize();
+    if (data.height() != side
+        || data.width() != side
+        || data.channels() != config.channels()
+        || data.classNames().size() != config.classes()) {
+      throw new IllegalArgumentException(
+          "the classifier takes "
+              + side
+              + "x"
+              + side
+              + "x"
+              + config.channels()
+              + " images of "
+              + config.classes()
+              + " classes, the data has "
+              + data.height()
+              + "x"
+              + data.width()
+              + "x"
+              + data.channels()
+              + " images of "
+              + data.classNames().size());
+    }
+  }
+
+  @Override
+  public double step(long update, double learningRate) {
+    drawExamples(update);
+    plan.prepare();
+    plan.forward();
+    crossEntropy.run();
+    plan.backward();
+    optimizer.update(learningRate);
+    losses.pull();
+    double sum = 0;
+    for (int row = 0; row < settings.batch(); row++) {
+      sum += losses.memory().getAtIndex(ValueLayout.JAVA_FLOAT, row);
+    }
+    return sum / settings.batch();
+  }
+
+  private void drawExamples(long update) {
+    long first = update * settings.batch();
+    for (int row = 0; row < settings.batch(); row++) {
+      long example = first + row;
+      int index = imageOf(example);
+      labels.memory().setAtIndex(ValueLayout.JAVA_INT, row, data.label(index));
+      data.copyNormalized(
+          index,
+          settings.mirror() && draws.mirrors(example, MIRROR_PROBABILITY),
+          MemorySegment.ofArray(whole),
+          0);
+      copyShifted(
+          draws.shift(example, ROWS, settings.shift()),
+          draws.shift(example, COLUMNS, settings.shift()),
+          (long) row * whole.length);
+    }
+    labels.push();
+    images.push();
+  }
+
+  private int imageOf(long example) {
+    long epoch = example / data.count();
+    if (epoch != orderEpoch) {
+      order = new Permutation(seed, epoch, data.count());
+      orderEpoch = epoch;
+    }
+    return (int) order.at(example % data.count());
+  }
+
+  private void copyShifted(int down, int right, long offset) {
+    int channels = data.channels();
+    long target = offset;
+    for (int y = 0; y < data.height(); y++) {
+      for (int x = 0; x < data.width(); x++) {
+        int fromY = y - down;
+        int fromX = x - right;
+        boolean inside = fromY >= 0 && fromY < data.height() && fromX >= 0 && fromX < data.width();
+        int from = (fromY * data.width() + fromX) * channels;
+        for (int c = 0; c < channels; c++) {
+          images
+              .memory()
+              .setAtIndex(ValueLayout.JAVA_FLOAT, target++, inside ? whole[from + c] : DARKEST);
+        }
+      }
+    }
+  }
+
+  @Override
+  public Optimizer optimizer() {
+    return optimizer;
+  }
+
+  @Override
+  public void close() {
+    owned.close();
+  }
+}
