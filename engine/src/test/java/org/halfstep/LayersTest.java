@@ -90,7 +90,10 @@ class LayersTest {
     noClasses()
         .that()
         .resideOutsideOfPackages(
-            pattern("bindings"), ROOT + ".device.cpu..", ROOT + ".device.cuda..")
+            pattern("bindings"),
+            ROOT + ".device.kernels..",
+            ROOT + ".device.cpu..",
+            ROOT + ".device.cuda..")
         .should()
         .dependOnClassesThat()
         .resideInAPackage(pattern("bindings"))

@@ -26,10 +26,16 @@ public interface Device extends AutoCloseable {
    */
   Slab allocate(String purpose, long bytes);
 
-  /** Copies host memory to device memory and returns when it is done. */
+  /**
+   * Copies host memory to device memory and returns when it is done. Whatever was launched before,
+   * on any stream, is done by then.
+   */
   void upload(MemorySegment source, long destination, long bytes);
 
-  /** Copies device memory to host memory and returns when it is done. */
+  /**
+   * Copies device memory to host memory and returns when it is done. Whatever was launched before,
+   * on any stream, is done by then.
+   */
   void download(long source, MemorySegment destination, long bytes);
 
   /** A view of device memory for the host, for as long as that memory lives. */
@@ -40,6 +46,36 @@ public interface Device extends AutoCloseable {
    * through it.
    */
   Operations operations();
+
+  /**
+   * A stream of its own on the same device: what is launched, pushed and pulled through the
+   * returned device happens in that order, beside what other streams do. For whoever runs plans
+   * from a thread of their own. Closed by the caller, after everything made through it. On a CPU,
+   * where calls return when the work is done, it is the device itself.
+   */
+  default Device stream() {
+    return new BorrowedDevice(this);
+  }
+
+  /** Waits until everything launched through this device is done. */
+  default void synchronize() {}
+
+  /** The precision of networks on this device where nothing else is asked for. */
+  default DataType defaultPrecision() {
+    return DataType.F32;
+  }
+
+  /**
+   * Fails when networks cannot run in a precision here.
+   *
+   * @throws IllegalArgumentException then, in one line that says what can
+   */
+  default void requirePrecision(DataType precision) {
+    if (precision == DataType.TF32) {
+      throw new IllegalArgumentException(
+          "precision tf32 needs a CUDA device; on the CPU use f32 or bf16");
+    }
+  }
 
   @Override
   void close();

@@ -1,5 +1,7 @@
 package org.halfstep.device;
 
+import java.util.List;
+
 /**
  * The operations of a device, each bound to its memory once and then run many times. Addresses are
  * device addresses, shapes count elements, and {@code accumulate} means "add to what is there". The
@@ -133,6 +135,12 @@ public interface Operations extends AutoCloseable {
    * @param sampleIds int64 per sample
    */
   Launch normal(long y, long key, long sampleIds, int batch, long perSample, DataType type);
+
+  /**
+   * Makes one launch of several, of this or of other operations of the same stream ({@link
+   * Device#stream}). A sequence among them counts as its launches.
+   */
+  Sequence record(List<Launch> launches);
 
   /** Frees everything bound through this instance. */
   @Override

@@ -6,11 +6,12 @@ import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.Launch;
 import org.halfstep.device.Operations;
+import org.halfstep.device.Sequence;
 import org.halfstep.device.Slab;
 
 /**
  * A graph bound to a device, a batch, a data type and a mode. Every intermediate has its place in
- * one slab; running is a loop over bound launches and allocates nothing. Not thread-safe.
+ * one slab; running is a sequence of bound launches and allocates nothing. Not thread-safe.
  *
  * <p>Use: fill the inputs, call {@link #prepare} after every change of the weights, {@link
  * #forward}, and in training fill the gradient of "out" and call {@link #backward}, which
@@ -28,6 +29,9 @@ public final class Plan implements AutoCloseable {
   private final Launch[] prepare;
   private final Launch[] forward;
   private final Launch[] backward;
+  private final Sequence recordedPrepare;
+  private final Sequence recordedForward;
+  private final Sequence recordedBackward;
   private final List<StepInfo> forwardInfo = new ArrayList<>();
   private final List<StepInfo> backwardInfo = new ArrayList<>();
   private final List<StepInfo> prepareInfo = new ArrayList<>();
@@ -41,6 +45,7 @@ public final class Plan implements AutoCloseable {
     this.device = device;
     this.graph = graph;
     this.options = options;
+    device.requirePrecision(options.type());
     this.operations = device.operations();
     Slab memory = null;
     try {
@@ -53,6 +58,9 @@ public final class Plan implements AutoCloseable {
       this.prepare = bind(PlanBuilder.Phase.PREPARE, prepareInfo);
       this.forward = bind(PlanBuilder.Phase.FORWARD, forwardInfo);
       this.backward = bind(PlanBuilder.Phase.BACKWARD, backwardInfo);
+      this.recordedPrepare = operations.record(List.of(prepare));
+      this.recordedForward = operations.record(List.of(forward));
+      this.recordedBackward = operations.record(List.of(backward));
     } catch (RuntimeException | Error failure) {
       operations.close();
       if (memory != null) {
@@ -90,6 +98,7 @@ public final class Plan implements AutoCloseable {
    * @param options inference or training
    */
   public static long requiredBytes(Device device, Graph graph, PlanOptions options) {
+    device.requirePrecision(options.type());
     try (Operations operations = device.operations()) {
       PlanBuilder builder = new PlanBuilder(graph, operations, options, null, null);
       emit(graph, options, builder);
@@ -146,25 +155,39 @@ public final class Plan implements AutoCloseable {
 
   /** Brings packed copies of the weights up to date. */
   public void prepare() {
-    run(prepare);
+    recordedPrepare.run();
   }
 
   public void forward() {
-    run(forward);
+    recordedForward.run();
   }
 
   /** Gradients of all parameters and wanted inputs from the gradient of "out". */
   public void backward() {
+    requireBackward();
+    recordedBackward.run();
+  }
+
+  private void requireBackward() {
     if (!options.training()) {
       throw new IllegalStateException("an inference plan has no backward pass");
     }
-    run(backward);
   }
 
-  private static void run(Launch[] launches) {
-    for (Launch launch : launches) {
-      launch.run();
-    }
+  /** What {@link #prepare} runs, as part of longer sequences. */
+  public Sequence prepareSequence() {
+    return recordedPrepare;
+  }
+
+  /** What {@link #forward} runs, as part of longer sequences. */
+  public Sequence forwardSequence() {
+    return recordedForward;
+  }
+
+  /** What {@link #backward} runs, as part of longer sequences. */
+  public Sequence backwardSequence() {
+    requireBackward();
+    return recordedBackward;
   }
 
   /**
@@ -174,10 +197,12 @@ public final class Plan implements AutoCloseable {
    *     #backwardSteps}
    */
   public void profile(List<StepInfo> steps, long[] nanoseconds) {
+    device.synchronize();
     Launch[] launches = steps == forwardInfo ? forward : steps == backwardInfo ? backward : prepare;
     for (int i = 0; i < launches.length; i++) {
       long start = System.nanoTime();
       launches[i].run();
+      device.synchronize();
       nanoseconds[i] += System.nanoTime() - start;
     }
   }

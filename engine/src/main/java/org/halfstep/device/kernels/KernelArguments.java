@@ -1,4 +1,4 @@
-package org.halfstep.device.cpu;
+package org.halfstep.device.kernels;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
