@@ -1,6 +1,6 @@
 # The front door: every command a person types starts here. `make` alone lists them.
 #
-# Variables: ARGS="..." goes to the command line behind run, train, distill, sample and bench; FIXTURES=FOLDER names
+# Variables: ARGS="..." goes to the command line behind run, train, distill, report, sample and bench; FIXTURES=FOLDER names
 # other reference data; FROM=FOLDER names a folder that has the data already.
 
 SHELL := /bin/bash
@@ -18,7 +18,7 @@ NATIVE := native/build/libhalfstep_cpu.so
 BUILT := engine/target/built
 SOURCES := pom.xml bindings/pom.xml engine/pom.xml $(shell find bindings/src/main engine/src/main)
 
-.PHONY: help run build test fixtures native data train distill sample bench format verify-bindings clean force
+.PHONY: help run build test fixtures native data train distill report report-full sample bench format verify-bindings clean force
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,12 @@ train: $(BUILT) ## Train a teacher (ARGS="--help" shows the options)
 
 distill: $(BUILT) ## Distill a teacher into students with fewer steps (ARGS="...")
 	@bin/halfstep distill $(ARGS)
+
+report: $(BUILT) ## Measure the bundled models into out/report: a page with plots (minutes; needs 'make data')
+	@bin/halfstep report $(ARGS)
+
+report-full: $(BUILT) ## The same with many images and three seeds, into out/report-full (hours; Ctrl-C loses little)
+	@bin/halfstep report --samples 10000 --teacher-samples 2000 --sweep-steps 64 --seeds 0,1,2 --out out/report-full $(ARGS)
 
 sample: $(BUILT) ## Make images (ARGS="--labels 0,1 --steps 4 --seed 7")
 	@bin/halfstep sample $(ARGS)

@@ -26,7 +26,7 @@ class LayersTest {
   private static final List<List<String>> LAYERS =
       List.of(
           List.of("cli"),
-          List.of("serve"),
+          List.of("serve", "report"),
           List.of("distill", "metrics"),
           List.of("train", "sample"),
           List.of("diffusion", "model", "data"),

@@ -21,7 +21,7 @@ final class DataOption {
       names = "--data",
       paramLabel = "FOLDER",
       description =
-          "Training images: IDX files (Fashion-MNIST, MNIST), CIFAR binary files, or one sub-folder of PNG or JPEG files"
+          "Images: IDX files (Fashion-MNIST, MNIST), CIFAR binary files, or one sub-folder of PNG or JPEG files"
               + " per class (default: data/fashion-mnist, which 'make data' fills).")
   private Path folder;
 
@@ -34,15 +34,19 @@ final class DataOption {
     return folder().toAbsolutePath().normalize().getFileName().toString();
   }
 
-  /** Opens the images in the size that a network takes. */
+  /** Opens the training images in the size that a network takes. */
   ImageDataset open(int side, int channels) throws IOException {
+    return open(DatasetOptions.of(Split.TRAIN).withSize(side, side, channels));
+  }
+
+  /** Opens images of any kind. */
+  ImageDataset open(DatasetOptions options) throws IOException {
     if (folder == null && !Files.exists(DEFAULT)) {
       throw new InputException(
-          DEFAULT
-              + ": there are no training images yet; run 'make data', or name a folder with --data");
+          DEFAULT + ": there are no images yet; run 'make data', or name a folder with --data");
     }
     try {
-      return Datasets.open(folder(), DatasetOptions.of(Split.TRAIN).withSize(side, side, channels));
+      return Datasets.open(folder(), options);
     } catch (FileSystemException e) {
       throw new InputException(ErrorLine.line(e), e);
     }

@@ -31,6 +31,7 @@ import picocli.CommandLine.ScopeType;
       SampleCommand.class,
       InfoCommand.class,
       ExportCommand.class,
+      ReportCommand.class,
       BenchCommand.class
     })
 public final class Halfstep implements Runnable {

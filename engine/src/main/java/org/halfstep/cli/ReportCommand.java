@@ -1,0 +1,218 @@
+package org.halfstep.cli;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.halfstep.data.DatasetOptions;
+import org.halfstep.data.ImageDataset;
+import org.halfstep.data.Split;
+import org.halfstep.device.Device;
+import org.halfstep.device.Owned;
+import org.halfstep.metrics.ClassifierExtractor;
+import org.halfstep.metrics.FeatureExtractor;
+import org.halfstep.metrics.Quality;
+import org.halfstep.metrics.ReferenceImages;
+import org.halfstep.report.Origin;
+import org.halfstep.report.Report;
+import org.halfstep.report.ReportPlan;
+import org.halfstep.report.ReportedModel;
+import org.halfstep.sample.DiffusionModel;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParentCommand;
+import picocli.CommandLine.Spec;
+
+/** Measures models side by side and writes a page of evidence. */
+@Command(
+    name = "report",
+    description = {
+      "Measure models side by side, quality and time, and write a page with plots.",
+      "What is measured is kept in the folder: the same command continues a report that was stopped."
+    },
+    footer = {
+      "  halfstep report --out out/report",
+      "  halfstep report --samples 5000 --teacher-samples 2000 --sweep-steps 64 --seeds 0,1,2 --out out/full"
+    })
+final class ReportCommand implements Callable<Integer> {
+  @ParentCommand private Halfstep halfstep;
+  @Spec private CommandLine.Model.CommandSpec spec;
+  @Mixin private DataOption data;
+
+  @Option(
+      names = "--models",
+      paramLabel = "FILE|NAME",
+      split = ",",
+      description = "Models, the teacher first (default: those bundled).")
+  private List<String> models;
+
+  @Option(
+      names = "--samples",
+      paramLabel = "N",
+      defaultValue = "1000",
+      description = "Images of each student, guidance strength and seed (default: 1000).")
+  private int samples;
+
+  @Option(
+      names = "--teacher-samples",
+      paramLabel = "N",
+      defaultValue = "200",
+      description =
+          "Images of a teacher, at most --samples (default: 200); students are compared with it on equally many.")
+  private int teacherSamples;
+
+  @Option(
+      names = "--teacher-steps",
+      paramLabel = "N",
+      defaultValue = "256",
+      description = "Steps of the teacher that students are compared with (default: 256).")
+  private int teacherSteps;
+
+  @Option(
+      names = "--sweep-steps",
+      paramLabel = "N",
+      defaultValue = "16",
+      description =
+          "Steps at which the teacher's best guidance strength is found, at most --teacher-steps (default: 16).")
+  private int sweepSteps;
+
+  @Option(
+      names = {"--guidance", "-w"},
+      paramLabel = "W",
+      split = ",",
+      defaultValue = "0,0.5,1,2,4",
+      description = "Guidance strengths (default: 0,0.5,1,2,4).")
+  private List<Double> guidances;
+
+  @Option(
+      names = "--seeds",
+      paramLabel = "S",
+      split = ",",
+      defaultValue = "0",
+      description = "Seeds of the noise; several give the numbers an error (default: 0).")
+  private List<Long> seeds;
+
+  @Option(
+      names = "--classifier",
+      paramLabel = "FILE",
+      description =
+          "A classifier that train-classifier made, to look at images through (default: the bundled one of"
+              + " Fashion-MNIST).")
+  private Path classifier;
+
+  @Option(
+      names = "--rounds",
+      paramLabel = "N",
+      defaultValue = "3",
+      description = "Turns of each model when time is taken; 0 leaves time out (default: 3).")
+  private int rounds;
+
+  @Option(
+      names = "--retime",
+      description = "Take the time again, on a machine that is quiet now; quality is kept.")
+  private boolean retime;
+
+  @Option(
+      names = "--redraw",
+      description = "Measure nothing: draw page and plots again from what was measured.")
+  private boolean redraw;
+
+  @Option(
+      names = "--out",
+      paramLabel = "FOLDER",
+      defaultValue = "out/report",
+      description = "Where page, plots and results go (default: out/report).")
+  private Path folder;
+
+  @Override
+  public Integer call() throws IOException {
+    // Plots are drawn into memory: a machine without a display is as good.
+    System.setProperty("java.awt.headless", "true");
+    PrintWriter out = spec.commandLine().getOut();
+    if (redraw) {
+      Origin origin = new Origin(Machine.name(), "", Halfstep.VERSION, typed());
+      out.println("wrote " + new Report(folder, origin, line -> print(out, line)).draw());
+      return 0;
+    }
+    ReportPlan plan = plan();
+    try (Owned owned = new Owned()) {
+      Device device = owned.add(halfstep.openDevice());
+      List<ReportedModel> opened = new ArrayList<>();
+      for (String choice : models == null ? DiffusionModel.bundledNames() : models) {
+        opened.add(ReportedModel.of(choice, owned.add(ModelOption.open(choice, device))));
+      }
+      if (opened.isEmpty()) {
+        throw new InputException(
+            "no models are bundled with this build: name some with --models, the teacher first");
+      }
+      Origin origin = new Origin(Machine.name(), device.name(), Halfstep.VERSION, typed());
+      print(out, "on " + device.name() + ", " + Machine.name());
+      return run(out, plan, opened, device, new Report(folder, origin, line -> print(out, line)));
+    }
+  }
+
+  private int run(
+      PrintWriter out, ReportPlan plan, List<ReportedModel> opened, Device device, Report report)
+      throws IOException {
+    try (StopSignal stop = new StopSignal(() -> print(out, "stopping; what is measured is kept"))) {
+      boolean done = rounds == 0 || report.time(plan, opened, rounds, retime, stop);
+      done = done && measure(plan, opened, device, report, stop);
+      if (!done) {
+        print(out, "stopped; the same command continues");
+        return ErrorLine.INTERRUPTED;
+      }
+      report.drawSamples(plan, opened);
+      print(out, "wrote " + report.draw());
+      return 0;
+    }
+  }
+
+  private boolean measure(
+      ReportPlan plan, List<ReportedModel> opened, Device device, Report report, StopSignal stop)
+      throws IOException {
+    int side = opened.getFirst().model().config().imageSize();
+    int channels = opened.getFirst().model().config().inChannels();
+    DatasetOptions options = DatasetOptions.of(Split.TEST).withSize(side, side, channels);
+    try (ImageDataset test = data.open(options);
+        FeatureExtractor extractor =
+            classifier == null
+                ? ClassifierExtractor.fashionMnist(device)
+                : ClassifierExtractor.load(device, classifier)) {
+      ReferenceImages reference =
+          ReferenceImages.of(
+              extractor,
+              test,
+              data.name()
+                  + " test images (CRC-32 "
+                  + data.describe(test).get("crc32").textValue()
+                  + ")");
+      return report.measure(plan, opened, extractor, reference, stop);
+    }
+  }
+
+  private ReportPlan plan() {
+    int fewest = Math.min(samples, teacherSamples);
+    if (fewest < Quality.LEAST_SAMPLES) {
+      throw new InputException(
+          "image metrics need at least " + Quality.LEAST_SAMPLES + " samples, got " + fewest);
+    }
+    if (rounds < 0) {
+      throw new InputException("--rounds must be at least 0, got " + rounds);
+    }
+    return new ReportPlan(samples, teacherSamples, teacherSteps, sweepSteps, guidances, seeds);
+  }
+
+  private String typed() {
+    return "halfstep "
+        + String.join(" ", spec.commandLine().getParent().getParseResult().originalArgs());
+  }
+
+  private static void print(PrintWriter out, String line) {
+    out.println(line);
+    out.flush();
+  }
+}

@@ -1,0 +1,39 @@
+package org.halfstep.report;
+
+import org.halfstep.metrics.Quality;
+
+/**
+ * Quality of one model at one setting, with what it takes to repeat the measurement.
+ *
+ * @param model file or bundled name
+ * @param weights SHA-256 of the model's parameters
+ * @param teacher whether it is a teacher, guided by two evaluations per step
+ * @param steps sampler steps
+ * @param guidance strength w
+ * @param seed of the noise; images 0 to samples - 1, their classes in turn
+ * @param quality the numbers
+ * @param reference what the images were compared with
+ * @param referenceImages number of its images
+ * @param extractor name of the network that the metrics look through
+ * @param extractorSha256 of its weights
+ * @param device what made the images
+ * @param machine the hardware
+ * @param version of this engine
+ * @param date when, ISO 8601, UTC
+ */
+public record Measurement(
+    String model,
+    String weights,
+    boolean teacher,
+    int steps,
+    double guidance,
+    long seed,
+    Quality quality,
+    String reference,
+    long referenceImages,
+    String extractor,
+    String extractorSha256,
+    String device,
+    String machine,
+    String version,
+    String date) {}

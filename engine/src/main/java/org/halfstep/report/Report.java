@@ -1,0 +1,122 @@
+package org.halfstep.report;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeSet;
+import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
+import org.halfstep.metrics.FeatureExtractor;
+import org.halfstep.metrics.ReferenceImages;
+
+/**
+ * A page of evidence in a folder: {@value Page#FILE}, plots, a grid of samples, and {@value
+ * #RESULTS}, which keeps everything that was measured, so that a report that was stopped goes on,
+ * and one that is done can be drawn again.
+ */
+public final class Report {
+  /** Name of the file of all numbers. */
+  public static final String RESULTS = "results.json";
+
+  private final Path folder;
+  private final Results results;
+  private final Origin origin;
+  private final Consumer<String> out;
+
+  /**
+   * A report in a folder, with what was measured there before.
+   *
+   * @param out told what happens, a line at a time
+   * @throws IOException in one line, when the folder's results are damaged
+   */
+  public Report(Path folder, Origin origin, Consumer<String> out) throws IOException {
+    Files.createDirectories(folder);
+    this.folder = folder;
+    this.results = new Results(folder.resolve(RESULTS));
+    this.origin = origin;
+    this.out = out;
+  }
+
+  /**
+   * Measures the quality of models, as far as it was not yet.
+   *
+   * @param models teachers and students, open
+   * @param stop asked between batches of images; true ends it, and what was measured is kept
+   * @return whether all is measured
+   */
+  public boolean measure(
+      ReportPlan plan,
+      List<ReportedModel> models,
+      FeatureExtractor extractor,
+      ReferenceImages reference,
+      BooleanSupplier stop)
+      throws IOException {
+    return new ReportRun(plan, models, extractor, reference, results, origin, out, stop).run();
+  }
+
+  /**
+   * Times models side by side, unless all were timed on this device before.
+   *
+   * @param rounds turns of each model
+   * @param again whether to time them even so
+   * @return whether all are timed
+   */
+  public boolean time(
+      ReportPlan plan, List<ReportedModel> models, int rounds, boolean again, BooleanSupplier stop)
+      throws IOException {
+    List<Integer> steps =
+        new ArrayList<>(new TreeSet<>(List.of(plan.sweepSteps(), plan.teacherSteps())));
+    if (!again && Stopwatch.cover(results.timings(), models, steps, origin)) {
+      return true;
+    }
+    List<Timing> made = Stopwatch.time(models, steps, rounds, origin, out, stop);
+    if (made.isEmpty()) {
+      return false;
+    }
+    results.replaceTimings(made);
+    return true;
+  }
+
+  /** Writes the grid of samples. */
+  public void drawSamples(ReportPlan plan, List<ReportedModel> models) throws IOException {
+    SampleGrid.write(
+        folder, models, plan.teacherSteps(), Map.of("Software", "Halfstep " + origin.version()));
+  }
+
+  /**
+   * Writes the page and its plots from what was measured.
+   *
+   * @return the page
+   * @throws IllegalArgumentException when nothing was
+   */
+  public Path draw() throws IOException {
+    if (results.measurements().isEmpty() && results.timings().isEmpty()) {
+      throw new IllegalArgumentException(
+          folder.resolve(RESULTS) + ": nothing was measured yet; run the report without --redraw");
+    }
+    new Page(current(), results.timings(), origin).write(folder);
+    return folder.resolve(Page.FILE);
+  }
+
+  /** The newest scale's measurements of the newest weights under each model's name. */
+  private List<Measurement> current() {
+    List<Measurement> all = results.measurements();
+    if (all.isEmpty()) {
+      return all;
+    }
+    Measurement last = all.getLast();
+    Map<String, String> weights = new HashMap<>();
+    all.forEach(one -> weights.put(one.model(), one.weights()));
+    return all.stream()
+        .filter(
+            one ->
+                one.weights().equals(weights.get(one.model()))
+                    && one.reference().equals(last.reference())
+                    && one.extractorSha256().equals(last.extractorSha256()))
+        .toList();
+  }
+}

@@ -1,0 +1,81 @@
+package org.halfstep.report;
+
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.function.ToDoubleFunction;
+
+/**
+ * The measurements of one model at one number of steps, on equally many images and one scale: per
+ * guidance strength, over the seeds.
+ */
+record Series(String model, boolean teacher, int steps, Map<Double, List<Measurement>> byGuidance) {
+  /** Mean and standard deviation over seeds, the latter divided by one less than their number. */
+  record OverSeeds(double mean, double deviation, int seeds) {
+    String toString(int decimals) {
+      return seeds < 2
+          ? Numbers.fixed(mean, decimals)
+          : Numbers.fixed(mean, decimals) + " ± " + Numbers.fixed(deviation, decimals);
+    }
+  }
+
+  /** {@code 1 step} and {@code 4 steps}. */
+  static String steps(int number) {
+    return number == 1 ? "1 step" : number + " steps";
+  }
+
+  /** Sorts measurements: teachers first, most steps first. */
+  static List<Series> of(Collection<Measurement> measurements) {
+    Map<String, List<Measurement>> groups = new LinkedHashMap<>();
+    for (Measurement one : measurements) {
+      groups.computeIfAbsent(one.model() + " " + one.steps(), _ -> new ArrayList<>()).add(one);
+    }
+    List<Series> all = new ArrayList<>();
+    for (List<Measurement> group : groups.values()) {
+      Map<Double, List<Measurement>> byGuidance = new TreeMap<>();
+      for (Measurement one : group) {
+        byGuidance.computeIfAbsent(one.guidance(), _ -> new ArrayList<>()).add(one);
+      }
+      Measurement first = group.getFirst();
+      all.add(new Series(first.model(), first.teacher(), first.steps(), byGuidance));
+    }
+    all.sort(
+        Comparator.comparing((Series series) -> !series.teacher())
+            .thenComparing(series -> -series.steps())
+            .thenComparing(Series::model));
+    return all;
+  }
+
+  /** The guidance strength with the least FID. */
+  double bestGuidance() {
+    return byGuidance.keySet().stream()
+        .min(Comparator.comparingDouble(w -> fid(w).mean()))
+        .orElseThrow();
+  }
+
+  OverSeeds fid(double guidance) {
+    return at(guidance, one -> one.quality().fid());
+  }
+
+  OverSeeds inceptionScore(double guidance) {
+    return at(guidance, one -> one.quality().inceptionScore());
+  }
+
+  OverSeeds at(double guidance, ToDoubleFunction<Measurement> value) {
+    double[] values = byGuidance.get(guidance).stream().mapToDouble(value).toArray();
+    double mean = 0;
+    for (double one : values) {
+      mean += one / values.length;
+    }
+    double squares = 0;
+    for (double one : values) {
+      squares += (one - mean) * (one - mean);
+    }
+    double deviation = values.length < 2 ? 0 : Math.sqrt(squares / (values.length - 1));
+    return new OverSeeds(mean, deviation, values.length);
+  }
+}

@@ -1,0 +1,105 @@
+package org.halfstep.report;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** What distillation should reach, against what was measured. */
+final class Targets {
+  /** Greatest FID of a student, as a multiple of the teacher's, by its steps. */
+  private static final Map<Integer, Double> FID = Map.of(4, 1.10, 2, 1.35, 1, 2.0);
+
+  /** Least Inception Score of a student, as a share of the teacher's. */
+  private static final double INCEPTION_SCORE = 0.97;
+
+  /** Least measured speedup, as a share of the ratio of evaluations. */
+  private static final double SPEED = 0.95;
+
+  private Targets() {}
+
+  /**
+   * A line per target that can be checked.
+   *
+   * @param series of equally many images, the teacher among them
+   * @param timings of the same models
+   */
+  static List<String> check(List<Series> series, List<Timing> timings) {
+    List<String> lines = new ArrayList<>();
+    Optional<Series> base = series.stream().filter(Series::teacher).findFirst();
+    if (base.isEmpty()) {
+      return List.of("No teacher was measured, so nothing can be said of targets.");
+    }
+    Series teacher = base.get();
+    double teacherFid = teacher.fid(teacher.bestGuidance()).mean();
+    double teacherScore = teacher.inceptionScore(teacher.bestGuidance()).mean();
+    for (Series student : series) {
+      if (student.teacher()) {
+        continue;
+      }
+      double w = student.bestGuidance();
+      if (FID.containsKey(student.steps())) {
+        double ratio = student.fid(w).mean() / teacherFid;
+        lines.add(
+            line(
+                student,
+                "FID "
+                    + Numbers.fixed(ratio, 3)
+                    + "x that of the teacher with "
+                    + teacher.steps()
+                    + " steps, at most "
+                    + Numbers.fixed(FID.get(student.steps()), 2)
+                    + "x wanted",
+                ratio <= FID.get(student.steps())));
+      }
+      double share = student.inceptionScore(w).mean() / teacherScore;
+      lines.add(
+          line(
+              student,
+              "IS "
+                  + Numbers.fixed(share, 3)
+                  + " of the teacher's, at least "
+                  + INCEPTION_SCORE
+                  + " wanted",
+              share >= INCEPTION_SCORE));
+      speed(teacher, student, timings).ifPresent(lines::add);
+    }
+    return lines;
+  }
+
+  private static Optional<String> speed(Series teacher, Series student, List<Timing> timings) {
+    int batch = Stopwatch.BATCHES.getLast();
+    Optional<Timing> slow = Timing.find(timings, teacher.model(), teacher.steps(), batch);
+    Optional<Timing> quick = Timing.find(timings, student.model(), student.steps(), batch);
+    if (slow.isEmpty() || quick.isEmpty()) {
+      return Optional.empty();
+    }
+    double measured = slow.get().milliseconds() / quick.get().milliseconds();
+    double wanted = (double) slow.get().evaluations() / quick.get().evaluations();
+    return Optional.of(
+        line(
+            student,
+            "speedup "
+                + Numbers.times(measured)
+                + " at batch "
+                + batch
+                + ", "
+                + Numbers.fixed(measured / wanted, 3)
+                + " of the "
+                + Numbers.times(wanted)
+                + " fewer evaluations, at least "
+                + SPEED
+                + " wanted",
+            measured / wanted >= SPEED));
+  }
+
+  private static String line(Series student, String text, boolean met) {
+    return (met ? "**met**" : "**not met**")
+        + ": "
+        + student.model()
+        + ", "
+        + Series.steps(student.steps())
+        + ": "
+        + text;
+  }
+}
