@@ -30,7 +30,6 @@ public final class CublasLt {
   public static final int CUDA_R_32F = 0;
   public static final int CUDA_R_16BF = 14;
   public static final int CUBLAS_COMPUTE_32F = 68;
-  public static final int CUBLAS_COMPUTE_32F_PEDANTIC = 69;
   public static final int CUBLAS_COMPUTE_32F_FAST_TF32 = 77;
   public static final int CUBLAS_OP_N = 0;
   public static final int CUBLAS_OP_T = 1;
@@ -44,10 +43,8 @@ public final class CublasLt {
   public static final int CUBLASLT_EPILOGUE_DEFAULT = 1;
   public static final int CUBLASLT_EPILOGUE_RELU = 2;
   public static final int CUBLASLT_EPILOGUE_BIAS = 4;
-  public static final int CUBLASLT_EPILOGUE_BGRADA = 256;
   public static final int CUBLASLT_EPILOGUE_BGRADB = 512;
 
-  public static final int CUBLASLT_REDUCTION_SCHEME_NONE = 0;
   public static final int CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE = 2;
 
   public static final int CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES = 1;

@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
@@ -88,7 +89,11 @@ public final class CudaLibraryFolders {
       addInstalled(folders);
       addWheels(folders);
     }
-    return folders.stream().filter(Files::isDirectory).toList();
+    // Many are links to each other: lib64 to lib, /lib to /usr/lib, cuda to cuda-13.0.
+    Set<Path> known = new HashSet<>();
+    return folders.stream()
+        .filter(folder -> Files.isDirectory(folder) && known.add(real(folder)))
+        .toList();
   }
 
   /** The files with one of these names: folder by folder, in each the first name first. */

@@ -38,11 +38,11 @@ public final class Cudnn {
   public static final int CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION = 2;
   public static final int CUDNN_NUMERICAL_NOTE_FFT = 3;
   public static final int CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC = 4;
-  public static final int CUDNN_NUMERICAL_NOTE_WINOGRAD = 5;
-  public static final int CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_4x4 = 6;
   public static final int CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_6x6 = 7;
   public static final int CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_13x13 = 8;
   public static final int CUDNN_NUMERICAL_NOTE_TYPE_COUNT = 10;
+
+  public static final int CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION = 0;
 
   public static final int CUDNN_TYPE_HANDLE = 0;
   public static final int CUDNN_TYPE_DATA_TYPE = 1;
@@ -55,6 +55,7 @@ public final class Cudnn {
   public static final int CUDNN_TYPE_NUMERICAL_NOTE = 11;
   public static final int CUDNN_TYPE_POINTWISE_MODE = 14;
   public static final int CUDNN_TYPE_BACKEND_DESCRIPTOR = 15;
+  public static final int CUDNN_TYPE_BEHAVIOR_NOTE = 19;
   public static final int CUDNN_TYPE_CHAR = 24;
 
   public static final int CUDNN_BACKEND_POINTWISE_DESCRIPTOR = 0;
@@ -126,6 +127,7 @@ public final class Cudnn {
   public static final int CUDNN_ATTR_VARIANT_PACK_WORKSPACE = 1003;
   public static final int CUDNN_ATTR_ENGINE_GLOBAL_INDEX = 1301;
   public static final int CUDNN_ATTR_ENGINE_NUMERICAL_NOTE = 1303;
+  public static final int CUDNN_ATTR_ENGINE_BEHAVIOR_NOTE = 1305;
   public static final int CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION = 2702;
 
   private static final int MESSAGE_BYTES = 2048;

@@ -1,0 +1,106 @@
+package org.halfstep.device.cuda;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
+import org.halfstep.bindings.CublasLt;
+import org.halfstep.bindings.CudaLibrary;
+import org.halfstep.bindings.Cudnn;
+import org.halfstep.bindings.Kernels;
+
+/**
+ * cuDNN and cuBLASLt on one device: their handles, and what was found out about the shapes in use.
+ * The device's context must be current in every thread that calls this or runs a launch.
+ * Thread-safe; it must outlive the convolutions made with it.
+ */
+public final class CudaLibraries implements AutoCloseable {
+  private final Kernels kernels;
+  private final MemorySegment cudnn;
+  private final CudnnPlanner planner;
+  private final Matmuls matmuls;
+  private final String versions;
+  private boolean closed;
+
+  /**
+   * Loads the libraries and makes their handles on the current context.
+   *
+   * @param kernels our own for this device
+   * @param device the GPU's name and the driver's version: plans in the cache are valid for it
+   * @param deterministic whether the same input must give the same bits in every run
+   * @throws org.halfstep.bindings.NativeLibraryException if one is not found
+   */
+  public CudaLibraries(Kernels kernels, String device, boolean deterministic) {
+    this(kernels, device, deterministic, PlanCache.defaultFolder());
+  }
+
+  CudaLibraries(Kernels kernels, String device, boolean deterministic, Path cache) {
+    this.kernels = kernels;
+    CudaLibrary.CUBLASLT.load();
+    CudaLibrary.CUDNN.load();
+    this.versions =
+        "cuDNN "
+            + version(Cudnn.cudnnGetVersion(), 10_000)
+            + ", cuBLASLt "
+            + version(CublasLt.cublasLtGetVersion(), 10_000);
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment out = arena.allocate(ValueLayout.ADDRESS);
+      CublasLt.cublasLtCreate(out);
+      this.matmuls = new Matmuls(out.get(ValueLayout.ADDRESS, 0));
+      try {
+        Cudnn.cudnnCreate(out);
+      } catch (RuntimeException refused) {
+        matmuls.close();
+        throw refused;
+      }
+      this.cudnn = out.get(ValueLayout.ADDRESS, 0);
+    }
+    this.planner =
+        new CudnnPlanner(
+            CudnnTarget.of(cudnn.address()),
+            deterministic,
+            new PlanCache(cache, device + ", " + versions));
+  }
+
+  /** "cuDNN 9.24.0, cuBLASLt 13.1.1". */
+  public String versions() {
+    return versions;
+  }
+
+  /**
+   * Convolutions whose launches go to a stream.
+   *
+   * @param stream a {@code CUstream}
+   */
+  public ConvolutionFactory convolutions(long stream) {
+    MemorySegment on = MemorySegment.ofAddress(stream);
+    return (shape, type, training) ->
+        PointwiseConvolution.suits(shape)
+            ? new PointwiseConvolution(matmuls, kernels, on, shape, type, training)
+            : new CudnnConvolution(this, kernels, on, shape, type, training);
+  }
+
+  CudnnPlanner planner() {
+    return planner;
+  }
+
+  /** Runs a plan; the handle is shared by all streams, so a run sets its own. */
+  synchronized void execute(MemorySegment stream, CudnnPlan plan, CudnnDescriptor variantPack) {
+    Cudnn.cudnnSetStream(cudnn, stream);
+    Cudnn.cudnnBackendExecute(cudnn, plan.descriptor().handle(), variantPack.handle());
+  }
+
+  @Override
+  public synchronized void close() {
+    if (!closed) {
+      closed = true;
+      planner.close();
+      Cudnn.cudnnDestroy(cudnn);
+      matmuls.close();
+    }
+  }
+
+  private static String version(long number, int major) {
+    return number / major + "." + number % major / 100 + "." + number % 100;
+  }
+}

@@ -1,0 +1,375 @@
+package org.halfstep.device.cuda;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.Optional;
+import org.halfstep.bindings.Kernels;
+import org.halfstep.device.Convolution;
+import org.halfstep.device.ConvolutionShape;
+import org.halfstep.device.DataType;
+import org.halfstep.device.Launch;
+import org.halfstep.device.Owned;
+
+/**
+ * {@link Convolution} by cuDNN. Packed filters have channels last and the storage type of the
+ * activations, as has the packed gradient; channels that are no multiple of eight are padded with
+ * zeros, in the filter for good and in the images in scratch memory.
+ *
+ * <p>A bias, residual and ReLU are part of the same operation graph where cuDNN has an engine for
+ * that; else, and where the output is padded or is its own residual, kernels of ours add them to
+ * the plain convolution. Forward plans are made when they are bound, since only then it is known
+ * what is added; the backward ones have no variants and are made at once.
+ */
+final class CudnnConvolution implements Convolution {
+  /** What fused engines and those on tensor cores need at most. */
+  private static final long FORWARD_WORKSPACE = 32L << 20;
+
+  private static final long BACKWARD_WORKSPACE = 256L << 20;
+
+  private final CudaLibraries libraries;
+  private final Kernels kernels;
+  private final MemorySegment stream;
+  private final ConvolutionShape shape;
+  private final DataType type;
+  private final int dtype;
+  private final boolean training;
+  private final int inputs;
+  private final int outputs;
+  private final ConvolutionOperation forward;
+  private final long forwardWorkspace;
+  private final CudnnPlan backwardData;
+  private final CudnnPlan backwardWeights;
+  private final long inputRows;
+  private final long outputRows;
+  private final long paddedInputBytes;
+  private final long paddedOutputBytes;
+  private final Owned owned = new Owned();
+
+  CudnnConvolution(
+      CudaLibraries libraries,
+      Kernels kernels,
+      MemorySegment stream,
+      ConvolutionShape shape,
+      DataType type,
+      boolean training) {
+    this.libraries = libraries;
+    this.kernels = kernels;
+    this.stream = stream;
+    this.shape = shape;
+    this.type = type;
+    this.dtype = Scratch.code(type);
+    this.training = training;
+    this.inputs = ConvolutionOperation.paddedChannels(shape.inputChannels());
+    this.outputs = ConvolutionOperation.paddedChannels(shape.outputChannels());
+    this.inputRows = (long) shape.batch() * shape.height() * shape.width();
+    this.outputRows = (long) shape.batch() * shape.outputHeight() * shape.outputWidth();
+    this.forward = operation(ConvolutionOperation.Kind.FORWARD);
+    this.paddedInputBytes =
+        inputs == shape.inputChannels() ? 0 : Scratch.rounded(forward.inputBytes());
+    this.paddedOutputBytes =
+        outputs == shape.outputChannels() ? 0 : Scratch.rounded(forward.outputBytes());
+    // Engines without tensor cores may convert every tensor to another layout and back.
+    long converted =
+        type == DataType.BF16
+            ? 0
+            : 2 * (forward.inputBytes() + forward.outputBytes() + forward.filterBytes());
+    this.forwardWorkspace = Scratch.rounded(FORWARD_WORKSPACE + converted);
+    this.backwardData = training ? plan(ConvolutionOperation.Kind.BACKWARD_DATA, converted) : null;
+    this.backwardWeights =
+        training ? plan(ConvolutionOperation.Kind.BACKWARD_WEIGHTS, converted) : null;
+  }
+
+  private ConvolutionOperation operation(ConvolutionOperation.Kind kind) {
+    return new ConvolutionOperation(
+        kind,
+        shape.batch(),
+        shape.height(),
+        shape.width(),
+        inputs,
+        outputs,
+        shape.window(),
+        type,
+        false,
+        false,
+        false);
+  }
+
+  private CudnnPlan plan(ConvolutionOperation.Kind kind, long converted) {
+    return libraries.planner().require(operation(kind), BACKWARD_WORKSPACE + converted);
+  }
+
+  @Override
+  public ConvolutionShape shape() {
+    return shape;
+  }
+
+  @Override
+  public long packedForwardBytes() {
+    return forward.filterBytes();
+  }
+
+  /**
+   * Behind the workspace: the padded input, and a plain output of its own for what is not fused.
+   */
+  @Override
+  public long forwardScratchBytes() {
+    return forwardWorkspace + paddedInputBytes + Scratch.rounded(forward.outputBytes());
+  }
+
+  @Override
+  public Launch packForward(long storedWeight, long packedWeight) {
+    MemorySegment from = at(Scratch.storedWeight(shape, storedWeight));
+    MemorySegment to = at(packedWeight);
+    return () ->
+        kernels.hs_filter_pack(
+            stream,
+            from,
+            shape.weightInputStride(),
+            shape.inputChannels(),
+            shape.outputChannels(),
+            shape.window().taps(),
+            to,
+            inputs,
+            outputs,
+            dtype);
+  }
+
+  @Override
+  public Launch forward(long x, long weight, long bias, long residual, long y, long scratch) {
+    long paddedInput = scratch + forwardWorkspace;
+    long plainOutput = paddedInput + paddedInputBytes;
+    Launch padded = padInput(x, paddedInput);
+    long input = paddedInputBytes == 0 ? x : paddedInput;
+    boolean anything = bias != 0 || residual != 0 || shape.relu();
+    if (paddedOutputBytes == 0 && residual != y) {
+      Optional<CudnnPlan> fused =
+          libraries
+              .planner()
+              .find(
+                  new ConvolutionOperation(
+                      ConvolutionOperation.Kind.FORWARD,
+                      shape.batch(),
+                      shape.height(),
+                      shape.width(),
+                      inputs,
+                      outputs,
+                      shape.window(),
+                      type,
+                      bias != 0,
+                      residual != 0,
+                      shape.relu()),
+                  forwardWorkspace);
+      if (fused.isPresent()) {
+        return Scratch.inOrder(padded, run(fused.get(), scratch, input, weight, y, bias, residual));
+      }
+    }
+    CudnnPlan plain = libraries.planner().require(forward, forwardWorkspace);
+    if (!anything && paddedOutputBytes == 0) {
+      return Scratch.inOrder(padded, run(plain, scratch, input, weight, y, 0, 0));
+    }
+    return Scratch.inOrder(
+        padded,
+        run(plain, scratch, input, weight, plainOutput, 0, 0),
+        finishOutput(plainOutput, bias, residual, y));
+  }
+
+  @Override
+  public long packedBackwardBytes() {
+    return training ? forward.filterBytes() : 0;
+  }
+
+  @Override
+  public long backwardDataScratchBytes() {
+    return training
+        ? Scratch.rounded(backwardData.workspaceBytes()) + paddedInputBytes + paddedOutputBytes
+        : 0;
+  }
+
+  @Override
+  public Launch packBackward(long storedWeight, long packedWeight) {
+    return packForward(storedWeight, packedWeight);
+  }
+
+  @Override
+  public Launch backwardData(long dy, long weight, long dx, long scratch) {
+    requireTraining();
+    long paddedInput = scratch + Scratch.rounded(backwardData.workspaceBytes());
+    long paddedOutput = paddedInput + paddedInputBytes;
+    Launch gradient =
+        run(
+            backwardData,
+            scratch,
+            paddedInputBytes == 0 ? dx : paddedInput,
+            weight,
+            paddedOutputBytes == 0 ? dy : paddedOutput,
+            0,
+            0);
+    return Scratch.inOrder(
+        padOutput(dy, paddedOutput),
+        gradient,
+        paddedInputBytes == 0
+            ? null
+            : cut(paddedInput, dx, inputRows, shape.inputChannels(), inputs, false));
+  }
+
+  @Override
+  public long packedGradientBytes() {
+    return training ? forward.filterBytes() : 0;
+  }
+
+  @Override
+  public long backwardWeightsScratchBytes() {
+    return training
+        ? Scratch.rounded(backwardWeights.workspaceBytes())
+            + paddedInputBytes
+            + paddedOutputBytes
+            + Scratch.rounded(kernels.hs_sum_rows_workspace(outputRows, shape.outputChannels()))
+        : 0;
+  }
+
+  @Override
+  public Launch backwardWeights(long x, long dy, long dweight, long dbias, long scratch) {
+    requireTraining();
+    long paddedInput = scratch + Scratch.rounded(backwardWeights.workspaceBytes());
+    long paddedOutput = paddedInput + paddedInputBytes;
+    Launch gradient =
+        run(
+            backwardWeights,
+            scratch,
+            paddedInputBytes == 0 ? x : paddedInput,
+            dweight,
+            paddedOutputBytes == 0 ? dy : paddedOutput,
+            0,
+            0);
+    MemorySegment upstream = at(dy);
+    MemorySegment sums = at(dbias);
+    MemorySegment partial = at(paddedOutput + paddedOutputBytes);
+    Launch biasGradient =
+        dbias == 0
+            ? null
+            : () ->
+                kernels.hs_sum_rows(
+                    stream, upstream, sums, 0, partial, outputRows, shape.outputChannels(), dtype);
+    return Scratch.inOrder(
+        padInput(x, paddedInput), padOutput(dy, paddedOutput), gradient, biasGradient);
+  }
+
+  @Override
+  public Launch unpackGradient(long packedGradient, long storedGradient) {
+    MemorySegment from = at(packedGradient);
+    MemorySegment to = at(Scratch.storedWeight(shape, storedGradient));
+    return () ->
+        kernels.hs_filter_unpack(
+            stream,
+            from,
+            inputs,
+            outputs,
+            to,
+            shape.weightInputStride(),
+            shape.inputChannels(),
+            shape.outputChannels(),
+            shape.window().taps(),
+            dtype);
+  }
+
+  @Override
+  public void close() {
+    owned.close();
+  }
+
+  private Launch run(
+      CudnnPlan plan, long workspace, long x, long filter, long y, long bias, long residual) {
+    long[] ids = {
+      ConvolutionOperation.X,
+      ConvolutionOperation.FILTER,
+      ConvolutionOperation.Y,
+      ConvolutionOperation.BIAS,
+      ConvolutionOperation.RESIDUAL
+    };
+    long[] addresses = {x, filter, y, bias, residual};
+    int count = 0;
+    for (int i = 0; i < ids.length; i++) {
+      if (addresses[i] != 0) {
+        ids[count] = ids[i];
+        addresses[count++] = addresses[i];
+      }
+    }
+    CudnnDescriptor memory =
+        owned.add(
+            CudnnPlan.variantPack(
+                Arrays.copyOf(ids, count), Arrays.copyOf(addresses, count), workspace));
+    return () -> libraries.execute(stream, plan, memory);
+  }
+
+  private Launch padInput(long x, long padded) {
+    return paddedInputBytes == 0 ? null : pad(x, padded, inputRows, shape.inputChannels(), inputs);
+  }
+
+  private Launch padOutput(long dy, long padded) {
+    return paddedOutputBytes == 0
+        ? null
+        : pad(dy, padded, outputRows, shape.outputChannels(), outputs);
+  }
+
+  /**
+   * Rows with zeros behind their channels. Packing a filter is just that for float32; bfloat16 rows
+   * are copied into zeros.
+   */
+  private Launch pad(long from, long to, long rows, int columns, int padded) {
+    MemorySegment source = at(from);
+    MemorySegment target = at(to);
+    if (type != DataType.BF16) {
+      return () ->
+          kernels.hs_filter_pack(
+              stream, source, columns, columns, rows, 1, target, padded, rows, dtype);
+    }
+    return () -> {
+      kernels.hs_filter_pack(stream, source, 0, 0, 0, 1, target, padded, rows, dtype);
+      kernels.hs_copy_columns(
+          stream, source, columns, 0, target, padded, 0, rows, columns, 0, dtype);
+    };
+  }
+
+  private Launch cut(long from, long to, long rows, int columns, int padded, boolean accumulate) {
+    MemorySegment source = at(from);
+    MemorySegment target = at(to);
+    int add = accumulate ? 1 : 0;
+    return () ->
+        kernels.hs_copy_columns(
+            stream, source, padded, 0, target, columns, 0, rows, columns, add, dtype);
+  }
+
+  /** From the plain convolution to y, with everything that is added to it. */
+  private Launch finishOutput(long plain, long bias, long residual, long y) {
+    int columns = shape.outputChannels();
+    long count = outputRows * columns;
+    MemorySegment target = at(y);
+    MemorySegment biases = at(bias);
+    MemorySegment added = at(residual);
+    return Scratch.inOrder(
+        cut(plain, y, outputRows, columns, outputs, residual == y),
+        residual == 0 || residual == y
+            ? null
+            : () -> kernels.hs_add(stream, target, added, target, count, dtype),
+        bias == 0
+            ? null
+            : () ->
+                kernels.hs_add_per_channel(
+                    stream, target, biases, columns, target, 1, outputRows, columns, dtype),
+        shape.relu()
+            ? () ->
+                kernels.hs_clamp(stream, target, target, 0, Float.POSITIVE_INFINITY, count, dtype)
+            : null);
+  }
+
+  private void requireTraining() {
+    if (!training) {
+      throw new IllegalStateException(
+          "this convolution was created for inference: create it for training to run backward");
+    }
+  }
+
+  private static MemorySegment at(long address) {
+    return MemorySegment.ofAddress(address);
+  }
+}

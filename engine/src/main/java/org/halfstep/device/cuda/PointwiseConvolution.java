@@ -1,0 +1,292 @@
+package org.halfstep.device.cuda;
+
+import java.lang.foreign.MemorySegment;
+import org.halfstep.bindings.CublasLt;
+import org.halfstep.bindings.Kernels;
+import org.halfstep.device.Convolution;
+import org.halfstep.device.ConvolutionShape;
+import org.halfstep.device.DataType;
+import org.halfstep.device.Launch;
+import org.halfstep.device.Owned;
+
+/**
+ * {@link Convolution} with a window of one pixel, and so every linear layer, as a matrix product by
+ * cuBLASLt: each pixel is a row. Row-major [rows, channels] is what cuBLASLt calls a matrix of
+ * channels by rows, so products are written transposed.
+ *
+ * <p>In float32 the stored weight is read and its gradient written in place. In bfloat16 the packed
+ * weight is [outputs, inputs] in bfloat16, and behind it lies the bias in bfloat16, which is how
+ * cuBLASLt wants it: {@link #packForward} packs the bias that {@link #forward} was bound with. The
+ * bias gradient comes with the weight gradient where the library can, else from a kernel of ours.
+ */
+final class PointwiseConvolution implements Convolution {
+  private static final int MOST_ALIGNED = 256;
+
+  private final Matmuls matmuls;
+  private final Kernels kernels;
+  private final MemorySegment stream;
+  private final ConvolutionShape shape;
+  private final DataType type;
+  private final boolean training;
+  private final long rows;
+  private final int inputs;
+  private final int outputs;
+  private final Owned owned = new Owned();
+
+  /** The bias that is packed with the weight; 0 for none. */
+  private long packedBias;
+
+  private boolean hasPacked;
+
+  PointwiseConvolution(
+      Matmuls matmuls,
+      Kernels kernels,
+      MemorySegment stream,
+      ConvolutionShape shape,
+      DataType type,
+      boolean training) {
+    this.matmuls = matmuls;
+    this.kernels = kernels;
+    this.stream = stream;
+    this.shape = shape;
+    this.type = type;
+    this.training = training;
+    this.rows = (long) shape.batch() * shape.height() * shape.width();
+    this.inputs = shape.inputChannels();
+    this.outputs = shape.outputChannels();
+  }
+
+  /** Whether every output pixel depends on the input pixel in its place alone. */
+  static boolean suits(ConvolutionShape shape) {
+    return shape.window().taps() == 1
+        && shape.window().stride() == 1
+        && shape.window().rowPadding() == 0
+        && shape.window().columnPadding() == 0;
+  }
+
+  @Override
+  public ConvolutionShape shape() {
+    return shape;
+  }
+
+  private boolean packs() {
+    return type == DataType.BF16;
+  }
+
+  private long weightBytes() {
+    return Scratch.rounded((long) outputs * inputs * type.bytes());
+  }
+
+  /** Elements between rows of the weight that the products read. */
+  private long weightStride() {
+    return packs() ? inputs : shape.weightInputStride();
+  }
+
+  private long weightAddress(long weight) {
+    return packs() ? weight : Scratch.storedWeight(shape, weight);
+  }
+
+  @Override
+  public long packedForwardBytes() {
+    return packs() ? weightBytes() + Scratch.rounded((long) outputs * type.bytes()) : 0;
+  }
+
+  @Override
+  public long forwardScratchBytes() {
+    return Matmuls.WORKSPACE_BYTES;
+  }
+
+  @Override
+  public Launch packForward(long storedWeight, long packedWeight) {
+    Launch weight = packBackward(storedWeight, packedWeight);
+    MemorySegment biasTarget = MemorySegment.ofAddress(packedWeight + weightBytes());
+    int dtype = Scratch.code(type);
+    return () -> {
+      hasPacked = true;
+      weight.run();
+      if (packedBias != 0) {
+        kernels.hs_convert(
+            stream,
+            MemorySegment.ofAddress(packedBias),
+            Kernels.HS_F32,
+            biasTarget,
+            dtype,
+            outputs);
+      }
+    };
+  }
+
+  @Override
+  public Launch forward(long x, long weight, long bias, long residual, long y, long scratch) {
+    long biasAddress = bias;
+    if (bias != 0 && packs()) {
+      if (hasPacked && packedBias != bias) {
+        throw new IllegalStateException(
+            "forward was bound after its weight was packed: bind first, since the bias is packed"
+                + " with the weight");
+      }
+      packedBias = bias;
+      biasAddress = weight + weightBytes();
+    }
+    long a = weightAddress(weight);
+    Matmul product =
+        new Matmul(
+            outputs,
+            rows,
+            inputs,
+            true,
+            weightStride(),
+            false,
+            inputs,
+            outputs,
+            type,
+            type,
+            epilogue(bias != 0),
+            residual != 0,
+            alignment(a, x, residual, y, biasAddress));
+    return matmuls.bind(owned, stream, product, a, x, residual, y, biasAddress, scratch);
+  }
+
+  private int epilogue(boolean bias) {
+    if (shape.relu()) {
+      return bias
+          ? CublasLt.CUBLASLT_EPILOGUE_RELU | CublasLt.CUBLASLT_EPILOGUE_BIAS
+          : CublasLt.CUBLASLT_EPILOGUE_RELU;
+    }
+    return bias ? CublasLt.CUBLASLT_EPILOGUE_BIAS : CublasLt.CUBLASLT_EPILOGUE_DEFAULT;
+  }
+
+  @Override
+  public long packedBackwardBytes() {
+    return training && packs() ? weightBytes() : 0;
+  }
+
+  @Override
+  public long backwardDataScratchBytes() {
+    return training ? Matmuls.WORKSPACE_BYTES : 0;
+  }
+
+  @Override
+  public Launch packBackward(long storedWeight, long packedWeight) {
+    if (!packs()) {
+      return () -> {};
+    }
+    MemorySegment from = MemorySegment.ofAddress(Scratch.storedWeight(shape, storedWeight));
+    MemorySegment to = MemorySegment.ofAddress(packedWeight);
+    int dtype = Scratch.code(type);
+    return () ->
+        kernels.hs_filter_pack(
+            stream,
+            from,
+            shape.weightInputStride(),
+            inputs,
+            outputs,
+            1,
+            to,
+            inputs,
+            outputs,
+            dtype);
+  }
+
+  @Override
+  public Launch backwardData(long dy, long weight, long dx, long scratch) {
+    requireTraining();
+    long a = weightAddress(weight);
+    Matmul product =
+        new Matmul(
+            inputs,
+            rows,
+            outputs,
+            false,
+            weightStride(),
+            false,
+            outputs,
+            inputs,
+            type,
+            type,
+            CublasLt.CUBLASLT_EPILOGUE_DEFAULT,
+            false,
+            alignment(a, dy, dx));
+    return matmuls.bind(owned, stream, product, a, dy, 0, dx, 0, scratch);
+  }
+
+  /** Gradients are written where they are stored. */
+  @Override
+  public long packedGradientBytes() {
+    return 0;
+  }
+
+  @Override
+  public long backwardWeightsScratchBytes() {
+    return training
+        ? Matmuls.WORKSPACE_BYTES + Scratch.rounded(kernels.hs_sum_rows_workspace(rows, outputs))
+        : 0;
+  }
+
+  @Override
+  public Launch backwardWeights(long x, long dy, long dweight, long dbias, long scratch) {
+    requireTraining();
+    long target = Scratch.storedWeight(shape, dweight);
+    if (dbias != 0) {
+      Matmul both = weightGradient(x, dy, target, dbias);
+      if (matmuls.supports(both)) {
+        return matmuls.bind(owned, stream, both, x, dy, 0, target, dbias, scratch);
+      }
+    }
+    Launch gradient =
+        matmuls.bind(owned, stream, weightGradient(x, dy, target, 0), x, dy, 0, target, 0, scratch);
+    if (dbias == 0) {
+      return gradient;
+    }
+    MemorySegment upstream = MemorySegment.ofAddress(dy);
+    MemorySegment sums = MemorySegment.ofAddress(dbias);
+    MemorySegment partial = MemorySegment.ofAddress(scratch + Matmuls.WORKSPACE_BYTES);
+    int dtype = Scratch.code(type);
+    return Scratch.inOrder(
+        gradient,
+        () -> kernels.hs_sum_rows(stream, upstream, sums, 0, partial, rows, outputs, dtype));
+  }
+
+  private Matmul weightGradient(long x, long dy, long dweight, long dbias) {
+    return new Matmul(
+        inputs,
+        outputs,
+        rows,
+        false,
+        inputs,
+        true,
+        outputs,
+        shape.weightInputStride(),
+        type,
+        type == DataType.BF16 ? DataType.F32 : type,
+        dbias == 0 ? CublasLt.CUBLASLT_EPILOGUE_DEFAULT : CublasLt.CUBLASLT_EPILOGUE_BGRADB,
+        false,
+        alignment(x, dy, dweight, dbias));
+  }
+
+  @Override
+  public Launch unpackGradient(long packedGradient, long storedGradient) {
+    return () -> {};
+  }
+
+  @Override
+  public void close() {
+    owned.close();
+  }
+
+  /** The largest power of two, up to what matters, that divides all addresses. */
+  private static int alignment(long... addresses) {
+    long all = MOST_ALIGNED;
+    for (long each : addresses) {
+      all |= each;
+    }
+    return (int) Long.lowestOneBit(all);
+  }
+
+  private void requireTraining() {
+    if (!training) {
+      throw new IllegalStateException(
+          "this convolution was created for inference: create it for training to run backward");
+    }
+  }
+}

@@ -1,0 +1,43 @@
+package org.halfstep.device.cuda;
+
+import java.util.Arrays;
+import java.util.Objects;
+import org.halfstep.bindings.Kernels;
+import org.halfstep.device.ConvolutionShape;
+import org.halfstep.device.DataType;
+import org.halfstep.device.Launch;
+
+/** Addresses and sizes that the convolutions here divide their memory by. */
+final class Scratch {
+  /** Vector loads of every library here are aligned when this is. */
+  private static final long ALIGNMENT = 256;
+
+  private Scratch() {}
+
+  /** Bytes, up to where something else may start. */
+  static long rounded(long bytes) {
+    return Math.ceilDiv(bytes, ALIGNMENT) * ALIGNMENT;
+  }
+
+  /** The code of a storage type in {@code halfstep.h}. */
+  static int code(DataType type) {
+    return type == DataType.BF16 ? Kernels.HS_BF16 : Kernels.HS_F32;
+  }
+
+  /** Where a convolution's range of input channels starts in its stored weight. */
+  static long storedWeight(ConvolutionShape shape, long weight) {
+    return weight + (long) shape.weightInputOffset() * shape.window().taps() * DataType.F32.bytes();
+  }
+
+  /** One launch after the other; those that are null are left out. */
+  static Launch inOrder(Launch... launches) {
+    Launch[] present = Arrays.stream(launches).filter(Objects::nonNull).toArray(Launch[]::new);
+    return present.length == 1
+        ? present[0]
+        : () -> {
+          for (Launch each : present) {
+            each.run();
+          }
+        };
+  }
+}
