@@ -18,7 +18,7 @@ NATIVE := native/build/libhalfstep_cpu.so
 BUILT := engine/target/built
 SOURCES := pom.xml bindings/pom.xml engine/pom.xml $(shell find bindings/src/main engine/src/main)
 
-.PHONY: help run build test fixtures native data train distill report report-full sample bench format verify-bindings clean force
+.PHONY: help run build test fixtures native data train distill report report-full sample bench bench-long format verify-bindings clean force
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,8 +54,11 @@ report-full: $(BUILT) ## The same with many images and three seeds, into out/rep
 sample: $(BUILT) ## Make images (ARGS="--labels 0,1 --steps 4 --seed 7")
 	@bin/halfstep sample $(ARGS)
 
-bench: $(NATIVE) ## Run the benchmarks, a minute or two (ARGS="long" takes longer and says more)
+bench: $(NATIVE) ## Run the benchmarks, about three minutes: speedups over the teacher, latencies, calls
 	@bench/run $(ARGS)
+
+bench-long: $(NATIVE) ## Run them with three processes each and errors, about ten minutes
+	@bench/run long $(ARGS)
 
 format: ## Format the Java and C++ sources
 	@scripts/maven -q spotless:apply

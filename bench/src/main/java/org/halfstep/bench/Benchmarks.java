@@ -7,6 +7,7 @@ import java.util.Collection;
 import java.util.List;
 import org.halfstep.sample.DiffusionModel;
 import org.openjdk.jmh.results.RunResult;
+import org.openjdk.jmh.runner.NoBenchmarksException;
 import org.openjdk.jmh.runner.Runner;
 import org.openjdk.jmh.runner.RunnerException;
 import org.openjdk.jmh.runner.options.OptionsBuilder;
@@ -14,10 +15,14 @@ import org.openjdk.jmh.runner.options.TimeValue;
 import org.openjdk.jmh.runner.options.VerboseMode;
 
 /**
- * Runs the JMH benchmarks and writes a report. Arguments: {@code short} or {@code long}, the
- * report's file, and patterns of benchmark names (all without one).
+ * Runs the JMH benchmarks and the latency run, prints the headline and writes a report. Arguments:
+ * {@code short} or {@code long}, the report's file, and patterns of benchmark names (all without
+ * one; {@value #LATENCY} is the latency run).
  */
 public final class Benchmarks {
+  private static final String TEACHER = "TeacherBenchmark";
+  private static final String LATENCY = "latency";
+
   /**
    * How much is measured.
    *
@@ -25,11 +30,21 @@ public final class Benchmarks {
    * @param warmUps iterations before
    * @param iterations iterations that count
    * @param seconds length of an iteration
+   * @param shots requests to the teacher in each process
    */
-  record Effort(int forks, int warmUps, int iterations, double seconds) {
-    static final Effort SHORT = new Effort(1, 1, 2, 1);
-    static final Effort LONG = new Effort(2, 2, 5, 4);
+  record Effort(int forks, int warmUps, int iterations, double seconds, int shots) {
+    static final Effort SHORT = new Effort(1, 1, 2, 1, 1);
+    static final Effort LONG = new Effort(3, 1, 3, 1, 2);
+
+    /** For benchmarks whose iterations are single requests. */
+    Effort ofShots() {
+      return new Effort(forks, 0, shots, seconds, shots);
+    }
   }
+
+  private static final double SHORT_LATENCY_SECONDS = 2;
+  private static final double LONG_LATENCY_SECONDS = 10;
+  private static final int LEAST_REQUESTS = 100;
 
   private Benchmarks() {}
 
@@ -38,18 +53,49 @@ public final class Benchmarks {
       throw new IllegalArgumentException("usage: Benchmarks short|long REPORT.json [PATTERN...]");
     }
     boolean quick = arguments[0].equals("short");
-    List<String> patterns = new ArrayList<>(List.of(arguments).subList(2, arguments.length));
-    if (patterns.isEmpty()) {
-      patterns.addAll(List.of("CallBenchmark", "ForwardBenchmark", "TrainingBenchmark"));
-      if (!DiffusionModel.bundledNames().isEmpty()) {
-        patterns.add("SamplerBenchmark");
+    Effort effort = quick ? Effort.SHORT : Effort.LONG;
+    List<String> patterns = List.of(arguments).subList(2, arguments.length);
+    List<String> students =
+        DiffusionModel.bundledNames().stream().filter(name -> !name.endsWith("teacher")).toList();
+    List<String> parameters = new ArrayList<>();
+    parameters.add("model=" + String.join(",", students));
+    if (quick) {
+      parameters.add("steps=256");
+    }
+    List<RunResult> results = new ArrayList<>();
+    results.addAll(matching(effort, patterns, parameters, false));
+    results.addAll(matching(effort.ofShots(), patterns, parameters, true));
+    List<Latency> latencies = new ArrayList<>();
+    if (patterns.isEmpty() || patterns.contains(LATENCY)) {
+      for (String student : students) {
+        latencies.add(
+            Latency.of(
+                student, quick ? SHORT_LATENCY_SECONDS : LONG_LATENCY_SECONDS, LEAST_REQUESTS));
       }
     }
-    Collection<RunResult> results =
-        run(quick ? Effort.SHORT : Effort.LONG, patterns, List.of(), VerboseMode.NORMAL);
-    Path report = Path.of(arguments[1]);
-    Report.of(String.join(" ", arguments), results).write(report);
-    System.out.println("report: " + report);
+    if (results.isEmpty() && latencies.isEmpty()) {
+      throw new IllegalArgumentException("no benchmark matches " + patterns);
+    }
+    Path file = Path.of(arguments[1]);
+    Report report = Report.of(String.join(" ", arguments), results, latencies);
+    report.write(file);
+    Headline.print(report, System.out);
+    System.out.println();
+    System.out.println("report: " + file);
+  }
+
+  /** Runs the benchmarks that patterns name: those of the teacher, or all others. */
+  private static Collection<RunResult> matching(
+      Effort effort, List<String> patterns, List<String> parameters, boolean teacher)
+      throws RunnerException {
+    List<String> wanted = patterns.isEmpty() ? List.of("Benchmark") : patterns;
+    String only = teacher ? "(?=.*" + TEACHER + ")" : "(?!.*" + TEACHER + ")";
+    List<String> narrowed = wanted.stream().map(pattern -> "^" + only + ".*" + pattern).toList();
+    try {
+      return run(effort, narrowed, parameters, VerboseMode.NORMAL);
+    } catch (NoBenchmarksException none) {
+      return List.of();
+    }
   }
 
   /**

@@ -28,24 +28,30 @@ import org.openjdk.jmh.util.Statistics;
  * @param versions JDK, oneDNN, and the commit if the system property {@code halfstep.bench.commit}
  *     names it
  * @param results one per benchmark and parameters
+ * @param latencies distributions of single requests
  */
 record Report(
     String date,
     String command,
     Map<String, Object> machine,
     Map<String, String> versions,
-    List<Entry> results) {
+    List<Entry> results,
+    List<Latency> latencies) {
 
   /**
    * One benchmark with one choice of parameters.
    *
    * @param unit of the numbers, as in "ms/op"
+   * @param error half the 99.9 % confidence interval of the mean, over all forks; 0 where one run
+   *     has none
    * @param samples times measured (calls, or iterations where a call is too short to be timed)
    */
   record Entry(
       String benchmark,
       Map<String, String> parameters,
       String unit,
+      double mean,
+      double error,
       double median,
       double minimum,
       double maximum,
@@ -63,6 +69,8 @@ record Report(
           name.substring(name.lastIndexOf('.', name.lastIndexOf('.') - 1) + 1),
           parameters,
           result.getScoreUnit(),
+          result.getScore(),
+          Double.isNaN(result.getScoreError()) ? 0 : result.getScoreError(),
           statistics.getPercentile(50),
           statistics.getMin(),
           statistics.getMax(),
@@ -70,7 +78,8 @@ record Report(
     }
   }
 
-  static Report of(String command, Collection<RunResult> runs) throws IOException {
+  static Report of(String command, Collection<RunResult> runs, List<Latency> latencies)
+      throws IOException {
     Map<String, Object> machine = new LinkedHashMap<>();
     machine.put("processor", processor());
     machine.put("cores", Runtime.getRuntime().availableProcessors());
@@ -87,7 +96,8 @@ record Report(
         command,
         machine,
         versions,
-        entries);
+        entries,
+        latencies);
   }
 
   void write(Path file) throws IOException {

@@ -15,7 +15,7 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 
-/** One training step of network S: forward, backward, Adam. */
+/** Training of network S: a whole step (forward, backward, Adam), and the two passes alone. */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.SampleTime)
 @OutputTimeUnit(TimeUnit.MILLISECONDS)
@@ -30,11 +30,23 @@ public class TrainingBenchmark {
   public void open() throws IOException {
     device = new CpuDevice();
     step = new TrainingStep(device, PeerNetwork.S, batch);
+    // Leaves a gradient of the output for the backward pass alone.
+    step.run();
   }
 
   @Benchmark
   public void step() {
     step.run();
+  }
+
+  @Benchmark
+  public void forward() {
+    step.plan().forward();
+  }
+
+  @Benchmark
+  public void backward() {
+    step.plan().backward();
   }
 
   @TearDown(Level.Trial)
