@@ -25,7 +25,8 @@ final class Headline {
     }
     if (!report.latencies().isEmpty()) {
       out.println();
-      out.println("one image, from request to pixels           p50       p90       p99  greatest  ms");
+      out.println(
+          "one image, from request to pixels           p50       p90       p99  greatest  ms");
       for (Latency one : report.latencies()) {
         out.printf(
             Locale.ROOT,
@@ -46,8 +47,7 @@ final class Headline {
         .toList();
   }
 
-  private static void speedups(
-      Report report, Report.Entry teacher, String batch, PrintStream out) {
+  private static void speedups(Report report, Report.Entry teacher, String batch, PrintStream out) {
     double images = Double.parseDouble(batch);
     int evaluations = 2 * Integer.parseInt(SLOWEST);
     out.println();

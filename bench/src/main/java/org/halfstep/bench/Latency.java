@@ -15,13 +15,7 @@ import org.HdrHistogram.Histogram;
  * @param greatest the slowest one
  */
 record Latency(
-    String model,
-    int steps,
-    long requests,
-    double p50,
-    double p90,
-    double p99,
-    double greatest) {
+    String model, int steps, long requests, double p50, double p90, double p99, double greatest) {
   private static final int WARM_UP = 100;
   private static final int DIGITS = 3;
   private static final double TO_MILLISECONDS = 1e-6;

@@ -19,7 +19,8 @@ import org.openjdk.jmh.runner.options.VerboseMode;
 
 /** Every benchmark starts and its report can be read; how long anything takes is not looked at. */
 class BenchmarksTest {
-  private static final Benchmarks.Effort ONE_SHORT_ITERATION = new Benchmarks.Effort(0, 0, 1, 0.01, 1);
+  private static final Benchmarks.Effort ONE_SHORT_ITERATION =
+      new Benchmarks.Effort(0, 0, 1, 0.01, 1);
 
   @TempDir Path folder;
 
