@@ -14,11 +14,13 @@ DATA ?= data/fashion-mnist
 ARGS ?=
 
 NATIVE := native/build/libhalfstep_cpu.so
+# Part of the jars where it was built (make native-cuda, which takes minutes): a build does not wait for it.
+CUDA := $(wildcard native/build/libhalfstep_cuda.so)
 # Touched when the jars are newer than every source; a folder counts as well, so that a removed file is noticed.
 BUILT := engine/target/built
 SOURCES := pom.xml bindings/pom.xml engine/pom.xml $(shell find bindings/src/main engine/src/main)
 
-.PHONY: help run build test fixtures native data train distill report report-full sample bench bench-long format verify-bindings clean force
+.PHONY: help run build test fixtures native native-cuda data train distill report report-full sample bench bench-long format verify-bindings clean force
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,13 +30,16 @@ run: $(BUILT) ## Build, then show the bundled models' images and what each costs
 
 build: $(BUILT) ## Build the native kernels and the jars that bin/halfstep runs
 
-test: $(NATIVE) ## Run every test and check the formatting
+test: $(NATIVE) native-cuda ## Run every test and check the formatting
 	@scripts/run-tests
 
 fixtures: $(NATIVE) ## Check the engine against reference data (FIXTURES=FOLDER)
 	@scripts/run-fixtures "$(FIXTURES)"
 
-native: $(NATIVE) ## Build the native kernels
+native: $(NATIVE) native-cuda ## Build the native kernels
+
+native-cuda: ## Build the CUDA kernels: by nvcc for GPUs, where it is installed; and for the CPU, for tests
+	@$(MAKE) -s -C native -f cuda.mk on-cpu cuda
 
 data: ## Put Fashion-MNIST into data/ (FROM=FOLDER takes it from there)
 	@scripts/fetch-fashion-mnist "$(DATA)"
@@ -62,7 +67,7 @@ bench-long: $(NATIVE) ## Run them with three processes each and errors, about te
 
 format: ## Format the Java and C++ sources
 	@scripts/maven -q spotless:apply
-	@if command -v clang-format >/dev/null; then clang-format -i native/cpu/*.cpp native/cpu/*.h; \
+	@if command -v clang-format >/dev/null; then clang-format -i native/{cpu,cuda,cuda_on_cpu}/*.{cpp,h,cu,cuh}; \
 	  else echo "The C++ sources were not formatted: clang-format was not found"; fi
 
 verify-bindings: $(BUILT) ## Compare the native bindings with the C headers, where jextract is installed
@@ -76,7 +81,7 @@ $(NATIVE): force
 	@$(MAKE) -q -C native 2>/dev/null || echo "Building the native kernels"
 	@$(MAKE) -s -C native $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 
-$(BUILT): $(NATIVE) $(SOURCES)
+$(BUILT): $(NATIVE) $(CUDA) $(SOURCES)
 	@scripts/find-jdk >/dev/null
 	@echo "Building the jars"
 	@scripts/maven -q -pl engine -am package -Dmaven.test.skip=true

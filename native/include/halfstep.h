@@ -83,7 +83,7 @@ HS_API int hs_attention_backward(hs_stream stream, const hs_attention *args);
 // packed (36*in*out floats, in a layout of the kernel's own) from weight [out,stride,3,3] whose first `in` input channels are
 // read; transposed: from weight [in,stride,3,3], its taps rotated by 180 degrees, for the gradient of a convolution's input.
 HS_API int hs_winograd_pack(hs_stream stream, const float *weight, int64_t stride, int64_t in, int64_t out, int32_t transposed, float *packed);
-HS_API int64_t hs_winograd_workspace(int64_t in, int64_t out); // bytes
+HS_API int64_t hs_winograd_workspace(int64_t in, int64_t out); // bytes; 0 where the library lacks these functions (HS_UNSUPPORTED: CUDA)
 // y [n,h,w,out] = convolution of x [n,h,w,in] + bias (or NULL) + residual (like y, may be y; or NULL).
 HS_API int hs_winograd_forward(hs_stream stream, const float *x, const float *packed, const float *bias, const float *residual, float *y, float *workspace, int64_t n, int64_t h, int64_t w, int64_t in, int64_t out);
 // dweight [out,stride,3,3], its first `in` input channels: the gradient of the weight, overwritten; in and out multiples of 32.
@@ -131,6 +131,7 @@ HS_API int hs_convert(hs_stream stream, const void *src, int32_t src_dtype, void
 HS_API int hs_sinusoid(hs_stream stream, const float *t, double scale, double max_period, float *y, int64_t n, int64_t dim);
 HS_API int hs_embedding_forward(hs_stream stream, const float *table, const int32_t *ids, float *y, int32_t accumulate, int64_t n, int64_t rows, int64_t dim);
 // dtable [rows,dim], overwritten (rows not named become zero); equal ids add up. ids outside 0..rows-1: HS_INVALID_ARGUMENT.
+// (A GPU's ids are out of the host's sight: there such a row of y, and a loss, is NaN, and its gradient goes nowhere.)
 HS_API int hs_embedding_backward(hs_stream stream, const float *dy, const int32_t *ids, float *dtable, int64_t n, int64_t rows, int64_t dim);
 
 // ---- Per-sample arithmetic (diffusion) ------------------------------------------------------------------------

@@ -10,6 +10,9 @@ import java.util.Random;
 
 /** Double arrays in and out of kernel storage, and how close two of them are. */
 final class Arrays64 {
+  /** Whether the library under test has the CUDA kernels, run by the CPU. */
+  static final boolean ON_CUDA = Kernels.cpu().hs_instruction_set().startsWith("cuda");
+
   private Arrays64() {}
 
   /** Normal numbers of mean and spread, rounded to float. */

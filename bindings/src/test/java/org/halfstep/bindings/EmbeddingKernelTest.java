@@ -13,6 +13,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -65,16 +66,36 @@ class EmbeddingKernelTest {
       assertClose(want, get(y, HS_F32, want.length), 0, "rows added to themselves");
       Kernels.cpu().hs_embedding_backward(NULL, put(arena, HS_F32, dy), named, dtable, 4, 5, dim);
       assertClose(wantGradient, get(dtable, HS_F32, 5 * dim), 1e-6, "gradient");
-      MemorySegment outside = putInts(arena, 0, 5, 1, 1);
-      KernelException refused =
-          assertThrows(
-              KernelException.class,
-              () -> Kernels.cpu().hs_embedding_forward(NULL, rows, outside, y, 0, 4, 5, dim));
-      assertEquals(Kernels.HS_INVALID_ARGUMENT, refused.status());
-      MemorySegment negative = putInts(arena, 0, -1, 1, 1);
-      assertThrows(
-          KernelException.class,
-          () -> Kernels.cpu().hs_embedding_backward(NULL, y, negative, dtable, 4, 5, dim));
+      int[] outside = {0, 5, -1, 1};
+      MemorySegment outsideIds = putInts(arena, outside);
+      MemorySegment gradients = put(arena, HS_F32, dy);
+      if (!Arrays64.ON_CUDA) {
+        KernelException refused =
+            assertThrows(
+                KernelException.class,
+                () -> Kernels.cpu().hs_embedding_forward(NULL, rows, outsideIds, y, 0, 4, 5, dim));
+        assertEquals(Kernels.HS_INVALID_ARGUMENT, refused.status());
+        assertThrows(
+            KernelException.class,
+            () ->
+                Kernels.cpu()
+                    .hs_embedding_backward(NULL, gradients, outsideIds, dtable, 4, 5, dim));
+        return;
+      }
+      // The ids are where the host cannot look.
+      Kernels.cpu().hs_embedding_forward(NULL, rows, outsideIds, y, 0, 4, 5, dim);
+      Kernels.cpu().hs_embedding_backward(NULL, gradients, outsideIds, dtable, 4, 5, dim);
+      double[] got = get(y, HS_F32, 4 * dim);
+      Arrays.fill(wantGradient, 0);
+      for (int k = 0; k < got.length; k++) {
+        int id = outside[k / dim];
+        boolean known = id >= 0 && id < 5;
+        assertEquals(known ? table[id * dim + k % dim] : Double.NaN, got[k]);
+        if (known) {
+          wantGradient[id * dim + k % dim] += dy[k];
+        }
+      }
+      assertClose(wantGradient, get(dtable, HS_F32, 5 * dim), 1e-6, "gradient of known ids");
     }
   }
 

@@ -48,7 +48,8 @@ final class WinogradConvolution implements Convolution {
         && !shape.relu()
         && shape.inputChannels() % CHANNEL_MULTIPLE == 0
         && shape.outputChannels() % CHANNEL_MULTIPLE == 0
-        && tiles(shape.height()) * tiles(shape.width()) >= MIN_TILES;
+        && tiles(shape.height()) * tiles(shape.width()) >= MIN_TILES
+        && KERNELS.hs_winograd_workspace(shape.inputChannels(), shape.outputChannels()) > 0;
   }
 
   private static int tiles(int side) {

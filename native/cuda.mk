@@ -1,0 +1,59 @@
+# Builds the kernels of cuda/ twice, for include/halfstep.h:
+#   make -f cuda.mk on-cpu   build/libhalfstep_cuda_on_cpu.so, by the C++ compiler and cuda_on_cpu/: for tests
+#   make -f cuda.mk cuda     build/libhalfstep_cuda.so, by nvcc; where there is none, a line says so
+#
+# Machine code is made for sm_80 (which sm_86 and sm_89 run) and sm_90; newer GPUs compile the PTX when it is loaded.
+
+CXX ?= g++
+NVCC ?= $(firstword $(wildcard $(CUDA_HOME)/bin/nvcc) $(shell command -v nvcc 2>/dev/null) $(wildcard /usr/local/cuda/bin/nvcc))
+BUILD := build
+LIBRARY := $(BUILD)/libhalfstep_cuda.so
+ON_CPU := $(BUILD)/libhalfstep_cuda_on_cpu.so
+
+SOURCES := $(wildcard cuda/*.cu)
+OBJECTS := $(SOURCES:cuda/%.cu=$(BUILD)/cuda/%.o)
+ON_CPU_OBJECTS := $(SOURCES:cuda/%.cu=$(BUILD)/cuda_on_cpu/%.o) $(BUILD)/cuda_on_cpu/fibers.o
+
+CXXFLAGS := -std=c++20 -O2 -g1 -Wall -Wextra -Werror -Wno-psabi -Wno-unknown-pragmas -fPIC -fvisibility=hidden \
+            -fno-exceptions -fno-rtti -Iinclude -Icuda_on_cpu
+NVCCFLAGS := -std=c++20 -O3 -Werror all-warnings -Xcompiler -fPIC,-fvisibility=hidden,-Wall,-Wextra -Iinclude \
+             -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90,code=[sm_90,compute_90]
+
+.PHONY: on-cpu cuda
+on-cpu: $(ON_CPU)
+
+ifeq ($(NVCC),)
+cuda:
+	@echo 'The CUDA kernels were not built: nvcc was not found (put it on the PATH, or set CUDA_HOME or NVCC)'
+else
+cuda: $(LIBRARY)
+endif
+
+# The names are those of the CPU's library as well: each library calls its own.
+LDFLAGS := -Wl,-z,defs,-Bsymbolic,--exclude-libs,ALL
+
+$(ON_CPU): $(ON_CPU_OBJECTS)
+	@echo 'link $@'
+	@$(CXX) $^ -shared -static-libstdc++ -static-libgcc $(LDFLAGS) -o $@.new && mv -f $@.new $@
+
+# The runtime is linked in: nothing of CUDA is needed until a device is asked for.
+$(LIBRARY): $(OBJECTS)
+	@echo 'link $@'
+	@$(NVCC) $^ -shared -cudart static -Xcompiler -static-libstdc++,-static-libgcc,$(LDFLAGS) -o $@.new && mv -f $@.new $@
+
+$(BUILD)/cuda_on_cpu/%.o: cuda/%.cu cuda.mk | $(BUILD)/cuda_on_cpu
+	@echo 'compile $< (for the CPU)'
+	@$(CXX) $(CXXFLAGS) -MMD -MP -x c++ -c $< -o $@
+
+$(BUILD)/cuda_on_cpu/%.o: cuda_on_cpu/%.cpp cuda.mk | $(BUILD)/cuda_on_cpu
+	@echo 'compile $<'
+	@$(CXX) $(CXXFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/cuda/%.o: cuda/%.cu cuda.mk | $(BUILD)/cuda
+	@echo 'compile $<'
+	@$(NVCC) $(NVCCFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/cuda $(BUILD)/cuda_on_cpu:
+	mkdir -p $@
+
+-include $(OBJECTS:.o=.d) $(ON_CPU_OBJECTS:.o=.d)

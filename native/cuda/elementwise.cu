@@ -1,0 +1,263 @@
+// Kernels that read and write each element once: SiLU, sums, clamping, conversion, columns, per-sample combinations.
+//
+// All are bound by memory: 16 bytes per access, a warp's accesses side by side, enough threads to have some 32 KB per
+// multiprocessor under way.
+#include "activation.cuh"
+
+// ---- Functions of the elements at one index -----------------------------------------------------------------------------
+
+struct Addresses {
+  const void *x0, *x1, *x2;
+};
+
+// y[i] = function(x0[i], ..) of the first `Inputs` addresses, V elements at a time; what is left over, one by one.
+template <typename T, int V, int Inputs, typename Function>
+__global__ void map(Function function, Addresses from, T *y, int64_t count) {
+  const T *const x[3] = {static_cast<const T *>(from.x0), static_cast<const T *>(from.x1),
+                         static_cast<const T *>(from.x2)};
+  const int64_t step = int64_t{gridDim.x} * blockDim.x * V;
+  for (int64_t i = (int64_t{blockIdx.x} * blockDim.x + threadIdx.x) * V; i < count; i += step) {
+    if (i + V <= count) {
+      float in[Inputs][V], out[V];
+#pragma unroll
+      for (int k = 0; k < Inputs; k++)
+        load(x[k] + i, in[k]);
+#pragma unroll
+      for (int v = 0; v < V; v++)
+        out[v] = function(in[0][v], in[Inputs > 1 ? 1 : 0][v], in[Inputs > 2 ? 2 : 0][v]);
+      store(y + i, out);
+    } else {
+      for (int64_t j = i; j < count; j++)
+        y[j] = from_float<T>(function(to_float(x[0][j]), to_float(x[Inputs > 1 ? 1 : 0][j]),
+                                      to_float(x[Inputs > 2 ? 2 : 0][j])));
+    }
+  }
+}
+
+template <int Inputs, template <typename> class Function, typename... Values>
+static int launch_map(hs_stream stream, Addresses from, void *y, int64_t count, int32_t dtype, Values... values) {
+  const bool packs = aligned(from.x0, Inputs > 1 ? from.x1 : y, Inputs > 2 ? from.x2 : y, y);
+  return with_pack(dtype, packs, [&](auto storage, auto width) {
+    using T = decltype(storage);
+    constexpr int V = decltype(width)::value;
+    return launch(map<T, V, Inputs, Function<T>>, blocks_for(ceil_div(count, V)), kThreads, 0, stream,
+                  Function<T>{values...}, from, static_cast<T *>(y), count);
+  });
+}
+
+template <typename T> struct Silu {
+  __device__ float operator()(float x, float, float) const { return silu<T>(x); }
+};
+
+template <typename T> struct SiluGradient {
+  __device__ float operator()(float x, float dy, float) const { return dy * silu_slope<T>(x); }
+};
+
+template <typename T> struct SiluGradientAdded {
+  __device__ float operator()(float x, float dy, float before) const { return dy * silu_slope<T>(x) + before; }
+};
+
+template <typename T> struct Sum {
+  __device__ float operator()(float a, float b, float) const { return a + b; }
+};
+
+template <typename T> struct Clamp {
+  float low, high;
+  __device__ float operator()(float x, float, float) const { return x < low ? low : x > high ? high : x; } // keeps a NaN
+};
+
+int hs_silu_forward(hs_stream stream, const void *x, void *y, int64_t count, int32_t dtype) {
+  HS_REQUIRE(x && y && count >= 0 && is_dtype(dtype));
+  return launch_map<1, Silu>(stream, {x, nullptr, nullptr}, y, count, dtype);
+}
+
+int hs_silu_backward(hs_stream stream, const void *x, const void *dy, void *dx, int32_t accumulate, int64_t count,
+                     int32_t dtype) {
+  HS_REQUIRE(x && dy && dx && count >= 0 && is_dtype(dtype));
+  if (accumulate)
+    return launch_map<3, SiluGradientAdded>(stream, {x, dy, dx}, dx, count, dtype);
+  return launch_map<2, SiluGradient>(stream, {x, dy, nullptr}, dx, count, dtype);
+}
+
+int hs_add(hs_stream stream, const void *a, const void *b, void *y, int64_t count, int32_t dtype) {
+  HS_REQUIRE(a && b && y && count >= 0 && is_dtype(dtype));
+  return launch_map<2, Sum>(stream, {a, b, nullptr}, y, count, dtype);
+}
+
+int hs_clamp(hs_stream stream, const void *x, void *y, float low, float high, int64_t count, int32_t dtype) {
+  HS_REQUIRE(x && y && low <= high && count >= 0 && is_dtype(dtype));
+  return launch_map<1, Clamp>(stream, {x, nullptr, nullptr}, y, count, dtype, low, high);
+}
+
+// ---- Conversion -----------------------------------------------------------------------------------------------------------
+
+template <typename From, typename To, int V>
+__global__ void convert(const From *from, To *to, int64_t count) {
+  const int64_t step = int64_t{gridDim.x} * blockDim.x * V;
+  for (int64_t i = (int64_t{blockIdx.x} * blockDim.x + threadIdx.x) * V; i < count; i += step) {
+    if (i + V <= count) {
+      float values[V];
+      load(from + i, values);
+      store(to + i, values);
+    } else {
+      for (int64_t j = i; j < count; j++)
+        to[j] = from_float<To>(to_float(from[j]));
+    }
+  }
+}
+
+int hs_convert(hs_stream stream, const void *src, int32_t src_dtype, void *dst, int32_t dst_dtype, int64_t count) {
+  HS_REQUIRE(src && dst && count >= 0 && is_dtype(src_dtype) && is_dtype(dst_dtype));
+  return with_storage(src_dtype, [&](auto from_storage) {
+    return with_storage(dst_dtype, [&](auto to_storage) {
+      using From = decltype(from_storage);
+      using To = decltype(to_storage);
+      const From *from = static_cast<const From *>(src);
+      To *to = static_cast<To *>(dst);
+      if (aligned(src, dst))
+        return launch(convert<From, To, 4>, blocks_for(ceil_div(count, 4)), kThreads, 0, stream, from, to, count);
+      return launch(convert<From, To, 1>, blocks_for(count), kThreads, 0, stream, from, to, count);
+    });
+  });
+}
+
+// ---- Rows ---------------------------------------------------------------------------------------------------------------
+
+struct Columns {
+  int64_t rows, packs; // packs of V columns
+  int64_t from_row, to_row; // elements from one row to the next
+  Divider by_packs;
+};
+
+template <typename T, int V, bool Add>
+__global__ void copy_columns(const T *from, T *to, Columns shape) {
+  const int64_t total = shape.rows * shape.packs, step = int64_t{gridDim.x} * blockDim.x;
+  for (int64_t i = int64_t{blockIdx.x} * blockDim.x + threadIdx.x; i < total; i += step) {
+    const unsigned row = shape.by_packs(static_cast<unsigned>(i));
+    const int64_t column = (i - int64_t{row} * shape.packs) * V;
+    float values[V];
+    load(from + row * shape.from_row + column, values);
+    T *out = to + row * shape.to_row + column;
+    if constexpr (Add) {
+      float before[V];
+      load(out, before);
+#pragma unroll
+      for (int v = 0; v < V; v++)
+        values[v] += before[v];
+    }
+    store(out, values);
+  }
+}
+
+int hs_copy_columns(hs_stream stream, const void *src, int64_t src_stride, int64_t src_offset, void *dst,
+                    int64_t dst_stride, int64_t dst_offset, int64_t rows, int64_t columns, int32_t accumulate,
+                    int32_t dtype) {
+  HS_REQUIRE(src && dst && rows >= 0 && columns >= 0 && is_dtype(dtype));
+  HS_REQUIRE(src_offset >= 0 && src_offset + columns <= src_stride);
+  HS_REQUIRE(dst_offset >= 0 && dst_offset + columns <= dst_stride);
+  if (rows == 0 || columns == 0)
+    return HS_OK;
+  const int64_t pack = elements_of_16_bytes(dtype);
+  const bool packs = aligned(src, dst) && src_stride % pack == 0 && src_offset % pack == 0 &&
+                     dst_stride % pack == 0 && dst_offset % pack == 0 && columns % pack == 0;
+  return with_pack(dtype, packs, [&](auto storage, auto width) {
+    using T = decltype(storage);
+    constexpr int V = decltype(width)::value;
+    const Columns shape = {rows, columns / V, src_stride, dst_stride, Divider(columns / V)};
+    if (rows * shape.packs > kMaxIndex)
+      return static_cast<int>(HS_UNSUPPORTED);
+    return launch(accumulate ? copy_columns<T, V, true> : copy_columns<T, V, false>, blocks_for(rows * shape.packs),
+                  kThreads, 0, stream, static_cast<const T *>(src) + src_offset, static_cast<T *>(dst) + dst_offset,
+                  shape);
+  });
+}
+
+struct PerChannel {
+  int64_t total, packs, e_row; // packs of V elements; of one pixel
+  Divider by_packs, by_pixels;
+};
+
+template <typename T, int V>
+__global__ void add_per_channel(const T *x, const float *e, T *y, PerChannel shape) {
+  const int64_t step = int64_t{gridDim.x} * blockDim.x;
+  for (int64_t i = int64_t{blockIdx.x} * blockDim.x + threadIdx.x; i < shape.total; i += step) {
+    const unsigned row = shape.by_packs(static_cast<unsigned>(i)), sample = shape.by_pixels(row);
+    const int64_t channel = (i - int64_t{row} * shape.packs) * V;
+    float values[V];
+    load(x + i * V, values);
+    const float *added = e + sample * shape.e_row + channel;
+#pragma unroll
+    for (int v = 0; v < V; v++)
+      values[v] += added[v];
+    store(y + i * V, values);
+  }
+}
+
+int hs_add_per_channel(hs_stream stream, const void *x, const float *e, int64_t e_stride, void *y, int64_t n,
+                       int64_t hw, int64_t c, int32_t dtype) {
+  HS_REQUIRE(x && e && y && n >= 0 && hw >= 0 && c >= 0 && e_stride >= c && is_dtype(dtype));
+  if (n * hw * c == 0)
+    return HS_OK;
+  return with_pack(dtype, aligned(x, y) && c % elements_of_16_bytes(dtype) == 0, [&](auto storage, auto width) {
+    using T = decltype(storage);
+    constexpr int V = decltype(width)::value;
+    const PerChannel shape = {n * hw * (c / V), c / V, e_stride, Divider(c / V), Divider(hw)};
+    if (shape.total > kMaxIndex)
+      return static_cast<int>(HS_UNSUPPORTED);
+    return launch(add_per_channel<T, V>, blocks_for(shape.total), kThreads, 0, stream, static_cast<const T *>(x), e,
+                  static_cast<T *>(y), shape);
+  });
+}
+
+// ---- Combinations with one coefficient per sample ----------------------------------------------------------------------
+
+struct Terms {
+  const void *x[4];
+};
+
+template <typename T, int V, int Count>
+__global__ void combine(T *y, Terms terms, const float *coefficients, int64_t n, int64_t packs, Divider by_packs) {
+  const int64_t step = int64_t{gridDim.x} * blockDim.x;
+  for (int64_t i = int64_t{blockIdx.x} * blockDim.x + threadIdx.x; i < n * packs; i += step) {
+    const unsigned sample = by_packs(static_cast<unsigned>(i));
+    float in[Count][V], sum[V];
+#pragma unroll
+    for (int k = 0; k < Count; k++)
+      load(static_cast<const T *>(terms.x[k]) + i * V, in[k]);
+#pragma unroll
+    for (int v = 0; v < V; v++)
+      sum[v] = coefficients[sample] * in[0][v];
+#pragma unroll
+    for (int k = 1; k < Count; k++) {
+      const float factor = coefficients[k * n + sample];
+#pragma unroll
+      for (int v = 0; v < V; v++)
+        sum[v] += factor * in[k][v];
+    }
+    store(y + i * V, sum);
+  }
+}
+
+int hs_linear_combination(hs_stream stream, void *y, int32_t terms, const void *x0, const void *x1, const void *x2,
+                          const void *x3, const float *coefficients, int64_t n, int64_t per_sample, int32_t dtype) {
+  HS_REQUIRE(y && coefficients && n >= 0 && per_sample >= 0 && terms >= 1 && terms <= 4 && is_dtype(dtype));
+  HS_REQUIRE(x0 && (terms < 2 || x1) && (terms < 3 || x2) && (terms < 4 || x3));
+  if (n == 0 || per_sample == 0)
+    return HS_OK;
+  const Terms from = {{x0, terms > 1 ? x1 : nullptr, terms > 2 ? x2 : nullptr, terms > 3 ? x3 : nullptr}};
+  const bool packs =
+      aligned(y, from.x[0], from.x[1], from.x[2], from.x[3]) && per_sample % elements_of_16_bytes(dtype) == 0;
+  return with_pack(dtype, packs, [&](auto storage, auto width) {
+    using T = decltype(storage);
+    constexpr int V = decltype(width)::value;
+    const int64_t each = per_sample / V;
+    if (n * each > kMaxIndex)
+      return static_cast<int>(HS_UNSUPPORTED);
+    const auto kernel = terms == 1   ? combine<T, V, 1>
+                        : terms == 2 ? combine<T, V, 2>
+                        : terms == 3 ? combine<T, V, 3>
+                                     : combine<T, V, 4>;
+    return launch(kernel, blocks_for(n * each), kThreads, 0, stream, static_cast<T *>(y), from, coefficients, n, each,
+                  Divider(each));
+  });
+}

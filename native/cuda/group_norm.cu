@@ -1,0 +1,153 @@
+// Group normalisation over the channel concatenation of two sources, with modulation and SiLU: the forward pass.
+//
+// Two launches: one leaves the sums of each chunk, one merges them and writes. x is read twice (the second time from the
+// L2 cache where it fits) and y written once.
+#include "group_norm.cuh"
+
+#include <math.h>
+
+// Sums of (x - shift) and its square, per chunk and group. The shift is the group's first element, some standard
+// deviations from its mean at most, so that a mean far from zero costs no precision.
+template <typename T, int V>
+__global__ void chunk_moments(hs_group_norm args, NormShape shape) {
+  float *scratch = dynamic_shared<float>(), *sums = scratch + shape.scratch_floats(2, V);
+  const NormThread thread(shape);
+  const int64_t sample = blockIdx.y, chunk = blockIdx.x;
+  const int64_t begin = chunk * shape.rows, end = smaller(shape.hw, begin + shape.rows);
+  for (int first = 0; first < shape.packs; first += shape.pack_threads) {
+    const int pack = first + thread.pack;
+    float own[2][V] = {};
+    if (thread.works && pack < shape.packs) {
+      const NormSource<T> source(args, shape, sample, pack, V);
+      float shift[V];
+#pragma unroll
+      for (int v = 0; v < V; v++) {
+        const int64_t j = int64_t{shape.by_width(static_cast<unsigned>(pack * V + v))} * shape.width;
+        shift[v] = to_float(j < shape.c0 ? static_cast<const T *>(args.x0)[sample * shape.hw * shape.c0 + j]
+                                         : static_cast<const T *>(args.x1)[sample * shape.hw * shape.c1 + j - shape.c0]);
+      }
+#pragma unroll 4
+      for (int64_t r = begin + thread.row; r < end; r += shape.row_threads) {
+        float x[V];
+        load(source.x + r * source.row, x);
+#pragma unroll
+        for (int v = 0; v < V; v++) {
+          const float centred = x[v] - shift[v];
+          own[0][v] += centred;
+          own[1][v] += centred * centred;
+        }
+      }
+    }
+    add_rows<2, V>(shape, thread, own, first * V, shape.c, scratch, sums, shape.c);
+  }
+  __syncthreads();
+  float *parts = args.workspace + (sample * shape.chunks + chunk) * shape.groups * 2;
+  for (int item = static_cast<int>(threadIdx.x); item < 2 * shape.groups; item += kThreads) {
+    const float *channels = sums + (item % 2) * shape.c + (item / 2) * shape.width;
+    float sum = 0.0f;
+    for (int j = 0; j < shape.width; j++)
+      sum += channels[j];
+    parts[item] = sum;
+  }
+}
+
+// Merges the chunks of a sample: one warp per group, one lane per chunk. Leaves mean and rstd in shared memory.
+template <typename T>
+__device__ inline void merge_moments(const hs_group_norm &args, const NormShape &shape, int64_t sample,
+                                     float *statistics) {
+  const int lane = static_cast<int>(threadIdx.x) % kWarp;
+  const double count = static_cast<double>(shape.hw * shape.width);
+  for (int g = static_cast<int>(threadIdx.x) / kWarp; g < shape.groups; g += kThreads / kWarp) {
+    const float *parts = args.workspace + (sample * shape.chunks + lane) * shape.groups * 2 + 2 * g;
+    double sum = lane < shape.chunks ? static_cast<double>(parts[0]) : 0.0;
+    double squares = lane < shape.chunks ? static_cast<double>(parts[1]) : 0.0;
+    sum = warp_sum(sum);
+    squares = warp_sum(squares);
+    if (lane == 0) {
+      const int64_t j = int64_t{g} * shape.width;
+      const float shift =
+          to_float(j < shape.c0 ? static_cast<const T *>(args.x0)[sample * shape.hw * shape.c0 + j]
+                                : static_cast<const T *>(args.x1)[sample * shape.hw * shape.c1 + j - shape.c0]);
+      const double mean = sum / count;
+      const double variance = squares / count - mean * mean;
+      statistics[2 * g] = static_cast<float>(mean + static_cast<double>(shift));
+      // max() would drop a NaN
+      statistics[2 * g + 1] =
+          static_cast<float>(1.0 / sqrt((variance < 0.0 ? 0.0 : variance) + static_cast<double>(args.eps)));
+    }
+  }
+}
+
+template <typename T, int V, bool Silu>
+__global__ void write_output(hs_group_norm args, NormShape shape) {
+  float *statistics = dynamic_shared<float>();
+  const NormThread thread(shape);
+  const int64_t sample = blockIdx.y, chunk = blockIdx.x;
+  merge_moments<T>(args, shape, sample, statistics);
+  __syncthreads();
+  if (chunk == 0)
+    for (int item = static_cast<int>(threadIdx.x); item < 2 * shape.groups; item += kThreads)
+      args.stats[sample * shape.groups * 2 + item] = statistics[item];
+  if (!thread.works)
+    return;
+  const int64_t begin = chunk * shape.rows, end = smaller(shape.hw, begin + shape.rows);
+  for (int pack = thread.pack; pack < shape.packs; pack += shape.pack_threads) {
+    const NormSource<T> source(args, shape, sample, pack, V);
+    const NormFactors<V> factors(args, shape, statistics, sample, pack * V);
+    const T *__restrict__ from = source.x;
+    T *__restrict__ to = static_cast<T *>(args.y) + sample * shape.hw * shape.c + pack * V;
+#pragma unroll 4
+    for (int64_t r = begin + thread.row; r < end; r += shape.row_threads) {
+      float x[V];
+      load(from + r * source.row, x);
+#pragma unroll
+      for (int v = 0; v < V; v++) {
+        x[v] = (x[v] - factors.mean[v]) * factors.a[v] + factors.b[v];
+        if constexpr (Silu)
+          x[v] = silu<T>(x[v]);
+      }
+      store(to + r * shape.c, x);
+    }
+  }
+}
+
+bool valid(const hs_group_norm *args) {
+  if (!args || args->n < 0 || args->hw < 1 || args->c0 < 1 || args->c1 < 0 || !is_dtype(args->dtype))
+    return false;
+  const int64_t c = args->c0 + args->c1;
+  return args->groups >= 1 && c % args->groups == 0 && args->eps >= 0 && args->x0 && (args->x1 || args->c1 == 0) &&
+         args->weight && args->bias && args->stats && args->workspace &&
+         (!args->modulation || args->modulation_stride >= 2 * c);
+}
+
+bool packs_of(const hs_group_norm &args, bool backward) {
+  const int64_t pack = elements_of_16_bytes(args.dtype);
+  if (args.c0 % pack != 0 || args.c1 % pack != 0 || !aligned(args.x0) || (args.c1 > 0 && !aligned(args.x1)))
+    return false;
+  return backward ? aligned(args.dy, args.dx0) && (args.c1 == 0 || aligned(args.dx1)) : aligned(args.y);
+}
+
+int64_t hs_group_norm_workspace(int64_t n, int64_t hw, int64_t c, int32_t groups, int32_t backward) {
+  if (n <= 0 || hw <= 0 || c <= 0 || groups <= 0)
+    return 0;
+  const NormShape shape(n, hw, c, 0, groups, 1);
+  const int64_t floats = backward ? n * 2 * (shape.chunks * c + c + groups) : n * 2 * shape.chunks * groups;
+  return floats * static_cast<int64_t>(sizeof(float));
+}
+
+int hs_group_norm_forward(hs_stream stream, const hs_group_norm *args) {
+  HS_REQUIRE(valid(args) && args->y);
+  constexpr int64_t kMaxGridY = 65535;
+  if (args->c0 + args->c1 > kMaxChannels || args->n > kMaxGridY)
+    return HS_UNSUPPORTED;
+  return with_pack(args->dtype, packs_of(*args, false), [&](auto storage, auto width) {
+    using T = decltype(storage);
+    constexpr int V = decltype(width)::value;
+    const NormShape shape(args->n, args->hw, args->c0, args->c1, args->groups, V);
+    const int64_t sums = (shape.scratch_floats(2, V) + 2 * shape.c) * static_cast<int64_t>(sizeof(float));
+    const int64_t statistics = 2 * shape.groups * static_cast<int64_t>(sizeof(float));
+    HS_LAUNCHED(launch(chunk_moments<T, V>, shape.grid(), kThreads, sums, stream, *args, shape));
+    return launch(args->silu ? write_output<T, V, true> : write_output<T, V, false>, shape.grid(), kThreads, statistics,
+                  stream, *args, shape);
+  });
+}

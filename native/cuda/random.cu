@@ -1,0 +1,182 @@
+// Uniform and normal numbers and dropout from Philox 4x32-10 (Salmon, Moraes, Dror, Shaw, 2011). A thread computes one
+// block of four words, the same words as on the CPU.
+#include "storage.cuh"
+
+#include <math.h>
+
+static constexpr int64_t kPhiloxElements = int64_t{4} << 32; // a sample's block index has 32 bits
+static constexpr double kUnit = 1.0 / 4294967296.0;          // 2^-32
+
+struct PhiloxKey {
+  uint32_t low, high;
+};
+
+struct Words {
+  uint32_t at[4];
+};
+
+__host__ __device__ inline PhiloxKey philox_key(uint64_t seed) {
+  return {static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)};
+}
+
+__device__ inline Words philox(PhiloxKey key, uint64_t sample, uint32_t draw, uint32_t block) {
+  uint32_t c0 = block, c1 = draw, c2 = static_cast<uint32_t>(sample), c3 = static_cast<uint32_t>(sample >> 32);
+#pragma unroll
+  for (int round = 0; round < 10; round++) {
+    const uint32_t high0 = __umulhi(0xD2511F53u, c0), low0 = 0xD2511F53u * c0;
+    const uint32_t high1 = __umulhi(0xCD9E8D57u, c2), low1 = 0xCD9E8D57u * c2;
+    c0 = high1 ^ c1 ^ key.low;
+    c1 = low1;
+    c2 = high0 ^ c3 ^ key.high;
+    c3 = low0;
+    key.low += 0x9E3779B9u;
+    key.high += 0xBB67AE85u;
+  }
+  return {{c0, c1, c2, c3}};
+}
+
+// Calls body(index of the first element, words, how many of the four there are) for this thread's blocks. gridDim.y
+// strides over the samples.
+template <typename Body>
+__device__ inline void for_words(PhiloxKey key, const int64_t *sample_ids, uint32_t draw, int64_t n, int64_t per_sample,
+                                 Body &&body) {
+  const int64_t blocks = ceil_div(per_sample, 4), step = int64_t{gridDim.x} * blockDim.x;
+  for (int64_t i = blockIdx.y; i < n; i += gridDim.y) {
+    const uint64_t sample = static_cast<uint64_t>(sample_ids[i]);
+    for (int64_t block = int64_t{blockIdx.x} * blockDim.x + threadIdx.x; block < blocks; block += step) {
+      const int count = static_cast<int>(smaller(4, per_sample - 4 * block));
+      body(i * per_sample + 4 * block, philox(key, sample, draw, static_cast<uint32_t>(block)), count);
+    }
+  }
+}
+
+static dim3 grid_for(int64_t n, int64_t per_sample) {
+  constexpr int64_t kMaxGridY = 65535;
+  return dim3(blocks_for(ceil_div(per_sample, 4)), static_cast<unsigned>(smaller(n, kMaxGridY)));
+}
+
+template <typename T, bool Pack> __device__ inline void store_up_to_4(T *to, const float (&values)[4], int count) {
+  if constexpr (Pack) {
+    store(to, values);
+  } else {
+    for (int k = 0; k < count; k++)
+      to[k] = from_float<T>(values[k]);
+  }
+}
+
+template <bool Pack>
+__global__ void uniform(float *y, PhiloxKey key, const int64_t *sample_ids, uint32_t draw, int64_t n,
+                        int64_t per_sample) {
+  for_words(key, sample_ids, draw, n, per_sample, [=](int64_t at, const Words &words, int count) {
+    float values[4];
+#pragma unroll
+    for (int k = 0; k < 4; k++)
+      values[k] = static_cast<float>((words.at[k] + 0.5) * kUnit);
+    store_up_to_4<float, Pack>(y + at, values, count);
+  });
+}
+
+int hs_philox_uniform(hs_stream stream, float *y, uint64_t seed, const int64_t *sample_ids, uint32_t draw, int64_t n,
+                      int64_t per_sample) {
+  HS_REQUIRE(y && sample_ids && n >= 0 && per_sample >= 0 && per_sample <= kPhiloxElements);
+  const bool packs = aligned(y) && per_sample % 4 == 0;
+  return launch(packs ? uniform<true> : uniform<false>, grid_for(n, per_sample), kThreads, 0, stream, y,
+                philox_key(seed), sample_ids, draw, n, per_sample);
+}
+
+// Box-Muller: two normal numbers from two words.
+__device__ inline void normal_pair(uint32_t w0, uint32_t w1, float &even, float &odd) {
+  const double radius = sqrt(-2.0 * log((w0 + 0.5) * kUnit));
+  const double angle = 2.0 * 3.14159265358979323846 * ((w1 + 0.5) * kUnit);
+  even = static_cast<float>(radius * cos(angle));
+  odd = static_cast<float>(radius * sin(angle));
+}
+
+template <typename T, bool Pack>
+__device__ inline void write_normal(T *y, PhiloxKey key, const int64_t *sample_ids, uint32_t draw, int64_t n,
+                                    int64_t per_sample) {
+  for_words(key, sample_ids, draw, n, per_sample, [=](int64_t at, const Words &words, int count) {
+    float values[4];
+    normal_pair(words.at[0], words.at[1], values[0], values[1]);
+    normal_pair(words.at[2], words.at[3], values[2], values[3]);
+    store_up_to_4<T, Pack>(y + at, values, count);
+  });
+}
+
+template <typename T, bool Pack>
+__global__ void normal(T *y, PhiloxKey key, const int64_t *sample_ids, uint32_t draw, int64_t n, int64_t per_sample) {
+  write_normal<T, Pack>(y, key, sample_ids, draw, n, per_sample);
+}
+
+struct KeyAndDraw {
+  uint64_t seed;
+  uint32_t draw;
+};
+
+template <typename T, bool Pack>
+__global__ void normal_from(T *y, const KeyAndDraw *key, const int64_t *sample_ids, int64_t n, int64_t per_sample) {
+  write_normal<T, Pack>(y, philox_key(key->seed), sample_ids, key->draw, n, per_sample);
+}
+
+int hs_philox_normal(hs_stream stream, void *y, uint64_t seed, const int64_t *sample_ids, uint32_t draw, int64_t n,
+                     int64_t per_sample, int32_t dtype) {
+  HS_REQUIRE(y && sample_ids && n >= 0 && per_sample >= 0 && per_sample <= kPhiloxElements && is_dtype(dtype));
+  return with_storage(dtype, [&](auto storage) {
+    using T = decltype(storage);
+    return launch(aligned(y) && per_sample % 4 == 0 ? normal<T, true> : normal<T, false>, grid_for(n, per_sample),
+                  kThreads, 0, stream, static_cast<T *>(y), philox_key(seed), sample_ids, draw, n, per_sample);
+  });
+}
+
+int hs_philox_normal_from(hs_stream stream, void *y, const void *key, const int64_t *sample_ids, int64_t n,
+                          int64_t per_sample, int32_t dtype) {
+  HS_REQUIRE(y && key && sample_ids && n >= 0 && per_sample >= 0 && per_sample <= kPhiloxElements && is_dtype(dtype));
+  HS_REQUIRE(reinterpret_cast<uintptr_t>(key) % alignof(KeyAndDraw) == 0);
+  return with_storage(dtype, [&](auto storage) {
+    using T = decltype(storage);
+    return launch(aligned(y) && per_sample % 4 == 0 ? normal_from<T, true> : normal_from<T, false>,
+                  grid_for(n, per_sample), kThreads, 0, stream, static_cast<T *>(y),
+                  static_cast<const KeyAndDraw *>(key), sample_ids, n, per_sample);
+  });
+}
+
+// ---- Dropout -----------------------------------------------------------------------------------------------------------
+
+struct Dropout {
+  PhiloxKey key; // a layer's own
+  uint32_t threshold;
+  float kept; // factor of what is not dropped
+};
+
+template <typename T, bool Pack>
+__global__ void drop_out(const T *x, T *y, Dropout dropout, const int64_t *sample_ids, const uint32_t *draw, int64_t n,
+                         int64_t per_sample) {
+  for_words(dropout.key, sample_ids, *draw, n, per_sample, [=](int64_t at, const Words &words, int count) {
+    float values[4] = {};
+    if constexpr (Pack)
+      load(x + at, values);
+    else
+      for (int k = 0; k < count; k++)
+        values[k] = to_float(x[at + k]);
+#pragma unroll
+    for (int k = 0; k < 4; k++)
+      values[k] = words.at[k] < dropout.threshold ? 0.0f : values[k] * dropout.kept;
+    store_up_to_4<T, Pack>(y + at, values, count);
+  });
+}
+
+int hs_dropout(hs_stream stream, const void *x, void *y, float p, uint64_t seed, const int64_t *sample_ids,
+               const uint32_t *draw_pointer, uint32_t layer, int64_t n, int64_t per_sample, int32_t dtype) {
+  HS_REQUIRE(x && y && sample_ids && draw_pointer && p >= 0 && p < 1 && n >= 0 && per_sample >= 0);
+  HS_REQUIRE(per_sample <= kPhiloxElements && is_dtype(dtype));
+  const PhiloxKey key = philox_key(seed);
+  const Dropout dropout = {{key.low, key.high ^ (0x9E3779B9u * (layer + 1u))},
+                           static_cast<uint32_t>(static_cast<double>(p) * 4294967296.0),
+                           static_cast<float>(1.0 / (1.0 - static_cast<double>(p)))};
+  return with_storage(dtype, [&](auto storage) {
+    using T = decltype(storage);
+    return launch(aligned(x, y) && per_sample % 4 == 0 ? drop_out<T, true> : drop_out<T, false>,
+                  grid_for(n, per_sample), kThreads, 0, stream, static_cast<const T *>(x), static_cast<T *>(y), dropout,
+                  sample_ids, draw_pointer, n, per_sample);
+  });
+}

@@ -1,0 +1,177 @@
+// Sums over pixels, over rows and over everything, in two stages where one block cannot do it: no float atomics, so that
+// equal inputs give equal bits.
+#include "storage.cuh"
+
+// ---- Sums of columns ----------------------------------------------------------------------------------------------------
+
+// A block sums `V * kColumnThreads` columns of a piece of rows: threadIdx % kColumnThreads says which columns, the rest
+// which rows, so that a warp reads whole lines.
+static constexpr int kColumnThreads = 32, kRowThreads = kThreads / kColumnThreads;
+static constexpr int64_t kMaxPieces = 128, kMinPieceRows = 64;
+
+// out[piece * out_row + column] = the sum of the piece's rows; gridDim.y pieces of piece_rows rows, gridDim.z samples of
+// `rows` rows (a piece belongs to one sample, and out moves on by out_sample).
+template <typename T, int V>
+__global__ void sum_columns(const T *x, float *out, int64_t rows, int64_t piece_rows, int64_t c, int64_t out_row,
+                            int64_t out_sample) {
+  __shared__ float parts[kRowThreads][kColumnThreads * V];
+  const int tx = static_cast<int>(threadIdx.x) % kColumnThreads, ty = static_cast<int>(threadIdx.x) / kColumnThreads;
+  const int64_t column = (int64_t{blockIdx.x} * kColumnThreads + tx) * V;
+  const int64_t first = int64_t{blockIdx.y} * piece_rows, last = smaller(rows, first + piece_rows);
+  const T *from = x + int64_t{blockIdx.z} * rows * c;
+  float sum[V] = {};
+  if (column < c)
+    for (int64_t r = first + ty; r < last; r += kRowThreads) {
+      float values[V];
+      load(from + r * c + column, values);
+#pragma unroll
+      for (int v = 0; v < V; v++)
+        sum[v] += values[v];
+    }
+#pragma unroll
+  for (int v = 0; v < V; v++)
+    parts[ty][v * kColumnThreads + tx] = sum[v]; // banks side by side
+  __syncthreads();
+  float *to = out + int64_t{blockIdx.z} * out_sample + int64_t{blockIdx.y} * out_row;
+  for (int j = static_cast<int>(threadIdx.x); j < kColumnThreads * V; j += kThreads) {
+    const int64_t own = (int64_t{blockIdx.x} * kColumnThreads + j % kColumnThreads) * V + j / kColumnThreads;
+    if (own >= c)
+      continue;
+    double total = 0.0;
+    for (int k = 0; k < kRowThreads; k++)
+      total += static_cast<double>(parts[k][j]);
+    to[own] = static_cast<float>(total);
+  }
+}
+
+__global__ void add_pieces(const float *pieces, float *out, int64_t count, int64_t c, bool accumulate) {
+  const int64_t j = int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  if (j >= c)
+    return;
+  double sum = accumulate ? static_cast<double>(out[j]) : 0.0;
+  for (int64_t k = 0; k < count; k++)
+    sum += static_cast<double>(pieces[k * c + j]);
+  out[j] = static_cast<float>(sum);
+}
+
+static int64_t rows_per_piece(int64_t rows) { return larger(kMinPieceRows, ceil_div(rows, kMaxPieces)); }
+
+int hs_sum_pixels(hs_stream stream, const void *x, float *out, int64_t out_stride, int64_t n, int64_t hw, int64_t c,
+                  int32_t dtype) {
+  HS_REQUIRE(x && out && n >= 0 && hw >= 0 && c >= 0 && out_stride >= c && is_dtype(dtype));
+  if (n == 0 || c == 0)
+    return HS_OK;
+  constexpr int64_t kMaxGridZ = 65535;
+  if (n > kMaxGridZ)
+    return HS_UNSUPPORTED;
+  return with_pack(dtype, aligned(x) && c % elements_of_16_bytes(dtype) == 0, [&](auto storage, auto width) {
+    using T = decltype(storage);
+    constexpr int V = decltype(width)::value;
+    const dim3 grid(static_cast<unsigned>(ceil_div(c, V * kColumnThreads)), 1, static_cast<unsigned>(n));
+    return launch(sum_columns<T, V>, grid, kThreads, 0, stream, static_cast<const T *>(x), out, hw,
+                  larger(1, hw), c, int64_t{0}, out_stride);
+  });
+}
+
+int64_t hs_sum_rows_workspace(int64_t rows, int64_t c) {
+  if (rows <= 0 || c <= 0)
+    return 0;
+  return ceil_div(rows, rows_per_piece(rows)) * c * static_cast<int64_t>(sizeof(float));
+}
+
+int hs_sum_rows(hs_stream stream, const void *x, float *out, int32_t accumulate, float *workspace, int64_t rows,
+                int64_t c, int32_t dtype) {
+  HS_REQUIRE(x && out && rows >= 0 && c >= 0 && is_dtype(dtype));
+  HS_REQUIRE(workspace || rows == 0 || c == 0);
+  const int64_t piece = rows_per_piece(rows), pieces = ceil_div(rows, piece);
+  if (rows > 0 && c > 0)
+    HS_LAUNCHED(with_pack(dtype, aligned(x) && c % elements_of_16_bytes(dtype) == 0, [&](auto storage, auto width) {
+      using T = decltype(storage);
+      constexpr int V = decltype(width)::value;
+      const dim3 grid(static_cast<unsigned>(ceil_div(c, V * kColumnThreads)), static_cast<unsigned>(pieces));
+      return launch(sum_columns<T, V>, grid, kThreads, 0, stream, static_cast<const T *>(x), workspace, rows, piece, c,
+                    c, int64_t{0});
+    }));
+  return launch(add_pieces, blocks_for(c), kThreads, 0, stream, workspace, out, pieces, c, accumulate != 0);
+}
+
+// ---- Sums of squares, in double --------------------------------------------------------------------------------------------
+
+// One block per sample: the difference of two images is some ten thousand elements.
+static constexpr int kDistanceThreads = 512;
+
+template <typename T, int V>
+__global__ void squared_distance(const T *a, const T *b, double *out, int64_t per_sample) {
+  const T *left = a + int64_t{blockIdx.x} * per_sample, *right = b + int64_t{blockIdx.x} * per_sample;
+  double sum = 0.0;
+  for (int64_t i = int64_t{threadIdx.x} * V; i < per_sample; i += kDistanceThreads * V) {
+    float x[V], y[V];
+    load(left + i, x);
+    load(right + i, y);
+#pragma unroll
+    for (int v = 0; v < V; v++) {
+      const double difference = static_cast<double>(x[v]) - static_cast<double>(y[v]);
+      sum += difference * difference;
+    }
+  }
+  sum = block_sum(sum);
+  if (threadIdx.x == 0)
+    out[blockIdx.x] = sum;
+}
+
+int hs_squared_distance(hs_stream stream, const void *a, const void *b, double *out, int64_t n, int64_t per_sample,
+                        int32_t dtype) {
+  HS_REQUIRE(a && b && out && n >= 0 && per_sample >= 0 && is_dtype(dtype));
+  const bool packs = aligned(a, b) && per_sample % elements_of_16_bytes(dtype) == 0;
+  return with_pack(dtype, packs, [&](auto storage, auto width) {
+    using T = decltype(storage);
+    constexpr int V = decltype(width)::value;
+    return launch(squared_distance<T, V>, static_cast<unsigned>(n), kDistanceThreads, 0, stream,
+                  static_cast<const T *>(a), static_cast<const T *>(b), out, per_sample);
+  });
+}
+
+// Blocks of the first stage: a few for each multiprocessor of the largest GPUs, as many as one block adds up.
+static constexpr int64_t kMaxParts = 1024, kPartElements = 4096;
+
+static int64_t parts_of(int64_t count) { return smaller(kMaxParts, larger(1, ceil_div(count, kPartElements))); }
+
+template <int V> __global__ void square_sums(const float *x, double *parts, int64_t count) {
+  const int64_t step = int64_t{gridDim.x} * blockDim.x * V;
+  double sum = 0.0;
+  for (int64_t i = (int64_t{blockIdx.x} * blockDim.x + threadIdx.x) * V; i < count; i += step) {
+    float values[V] = {};
+    if (i + V <= count)
+      load(x + i, values);
+    else
+      for (int64_t j = i; j < count; j++)
+        values[j - i] = x[j];
+#pragma unroll
+    for (int v = 0; v < V; v++)
+      sum += static_cast<double>(values[v]) * static_cast<double>(values[v]);
+  }
+  sum = block_sum(sum);
+  if (threadIdx.x == 0)
+    parts[blockIdx.x] = sum;
+}
+
+__global__ void add_parts(const double *parts, double *out, int64_t count) {
+  double sum = 0.0;
+  for (int64_t i = threadIdx.x; i < count; i += blockDim.x)
+    sum += parts[i];
+  sum = block_sum(sum);
+  if (threadIdx.x == 0)
+    *out = sum;
+}
+
+int64_t hs_square_sum_workspace(int64_t count) {
+  return parts_of(larger(0, count)) * static_cast<int64_t>(sizeof(double));
+}
+
+int hs_square_sum(hs_stream stream, const float *x, double *out, double *workspace, int64_t count) {
+  HS_REQUIRE(x && out && workspace && count >= 0);
+  const int64_t parts = parts_of(count);
+  HS_LAUNCHED(launch(aligned(x) ? square_sums<4> : square_sums<1>, static_cast<unsigned>(parts), kThreads, 0, stream, x,
+                     workspace, count));
+  return launch(add_parts, 1, kThreads, 0, stream, workspace, out, parts);
+}

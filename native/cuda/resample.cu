@@ -1,0 +1,213 @@
+// Nearest-neighbour doubling and 2x2 averaging of NHWC images, with their gradients, and pooling over windows. A thread
+// owns a few channels of one pixel; neighbouring threads own neighbouring channels.
+#include "storage.cuh"
+
+#include <math.h>
+
+struct Image {
+  int64_t h, w, packs, total; // packs of V channels; of all pixels
+  Divider by_packs, by_w, by_h;
+};
+
+static Image image(int64_t n, int64_t h, int64_t w, int64_t packs) {
+  return {h, w, packs, n * h * w * packs, Divider(packs), Divider(w), Divider(h)};
+}
+
+struct Pixel {
+  int64_t sample, y, x, pack;
+};
+
+__device__ inline Pixel pixel_at(const Image &image, int64_t index) {
+  const unsigned pixel = image.by_packs(static_cast<unsigned>(index));
+  const unsigned row = image.by_w(pixel), sample = image.by_h(row);
+  return {int64_t{sample}, row - sample * image.h, pixel - row * image.w, index - pixel * image.packs};
+}
+
+// big[2y..2y+1, 2x..2x+1] = small[y, x]
+template <typename T, int V> __global__ void spread(const T *small, T *big, Image image) {
+  const int64_t step = int64_t{gridDim.x} * blockDim.x;
+  for (int64_t i = int64_t{blockIdx.x} * blockDim.x + threadIdx.x; i < image.total; i += step) {
+    const Pixel at = pixel_at(image, i);
+    float values[V];
+    load(small + i * V, values);
+    T *top = big + (((at.sample * image.h + at.y) * 4 * image.w + 2 * at.x) * image.packs + at.pack) * V;
+    T *bottom = top + 2 * image.w * image.packs * V;
+    store(top, values);
+    store(top + image.packs * V, values);
+    store(bottom, values);
+    store(bottom + image.packs * V, values);
+  }
+}
+
+// small[y, x] (+)= factor * the sum of big[2y..2y+1, 2x..2x+1]; big has big_h rows of big_w pixels.
+template <typename T, int V, bool Add>
+__global__ void gather(const T *big, T *small, float factor, int64_t big_h, int64_t big_w, Image image) {
+  const int64_t step = int64_t{gridDim.x} * blockDim.x;
+  for (int64_t i = int64_t{blockIdx.x} * blockDim.x + threadIdx.x; i < image.total; i += step) {
+    const Pixel at = pixel_at(image, i);
+    const T *top = big + (((at.sample * big_h + 2 * at.y) * big_w + 2 * at.x) * image.packs + at.pack) * V;
+    const T *bottom = top + big_w * image.packs * V;
+    float a[V], b[V], c[V], d[V], before[V];
+    load(top, a);
+    load(top + image.packs * V, b);
+    load(bottom, c);
+    load(bottom + image.packs * V, d);
+    if constexpr (Add)
+      load(small + i * V, before);
+#pragma unroll
+    for (int v = 0; v < V; v++) {
+      a[v] = ((a[v] + b[v]) + (c[v] + d[v])) * factor;
+      if constexpr (Add)
+        a[v] += before[v];
+    }
+    store(small + i * V, a);
+  }
+}
+
+// big[y, x] (+)= small[y/2, x/2] / 4, zero where an odd last row or column was dropped.
+template <typename T, int V, bool Add> __global__ void share(const T *small, T *big, Image image) {
+  const int64_t step = int64_t{gridDim.x} * blockDim.x;
+  const int64_t small_h = image.h / 2, small_w = image.w / 2;
+  for (int64_t i = int64_t{blockIdx.x} * blockDim.x + threadIdx.x; i < image.total; i += step) {
+    const Pixel at = pixel_at(image, i);
+    float values[V] = {};
+    if (at.y / 2 < small_h && at.x / 2 < small_w)
+      load(small + (((at.sample * small_h + at.y / 2) * small_w + at.x / 2) * image.packs + at.pack) * V, values);
+    float before[V];
+    if constexpr (Add)
+      load(big + i * V, before);
+#pragma unroll
+    for (int v = 0; v < V; v++) {
+      values[v] *= 0.25f;
+      if constexpr (Add)
+        values[v] += before[v];
+    }
+    store(big + i * V, values);
+  }
+}
+
+static bool valid(int64_t n, int64_t h, int64_t w, int64_t c) { return n >= 0 && h >= 0 && w >= 0 && c >= 0; }
+
+static bool packs_of(const void *x, const void *y, int64_t c, int32_t dtype) {
+  return aligned(x, y) && c % elements_of_16_bytes(dtype) == 0;
+}
+
+int hs_upsample2_forward(hs_stream stream, const void *x, void *y, int64_t n, int64_t h, int64_t w, int64_t c,
+                         int32_t dtype) {
+  HS_REQUIRE(x && y && valid(n, h, w, c) && is_dtype(dtype));
+  if (n * h * w * c == 0)
+    return HS_OK;
+  return with_pack(dtype, packs_of(x, y, c, dtype), [&](auto storage, auto width) {
+    using T = decltype(storage);
+    constexpr int V = decltype(width)::value;
+    const Image small = image(n, h, w, c / V);
+    if (small.total > kMaxIndex)
+      return static_cast<int>(HS_UNSUPPORTED);
+    return launch(spread<T, V>, blocks_for(small.total), kThreads, 0, stream, static_cast<const T *>(x),
+                  static_cast<T *>(y), small);
+  });
+}
+
+static int launch_gather(hs_stream stream, const void *big, void *small, float factor, bool add, int64_t n, int64_t h,
+                         int64_t w, int64_t big_h, int64_t big_w, int64_t c, int32_t dtype) {
+  if (n * h * w * c == 0)
+    return HS_OK;
+  return with_pack(dtype, packs_of(big, small, c, dtype), [&](auto storage, auto width) {
+    using T = decltype(storage);
+    constexpr int V = decltype(width)::value;
+    const Image shape = image(n, h, w, c / V);
+    if (shape.total > kMaxIndex)
+      return static_cast<int>(HS_UNSUPPORTED);
+    return launch(add ? gather<T, V, true> : gather<T, V, false>, blocks_for(shape.total), kThreads, 0, stream,
+                  static_cast<const T *>(big), static_cast<T *>(small), factor, big_h, big_w, shape);
+  });
+}
+
+int hs_upsample2_backward(hs_stream stream, const void *dy, void *dx, int32_t accumulate, int64_t n, int64_t h,
+                          int64_t w, int64_t c, int32_t dtype) {
+  HS_REQUIRE(dy && dx && valid(n, h, w, c) && is_dtype(dtype));
+  return launch_gather(stream, dy, dx, 1.0f, accumulate != 0, n, h, w, 2 * h, 2 * w, c, dtype);
+}
+
+int hs_downsample2_forward(hs_stream stream, const void *x, void *y, int64_t n, int64_t h, int64_t w, int64_t c,
+                           int32_t dtype) {
+  HS_REQUIRE(x && y && valid(n, h, w, c) && is_dtype(dtype));
+  return launch_gather(stream, x, y, 0.25f, false, n, h / 2, w / 2, h, w, c, dtype);
+}
+
+int hs_downsample2_backward(hs_stream stream, const void *dy, void *dx, int32_t accumulate, int64_t n, int64_t h,
+                            int64_t w, int64_t c, int32_t dtype) {
+  HS_REQUIRE(dy && dx && valid(n, h, w, c) && is_dtype(dtype));
+  if (n * h * w * c == 0)
+    return HS_OK;
+  return with_pack(dtype, packs_of(dy, dx, c, dtype), [&](auto storage, auto width) {
+    using T = decltype(storage);
+    constexpr int V = decltype(width)::value;
+    const Image big = image(n, h, w, c / V);
+    if (big.total > kMaxIndex)
+      return static_cast<int>(HS_UNSUPPORTED);
+    return launch(accumulate ? share<T, V, true> : share<T, V, false>, blocks_for(big.total), kThreads, 0, stream,
+                  static_cast<const T *>(dy), static_cast<T *>(dx), big);
+  });
+}
+
+// ---- Pooling ------------------------------------------------------------------------------------------------------------
+
+struct Window {
+  int32_t rows, columns, stride, row_padding, column_padding;
+};
+
+template <typename T, int V, bool Average>
+__global__ void pool(const T *x, T *y, int64_t h, int64_t w, Window window, Image out) {
+  const int64_t step = int64_t{gridDim.x} * blockDim.x;
+  for (int64_t i = int64_t{blockIdx.x} * blockDim.x + threadIdx.x; i < out.total; i += step) {
+    const Pixel at = pixel_at(out, i);
+    const int64_t first_row = at.y * window.stride - window.row_padding;
+    const int64_t first_column = at.x * window.stride - window.column_padding;
+    const int64_t top = larger(first_row, 0), bottom = smaller(first_row + window.rows, h);
+    const int64_t left = larger(first_column, 0), right = smaller(first_column + window.columns, w);
+    float result[V];
+#pragma unroll
+    for (int v = 0; v < V; v++)
+      result[v] = Average ? 0.0f : -INFINITY;
+    for (int64_t row = top; row < bottom; row++)
+      for (int64_t column = left; column < right; column++) {
+        float value[V];
+        load(x + (((at.sample * h + row) * w + column) * out.packs + at.pack) * V, value);
+#pragma unroll
+        for (int v = 0; v < V; v++) {
+          if constexpr (Average)
+            result[v] += value[v];
+          else
+            result[v] = result[v] >= value[v] ? result[v] : value[v];
+        }
+      }
+    if constexpr (Average) {
+      const float factor = 1.0f / static_cast<float>((bottom - top) * (right - left));
+#pragma unroll
+      for (int v = 0; v < V; v++)
+        result[v] *= factor;
+    }
+    store(y + i * V, result);
+  }
+}
+
+int hs_pool(hs_stream stream, const void *x, void *y, int32_t average, int32_t rows, int32_t columns, int32_t stride,
+            int32_t row_padding, int32_t column_padding, int64_t n, int64_t h, int64_t w, int64_t c, int32_t dtype) {
+  HS_REQUIRE(x && y && n >= 0 && h >= 1 && w >= 1 && c >= 0 && stride >= 1 && is_dtype(dtype));
+  HS_REQUIRE(row_padding >= 0 && row_padding < rows && column_padding >= 0 && column_padding < columns);
+  HS_REQUIRE(h + 2 * row_padding >= rows && w + 2 * column_padding >= columns);
+  if (n * c == 0)
+    return HS_OK;
+  const int64_t out_h = (h + 2 * row_padding - rows) / stride + 1, out_w = (w + 2 * column_padding - columns) / stride + 1;
+  return with_pack(dtype, packs_of(x, y, c, dtype), [&](auto storage, auto width) {
+    using T = decltype(storage);
+    constexpr int V = decltype(width)::value;
+    const Image out = image(n, out_h, out_w, c / V);
+    if (out.total > kMaxIndex)
+      return static_cast<int>(HS_UNSUPPORTED);
+    return launch(average ? pool<T, V, true> : pool<T, V, false>, blocks_for(out.total), kThreads, 0, stream,
+                  static_cast<const T *>(x), static_cast<T *>(y), h, w,
+                  Window{rows, columns, stride, row_padding, column_padding}, out);
+  });
+}
