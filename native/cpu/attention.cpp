@@ -41,35 +41,25 @@ static void pack_rows(const T *from, int64_t stride, int64_t rows, const Head &h
     });
 }
 
-// to [d, columns] = factor * from [rows, d] transposed; the columns past rows zero. `columns` is a multiple
-// of four.
-template <typename T>
-static void pack_columns(const T *from, int64_t stride, int64_t rows, int64_t d, int64_t columns,
-                         float factor, float *to) {
-  int64_t r = 0;
-  for (; r + 4 <= rows; r += 4) {
-    int64_t j = 0;
-    if constexpr (sizeof(T) == sizeof(float)) {
-      const __m128 scale = _mm_set1_ps(factor);
-      for (; j + 4 <= d; j += 4) {
-        const float *at = from + r * stride + j;
-        __m128 a = _mm_loadu_ps(at), b = _mm_loadu_ps(at + stride), c = _mm_loadu_ps(at + 2 * stride),
-               e = _mm_loadu_ps(at + 3 * stride);
-        _MM_TRANSPOSE4_PS(a, b, c, e);
-        float *out = to + j * columns + r;
-        _mm_storeu_ps(out, a * scale);
-        _mm_storeu_ps(out + columns, b * scale);
-        _mm_storeu_ps(out + 2 * columns, c * scale);
-        _mm_storeu_ps(out + 3 * columns, e * scale);
-      }
+// to [padded, columns] = from [rows, padded] transposed; the columns past rows zero.
+static void transpose(const float *from, int64_t rows, int64_t padded, int64_t columns, float *to) {
+  for (int64_t r = 0; r < columns; r += 4)
+    for (int64_t j = 0; j < padded; j += 4) {
+      __m128 row[4];
+      for (int64_t i = 0; i < 4; i++)
+        row[i] = r + i < rows ? _mm_loadu_ps(from + (r + i) * padded + j) : _mm_setzero_ps();
+      _MM_TRANSPOSE4_PS(row[0], row[1], row[2], row[3]);
+      for (int64_t i = 0; i < 4; i++)
+        _mm_storeu_ps(to + (j + i) * columns + r, row[i]);
     }
-    for (; j < d; j++)
-      for (int64_t s = r; s < r + 4; s++)
-        to[j * columns + s] = factor * to_float(from[s * stride + j]);
-  }
-  for (; r < columns; r++)
-    for (int64_t j = 0; j < d; j++)
-      to[j * columns + r] = r < rows ? factor * to_float(from[r * stride + j]) : 0.0f;
+}
+
+// Brings rows of d elements towards this core: they lie too far apart for the processor to foresee.
+template <typename T>
+static inline void prefetch_rows(const T *from, int64_t stride, int64_t rows, int64_t d) {
+  for (int64_t r = 0; r < rows; r++)
+    for (int64_t j = 0; j < d; j += 64 / static_cast<int64_t>(sizeof(T)))
+      __builtin_prefetch(from + r * stride + j, 0, 2);
 }
 
 // Rows read element by element: as they lie in memory where they are float, else converted into `buffer`.
@@ -89,35 +79,57 @@ static inline float scale_of(const Head &head) {
   return static_cast<float>(1.0 / sqrt(static_cast<double>(head.d)));
 }
 
+// Scores are formed in units of ln 2, so that powers of two take the place of exponentials.
+static constexpr float kLog2E = 1.44269504f, kLn2 = 0.693147181f;
+
 // ---- Forward
 // ----------------------------------------------------------------------------------------------------
 
-// The softmax of one more tile of scores [keys, Block], a query per column: scores become exp(score -
-// largest), `largest` and `sums` are brought up to date, and `shrink` says by how much earlier results must
-// be scaled. Returns whether any must.
+// V vectors of columns of `softmax_tile`.
+template <int Block, int V>
+static inline bool softmax_columns(float *scores, int64_t keys, float *largest, float *sums, float *shrink) {
+  Floats top[V], sum[V] = {};
+#pragma GCC unroll 4
+  for (int v = 0; v < V; v++)
+    top[v] = load(largest + v * kLanes);
+  for (int64_t k = 0; k < keys; k++)
+#pragma GCC unroll 4
+    for (int v = 0; v < V; v++) // a NaN may be lost here, but the sum keeps it
+      top[v] = larger_of(top[v], load(scores + k * Block + v * kLanes));
+  for (int64_t k = 0; k < keys; k++)
+#pragma GCC unroll 4
+    for (int v = 0; v < V; v++) {
+      const Floats p = power_of_two(load(scores + k * Block + v * kLanes) - top[v]);
+      store(scores + k * Block + v * kLanes, p);
+      sum[v] += p;
+    }
+  Ints moved = {};
+  for (int v = 0; v < V; v++) {
+    const Floats before = load(largest + v * kLanes);
+    const Floats factor = power_of_two(before - top[v]);
+    moved |= before != top[v];
+    store(shrink + v * kLanes, factor);
+    store(largest + v * kLanes, top[v]);
+    store(sums + v * kLanes, load(sums + v * kLanes) * factor + sum[v]);
+  }
+  int any = 0;
+  for (int lane = 0; lane < kLanes; lane++)
+    any |= moved[lane];
+  return any != 0;
+}
+
+// The softmax of one more tile of scores [keys, Block], a query per column: scores become 2^(score - largest),
+// `largest` and `sums` are brought up to date, and `shrink` says by how much earlier results must be scaled.
+// Returns whether any must.
 template <int Block>
 static bool softmax_tile(float *scores, int64_t keys, int64_t columns, float *largest, float *sums,
                          float *shrink) {
   bool moved = false;
-  for (int64_t j = 0; j < columns; j += kLanes) {
-    const Floats before = load(largest + j);
-    Floats top = before;
-    for (int64_t k = 0; k < keys; k++) {
-      top = larger_of(top, load(scores + k * Block + j)); // a NaN may be lost here, but the sum keeps it
-    }
-    Floats sum = {};
-    for (int64_t k = 0; k < keys; k++) {
-      const Floats p = exponential(load(scores + k * Block + j) - top);
-      store(scores + k * Block + j, p);
-      sum += p;
-    }
-    const Floats factor = exponential(before - top);
-    store(shrink + j, factor);
-    store(largest + j, top);
-    store(sums + j, load(sums + j) * factor + sum);
-    for (int lane = 0; lane < kLanes; lane++)
-      moved |= factor[lane] != 1.0f;
-  }
+  int64_t j = 0;
+  for (; j + 4 * kLanes <= columns; j += 4 * kLanes)
+    moved |= softmax_columns<Block, 4>(scores + j, keys, largest + j, sums + j, shrink + j);
+  for (; j < columns; j += kLanes)
+    moved |= softmax_columns<Block, 1>(scores + j, keys, largest + j, sums + j, shrink + j);
   return moved;
 }
 
@@ -130,7 +142,8 @@ static void forward_block(const hs_attention &args, const Head &head, int64_t fi
   alignas(64) float largest[Block], sums[Block], shrink[Block];
   const T *qkv = static_cast<const T *>(args.qkv);
   const int64_t rows = smaller(Block, head.t - first), columns = whole_vectors(rows), padded = head.padded;
-  pack_columns(qkv + head.q + first * head.row, head.row, rows, head.d, columns, scale_of(head), qt);
+  pack_rows(qkv + head.q + first * head.row, head.row, rows, head, scale_of(head) * kLog2E, v);
+  transpose(v, rows, padded, columns, qt);
   for (int64_t r = 0; r < columns; r++) {
     largest[r] = -INFINITY;
     sums[r] = 0.0f;
@@ -139,6 +152,9 @@ static void forward_block(const hs_attention &args, const Head &head, int64_t fi
     const int64_t keys = smaller(Block, head.t - key);
     const Left key_rows = rows_of(qkv + head.k + key * head.row, head.row, keys, head, k);
     pack_rows(qkv + head.v + key * head.row, head.row, keys, head, 1.0f, v);
+    const int64_t ahead = smaller(Block, head.t - key - keys);
+    prefetch_rows(qkv + head.k + (key + keys) * head.row, head.row, ahead, head.d);
+    prefetch_rows(qkv + head.v + (key + keys) * head.row, head.row, ahead, head.d);
     multiply(keys, columns, head.d, key_rows, qt, columns, scores, Block, false);
     const bool moved = softmax_tile<Block>(scores, keys, columns, largest, sums, shrink);
     if (key > 0 && moved)
@@ -157,7 +173,7 @@ static void forward_block(const hs_attention &args, const Head &head, int64_t fi
         put<Tail>(to + j + b * kLanes, load(from + j + b * kLanes) * inverse, lanes);
     });
     if (args.logsumexp)
-      args.logsumexp[head.unit * head.t + first + r] = largest[r] + logf(sums[r]);
+      args.logsumexp[head.unit * head.t + first + r] = largest[r] * kLn2 + logf(sums[r]);
   }
 }
 
@@ -213,13 +229,12 @@ static void write_rows(const float *from, int64_t rows, const Head &head, float 
 
 // Runs the query blocks query_begin .. query_end against the key blocks key_begin .. key_end of one head: the
 // gradients of those keys and values are complete when all queries are given, those of the queries when all
-// keys are.
+// keys are. Scores are held [queries, keys], so that only keys and values are transposed, once per key block.
 template <int Block, int Width, typename T>
 static void backward_tiles(const hs_attention &args, const Head &head, int64_t query_begin, int64_t query_end,
                            int64_t key_begin, int64_t key_end, Wanted wanted) {
-  alignas(64) float q[Block * Width], qt[Width * Block], dy[Block * Width], dyt[Width * Block],
-      k[Block * Width], v[Block * Width], dk[Block * Width], dv[Block * Width], p[Block * Block],
-      ds[Block * Block];
+  alignas(64) float q[Block * Width], dy[Block * Width], k[Block * Width], kt[Width * Block],
+      vt[Width * Block], dk[Block * Width], dv[Block * Width], p[Block * Block], ds[Block * Block];
   const T *qkv = static_cast<const T *>(args.qkv);
   const T *upstream = static_cast<const T *>(args.dy);
   T *dqkv = static_cast<T *>(args.dqkv);
@@ -229,43 +244,42 @@ static void backward_tiles(const hs_attention &args, const Head &head, int64_t q
   const float *logsumexp = args.logsumexp + head.unit * head.t;
   float *dq = workspace_of(args).dq + head.unit * head.t * padded;
   for (int64_t key = key_begin; key < key_end; key += Block) {
-    const int64_t keys = smaller(Block, head.t - key);
-    pack_rows(qkv + head.k + key * head.row, head.row, keys, head, 1.0f, k);
-    const Left values = rows_of(qkv + head.v + key * head.row, head.row, keys, head, v);
+    const int64_t keys = smaller(Block, head.t - key), columns = whole_vectors(keys);
+    pack_rows(qkv + head.v + key * head.row, head.row, keys, head, 1.0f, k);
+    transpose(k, keys, padded, columns, vt);
+    pack_rows(qkv + head.k + key * head.row, head.row, keys, head, scale * kLog2E, k);
+    transpose(k, keys, padded, columns, kt);
     for (int64_t query = query_begin; query < query_end; query += Block) {
-      const int64_t rows = smaller(Block, head.t - query), columns = whole_vectors(rows);
-      const T *queries = qkv + head.q + query * head.row;
-      const T *gradients = upstream + head.y + query * head.y_row;
-      pack_rows(queries, head.row, rows, head, scale, q);
-      pack_columns(queries, head.row, rows, head.d, columns, scale, qt);
-      pack_rows(gradients, head.y_row, rows, head, 1.0f, dy);
-      pack_columns(gradients, head.y_row, rows, head.d, columns, 1.0f, dyt);
-      multiply(keys, columns, head.d, {k, padded, 1}, qt, columns, p, Block, false);
-      multiply(keys, columns, head.d, values, dyt, columns, ds, Block, false);
-      for (int64_t j = 0; j < columns; j += kLanes) {
-        const int lanes = static_cast<int>(smaller(kLanes, rows - j));
-        const Floats offset = load_first(logsumexp + query + j, lanes);
-        const Floats mean = load_first(delta + query + j, lanes);
-        for (int64_t r = 0; r < keys; r++) {
-          const Floats probability = exponential(load(p + r * Block + j) - offset);
-          store(p + r * Block + j, probability);
-          store(ds + r * Block + j, probability * (load(ds + r * Block + j) - mean));
+      const int64_t rows = smaller(Block, head.t - query);
+      pack_rows(qkv + head.q + query * head.row, head.row, rows, head, 1.0f, q);
+      pack_rows(upstream + head.y + query * head.y_row, head.y_row, rows, head, 1.0f, dy);
+      const int64_t ahead = smaller(Block, query_end - query - rows);
+      prefetch_rows(qkv + head.q + (query + rows) * head.row, head.row, ahead, head.d);
+      prefetch_rows(upstream + head.y + (query + rows) * head.y_row, head.y_row, ahead, head.d);
+      multiply(rows, columns, head.d, {q, padded, 1}, kt, columns, p, Block, false);
+      multiply(rows, columns, head.d, {dy, padded, 1}, vt, columns, ds, Block, false);
+      for (int64_t r = 0; r < rows; r++) {
+        const float offset = logsumexp[query + r] * kLog2E, mean = delta[query + r];
+        for (int64_t j = r * Block; j < r * Block + columns; j += kLanes) {
+          const Floats probability = power_of_two(load(p + j) - offset);
+          store(p + j, probability);
+          store(ds + j, probability * (load(ds + j) - mean));
         }
       }
       if (wanted != Wanted::QUERIES) {
-        multiply(keys, padded, rows, {p, Block, 1}, dy, padded, dv, padded, query > query_begin);
-        multiply(keys, padded, rows, {ds, Block, 1}, q, padded, dk, padded, query > query_begin);
+        multiply(keys, padded, rows, {p, 1, Block}, dy, padded, dv, padded, query > query_begin);
+        multiply(keys, padded, rows, {ds, 1, Block}, q, padded, dk, padded, query > query_begin);
       }
       if (wanted != Wanted::KEYS)
-        multiply(rows, padded, keys, {ds, 1, Block}, k, padded, dq + query * padded, padded, key > key_begin);
+        multiply(rows, padded, keys, {ds, Block, 1}, k, padded, dq + query * padded, padded, key > key_begin);
     }
     if (wanted != Wanted::QUERIES) {
-      write_rows(dk, keys, head, 1.0f, dqkv + head.k + key * head.row);
+      write_rows(dk, keys, head, scale, dqkv + head.k + key * head.row);
       write_rows(dv, keys, head, 1.0f, dqkv + head.v + key * head.row);
     }
   }
-  if (wanted != Wanted::KEYS)
-    write_rows(dq + query_begin * padded, smaller(query_end, head.t) - query_begin, head, scale,
+  if (wanted != Wanted::KEYS) // the keys were scaled already, in units of ln 2
+    write_rows(dq + query_begin * padded, smaller(query_end, head.t) - query_begin, head, kLn2,
                dqkv + head.q + query_begin * head.row);
 }
 

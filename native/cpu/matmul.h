@@ -5,8 +5,9 @@
 
 #include "vector.h"
 
-// Rows and vectors of C held in registers: 16 of 32 with AVX-512, 8 of 16 below.
-static constexpr int kTileRows = 4;
+// Vectors of C held in registers (16 of 32 with AVX-512, 8 of 16 below) and, at most, those of one of its rows: a
+// narrow C has more rows in registers.
+static constexpr int kTileRegisters = HS_VECTOR_BYTES == 64 ? 16 : 8;
 static constexpr int kTileVectors = HS_VECTOR_BYTES == 64 ? 4 : 2;
 
 // A is read element by element: element (i, p) lies at a[i * a_row + p * a_step], so that its transpose needs
@@ -22,20 +23,20 @@ static inline void multiply_tile(int64_t k, Left a, const float *b, int64_t b_ro
   Floats sum[M][N] = {};
   for (int64_t p = 0; p < k; p++) {
     Floats right[N];
-#pragma GCC unroll 4
+#pragma GCC unroll 16
     for (int v = 0; v < N; v++)
       right[v] = load(b + p * b_row + v * kLanes);
-#pragma GCC unroll 4
+#pragma GCC unroll 16
     for (int i = 0; i < M; i++) {
       const Floats left = splat(a.data[i * a.row + p * a.step]);
-#pragma GCC unroll 4
+#pragma GCC unroll 16
       for (int v = 0; v < N; v++)
         sum[i][v] += left * right[v];
     }
   }
-#pragma GCC unroll 4
+#pragma GCC unroll 16
   for (int i = 0; i < M; i++)
-#pragma GCC unroll 4
+#pragma GCC unroll 16
     for (int v = 0; v < N; v++) {
       float *at = c + i * c_row + v * kLanes;
       store(at, add ? load(at) + sum[i][v] : sum[i][v]);
@@ -45,9 +46,10 @@ static inline void multiply_tile(int64_t k, Left a, const float *b, int64_t b_ro
 template <int N>
 static inline void multiply_columns(int64_t m, int64_t k, Left a, const float *b, int64_t b_row, float *c,
                                     int64_t c_row, bool add) {
+  constexpr int kRows = kTileRegisters / N;
   int64_t i = 0;
-  for (; i + kTileRows <= m; i += kTileRows)
-    multiply_tile<kTileRows, N>(k, {a.data + i * a.row, a.row, a.step}, b, b_row, c + i * c_row, c_row, add);
+  for (; i + kRows <= m; i += kRows)
+    multiply_tile<kRows, N>(k, {a.data + i * a.row, a.row, a.step}, b, b_row, c + i * c_row, c_row, add);
   for (; i < m; i++)
     multiply_tile<1, N>(k, {a.data + i * a.row, a.row, a.step}, b, b_row, c + i * c_row, c_row, add);
 }

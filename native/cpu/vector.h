@@ -24,7 +24,16 @@ typedef uint16_t Halves __attribute__((vector_size(HS_VECTOR_BYTES / 2)));
 
 static constexpr int kLanes = HS_VECTOR_BYTES / 4;
 
-HS_INLINE Floats splat(float value) { return Floats{} + value; }
+// A broadcast, which costs nothing beside a load. (Floats{} + value would be an addition: 0 + -0 is not -0.)
+HS_INLINE Floats splat(float value) {
+#if defined(__AVX512F__)
+  return _mm512_set1_ps(value);
+#elif defined(__AVX2__)
+  return _mm256_set1_ps(value);
+#else
+  return _mm_set1_ps(value);
+#endif
+}
 
 HS_INLINE Floats load(const float *from) {
   Floats value;
