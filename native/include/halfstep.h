@@ -37,6 +37,9 @@ HS_API const char *hs_instruction_set(void);        // "x86-64-v4", "x86-64-v3" 
 HS_API const char *hs_status_string(int status);    // never NULL
 HS_API int hs_thread_count(void);                   // threads of a parallel region started by this thread
 HS_API int hs_set_thread_count(int threads);        // for parallel regions started by the calling thread
+// The processor's ceiling, for profiles (CPU only): float32 multiply-adds in registers on all threads, `turns` rounds of them;
+// *operations counts two for each. The caller takes the time.
+HS_API int hs_cpu_multiply_adds(int64_t turns, double *operations);
 
 // ---- Group normalisation, with modulation and SiLU fused ---------------------------------------------------
 // The input is the channel concatenation of two sources: x0 [n,hw,c0] and x1 [n,hw,c1] (c1 = 0: none); groups may

@@ -7,6 +7,8 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
+import org.halfstep.device.Ceiling;
 import org.halfstep.device.Device;
 import org.halfstep.device.cpu.CpuDevice;
 import org.halfstep.graph.PlanProfile;
@@ -104,15 +106,15 @@ public final class NetworkRun {
     try (ForwardPass pass = new ForwardPass(device, which, batch)) {
       List<Double> times = time(pass::run);
       PlanProfile profile = PlanProfile.forward(pass.plan(), times.size());
-      return result("forward", times, "profile:") + "\n" + text(profile);
+      return result("forward", times, "profile:") + "\n" + text(profile, device);
     }
   }
 
   private String profileTraining(Device device) throws IOException {
     try (TrainingStep step = new TrainingStep(device, which, batch)) {
       List<Double> times = time(step::run);
-      PlanProfile profile = PlanProfile.training(step.plan(), Math.min(times.size(), MIN_RUNS));
-      return result("train", times, "profile:") + "\n" + text(profile);
+      PlanProfile profile = step.profile(Math.min(times.size(), MIN_RUNS));
+      return result("train", times, "profile:") + "\n" + text(profile, device);
     }
   }
 
@@ -141,10 +143,12 @@ public final class NetworkRun {
     }
   }
 
-  private static String text(PlanProfile profile) {
-    return profile.table(profile.kinds())
+  private static String text(PlanProfile profile, Device device) {
+    Optional<Ceiling> ceiling = device.measureCeiling();
+    return ceiling.map(most -> most + "\n\n").orElse("")
+        + profile.table(profile.kinds(), ceiling)
         + "\n"
-        + profile.table(profile.dearestSteps(DEAREST_STEPS));
+        + profile.table(profile.dearestSteps(DEAREST_STEPS), ceiling);
   }
 
   private List<Double> time(Runnable work) {

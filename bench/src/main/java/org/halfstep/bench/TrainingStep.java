@@ -12,6 +12,7 @@ import org.halfstep.device.Slab;
 import org.halfstep.graph.ParameterSlab;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
+import org.halfstep.graph.PlanProfile;
 import org.halfstep.model.Network;
 import org.halfstep.random.Philox;
 import org.halfstep.train.Optimizer;
@@ -23,6 +24,10 @@ import org.halfstep.train.OptimizerSettings;
  */
 final class TrainingStep implements AutoCloseable {
   private static final double LEARNING_RATE = 1e-4;
+
+  /** Floats per parameter that an update touches: the norm's gradient; p, m and v twice; g. */
+  private static final int UPDATE_FLOATS = 1 + 2 * 3 + 1;
+
   private static final long SEED = 5;
 
   private final Network network;
@@ -82,6 +87,18 @@ final class TrainingStep implements AutoCloseable {
     lossGradient.run();
     plan.backward();
     optimizer.update(LEARNING_RATE);
+  }
+
+  /** Where the time of {@code runs} steps goes. */
+  PlanProfile profile(int runs) {
+    return PlanProfile.training(
+        plan,
+        runs,
+        UPDATE_FLOATS * gradients.bytes(),
+        () -> {
+          lossGradient.run();
+          optimizer.update(LEARNING_RATE);
+        });
   }
 
   Plan plan() {

@@ -44,6 +44,8 @@ public final class Kernels {
   private static final MethodHandle hs_thread_count = shape(FunctionDescriptor.of(C_INT));
   private static final MethodHandle hs_set_thread_count =
       shape(FunctionDescriptor.of(C_INT, C_INT));
+  private static final MethodHandle hs_cpu_multiply_adds =
+      shape(FunctionDescriptor.of(C_INT, C_LONG, C_POINTER));
   private static final MethodHandle hs_group_norm_workspace =
       shape(FunctionDescriptor.of(C_LONG, C_LONG, C_LONG, C_LONG, C_INT, C_INT));
   private static final MethodHandle hs_group_norm_forward =
@@ -359,6 +361,23 @@ public final class Kernels {
       check(
           "hs_set_thread_count",
           (int) hs_set_thread_count.invokeExact(hs_set_thread_count$ADDRESS, threads));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  /**
+   * Float32 multiply-adds in registers on all threads, {@code turns} rounds of them: the
+   * processor's ceiling, when timed. Only the CPU's library has it. {@code operations} [1] double
+   * counts two for each.
+   */
+  public static void hs_cpu_multiply_adds(long turns, MemorySegment operations) {
+    MemorySegment address = NativeLibrary.KERNELS.address("hs_cpu_multiply_adds");
+    try {
+      cpu()
+          .check(
+              "hs_cpu_multiply_adds",
+              (int) hs_cpu_multiply_adds.invokeExact(address, turns, operations));
     } catch (Throwable failure) {
       throw unchecked(failure);
     }

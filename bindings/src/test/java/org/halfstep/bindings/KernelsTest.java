@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -45,6 +46,26 @@ class KernelsTest {
       Kernels.cpu().hs_set_thread_count(before);
     }
     assertThrows(KernelException.class, () -> Kernels.cpu().hs_set_thread_count(0));
+  }
+
+  @Test
+  void countsTheMultiplyAddsOfAllThreads() {
+    int before = Kernels.cpu().hs_thread_count();
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment operations = arena.allocate(ValueLayout.JAVA_DOUBLE);
+      Kernels.cpu().hs_set_thread_count(1);
+      Kernels.hs_cpu_multiply_adds(1000, operations);
+      double one = operations.get(ValueLayout.JAVA_DOUBLE, 0);
+      int lanes = 4 << "234".indexOf(Kernels.cpu().hs_instruction_set().charAt(8));
+      assertEquals(0, one % (2.0 * lanes * 1000), one + " for vectors of " + lanes);
+      assertTrue(one > 0);
+      Kernels.cpu().hs_set_thread_count(2);
+      Kernels.hs_cpu_multiply_adds(1000, operations);
+      assertEquals(2 * one, operations.get(ValueLayout.JAVA_DOUBLE, 0));
+      assertThrows(KernelException.class, () -> Kernels.hs_cpu_multiply_adds(-1, operations));
+    } finally {
+      Kernels.cpu().hs_set_thread_count(before);
+    }
   }
 
   @Test

@@ -3,13 +3,12 @@ package org.halfstep.cli;
 import java.io.PrintWriter;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
 import java.util.concurrent.Callable;
+import org.halfstep.device.Ceiling;
 import org.halfstep.device.Device;
-import org.halfstep.graph.Plan;
-import org.halfstep.graph.PlanOptions;
 import org.halfstep.graph.PlanProfile;
-import org.halfstep.graph.StepInfo;
-import org.halfstep.model.NetworkInputs;
 import org.halfstep.sample.DiffusionModel;
 import org.halfstep.sample.SampleRequest;
 import picocli.CommandLine;
@@ -25,8 +24,8 @@ import picocli.CommandLine.Spec;
     description = "Time a model's network on this machine.",
     footer = "  halfstep bench --model fashion-mnist-4 --batch 1,16 --profile")
 final class BenchCommand implements Callable<Integer> {
-  private static final double MIDDLE_TIME = 0.5;
   private static final int MOST_PROFILED = 1000;
+  private static final int DEAREST_STEPS = 20;
 
   @ParentCommand private Halfstep halfstep;
   @Spec private CommandLine.Model.CommandSpec spec;
@@ -49,8 +48,15 @@ final class BenchCommand implements Callable<Integer> {
 
   @Option(
       names = "--profile",
-      description = "Also show where the time goes: per kind of operation, with GFLOP/s or GB/s.")
+      description =
+          "Also show where the time goes: by kind of operation and by single operation, with GFLOP/s"
+              + " or GB/s and the share of what this machine can do at most, measured first.")
   private boolean profile;
+
+  @Option(
+      names = "--training",
+      description = "Time training steps (weights stay as they are) instead of forward passes.")
+  private boolean training;
 
   @Override
   public Integer call() {
@@ -63,31 +69,51 @@ final class BenchCommand implements Callable<Integer> {
         DiffusionModel opened = ModelOption.open(choice, device)) {
       out.println(SampleCommand.describe(opened, choice));
       out.println(device.name() + ", " + Machine.name());
+      Optional<Ceiling> ceiling = profile ? device.measureCeiling() : Optional.empty();
+      ceiling.ifPresent(most -> out.println(describe(most)));
       out.println();
-      SampleRequest request = opened.request(0);
-      long evaluations = opened.evaluations(request);
-      TextTable table =
-          new TextTable("batch", "slab", "runs", "ms per evaluation", "ms per image", "GFLOP/s");
-      StringBuilder profiles = new StringBuilder();
-      for (int batch : batches) {
-        try (Plan plan = plan(opened, batch)) {
-          long[] times = time(plan::forward);
-          double perRow = median(times) / 1e6 / batch;
-          table.row(
-              Integer.toString(batch),
-              Sizes.bytes(plan.slabBytes()),
-              Integer.toString(times.length),
-              Sizes.decimal(median(times) / 1e6),
-              Sizes.decimal(perRow * evaluations),
-              Sizes.decimal(flops(plan) / median(times)));
-          if (profile) {
-            PlanProfile measured = PlanProfile.forward(plan, runs(median(times)));
-            profiles.append(String.format("batch %d%n", batch));
-            profiles.append(measured.table(measured.kinds()));
-          }
+      measure(opened, out, ceiling);
+    }
+    return 0;
+  }
+
+  private void measure(DiffusionModel opened, PrintWriter out, Optional<Ceiling> ceiling) {
+    SampleRequest request = opened.request(0);
+    long evaluations = training ? 1 : opened.evaluations(request);
+    TextTable table =
+        new TextTable(
+            "batch",
+            "slab",
+            "runs",
+            training ? "ms per step" : "ms per evaluation",
+            "ms per image",
+            "GFLOP/s");
+    StringBuilder profiles = new StringBuilder();
+    for (int batch : batches) {
+      try (MeasuredPass pass =
+          training
+              ? new MeasuredPass.Training(opened, batch)
+              : new MeasuredPass.Forward(opened, batch)) {
+        long[] times = time(pass::run);
+        double median = median(times);
+        table.row(
+            Integer.toString(batch),
+            Sizes.bytes(pass.plan().slabBytes()),
+            Integer.toString(times.length),
+            Sizes.decimal(median / 1e6),
+            Sizes.decimal(median / 1e6 / batch * evaluations),
+            Sizes.decimal(pass.flops() / median));
+        if (profile) {
+          PlanProfile measured = pass.profile(runs(median));
+          profiles.append(String.format("%nbatch %d%n", batch));
+          profiles.append(measured.table(measured.kinds(), ceiling));
+          profiles.append(System.lineSeparator());
+          profiles.append(measured.table(measured.dearestSteps(DEAREST_STEPS), ceiling));
         }
       }
-      table.print(out);
+    }
+    table.print(out);
+    if (!training) {
       out.println(
           "ms per image: "
               + evaluations
@@ -95,33 +121,17 @@ final class BenchCommand implements Callable<Integer> {
               + request.steps()
               + " steps with guidance "
               + request.guidance());
-      if (profiles.length() > 0) {
-        out.println();
-        out.print(profiles);
-      }
     }
-    return 0;
+    out.print(profiles);
   }
 
-  private static Plan plan(DiffusionModel model, int batch) {
-    Plan plan =
-        Plan.inference(
-            model.network().device(),
-            model.network().graph(),
-            PlanOptions.inference(batch),
-            model.network().weights());
-    try (NetworkInputs inputs = new NetworkInputs(model.network(), plan)) {
-      plan.prepare();
-      for (int row = 0; row < batch; row++) {
-        inputs.set(row, MIDDLE_TIME, row % model.classes(), model.defaultGuidance());
-      }
-      inputs.push();
-    }
-    return plan;
-  }
-
-  private static long flops(Plan plan) {
-    return plan.forwardSteps().stream().mapToLong(StepInfo::flops).sum();
+  private static String describe(Ceiling most) {
+    return String.format(
+        Locale.ROOT,
+        "At most %.0f GFLOP/s (float32 multiply-adds in registers) and %.1f GB/s (adding large"
+            + " arrays); Winograd's convolutions count as their direct form and may show more",
+        most.gigaflopsPerSecond(),
+        most.gigabytesPerSecond());
   }
 
   /** Nanoseconds of each run, after a warm-up, for the time asked for and at least three times. */

@@ -1,6 +1,7 @@
 package org.halfstep.device;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 
 /**
  * Where networks run: its memory and its operations. Thread-safe; everything it hands out is owned
@@ -17,6 +18,14 @@ public interface Device extends AutoCloseable {
 
   /** A short name for people: "cpu (x86-64-v4, 2 threads)". */
   String name();
+
+  /**
+   * Measures what this device can do at most, in about a tenth of a second; empty where it is not
+   * known how.
+   */
+  default Optional<Ceiling> measureCeiling() {
+    return Optional.empty();
+  }
 
   /**
    * Zeroed memory, aligned to 64 bytes.

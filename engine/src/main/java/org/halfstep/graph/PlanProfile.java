@@ -6,13 +6,19 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
+import org.halfstep.device.Ceiling;
 
 /**
  * Where a plan's time goes: means over the runs that were measured, by kind of step. Timing every
  * step costs two readings of the clock (about 50 ns) per step.
+ *
+ * <p>Floating-point operations are those of the direct form. A convolution by Winograd's algorithm
+ * does fewer, so it may be above a device's ceiling; so may a step whose data lies in a cache.
  */
 public final class PlanProfile {
   private static final double NANOSECONDS_PER_MILLISECOND = 1e6;
+  private static final int MIN_NAME_WIDTH = 24;
 
   /**
    * All steps of one kind, or one step.
@@ -46,6 +52,13 @@ public final class PlanProfile {
           ? String.format(Locale.ROOT, "%.1f GFLOP/s", gigaflopsPerSecond())
           : String.format(Locale.ROOT, "%.1f GB/s", gigabytesPerSecond());
     }
+
+    /** {@link #speed} over what the device can do at most in that unit. */
+    public double shareOf(Ceiling ceiling) {
+      return flops > 0
+          ? gigaflopsPerSecond() / ceiling.gigaflopsPerSecond()
+          : gigabytesPerSecond() / ceiling.gigabytesPerSecond();
+    }
   }
 
   private final List<StepInfo> steps = new ArrayList<>();
@@ -66,23 +79,34 @@ public final class PlanProfile {
     return profile;
   }
 
-  /** A training step without its optimizer: packing the weights, forward and backward. */
-  public static PlanProfile training(Plan plan, int runs) {
+  /**
+   * A training step: packing the weights, forward, backward and the update of the weights.
+   *
+   * @param updateBytes what the update reads and writes at least
+   * @param update run after every backward pass
+   */
+  public static PlanProfile training(Plan plan, int runs, long updateBytes, Runnable update) {
     PlanProfile profile = new PlanProfile();
     List<List<StepInfo>> phases =
         List.of(plan.prepareSteps(), plan.forwardSteps(), plan.backwardSteps());
     List<long[]> times = phases.stream().map(phase -> new long[phase.size()]).toList();
+    long[] updateTime = new long[1];
     plan.prepare();
     plan.forward();
     plan.backward();
+    update.run();
     for (int run = 0; run < runs; run++) {
       for (int i = 0; i < phases.size(); i++) {
         plan.profile(phases.get(i), times.get(i));
       }
+      long start = System.nanoTime();
+      update.run();
+      updateTime[0] += System.nanoTime() - start;
     }
     for (int i = 0; i < phases.size(); i++) {
       profile.add(phases.get(i), times.get(i), runs);
     }
+    profile.add(List.of(StepInfo.memory("optimizer", "update", updateBytes)), updateTime, runs);
     return profile;
   }
 
@@ -146,32 +170,41 @@ public final class PlanProfile {
     return rows;
   }
 
-  /** The rows as aligned text under a heading, ending with the sum. */
-  public String table(List<Row> rows) {
+  /**
+   * The rows as aligned text under a heading, ending with the sum.
+   *
+   * @param ceiling what the device can do at most, for a column that compares; may be empty
+   */
+  public String table(List<Row> rows, Optional<Ceiling> ceiling) {
+    int width = rows.stream().mapToInt(row -> row.name().length()).max().orElse(0);
+    String names = "%-" + Math.max(width, MIN_NAME_WIDTH) + "s";
     StringBuilder text = new StringBuilder();
     text.append(
         String.format(
-            Locale.ROOT, "%-52s %5s %10s %7s  %s%n", "step", "calls", "ms", "share", "speed"));
+            Locale.ROOT, names + " %5s %10s %7s %15s", "step", "calls", "ms", "share", "speed"));
+    ceiling.ifPresent(any -> text.append(" of ceiling"));
+    text.append(System.lineSeparator());
     for (Row row : rows) {
-      text.append(
-          String.format(
-              Locale.ROOT,
-              "%-52s %5d %10.3f %6.1f%%  %s%n",
-              row.name(),
-              row.calls(),
-              row.milliseconds(),
-              100 * row.share(),
-              row.speed()));
+      text.append(line(names, row, ceiling));
     }
-    text.append(
+    Row all = new Row("all", steps.size(), total, totalFlops(), 0, 1);
+    text.append(line(names, all, ceiling));
+    return text.toString();
+  }
+
+  private static String line(String names, Row row, Optional<Ceiling> ceiling) {
+    String line =
         String.format(
             Locale.ROOT,
-            "%-52s %5d %10.3f %6.1f%%  %.1f GFLOP/s%n",
-            "all",
-            steps.size(),
-            total / NANOSECONDS_PER_MILLISECOND,
-            100.0,
-            totalFlops() / total));
-    return text.toString();
+            names + " %5d %10.3f %6.1f%% %15s",
+            row.name(),
+            row.calls(),
+            row.milliseconds(),
+            100 * row.share(),
+            row.speed());
+    return ceiling
+            .map(most -> line + String.format(Locale.ROOT, " %9.0f%%", 100 * row.shareOf(most)))
+            .orElse(line)
+        + System.lineSeparator();
   }
 }

@@ -312,6 +312,27 @@ class CommandLineTest {
     assertTrue(out.contains("ms per image"), out);
     assertTrue(out.contains("conv3 forward"), out);
     assertTrue(out.contains("GB/s"), out);
+    assertTrue(out.contains("of ceiling"), out);
+    assertTrue(out.contains("input_blocks.0.0 conv3 forward"), out);
+  }
+
+  @Test
+  void benchTimesTrainingSteps() {
+    String out =
+        succeeds(
+            "bench",
+            "--model",
+            student(1),
+            "--batch",
+            2,
+            "--seconds",
+            "0.01",
+            "--profile",
+            "--training");
+    for (String part :
+        new String[] {"ms per step", "pack weights", "conv3 backward weights", "update"}) {
+      assertTrue(out.contains(part), part + " in " + out);
+    }
   }
 
   @Test

@@ -3,8 +3,10 @@ package org.halfstep.device.cpu;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.Optional;
 import org.halfstep.bindings.Kernels;
 import org.halfstep.bindings.NativeLibrary;
+import org.halfstep.device.Ceiling;
 import org.halfstep.device.Device;
 import org.halfstep.device.HostWindow;
 import org.halfstep.device.Operations;
@@ -57,6 +59,12 @@ public final class CpuDevice implements Device {
     return List.of(
         "oneDNN " + OneDnnEngine.version() + " from " + NativeLibrary.ONEDNN.location(),
         "kernels " + Kernels.cpu().hs_version() + " from " + NativeLibrary.KERNELS.location());
+  }
+
+  @Override
+  public Optional<Ceiling> measureCeiling() {
+    attach();
+    return Optional.of(CpuCeiling.measure(this));
   }
 
   @Override

@@ -1,0 +1,57 @@
+package org.halfstep.device.cpu;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import org.halfstep.bindings.Kernels;
+import org.halfstep.device.Ceiling;
+import org.halfstep.device.Slab;
+
+/**
+ * Measures a processor's {@link Ceiling}: the best of a few short runs, since others only slow it.
+ */
+final class CpuCeiling {
+  private static final int RUNS = 8;
+  private static final long TURNS = 1 << 20;
+
+  /** Three arrays of this many floats are larger than the caches of most processors. */
+  private static final long FLOATS = 1 << 23;
+
+  private CpuCeiling() {}
+
+  static Ceiling measure(CpuDevice device) {
+    return new Ceiling(gigaflopsPerSecond(), gigabytesPerSecond(device));
+  }
+
+  private static double gigaflopsPerSecond() {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment operations = arena.allocate(ValueLayout.JAVA_DOUBLE);
+      long best = best(() -> Kernels.hs_cpu_multiply_adds(TURNS, operations));
+      return operations.get(ValueLayout.JAVA_DOUBLE, 0) / best;
+    }
+  }
+
+  private static double gigabytesPerSecond(CpuDevice device) {
+    long bytes = Float.BYTES * FLOATS;
+    try (Slab memory = device.allocate("bandwidth measurement", 3 * bytes)) {
+      MemorySegment a = MemorySegment.ofAddress(memory.address());
+      MemorySegment b = MemorySegment.ofAddress(memory.address() + bytes);
+      MemorySegment y = MemorySegment.ofAddress(memory.address() + 2 * bytes);
+      long best =
+          best(() -> Kernels.cpu().hs_add(MemorySegment.NULL, a, b, y, FLOATS, Kernels.HS_F32));
+      return 3.0 * bytes / best;
+    }
+  }
+
+  /** Nanoseconds of the fastest run, after one to warm up. */
+  private static long best(Runnable work) {
+    work.run();
+    long best = Long.MAX_VALUE;
+    for (int run = 0; run < RUNS; run++) {
+      long start = System.nanoTime();
+      work.run();
+      best = Math.min(best, System.nanoTime() - start);
+    }
+    return Math.max(best, 1);
+  }
+}
