@@ -20,7 +20,7 @@ CUDA := $(wildcard native/build/libhalfstep_cuda.so)
 BUILT := engine/target/built
 SOURCES := pom.xml bindings/pom.xml engine/pom.xml $(shell find bindings/src/main engine/src/main)
 
-.PHONY: help run build test fixtures native native-cuda data train distill report report-full sample bench bench-long format verify-bindings clean force
+.PHONY: help run build test fixtures native native-cuda data train distill report report-full sample bench bench-long bench-history format verify-bindings clean force
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ bench: $(NATIVE) ## Run the benchmarks, about three minutes: speedups over the t
 
 bench-long: $(NATIVE) ## Run them with three processes each and errors, about ten minutes
 	@bench/run long $(ARGS)
+
+bench-history: $(NATIVE) ## Time this commit and add a line to bench/results/history.jsonl (two minutes)
+	@bench/peers/compare --own $(ARGS)
 
 format: ## Format the Java and C++ sources
 	@scripts/maven -q spotless:apply
