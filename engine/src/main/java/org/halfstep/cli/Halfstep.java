@@ -29,6 +29,7 @@ import picocli.CommandLine.ScopeType;
       TrainClassifierCommand.class,
       DistillCommand.class,
       SampleCommand.class,
+      EvaluateCommand.class,
       InfoCommand.class,
       ExportCommand.class,
       ReportCommand.class,

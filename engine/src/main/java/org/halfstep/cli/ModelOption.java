@@ -47,7 +47,12 @@ final class ModelOption {
    * @param device stays the caller's
    */
   static DiffusionModel open(String choice, Device device) {
-    ModelOptions options = ModelOptions.standard().withDevice(device);
+    return open(choice, device, ModelOptions.DEFAULT_MAX_BATCH);
+  }
+
+  /** The same with another largest batch, a power of two. */
+  static DiffusionModel open(String choice, Device device, int maxBatch) {
+    ModelOptions options = ModelOptions.standard().withDevice(device).withMaxBatch(maxBatch);
     try {
       if (Files.exists(Path.of(choice))) {
         return DiffusionModel.open(Path.of(choice), options);

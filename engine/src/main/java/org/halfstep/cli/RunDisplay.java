@@ -39,7 +39,7 @@ final class RunDisplay implements RunListener, AutoCloseable {
     this.nanoTime = nanoTime;
   }
 
-  private static boolean isTerminal() {
+  static boolean isTerminal() {
     Console console = System.console();
     return console != null && console.isTerminal();
   }

@@ -4,13 +4,18 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Iterator;
 import java.util.Locale;
+import java.util.NoSuchElementException;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.halfstep.data.ImageBatch;
 import org.halfstep.data.ImageGrid;
+import org.halfstep.data.SampleBatchFile;
 import org.halfstep.device.Device;
 import org.halfstep.diffusion.Guidance;
 import org.halfstep.sample.DiffusionModel;
+import org.halfstep.sample.GeneratedImages;
 import org.halfstep.sample.ModelOptions;
 import org.halfstep.sample.SampleRequest;
 import org.halfstep.sample.SamplerKind;
@@ -27,8 +32,10 @@ import picocli.CommandLine.Spec;
     name = "sample",
     description = "Make images with a model.",
     footer = {
-      "  halfstep sample --model fashion-mnist-4 --labels Sneaker,Coat --per-class 8 --seed 7 --grid out/pair.png",
-      "  halfstep sample --model fashion-mnist-teacher --labels 0-9 --guidance 2 --steps 64 --out out/images"
+      "  halfstep sample --model fashion-mnist-4 --labels Sneaker,Coat --per-class 8 --seed 7"
+          + " --grid out/pair.png",
+      "  halfstep sample --model fashion-mnist-teacher --labels 0-9 --guidance 2 --steps 64 --out"
+          + " out/images"
     })
 final class SampleCommand implements Callable<Integer> {
   private static final Path DEFAULT_GRID = Path.of("out", "sample.png");
@@ -83,8 +90,8 @@ final class SampleCommand implements Callable<Integer> {
       names = {"--guidance", "-w"},
       paramLabel = "W",
       description =
-          "Guidance strength w of (1 + w) conditional - w unconditional: 0 for none. Programs that count a guidance scale"
-              + " call this 1 + w (default: 1).")
+          "Guidance strength w of (1 + w) conditional - w unconditional: 0 for none. Programs that"
+              + " count a guidance scale call this 1 + w (default: 1).")
   private Double guidance;
 
   @Option(
@@ -121,8 +128,19 @@ final class SampleCommand implements Callable<Integer> {
       description = "Each image as a PNG of its own: seed-S-image-K-CLASS.png.")
   private Path folder;
 
+  @Option(
+      names = "--npz",
+      paramLabel = "FILE",
+      description =
+          "All images in one file as guided-diffusion's programs read them (arr_0, labels in"
+              + " arr_1); as many as wanted, they are never in memory together.")
+  private Path npz;
+
   @Override
   public Integer call() throws IOException {
+    if (npz != null && (grid != null || folder != null)) {
+      throw new InputException("--npz takes all images: --grid and --out cannot be given with it");
+    }
     PrintWriter out = spec.commandLine().getOut();
     String choice = model.orBundled();
     try (Device device = halfstep.openDevice();
@@ -142,10 +160,7 @@ final class SampleCommand implements Callable<Integer> {
               + ", seed "
               + seed);
       out.flush();
-      long start = System.nanoTime();
-      ImageBatch images = sample(opened, request, out);
-      double milliseconds = (System.nanoTime() - start) / 1e6 / request.count();
-      write(opened, choice, request, images, chosen.length, out);
+      double milliseconds = make(opened, choice, request, chosen.length, out);
       out.println(
           "took "
               + Sizes.decimal(milliseconds)
@@ -155,6 +170,52 @@ final class SampleCommand implements Callable<Integer> {
               + " per image");
     }
     return 0;
+  }
+
+  /** Makes and writes the images; milliseconds per image. */
+  private double make(
+      DiffusionModel opened, String choice, SampleRequest request, int classes, PrintWriter out)
+      throws IOException {
+    long start = System.nanoTime();
+    if (npz != null) {
+      createParent(npz);
+      Optional<int[]> written =
+          opened.config().isConditional() ? Optional.of(request.labels()) : Optional.empty();
+      try (ImageProgress progress = new ImageProgress(out, "sample", request.count())) {
+        SampleBatchFile.write(npz, request.count(), written, batches(opened, request, progress));
+      }
+      double milliseconds = (System.nanoTime() - start) / 1e6 / request.count();
+      out.println("wrote " + npz);
+      return milliseconds;
+    }
+    ImageBatch images = sample(opened, request, out);
+    double milliseconds = (System.nanoTime() - start) / 1e6 / request.count();
+    write(opened, choice, request, images, classes, out);
+    return milliseconds;
+  }
+
+  private static Iterator<ImageBatch> batches(
+      DiffusionModel opened, SampleRequest request, ImageProgress progress) {
+    GeneratedImages source = new GeneratedImages(opened, request);
+    return new Iterator<>() {
+      private int done;
+
+      @Override
+      public boolean hasNext() {
+        return done < request.count();
+      }
+
+      @Override
+      public ImageBatch next() {
+        if (!hasNext()) {
+          throw new NoSuchElementException();
+        }
+        ImageBatch some = source.next(ModelOptions.DEFAULT_MAX_BATCH);
+        done += some.count();
+        progress.add(some.count());
+        return some;
+      }
+    };
   }
 
   /** One line about a model. */

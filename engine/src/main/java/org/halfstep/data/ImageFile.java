@@ -40,7 +40,8 @@ final class ImageFile {
   /**
    * Decodes a file.
    *
-   * @param channels 1 (luma of Rec. 601) or 3; transparent parts become white
+   * @param channels 1 (luma of Rec. 601), 3, or 0 for what the file has; transparent parts become
+   *     white
    * @throws DataException when the file is truncated, damaged, or neither PNG nor JPEG
    */
   static Pixels read(Path path, int channels) throws IOException {
@@ -73,7 +74,8 @@ final class ImageFile {
         }
         requireWhole(path, file);
         BufferedImage image = reader.read(0);
-        return new Pixels(height, width, channels, values(image, channels));
+        int wanted = channels == 0 ? isGrey(image.getColorModel()) ? 1 : 3 : channels;
+        return new Pixels(height, width, wanted, values(image, wanted));
       } catch (DataException refused) {
         throw refused;
       } catch (IOException | RuntimeException damaged) {

@@ -12,7 +12,7 @@ import java.util.Optional;
  * arr_1}, int64 [N]. Images are read and written a batch at a time, so that they never sit in
  * memory together.
  */
-public final class SampleBatchFile implements AutoCloseable {
+public final class SampleBatchFile implements ImageSource {
   private static final String IMAGES = "arr_0";
   private static final String LABELS = "arr_1";
   private static final int MAXIMUM_SIDE = 1 << 14;
@@ -75,22 +75,22 @@ public final class SampleBatchFile implements AutoCloseable {
     }
   }
 
-  /** Number of images in the file. */
+  @Override
   public int count() {
     return count;
   }
 
-  /** Rows of each image. */
+  @Override
   public int height() {
     return height;
   }
 
-  /** Columns of each image. */
+  @Override
   public int width() {
     return width;
   }
 
-  /** 1 for greyscale, 3 for RGB. */
+  @Override
   public int channels() {
     return channels;
   }
@@ -130,12 +130,7 @@ public final class SampleBatchFile implements AutoCloseable {
     return Optional.of(labels);
   }
 
-  /**
-   * The next images, fewer at the end, none after it.
-   *
-   * @param atMost number of images, at least 1
-   * @throws DataException if the file is damaged
-   */
+  @Override
   public ImageBatch next(int atMost) throws IOException {
     if (atMost < 1) {
       throw new IllegalArgumentException("batches of " + atMost + " images; expected 1 or more");

@@ -1,6 +1,7 @@
 package org.halfstep.metrics;
 
 import java.util.List;
+import org.halfstep.data.NpyArray;
 
 /**
  * Features of a set of images, all in memory (10,000 images with 2048 features are 80 MB): what
@@ -59,6 +60,11 @@ public final class FeatureSet {
   /** Features per sample. */
   public int dimensions() {
     return dimensions;
+  }
+
+  /** All features as [rows, dimensions]. */
+  NpyArray array() {
+    return NpyArray.of(values, rows, dimensions);
   }
 
   /** One row in double. */

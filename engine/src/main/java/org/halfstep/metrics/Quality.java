@@ -1,7 +1,8 @@
 package org.halfstep.metrics;
 
 /**
- * What the metrics say of a set of generated images.
+ * What the metrics say of a set of generated images. Where only moments of the reference are known,
+ * KID, precision and recall are NaN.
  *
  * @param samples number of images
  * @param fid Frechet distance to the reference

@@ -98,6 +98,18 @@ public final class QualityMeter {
 
   private Quality quality() {
     InceptionScore score = scores[results.size()];
+    double distance = FrechetDistance.between(statistics.moments(), reference.moments()).distance();
+    if (reference.features() == null) {
+      return new Quality(
+          count,
+          distance,
+          score.mean(),
+          score.standardDeviation(),
+          Double.NaN,
+          Double.NaN,
+          Double.NaN,
+          Double.NaN);
+    }
     int rows = (int) Math.min(count, kept.length / extractor.features());
     FeatureSet generated =
         new FeatureSet(extractor.features(), Arrays.copyOf(kept, rows * extractor.features()));
@@ -108,7 +120,7 @@ public final class QualityMeter {
     PrecisionRecall shares = PrecisionRecall.between(reference.features(), generated);
     return new Quality(
         count,
-        FrechetDistance.between(statistics.moments(), reference.moments()).distance(),
+        distance,
         score.mean(),
         score.standardDeviation(),
         kid.mean(),

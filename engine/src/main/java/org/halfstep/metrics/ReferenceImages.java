@@ -1,15 +1,18 @@
 package org.halfstep.metrics;
 
-import org.halfstep.data.ImageBatch;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import org.halfstep.data.ImageDataset;
+import org.halfstep.data.ImageSource;
 
 /**
  * A set of real images as an extractor sees it, that generated ones are compared with.
  *
  * @param name what it is, for people: dataset and split
- * @param images number of images behind the moments
+ * @param images number of images behind the moments; 0 when that is not known
  * @param moments of all of them
- * @param features of the first {@link #ROWS} of them, for KID, precision and recall
+ * @param features of {@link #ROWS} of them, for KID, precision and recall; null when only the
+ *     moments are known
  */
 public record ReferenceImages(
     String name, long images, FeatureMoments moments, FeatureSet features) {
@@ -18,27 +21,21 @@ public record ReferenceImages(
    */
   public static final int ROWS = 5_000;
 
+  /** Published statistics: enough for a Frechet distance, and for nothing else. */
+  public static ReferenceImages ofMoments(String name, FeatureMoments moments) {
+    return new ReferenceImages(name, 0, moments, null);
+  }
+
   /** Looks at all images of a dataset. */
   public static ReferenceImages of(FeatureExtractor extractor, ImageDataset data, String name) {
-    int features = extractor.features();
-    int rows = Math.min(data.count(), ROWS);
-    FeatureStatistics statistics = new FeatureStatistics(features);
-    float[] kept = new float[rows * features];
-    for (int first = 0; first < data.count(); first += extractor.batch()) {
-      int[] indexes = new int[Math.min(extractor.batch(), data.count() - first)];
-      for (int i = 0; i < indexes.length; i++) {
-        indexes[i] = first + i;
+    ReferenceMeter meter = new ReferenceMeter(extractor, data.count());
+    try (ImageSource images = ImageSource.of(data)) {
+      for (int done = 0; done < data.count(); done += extractor.batch()) {
+        meter.add(images.next(extractor.batch()));
       }
-      float[] some = new float[indexes.length * features];
-      float[] logits = new float[indexes.length * extractor.classes()];
-      extractor.extract(ImageBatch.of(data, indexes), some, logits);
-      statistics.add(some);
-      if (first < rows) {
-        System.arraycopy(
-            some, 0, kept, first * features, Math.min(indexes.length, rows - first) * features);
-      }
+    } catch (IOException impossible) {
+      throw new UncheckedIOException(impossible); // the images are in memory
     }
-    return new ReferenceImages(
-        name, data.count(), statistics.moments(), new FeatureSet(features, kept));
+    return meter.result(name);
   }
 }

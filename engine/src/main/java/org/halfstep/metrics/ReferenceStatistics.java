@@ -7,6 +7,7 @@ import org.halfstep.data.DataException;
 import org.halfstep.data.NpyArray;
 import org.halfstep.data.NpyType;
 import org.halfstep.data.NpzFile;
+import org.halfstep.data.NpzWriter;
 
 /**
  * Statistics of a reference set in a file, as published beside papers and as guided-diffusion's
@@ -49,13 +50,13 @@ public final class ReferenceStatistics {
 
   /** Writes a file in float64, whole or not at all. */
   public static void write(Path file, FeatureMoments moments) throws IOException {
+    NpzFile.write(file, writer -> add(writer, moments));
+  }
+
+  static void add(NpzWriter writer, FeatureMoments moments) throws IOException {
     int d = moments.dimensions();
-    NpzFile.write(
-        file,
-        writer -> {
-          writer.add(MEAN, NpyArray.of(moments.mean(), d));
-          writer.add(COVARIANCE, NpyArray.of(moments.covariance(), d, d));
-        });
+    writer.add(MEAN, NpyArray.of(moments.mean(), d));
+    writer.add(COVARIANCE, NpyArray.of(moments.covariance(), d, d));
   }
 
   private static boolean isFloating(NpyArray array) {

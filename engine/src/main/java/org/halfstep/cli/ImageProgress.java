@@ -1,0 +1,72 @@
+package org.halfstep.cli;
+
+import java.io.PrintWriter;
+import me.tongfei.progressbar.ConsoleProgressBarConsumer;
+import me.tongfei.progressbar.ProgressBar;
+import me.tongfei.progressbar.ProgressBarBuilder;
+import me.tongfei.progressbar.ProgressBarStyle;
+
+/** Shows how far a pass over images is: a bar on a terminal, a line every few seconds elsewhere. */
+final class ImageProgress implements AutoCloseable {
+  private static final double SECONDS_BETWEEN_LINES = 5;
+  private static final int BAR_LENGTH = 100;
+  private static final int BAR_INTERVAL_MILLISECONDS = 250;
+
+  private final PrintWriter out;
+  private final String name;
+  private final long total;
+  private final ProgressBar bar;
+  private final long start = System.nanoTime();
+  private long lastLine = start;
+  private long done;
+
+  ImageProgress(PrintWriter out, String name, long total) {
+    this.out = out;
+    this.name = name;
+    this.total = total;
+    bar =
+        RunDisplay.isTerminal()
+            ? new ProgressBarBuilder()
+                .setTaskName(name)
+                .setInitialMax(total)
+                .setUnit(" images", 1)
+                .setStyle(ProgressBarStyle.ASCII)
+                .setUpdateIntervalMillis(BAR_INTERVAL_MILLISECONDS)
+                .setConsumer(new ConsoleProgressBarConsumer(System.err, BAR_LENGTH))
+                .showSpeed()
+                .build()
+            : null;
+  }
+
+  void add(int images) {
+    done += images;
+    if (bar != null) {
+      bar.stepTo(done);
+      return;
+    }
+    long now = System.nanoTime();
+    if ((now - lastLine) / 1e9 >= SECONDS_BETWEEN_LINES && done < total) {
+      lastLine = now;
+      double rate = done / ((now - start) / 1e9);
+      out.println(
+          name
+              + ": "
+              + Sizes.whole(done)
+              + " of "
+              + Sizes.whole(total)
+              + " images, "
+              + Sizes.decimal(rate)
+              + " images/s, "
+              + Sizes.duration((total - done) / rate)
+              + " left");
+      out.flush();
+    }
+  }
+
+  @Override
+  public void close() {
+    if (bar != null) {
+      bar.close();
+    }
+  }
+}
