@@ -15,6 +15,7 @@ import org.halfstep.metrics.ClassifierExtractor;
 import org.halfstep.metrics.FeatureExtractor;
 import org.halfstep.metrics.Quality;
 import org.halfstep.metrics.ReferenceImages;
+import org.halfstep.model.ModelCard;
 import org.halfstep.report.Origin;
 import org.halfstep.report.Report;
 import org.halfstep.report.ReportPlan;
@@ -143,7 +144,14 @@ final class ReportCommand implements Callable<Integer> {
       Device device = owned.add(halfstep.openDevice());
       List<ReportedModel> opened = new ArrayList<>();
       for (String choice : models == null ? DiffusionModel.bundledNames() : models) {
-        opened.add(ReportedModel.of(choice, owned.add(ModelOption.open(choice, device))));
+        DiffusionModel model = owned.add(ModelOption.open(choice, device));
+        if (model.card().role() == ModelCard.Role.GUIDED) {
+          throw new InputException(
+              choice
+                  + ": is a network of stage one, which has no number of steps of its own; a report takes teachers and"
+                  + " students");
+        }
+        opened.add(ReportedModel.of(choice, model));
       }
       if (opened.isEmpty()) {
         throw new InputException(
