@@ -11,7 +11,6 @@ import org.halfstep.data.ImageDataset;
 import org.halfstep.data.Split;
 import org.halfstep.device.Device;
 import org.halfstep.device.Owned;
-import org.halfstep.metrics.ClassifierExtractor;
 import org.halfstep.metrics.FeatureExtractor;
 import org.halfstep.metrics.Quality;
 import org.halfstep.metrics.ReferenceImages;
@@ -43,6 +42,7 @@ final class ReportCommand implements Callable<Integer> {
   @ParentCommand private Halfstep halfstep;
   @Spec private CommandLine.Model.CommandSpec spec;
   @Mixin private DataOption data;
+  @Mixin private ExtractorOption extractorOption;
 
   @Option(
       names = "--models",
@@ -96,14 +96,6 @@ final class ReportCommand implements Callable<Integer> {
       defaultValue = "0",
       description = "Seeds of the noise; several give the numbers an error (default: 0).")
   private List<Long> seeds;
-
-  @Option(
-      names = "--classifier",
-      paramLabel = "FILE",
-      description =
-          "A classifier that train-classifier made, to look at images through (default: the bundled one of"
-              + " Fashion-MNIST).")
-  private Path classifier;
 
   @Option(
       names = "--rounds",
@@ -186,10 +178,8 @@ final class ReportCommand implements Callable<Integer> {
     int channels = opened.getFirst().model().config().inChannels();
     DatasetOptions options = DatasetOptions.of(Split.TEST).withSize(side, side, channels);
     try (ImageDataset test = data.open(options);
-        FeatureExtractor extractor =
-            classifier == null
-                ? ClassifierExtractor.fashionMnist(device)
-                : ClassifierExtractor.load(device, classifier)) {
+        FeatureExtractor extractor = extractorOption.open(device, spec.commandLine().getOut())) {
+      ExtractorOption.requireSuited(extractor, side, side, channels);
       ReferenceImages reference =
           ReferenceImages.of(
               extractor,

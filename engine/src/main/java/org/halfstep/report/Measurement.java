@@ -1,5 +1,6 @@
 package org.halfstep.report;
 
+import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import org.halfstep.metrics.Quality;
 
 /**
@@ -21,6 +22,7 @@ import org.halfstep.metrics.Quality;
  * @param version of this engine
  * @param date when, ISO 8601, UTC
  */
+@JsonIgnoreProperties(ignoreUnknown = true)
 public record Measurement(
     String model,
     String weights,

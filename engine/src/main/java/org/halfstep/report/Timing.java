@@ -1,5 +1,6 @@
 package org.halfstep.report;
 
+import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import java.util.List;
 import java.util.Optional;
 
@@ -19,6 +20,7 @@ import java.util.Optional;
  * @param machine the hardware
  * @param date when, ISO 8601, UTC
  */
+@JsonIgnoreProperties(ignoreUnknown = true)
 public record Timing(
     String model,
     String weights,
