@@ -50,6 +50,8 @@ const char *hs_instruction_set(void) {
 HS_DISPATCH(hs_group_norm_workspace)
 HS_DISPATCH(hs_group_norm_forward)
 HS_DISPATCH(hs_group_norm_backward)
+HS_DISPATCH(hs_group_norm_quantize)
+HS_DISPATCH(hs_quantize)
 HS_DISPATCH(hs_attention_workspace)
 HS_DISPATCH(hs_attention_forward)
 HS_DISPATCH(hs_attention_backward)

@@ -5,6 +5,7 @@
 // that a sample is still in the second-level cache when it is read again; otherwise they share the chunks.
 // Both give the same bits.
 #include "parallel.h"
+#include "quantize.h"
 #include "variant.h"
 #include "vector_math.h"
 
@@ -18,7 +19,7 @@ static constexpr int64_t kRun = 32; // rows whose mean is formed before their sq
 template <typename T> struct Part {
   const T *x;
   const T *dy; // rows are `c` apart, all other rows `channels`
-  T *out;      // y (rows are `c` apart) or dx
+  T *out;      // dx
   int64_t first, channels, c;
   bool accumulate;
 };
@@ -165,7 +166,28 @@ static void set_coefficients(const hs_group_norm &args, const Shape &s, int64_t 
   }
 }
 
-template <bool Silu, typename T> static void chunk_output(Part<T> part, int64_t rows, const float *table) {
+// Where the output goes: to the storage type of the input, or to bytes.
+template <typename T> struct StoredOutput {
+  T *y;
+};
+
+struct ByteOutput {
+  uint8_t *y;
+  ByteScale scale;
+};
+
+template <bool Tail, typename T>
+HS_INLINE void put_output(StoredOutput<T> output, int64_t at, Floats value, int lanes) {
+  put<Tail>(output.y + at, value, lanes);
+}
+
+template <bool Tail> HS_INLINE void put_output(ByteOutput output, int64_t at, Floats value, int lanes) {
+  put_bytes<Tail>(output.y + at, value, output.scale, lanes);
+}
+
+// `begin` is where the chunk's first row begins in the output.
+template <bool Silu, typename T, typename Output>
+static void chunk_output(Part<T> part, Output output, int64_t begin, int64_t rows, const float *table) {
   for_vectors(part.channels, [&]<int B, bool Tail>(int64_t j, int lanes) {
     Floats mean[B], a[B], offset[B];
     for (int b = 0; b < B; b++) {
@@ -180,12 +202,13 @@ template <bool Silu, typename T> static void chunk_output(Part<T> part, int64_t 
             (fetch<Tail>(part.x + r * part.channels + j + b * kLanes, lanes) - mean[b]) * a[b] + offset[b];
         if constexpr (Silu)
           value = silu(value);
-        put<Tail>(part.out + r * part.c + part.first + j + b * kLanes, value, lanes);
+        put_output<Tail>(output, begin + r * part.c + part.first + j + b * kLanes, value, lanes);
       }
   });
 }
 
-template <typename T> static void forward(const hs_group_norm &args, const Shape &s) {
+template <typename T, typename Output>
+static void forward(const hs_group_norm &args, const Shape &s, Output output) {
   two_passes(
       s,
       [&](int64_t i, int64_t chunk) {
@@ -200,11 +223,11 @@ template <typename T> static void forward(const hs_group_norm &args, const Shape
       [&](int64_t i, int64_t chunk) {
         const float *table = s.coefficients(args, i, false);
         for_parts<T>(args, s, i, chunk, [&](Part<T> part) {
-          part.out = static_cast<T *>(args.y) + (i * s.hw + chunk * s.rows) * s.c;
+          const int64_t begin = (i * s.hw + chunk * s.rows) * s.c;
           if (args.silu)
-            chunk_output<true>(part, s.chunk_rows(chunk), table);
+            chunk_output<true>(part, output, begin, s.chunk_rows(chunk), table);
           else
-            chunk_output<false>(part, s.chunk_rows(chunk), table);
+            chunk_output<false>(part, output, begin, s.chunk_rows(chunk), table);
         });
       });
 }
@@ -399,7 +422,19 @@ extern "C" int64_t HS_NAME(hs_group_norm_workspace)(int64_t n, int64_t hw, int64
 HS_KERNEL(hs_group_norm_forward)(hs_stream, const hs_group_norm *args) {
   HS_REQUIRE(valid(args) && args->y);
   const Shape shape(*args);
-  with_storage(args->dtype, [&](auto storage) { forward<decltype(storage)>(*args, shape); });
+  with_storage(args->dtype, [&](auto storage) {
+    using T = decltype(storage);
+    forward<T>(*args, shape, StoredOutput<T>{static_cast<T *>(args->y)});
+  });
+  return HS_OK;
+}
+
+HS_KERNEL(hs_group_norm_quantize)
+(hs_stream, const hs_group_norm *args, const float *scale, const float *zero) {
+  HS_REQUIRE(valid(args) && args->y && scale && *scale > 0 && zero);
+  const Shape shape(*args);
+  const ByteOutput output{static_cast<uint8_t *>(args->y), {1.0f / *scale, *zero}};
+  with_storage(args->dtype, [&](auto storage) { forward<decltype(storage)>(*args, shape, output); });
   return HS_OK;
 }
 

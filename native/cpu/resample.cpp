@@ -46,8 +46,8 @@ static void gather_2x2(const T *big, T *small, float factor, bool accumulate, Im
 
 HS_KERNEL(hs_upsample2_forward)
 (hs_stream, const void *x, void *y, int64_t n, int64_t h, int64_t w, int64_t c, int32_t dtype) {
-  HS_REQUIRE(x && y && Image(n, h, w, c).valid() && is_dtype(dtype));
-  const int64_t pixel = c * (dtype == HS_BF16 ? 2 : 4); // bytes
+  HS_REQUIRE(x && y && Image(n, h, w, c).valid() && (is_dtype(dtype) || dtype == HS_U8));
+  const int64_t pixel = c * (dtype == HS_U8 ? 1 : dtype == HS_BF16 ? 2 : 4); // bytes
   const char *in = static_cast<const char *>(x);
   char *out = static_cast<char *>(y);
   parallel_items(n * h, 4 * n * h * w * c, [=](int64_t row) {

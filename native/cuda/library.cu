@@ -32,6 +32,13 @@ int hs_set_thread_count(int threads) { return threads < 1 ? HS_INVALID_ARGUMENT 
 
 // cuDNN convolves.
 
+int hs_group_norm_quantize(hs_stream, const hs_group_norm *, const float *, const float *) { return HS_UNSUPPORTED; }
+
+int hs_quantize(hs_stream, const void *, const void *, uint8_t *, const float *, const float *, int64_t, int64_t, int64_t,
+                int32_t) {
+  return HS_UNSUPPORTED;
+}
+
 int hs_winograd_pack(hs_stream, const float *, int64_t, int64_t, int64_t, int32_t, float *) { return HS_UNSUPPORTED; }
 
 int64_t hs_winograd_workspace(int64_t, int64_t) { return 0; }

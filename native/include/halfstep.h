@@ -25,7 +25,7 @@ extern "C" {
 typedef void *hs_stream;
 
 enum hs_status { HS_OK = 0, HS_INVALID_ARGUMENT = 1, HS_UNSUPPORTED = 2, HS_DEVICE_ERROR = 3 };
-enum hs_dtype { HS_F32 = 0, HS_BF16 = 1 };
+enum hs_dtype { HS_F32 = 0, HS_BF16 = 1, HS_U8 = 2 }; // HS_U8: quantized activations; taken only where it is said
 enum hs_attention_order {
   HS_ATTENTION_LEGACY = 0, // channel of qkv = ((head * 3) + {q,k,v}) * d + j
   HS_ATTENTION_NEW = 1     // channel of qkv = ({q,k,v} * heads + head) * d + j
@@ -67,6 +67,14 @@ HS_API int64_t hs_group_norm_workspace(int64_t n, int64_t hw, int64_t c, int32_t
 HS_API int hs_group_norm_forward(hs_stream stream, const hs_group_norm *args);
 HS_API int hs_group_norm_backward(hs_stream stream, const hs_group_norm *args);
 
+// ---- Quantization: activations as bytes ------------------------------------------------------------------------
+// A byte q stands for (q - zero) * scale: q = min(max(x / scale + zero, 0), 255) rounded to the nearest, halves up; a NaN
+// becomes 0. (CPU only: elsewhere HS_UNSUPPORTED.) `scale` (above 0) and `zero` (an integer in 0..255) point to one float each, read when the kernel runs.
+// hs_group_norm_forward whose y is such bytes.
+HS_API int hs_group_norm_quantize(hs_stream stream, const hs_group_norm *args, const float *scale, const float *zero);
+// y [rows,c0+c1] from the rows of x0 [rows,c0] and x1 [rows,c1] (c1 = 0: none) side by side.
+HS_API int hs_quantize(hs_stream stream, const void *x0, const void *x1, uint8_t *y, const float *scale, const float *zero, int64_t rows, int64_t c0, int64_t c1, int32_t dtype);
+
 // ---- Attention over t tokens, softmax(q k^T / sqrt(d)) v per head (d > 1024: HS_UNSUPPORTED) --------------------
 typedef struct hs_attention {
   int64_t n, t;
@@ -104,7 +112,7 @@ HS_API int hs_filter_unpack(hs_stream stream, const void *packed, int64_t packed
 HS_API int hs_silu_forward(hs_stream stream, const void *x, void *y, int64_t count, int32_t dtype);
 HS_API int hs_silu_backward(hs_stream stream, const void *x, const void *dy, void *dx, int32_t accumulate, int64_t count, int32_t dtype);
 HS_API int hs_add(hs_stream stream, const void *a, const void *b, void *y, int64_t count, int32_t dtype);   // y may be a or b
-// Nearest x2: y [n,2h,2w,c] from x [n,h,w,c]; backward sums each 2x2.
+// Nearest x2: y [n,2h,2w,c] from x [n,h,w,c] (forward: also HS_U8); backward sums each 2x2.
 HS_API int hs_upsample2_forward(hs_stream stream, const void *x, void *y, int64_t n, int64_t h, int64_t w, int64_t c, int32_t dtype);
 HS_API int hs_upsample2_backward(hs_stream stream, const void *dy, void *dx, int32_t accumulate, int64_t n, int64_t h, int64_t w, int64_t c, int32_t dtype);
 // 2x2 mean: y [n,h/2,w/2,c] from x [n,h,w,c]; an odd last row or column is dropped (its gradient is zero).

@@ -28,7 +28,7 @@ class LayersTest {
           List.of("cli"),
           List.of("serve", "report"),
           List.of("distill", "metrics"),
-          List.of("train", "sample"),
+          List.of("train", "sample", "quantize"),
           List.of("diffusion", "model", "data"),
           List.of("graph"),
           List.of("device", "torch", "safetensors", "random"),

@@ -13,11 +13,21 @@ final class ForwardPass implements AutoCloseable {
   private final Network network;
   private final Plan plan;
 
+  /** A pass in float32. */
   ForwardPass(Device device, PeerNetwork which, int batch) throws IOException {
-    network = which.open(device);
+    this(device, which.open(device), batch);
+  }
+
+  private ForwardPass(Device device, Network opened, int batch) {
+    network = opened;
     plan = Plan.inference(device, network.graph(), PlanOptions.inference(batch), network.weights());
     PeerInputs.fill(plan, network.config().inChannels(), network.config().numClasses());
     plan.prepare();
+  }
+
+  /** A pass of the same network in int8. */
+  static ForwardPass int8(Device device, PeerNetwork which, int batch) throws IOException {
+    return new ForwardPass(device, which.openInt8(device), batch);
   }
 
   void run() {

@@ -24,7 +24,9 @@ public final class NetworkRun {
   private static final int MAX_RUNS = 400;
   private static final int DEAREST_STEPS = 25;
   private static final String USAGE =
-      "usage: NetworkRun S|M|L forward|train|check|profile|profile-train|overhead BATCH SECONDS";
+      "usage: NetworkRun S|M|L"
+          + " forward|int8|train|check|check-int8|profile|profile-int8|profile-train|overhead BATCH"
+          + " SECONDS";
 
   private final PeerNetwork which;
   private final int batch;
@@ -48,10 +50,13 @@ public final class NetworkRun {
     try (Device device = new CpuDevice()) {
       System.out.println(
           switch (arguments[1]) {
-            case "forward" -> run.forward(device);
+            case "forward" -> run.forward(new ForwardPass(device, run.which, run.batch));
+            case "int8" -> run.forward(ForwardPass.int8(device, run.which, run.batch));
             case "train" -> run.train(device);
-            case "check" -> run.check(device);
-            case "profile" -> run.profile(device);
+            case "check" -> check(new ForwardPass(device, run.which, 2));
+            case "check-int8" -> check(ForwardPass.int8(device, run.which, 2));
+            case "profile" -> run.profile(new ForwardPass(device, run.which, run.batch));
+            case "profile-int8" -> run.profile(ForwardPass.int8(device, run.which, run.batch));
             case "overhead" -> run.overhead(device);
             case "profile-train" -> run.profileTraining(device);
             default -> throw new IllegalArgumentException(USAGE);
@@ -59,8 +64,8 @@ public final class NetworkRun {
     }
   }
 
-  private String forward(Device device) throws IOException {
-    try (ForwardPass pass = new ForwardPass(device, which, batch)) {
+  private String forward(ForwardPass forward) throws IOException {
+    try (ForwardPass pass = forward) {
       List<Double> times = time(pass::run);
       return result("forward", times, "slab " + (pass.plan().slabBytes() >> 20) + " MiB");
     }
@@ -81,8 +86,8 @@ public final class NetworkRun {
    * The sums that every engine prints for the same weights and input: batch of two, times 10 and
    * 700, labels 1 and 7.
    */
-  private String check(Device device) throws IOException {
-    try (ForwardPass pass = new ForwardPass(device, which, 2)) {
+  private static String check(ForwardPass forward) {
+    try (ForwardPass pass = forward) {
       PeerInputs.fillRows(pass.plan(), new float[] {10, 700}, new int[] {1, 7});
       pass.run();
       float[] values = pass.output();
@@ -102,11 +107,11 @@ public final class NetworkRun {
     }
   }
 
-  private String profile(Device device) throws IOException {
-    try (ForwardPass pass = new ForwardPass(device, which, batch)) {
+  private String profile(ForwardPass forward) throws IOException {
+    try (ForwardPass pass = forward) {
       List<Double> times = time(pass::run);
       PlanProfile profile = PlanProfile.forward(pass.plan(), times.size());
-      return result("forward", times, "profile:") + "\n" + text(profile, device);
+      return result("forward", times, "profile:") + "\n" + text(profile, pass.plan().device());
     }
   }
 
@@ -170,7 +175,8 @@ public final class NetworkRun {
   private String result(String mode, List<Double> times, String more) throws IOException {
     return String.format(
         Locale.ROOT,
-        "RESULT halfstep %s %s batch %d: median %.2f ms min %.2f ms max %.2f n %d | peak RSS %d MiB | %s",
+        "RESULT halfstep %s %s batch %d: median %.2f ms min %.2f ms max %.2f n %d | peak RSS %d MiB"
+            + " | %s",
         which,
         mode,
         batch,

@@ -5,10 +5,14 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
+import org.halfstep.data.ImageDataset;
 import org.halfstep.device.Device;
 import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
 import org.halfstep.model.UNetConfig;
+import org.halfstep.quantize.Calibration;
+import org.halfstep.quantize.CalibrationSettings;
 import org.halfstep.safetensors.SafetensorsFile;
 import org.halfstep.safetensors.TensorView;
 
@@ -28,6 +32,7 @@ public enum PeerNetwork {
   public static final String MODELS = "halfstep.bench.models";
 
   private static final long SEED = 1;
+  private static final int CALIBRATION_IMAGES = 4;
 
   private final UNetConfig config;
 
@@ -83,6 +88,26 @@ public enum PeerNetwork {
         tensors.put(name, file.tensor(name));
       }
       return Network.of(device, config, card, tensors, path.toString());
+    }
+  }
+
+  /** The same network in int8, its activations measured on images of random bytes. */
+  Network openInt8(Device device) throws IOException {
+    byte[] pixels =
+        new byte
+            [CALIBRATION_IMAGES * config.imageSize() * config.imageSize() * config.inChannels()];
+    new Random(SEED).nextBytes(pixels);
+    try (Network network = open(device);
+        ImageDataset images =
+            ImageDataset.of(
+                pixels,
+                new int[CALIBRATION_IMAGES],
+                config.imageSize(),
+                config.imageSize(),
+                config.inChannels(),
+                List.of("noise"))) {
+      return Calibration.quantize(
+          network, images, "noise", new CalibrationSettings(CALIBRATION_IMAGES, SEED), _ -> {});
     }
   }
 }

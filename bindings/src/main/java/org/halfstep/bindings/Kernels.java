@@ -34,6 +34,7 @@ public final class Kernels {
   public static final int HS_DEVICE_ERROR = 3;
   public static final int HS_F32 = 0;
   public static final int HS_BF16 = 1;
+  public static final int HS_U8 = 2;
   public static final int HS_ATTENTION_LEGACY = 0;
   public static final int HS_ATTENTION_NEW = 1;
 
@@ -52,6 +53,13 @@ public final class Kernels {
       shape(FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER));
   private static final MethodHandle hs_group_norm_backward =
       shape(FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER));
+  private static final MethodHandle hs_group_norm_quantize =
+      shape(FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER, C_POINTER, C_POINTER));
+  private static final MethodHandle hs_quantize =
+      shape(
+          FunctionDescriptor.of(
+              C_INT, C_POINTER, C_POINTER, C_POINTER, C_POINTER, C_POINTER, C_POINTER, C_LONG,
+              C_LONG, C_LONG, C_INT));
   private static final MethodHandle hs_attention_workspace =
       shape(FunctionDescriptor.of(C_LONG, C_LONG, C_LONG, C_INT, C_INT, C_INT));
   private static final MethodHandle hs_attention_forward =
@@ -206,6 +214,8 @@ public final class Kernels {
   private final MemorySegment hs_group_norm_workspace$ADDRESS;
   private final MemorySegment hs_group_norm_forward$ADDRESS;
   private final MemorySegment hs_group_norm_backward$ADDRESS;
+  private final MemorySegment hs_group_norm_quantize$ADDRESS;
+  private final MemorySegment hs_quantize$ADDRESS;
   private final MemorySegment hs_attention_workspace$ADDRESS;
   private final MemorySegment hs_attention_forward$ADDRESS;
   private final MemorySegment hs_attention_backward$ADDRESS;
@@ -256,6 +266,8 @@ public final class Kernels {
     hs_group_norm_workspace$ADDRESS = library.address("hs_group_norm_workspace");
     hs_group_norm_forward$ADDRESS = library.address("hs_group_norm_forward");
     hs_group_norm_backward$ADDRESS = library.address("hs_group_norm_backward");
+    hs_group_norm_quantize$ADDRESS = library.address("hs_group_norm_quantize");
+    hs_quantize$ADDRESS = library.address("hs_quantize");
     hs_attention_workspace$ADDRESS = library.address("hs_attention_workspace");
     hs_attention_forward$ADDRESS = library.address("hs_attention_forward");
     hs_attention_backward$ADDRESS = library.address("hs_attention_backward");
@@ -416,6 +428,45 @@ public final class Kernels {
       check(
           "hs_group_norm_backward",
           (int) hs_group_norm_backward.invokeExact(hs_group_norm_backward$ADDRESS, stream, args));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  // ---- Quantization
+
+  /** {@link #hs_group_norm_forward} whose y is bytes; scale and zero point to one float each. */
+  public void hs_group_norm_quantize(
+      MemorySegment stream, MemorySegment args, MemorySegment scale, MemorySegment zero) {
+    try {
+      check(
+          "hs_group_norm_quantize",
+          (int)
+              hs_group_norm_quantize.invokeExact(
+                  hs_group_norm_quantize$ADDRESS, stream, args, scale, zero));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  /** y [rows,c0+c1], bytes, from the rows of x0 and x1 side by side. */
+  public void hs_quantize(
+      MemorySegment stream,
+      MemorySegment x0,
+      MemorySegment x1,
+      MemorySegment y,
+      MemorySegment scale,
+      MemorySegment zero,
+      long rows,
+      long c0,
+      long c1,
+      int dtype) {
+    try {
+      check(
+          "hs_quantize",
+          (int)
+              hs_quantize.invokeExact(
+                  hs_quantize$ADDRESS, stream, x0, x1, y, scale, zero, rows, c0, c1, dtype));
     } catch (Throwable failure) {
       throw unchecked(failure);
     }

@@ -28,6 +28,9 @@ public final class OneDnn {
   public static final int dnnl_stream_in_order = 1;
   public static final int dnnl_f32 = 3;
   public static final int dnnl_bf16 = 2;
+  public static final int dnnl_s32 = 4;
+  public static final int dnnl_s8 = 5;
+  public static final int dnnl_u8 = 6;
   public static final int dnnl_format_tag_any = 1;
   public static final int dnnl_forward_training = 64;
   public static final int dnnl_forward_inference = 96;
@@ -53,7 +56,13 @@ public final class OneDnn {
   public static final int DNNL_ARG_DIFF_DST = 145;
   public static final int DNNL_ARG_DIFF_WEIGHTS = 161;
   public static final int DNNL_ARG_DIFF_BIAS = 169;
+  public static final int DNNL_ARG_ATTR_SCALES = 4096;
+  public static final int DNNL_ARG_ATTR_ZERO_POINTS = 8192;
   public static final int DNNL_ARG_ATTR_MULTIPLE_POST_OP_BASE = 32768;
+  public static final int dnnl_cpu_isa_avx2_vnni = 0xf;
+  public static final int dnnl_cpu_isa_avx512_core_vnni = 0x67;
+  public static final int dnnl_cpu_isa_avx512_core_bf16 = 0xe7;
+  public static final int dnnl_cpu_isa_avx512_core_amx = 0xfef;
 
   /** One argument of {@link #dnnl_primitive_execute}. */
   public static final StructLayout dnnl_exec_arg_t =
@@ -72,6 +81,8 @@ public final class OneDnn {
 
   private static final MethodHandle dnnl_version =
       handle("dnnl_version", FunctionDescriptor.of(ADDRESS));
+  private static final MethodHandle dnnl_get_effective_cpu_isa =
+      handle("dnnl_get_effective_cpu_isa", FunctionDescriptor.of(JAVA_INT));
   private static final MethodHandle dnnl_engine_create =
       handle("dnnl_engine_create", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT, JAVA_LONG));
   private static final MethodHandle dnnl_engine_destroy =
@@ -108,6 +119,14 @@ public final class OneDnn {
       handle(
           "dnnl_primitive_attr_set_scratchpad_mode",
           FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT));
+  private static final MethodHandle dnnl_primitive_attr_set_scales_mask =
+      handle(
+          "dnnl_primitive_attr_set_scales_mask",
+          FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT));
+  private static final MethodHandle dnnl_primitive_attr_set_zero_points_mask =
+      handle(
+          "dnnl_primitive_attr_set_zero_points_mask",
+          FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT));
   private static final MethodHandle dnnl_primitive_attr_set_post_ops =
       handle("dnnl_primitive_attr_set_post_ops", FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS));
   private static final MethodHandle dnnl_post_ops_create =
@@ -183,6 +202,15 @@ public final class OneDnn {
   }
 
   // ---- Library
+
+  /** The instruction set that the library generates code for: a set of bits. */
+  public static int dnnl_get_effective_cpu_isa() {
+    try {
+      return (int) dnnl_get_effective_cpu_isa.invokeExact();
+    } catch (Throwable failure) {
+      throw unexpected("dnnl_get_effective_cpu_isa", failure);
+    }
+  }
 
   // ---- Engine and stream
 
@@ -339,6 +367,31 @@ public final class OneDnn {
       throw unexpected("dnnl_primitive_attr_set_scratchpad_mode", failure);
     }
     check("dnnl_primitive_attr_set_scratchpad_mode", status);
+  }
+
+  /**
+   * Scales of argument {@code arg}; {@code mask} has a bit for each dimension that they vary along.
+   */
+  public static void dnnl_primitive_attr_set_scales_mask(MemorySegment attr, int arg, int mask) {
+    int status;
+    try {
+      status = (int) dnnl_primitive_attr_set_scales_mask.invokeExact(attr, arg, mask);
+    } catch (Throwable failure) {
+      throw unexpected("dnnl_primitive_attr_set_scales_mask", failure);
+    }
+    check("dnnl_primitive_attr_set_scales_mask", status);
+  }
+
+  /** Zero points of argument {@code arg}; {@code mask} as for scales. */
+  public static void dnnl_primitive_attr_set_zero_points_mask(
+      MemorySegment attr, int arg, int mask) {
+    int status;
+    try {
+      status = (int) dnnl_primitive_attr_set_zero_points_mask.invokeExact(attr, arg, mask);
+    } catch (Throwable failure) {
+      throw unexpected("dnnl_primitive_attr_set_zero_points_mask", failure);
+    }
+    check("dnnl_primitive_attr_set_zero_points_mask", status);
   }
 
   public static void dnnl_primitive_attr_set_post_ops(MemorySegment attr, MemorySegment postOps) {

@@ -32,6 +32,7 @@ import picocli.CommandLine.ScopeType;
       EvaluateCommand.class,
       InfoCommand.class,
       ExportCommand.class,
+      QuantizeCommand.class,
       ReportCommand.class,
       BenchCommand.class
     })

@@ -13,6 +13,7 @@ import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
 import org.halfstep.model.ModelCard;
 import org.halfstep.model.ModelCard.Role;
+import org.halfstep.model.Quantization;
 import org.halfstep.sample.DiffusionModel;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -94,6 +95,20 @@ final class InfoCommand implements Callable<Integer> {
     }
     new TreeMap<>(card.provenance()).forEach((key, value) -> out.printf(LINE, key, value));
     out.printf(LINE, "weights", Sizes.bytes(model.network().weights().bytes()) + " in float32");
+    Quantization int8 = model.network().quantization();
+    if (int8 != null) {
+      out.printf(
+          LINE,
+          "int8",
+          "all convolutions but the first and the last; measured on "
+              + Sizes.whole(int8.evaluations())
+              + " evaluations of "
+              + Sizes.whole(int8.images())
+              + " images of "
+              + int8.data()
+              + ", seed "
+              + int8.seed());
+    }
     for (int batch : BATCHES) {
       long bytes =
           Plan.requiredBytes(

@@ -13,7 +13,10 @@ public enum DataType {
    */
   TF32(4),
 
-  BF16(2);
+  BF16(2),
+
+  /** Quantized activations: a byte q stands for (q - zero point) * scale. */
+  U8(1);
 
   private final int bytes;
 
@@ -28,6 +31,6 @@ public enum DataType {
 
   /** Whether numbers of the two types are the same in memory. */
   public boolean storedLike(DataType other) {
-    return (this == BF16) == (other == BF16);
+    return bytes == other.bytes;
   }
 }

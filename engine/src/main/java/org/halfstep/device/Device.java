@@ -80,6 +80,10 @@ public interface Device extends AutoCloseable {
    * @throws IllegalArgumentException then, in one line that says what can
    */
   default void requirePrecision(DataType precision) {
+    if (precision == DataType.U8) {
+      throw new IllegalArgumentException(
+          "bytes are no precision of a whole network: quantize a model, and run it in f32 or bf16");
+    }
     if (precision == DataType.TF32) {
       throw new IllegalArgumentException(
           "precision tf32 needs a CUDA device; on the CPU use f32 or bf16");

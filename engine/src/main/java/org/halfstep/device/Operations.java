@@ -12,6 +12,45 @@ public interface Operations extends AutoCloseable {
 
   Convolution convolution(ConvolutionShape shape, DataType type, boolean training);
 
+  /**
+   * An int8 convolution.
+   *
+   * @param output storage type of its result and of a residual: float32 or bfloat16
+   * @throws UnsupportedOperationException where this device has none, in one line
+   */
+  default QuantizedConvolution quantizedConvolution(ConvolutionShape shape, DataType output) {
+    throw new UnsupportedOperationException(
+        "this device has no int8 convolutions: run the model on the CPU, or the float32 model that"
+            + " it was made from");
+  }
+
+  /**
+   * {@link #groupNormForward} whose output is bytes.
+   *
+   * @param scale address of one float, read when the launch runs
+   * @param zeroPoint address of one float, an integer in 0..255
+   */
+  Launch groupNormQuantize(
+      GroupNormShape shape, GroupNormShape.Memory memory, long scale, long zeroPoint);
+
+  /**
+   * Bytes from one source, or from two whose channels lie side by side in the result.
+   *
+   * @param x1 0 when there is no second source
+   * @param scale address of one float
+   * @param zeroPoint address of one float, an integer in 0..255
+   */
+  Launch quantize(
+      long x0,
+      long x1,
+      long y,
+      long scale,
+      long zeroPoint,
+      long rows,
+      int channels0,
+      int channels1,
+      DataType type);
+
   long groupNormWorkspaceBytes(GroupNormShape shape, boolean backward);
 
   Launch groupNormForward(GroupNormShape shape, GroupNormShape.Memory memory);

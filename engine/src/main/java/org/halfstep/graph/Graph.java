@@ -163,7 +163,50 @@ public final class Graph {
       int groups,
       Slice modulation,
       boolean silu) {
-    return add(new GroupNormOp(name, x, weight, bias, groups, modulation, silu));
+    return add(new GroupNormOp(name, x, weight, bias, groups, modulation, silu, null));
+  }
+
+  /** {@link #groupNorm} that writes bytes, for inference only. */
+  public Value groupNormQuantized(
+      String name,
+      Value x,
+      Parameter weight,
+      Parameter bias,
+      int groups,
+      Slice modulation,
+      boolean silu,
+      Quantizer quantizer) {
+    return add(new GroupNormOp(name, x, weight, bias, groups, modulation, silu, quantizer));
+  }
+
+  /** Activations as bytes; a concatenation becomes one value. For inference only. */
+  public Value quantize(String name, Value x, Quantizer quantizer) {
+    return add(new QuantizeOp(name, x, quantizer));
+  }
+
+  /**
+   * A convolution of bytes with signed bytes, for inference only: zero-padded by kernel/2.
+   *
+   * @param x bytes
+   * @param quantizer what made them
+   * @param weight OIHW, integers in -127..127
+   * @param weightScale one float per output channel
+   * @param residual added to the result, or null
+   */
+  public Value quantizedConvolution(
+      String name,
+      Value x,
+      Quantizer quantizer,
+      Parameter weight,
+      Parameter weightScale,
+      Parameter bias,
+      int kernel,
+      int stride,
+      Value residual) {
+    Window window = Window.square(kernel, stride, kernel / 2);
+    return add(
+        new QuantizedConvolutionOp(
+            name, x, quantizer, weight, weightScale, bias, window, residual));
   }
 
   public Value silu(String name, Value x) {
@@ -275,6 +318,11 @@ public final class Graph {
           "no value named " + name + "; there are " + named.keySet());
     }
     return value;
+  }
+
+  /** The names that begin with a text, in the order in which they were given. */
+  public List<String> names(String beginning) {
+    return named.keySet().stream().filter(name -> name.startsWith(beginning)).toList();
   }
 
   public List<Value> inputs() {

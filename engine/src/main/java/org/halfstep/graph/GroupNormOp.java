@@ -3,6 +3,7 @@ package org.halfstep.graph;
 import java.util.ArrayList;
 import java.util.List;
 import org.halfstep.device.GroupNormShape;
+import org.halfstep.device.Launch;
 
 /** Group normalisation with modulation and SiLU fused; reads a concatenation in place. */
 final class GroupNormOp extends Op {
@@ -14,7 +15,11 @@ final class GroupNormOp extends Op {
   private final int groups;
   private final Slice modulation;
   private final boolean silu;
+  private final Quantizer quantizer;
 
+  /**
+   * @param quantizer null for an output in the input's storage type
+   */
   GroupNormOp(
       String label,
       Value x,
@@ -22,7 +27,8 @@ final class GroupNormOp extends Op {
       Parameter bias,
       int groups,
       Slice modulation,
-      boolean silu) {
+      boolean silu,
+      Quantizer quantizer) {
     super(label, modulation == null ? List.of(x) : List.of(x, modulation.vector()));
     this.x = x;
     this.weight = weight;
@@ -30,6 +36,7 @@ final class GroupNormOp extends Op {
     this.groups = groups;
     this.modulation = modulation;
     this.silu = silu;
+    this.quantizer = quantizer;
     if (modulation != null && modulation.channels() != 2 * x.shape().channels()) {
       throw new IllegalArgumentException(
           "modulation needs a scale and a shift for each of "
@@ -46,7 +53,7 @@ final class GroupNormOp extends Op {
 
   @Override
   Value.Storage outputStorage() {
-    return x.storage();
+    return quantizer == null ? x.storage() : Value.Storage.BYTES;
   }
 
   @Override
@@ -56,6 +63,9 @@ final class GroupNormOp extends Op {
 
   @Override
   Binding bind(PlanBuilder plan) {
+    if (quantizer != null) {
+      Quantizer.requireInference(plan);
+    }
     return new Bound(plan);
   }
 
@@ -90,10 +100,25 @@ final class GroupNormOp extends Op {
       List<Buffer> uses = inputs();
       uses.addAll(List.of(y, workspace));
       plan.step(
-          StepInfo.memory(label(), "group norm forward", 2 * plan.bytes(output())),
+          StepInfo.memory(
+              label(),
+              "group norm forward",
+              plan.bytes(source0)
+                  + (source1 == null ? 0 : plan.bytes(source1))
+                  + plan.bytes(output())),
           uses,
-          () ->
-              plan.operations().groupNormForward(shape, memory(y.address(), workspace.address())));
+          () -> forward(memory(y.address(), workspace.address())));
+    }
+
+    private Launch forward(GroupNormShape.Memory memory) {
+      return quantizer == null
+          ? plan.operations().groupNormForward(shape, memory)
+          : plan.operations()
+              .groupNormQuantize(
+                  shape,
+                  memory,
+                  plan.weight(quantizer.scale()),
+                  plan.weight(quantizer.zeroPoint()));
     }
 
     @Override

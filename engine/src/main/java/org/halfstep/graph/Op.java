@@ -14,6 +14,8 @@ public abstract sealed class Op
         DropoutOp,
         GroupNormOp,
         PoolOp,
+        QuantizeOp,
+        QuantizedConvolutionOp,
         ResampleOp,
         SiluOp,
         SinusoidOp {

@@ -102,7 +102,11 @@ final class PlanBuilder {
   }
 
   DataType type(Value value) {
-    return value.storage() == Value.Storage.ACTIVATION ? options.type() : DataType.F32;
+    return switch (value.storage()) {
+      case ACTIVATION -> options.type();
+      case BYTES -> DataType.U8;
+      case F32, I32 -> DataType.F32;
+    };
   }
 
   /** Elements over the whole batch. */

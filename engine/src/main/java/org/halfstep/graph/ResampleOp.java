@@ -30,6 +30,11 @@ final class ResampleOp extends Op {
   }
 
   @Override
+  Value.Storage outputStorage() {
+    return x.storage();
+  }
+
+  @Override
   Binding bind(PlanBuilder plan) {
     Shape shape = x.shape();
     String name = up ? "upsample" : "downsample";

@@ -14,7 +14,9 @@ public final class Value {
     /** Always float32: embeddings, times. */
     F32,
     /** Label numbers. */
-    I32
+    I32,
+    /** Unsigned bytes that a {@link Quantizer} made. */
+    BYTES
   }
 
   private final int id;

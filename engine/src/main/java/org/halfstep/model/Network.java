@@ -3,6 +3,7 @@ package org.halfstep.model;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
 import org.halfstep.device.Device;
@@ -16,31 +17,35 @@ import org.halfstep.safetensors.TensorView;
 /**
  * A UNet with its weights on a device. Files are safetensors: tensors under the names of the public
  * ADM checkpoints, the configuration as JSON under "config" and the card under "card" in the
- * metadata.
+ * metadata. An int8 network's file also says how it was made, under "quantization"; its tensors are
+ * those of {@link QuantizedTensors}.
  */
 public final class Network implements Trainable {
   private static final String CONFIG_KEY = "config";
   private static final String CARD_KEY = "card";
+  private static final String QUANTIZATION_KEY = "quantization";
   private static final String FORMAT_KEY = "format";
   private static final String FORMAT = "halfstep-unet-1";
 
   private final Device device;
   private final UNetConfig config;
   private final ModelCard card;
+  private final Quantization quantization;
   private final Graph graph;
   private final ParameterSlab weights;
 
-  private Network(Device device, UNetConfig config, ModelCard card) {
+  private Network(Device device, UNetConfig config, ModelCard card, Quantization quantization) {
     this.device = device;
     this.config = config;
     this.card = card;
-    this.graph = UNet.build(config);
+    this.quantization = quantization;
+    this.graph = quantization == null ? UNet.build(config) : UNet.buildQuantized(config);
     this.weights = new ParameterSlab(device, graph, "weights");
   }
 
   /** A freshly initialised network; the same seed gives the same weights on any machine. */
   public static Network fresh(Device device, UNetConfig config, ModelCard card, long seed) {
-    Network network = new Network(device, config, card);
+    Network network = new Network(device, config, card, null);
     ParameterFile.initialize(network.weights, seed);
     return network;
   }
@@ -49,7 +54,12 @@ public final class Network implements Trainable {
    * A network with the weights of another one: all that both have, zero (or one) for what is new.
    */
   public static Network like(Device device, UNetConfig config, ModelCard card, Network source) {
-    Network network = new Network(device, config, card);
+    if (source.isQuantized()) {
+      throw new IllegalArgumentException(
+          "an int8 network cannot be trained or distilled: use the float32 model that it was made"
+              + " from");
+    }
+    Network network = new Network(device, config, card, null);
     for (Parameter parameter : network.graph.parameters().values()) {
       Parameter known = source.graph.parameters().get(parameter.name());
       if (known == null) {
@@ -66,6 +76,64 @@ public final class Network implements Trainable {
   }
 
   /**
+   * An int8 network with the weights of a float32 one.
+   *
+   * @param layers scales of each of {@link #quantizedLayers}
+   */
+  public static Network quantized(
+      Network source, Quantization quantization, Map<String, LayerScales> layers) {
+    if (source.isQuantized()) {
+      throw new IllegalArgumentException("the network is int8 already");
+    }
+    Network network = new Network(source.device, source.config, source.card, quantization);
+    try {
+      for (Parameter parameter : network.graph.parameters().values()) {
+        Parameter known = source.graph.parameters().get(parameter.name());
+        if (known != null) {
+          network.weights.set(parameter, source.weights.get(known));
+        }
+      }
+      for (String layer : source.quantizedLayers().keySet()) {
+        if (!layers.containsKey(layer)) {
+          throw new IllegalArgumentException("there are no scales for layer " + layer);
+        }
+        network.setLayer(layer, layers.get(layer));
+      }
+      return network;
+    } catch (RuntimeException failure) {
+      network.close();
+      throw failure;
+    }
+  }
+
+  /** Rounds a layer's weights, which are those of a float32 network, and sets its scales. */
+  private void setLayer(String layer, LayerScales scales) {
+    Parameter weight = graph.parameters().get(layer + QuantizedTensors.WEIGHT);
+    float[] values = weights.get(weight);
+    float[] perChannel = scales.weights();
+    int perOutput = values.length / perChannel.length;
+    for (int i = 0; i < values.length; i++) {
+      values[i] = LayerScales.weightByte(values[i], perChannel[i / perOutput]);
+    }
+    weights.set(weight, values);
+    set(layer + QuantizedTensors.WEIGHT_SCALE, perChannel);
+    set(layer + QuantizedTensors.INPUT_SCALE, scales.input());
+    set(layer + QuantizedTensors.INPUT_ZERO_POINT, scales.zeroPoint());
+  }
+
+  private void set(String name, float... values) {
+    weights.set(graph.parameters().get(name), values);
+  }
+
+  /**
+   * The convolutions that are int8 in a quantized network of this shape, each with the named values
+   * of a float32 network that it reads: one, or the two of a concatenation.
+   */
+  public Map<String, List<String>> quantizedLayers() {
+    return UNet.quantizedLayers(config);
+  }
+
+  /**
    * Reads a weights file.
    *
    * @throws IOException with one line naming the file and what is wrong with it
@@ -79,13 +147,18 @@ public final class Network implements Trainable {
       }
       UNetConfig config;
       ModelCard card;
+      Quantization quantization = null;
       try {
         config = UNetConfig.fromJson(metadata.get(CONFIG_KEY));
         card = ModelCard.fromJson(metadata.get(CARD_KEY));
+        if (metadata.containsKey(QUANTIZATION_KEY)) {
+          quantization = Quantization.fromJson(metadata.get(QUANTIZATION_KEY));
+        }
       } catch (IllegalArgumentException e) {
         throw new IOException(path + ": " + e.getMessage(), e);
       }
-      return of(device, config, card, ParameterFile.tensors(file), path.toString());
+      Map<String, TensorView> tensors = ParameterFile.tensors(file);
+      return of(new Network(device, config, card, quantization), tensors, path.toString());
     }
   }
 
@@ -101,7 +174,11 @@ public final class Network implements Trainable {
       Map<String, TensorView> tensors,
       String origin)
       throws IOException {
-    Network network = new Network(device, config, card);
+    return of(new Network(device, config, card, null), tensors, origin);
+  }
+
+  private static Network of(Network network, Map<String, TensorView> tensors, String origin)
+      throws IOException {
     try {
       ParameterFile.fill(network.weights, tensors, origin);
       return network;
@@ -123,6 +200,9 @@ public final class Network implements Trainable {
     metadata.put(FORMAT_KEY, FORMAT);
     metadata.put(CONFIG_KEY, config.toJson());
     metadata.put(CARD_KEY, newCard.toJson());
+    if (quantization != null) {
+      metadata.put(QUANTIZATION_KEY, quantization.toJson());
+    }
     ParameterFile.write(path, values, dtype, metadata);
   }
 
@@ -149,6 +229,16 @@ public final class Network implements Trainable {
   @Override
   public Device device() {
     return device;
+  }
+
+  /** Whether convolutions multiply bytes: such a network can be evaluated only. */
+  public boolean isQuantized() {
+    return quantization != null;
+  }
+
+  /** How an int8 network was made; null for a float32 one. */
+  public Quantization quantization() {
+    return quantization;
   }
 
   public UNetConfig config() {

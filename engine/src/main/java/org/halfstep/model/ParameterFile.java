@@ -78,7 +78,7 @@ public final class ParameterFile {
         throw new IOException(origin + ": tensor " + parameter.name() + " is missing");
       }
       requireShape(parameter, tensor, origin);
-      weights.set(parameter, tensor.floats());
+      weights.set(parameter, QuantizedTensors.read(weights.graph(), tensor, origin));
     }
   }
 
@@ -103,7 +103,7 @@ public final class ParameterFile {
   /**
    * Writes all parameters.
    *
-   * @param dtype float32 or bfloat16
+   * @param dtype float32 or bfloat16; int8 weights and their scales have types of their own
    */
   public static void write(
       Path path, ParameterSlab values, Dtype dtype, Map<String, String> metadata)
@@ -113,13 +113,17 @@ public final class ParameterFile {
       for (Parameter parameter : values.graph().parameters().values()) {
         MemorySegment data = arena.allocateFrom(ValueLayout.JAVA_FLOAT, values.get(parameter));
         long[] shape = parameter.shape().stream().mapToLong(Integer::longValue).toArray();
+        Dtype own = QuantizedTensors.dtype(values.graph(), parameter.name(), dtype);
         tensors.add(
-            switch (dtype) {
+            switch (own) {
+              case I8 ->
+                  new NamedTensor(
+                      parameter.name(), own, shape, QuantizedTensors.bytes(values.get(parameter)));
               case F32 -> NamedTensor.f32(parameter.name(), shape, data);
               case BF16 -> NamedTensor.bf16(parameter.name(), shape, data);
               default ->
                   throw new IllegalArgumentException(
-                      "weights are stored as F32 or BF16, not " + dtype);
+                      "weights are stored as F32 or BF16, not " + own);
             });
       }
       SafetensorsWriter.write(path, tensors, metadata);

@@ -4,11 +4,13 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.halfstep.graph.Graph;
 import org.halfstep.graph.Parameter;
 import org.halfstep.graph.Parameter.Initializer;
+import org.halfstep.graph.Quantizer;
 import org.halfstep.graph.Shape;
 import org.halfstep.graph.Slice;
 import org.halfstep.graph.Value;
@@ -28,27 +30,58 @@ public final class UNet {
    */
   private static final double GUIDANCE_SCALE = 1000;
 
+  private static final String INPUT = ".input";
+
   private final UNetConfig config;
   private final Graph graph = new Graph();
   private final UNetLayer.Blocks blocks;
   private final Map<String, Slice> projections = new HashMap<>();
+  private final boolean quantized;
+  private final Map<String, Quantizer> quantizers = new LinkedHashMap<>();
   private int dropoutLayers;
 
-  private UNet(UNetConfig config) {
+  private UNet(UNetConfig config, boolean quantized) {
     this.config = config;
+    this.quantized = quantized;
     this.blocks = UNetLayer.Blocks.of(config);
   }
 
   /** Describes the network. */
   public static Graph build(UNetConfig config) {
-    UNet net = new UNet(config);
+    UNet net = new UNet(config, false);
     net.describe();
     return net.graph;
   }
 
+  /**
+   * Describes the network with int8 convolutions, for inference. All but the first and the last
+   * convolution read bytes. Such a layer has, beside its weight and bias, "weight_scale" (one per
+   * output channel), "input_scale" and "input_zero_point".
+   */
+  static Graph buildQuantized(UNetConfig config) {
+    UNet net = new UNet(config, true);
+    net.describe();
+    return net.graph;
+  }
+
+  /**
+   * The layers that {@link #buildQuantized} gives int8 convolutions, each with the names of the
+   * values that it reads in {@link #build}: one, or the two of a concatenation.
+   */
+  static Map<String, List<String>> quantizedLayers(UNetConfig config) {
+    UNet net = new UNet(config, true);
+    net.describe();
+    Map<String, List<String>> layers = new LinkedHashMap<>();
+    Graph plain = build(config);
+    for (String layer : net.quantizers.keySet()) {
+      layers.put(layer, plain.names(layer + INPUT + "."));
+    }
+    return layers;
+  }
+
   /** One layer alone: "out" from the inputs "x" and, for a residual block, the embedding "emb". */
   static Graph alone(UNetConfig config, UNetLayer layer, Shape image) {
-    UNet net = new UNet(config);
+    UNet net = new UNet(config, false);
     Graph graph = net.graph;
     Value x = graph.toActivation(graph.image("x", image));
     if (layer instanceof UNetLayer.Residual residual) {
@@ -155,26 +188,39 @@ public final class UNet {
   private Value residual(UNetLayer.Residual layer, Value x) {
     String name = layer.name();
     Slice projection = projections.get(name);
-    Value h = norm(name + ".in_layers.0", x, null, true);
-    h = resize(name + " branch", h, layer.resize());
+    Value h = reading(name + ".in_layers.2", name + ".in_layers.0", x, layer.resize());
     h = convolution(name + ".in_layers.2", h, layer.out(), 3, 1, Initializer.FAN_IN_UNIFORM, null);
+    String last = name + ".out_layers.3";
     if (config.scaleShiftNorm()) {
-      h = norm(name + ".out_layers.0", h, projection, true);
+      h = normFor(last, name + ".out_layers.0", h, projection, true);
     } else {
       h = graph.addPerChannel(name + ".emb", h, projection);
-      h = norm(name + ".out_layers.0", h, null, true);
+      h = normFor(last, name + ".out_layers.0", h, null, true);
     }
-    h = graph.dropout(name + ".out_layers.2", h, config.dropout(), dropoutLayers++);
+    if (!quantized) {
+      h = graph.dropout(name + ".out_layers.2", h, config.dropout(), dropoutLayers++);
+    }
     Value skip = skip(layer, resize(name + " skip", x, layer.resize()));
-    return convolution(name + ".out_layers.3", h, layer.out(), 3, 1, Initializer.ZERO, skip);
+    return convolution(last, h, layer.out(), 3, 1, Initializer.ZERO, skip);
+  }
+
+  /** Norm, SiLU and change of size, as the convolution {@code reader} reads it. */
+  private Value reading(String reader, String norm, Value x, Resize resize) {
+    if (resize == Resize.DOWN) {
+      // Bytes are not averaged: that would round twice.
+      Value smaller = resize(reader + " branch", norm(norm, x, null, true), resize);
+      return inputFor(reader, smaller);
+    }
+    return resize(reader + " branch", normFor(reader, norm, x, null, true), resize);
   }
 
   private Value skip(UNetLayer.Residual layer, Value x) {
     if (layer.in() == layer.out()) {
       return graph.single(x);
     }
-    return convolution(
-        layer.name() + ".skip_connection", x, layer.out(), 1, 1, Initializer.FAN_IN_UNIFORM, null);
+    String name = layer.name() + ".skip_connection";
+    Value read = inputFor(name, x);
+    return convolution(name, read, layer.out(), 1, 1, Initializer.FAN_IN_UNIFORM, null);
   }
 
   private Value resize(String name, Value x, Resize resize) {
@@ -188,9 +234,10 @@ public final class UNet {
   private Value attention(UNetLayer.Attention layer, Value x) {
     String name = layer.name();
     int channels = layer.channels();
-    Value h = norm(name + ".norm", x, null, false);
+    Value h = normFor(name + ".qkv", name + ".norm", x, null, false);
     h = pointwise(name + ".qkv", h, 3 * channels, Initializer.FAN_IN_UNIFORM, null);
     h = graph.attention(name + ".attention", h, config.heads(channels), config.newAttentionOrder());
+    h = inputFor(name + ".proj_out", h);
     return pointwise(name + ".proj_out", h, channels, Initializer.ZERO, x);
   }
 
@@ -199,9 +246,22 @@ public final class UNet {
     if (!config.convResample()) {
       return resize(layer.name(), x, layer.resize());
     }
-    Value h = up ? graph.upsample2(layer.name() + " up", x) : x;
     String name = layer.name() + (up ? ".conv" : ".op");
+    Value h = inputFor(name, x);
+    h = up ? graph.upsample2(layer.name() + " up", h) : h;
     return convolution(name, h, layer.channels(), 3, up ? 1 : 2, Initializer.FAN_IN_UNIFORM, null);
+  }
+
+  /** The norm in front of the convolution {@code reader}, in the form that this one reads. */
+  private Value normFor(String reader, String name, Value x, Slice modulation, boolean silu) {
+    if (!quantized) {
+      return norm(name, x, modulation, silu);
+    }
+    int channels = x.shape().channels();
+    Parameter weight = graph.parameter(name + ".weight", Initializer.ONE, channels, channels);
+    Parameter bias = graph.parameter(name + ".bias", Initializer.ZERO, channels, channels);
+    return graph.groupNormQuantized(
+        name, x, weight, bias, UNetConfig.GROUPS, modulation, silu, quantizer(reader));
   }
 
   private Value norm(String name, Value x, Slice modulation, boolean silu) {
@@ -209,6 +269,20 @@ public final class UNet {
     Parameter weight = graph.parameter(name + ".weight", Initializer.ONE, channels, channels);
     Parameter bias = graph.parameter(name + ".bias", Initializer.ZERO, channels, channels);
     return graph.groupNorm(name, x, weight, bias, UNetConfig.GROUPS, modulation, silu);
+  }
+
+  /** A value in the form that the convolution {@code reader} reads. */
+  private Value inputFor(String reader, Value x) {
+    return quantized ? graph.quantize(reader + INPUT, x, quantizer(reader)) : x;
+  }
+
+  private Quantizer quantizer(String reader) {
+    Quantizer quantizer =
+        new Quantizer(
+            graph.parameter(reader + ".input_scale", Initializer.ONE, 1, 1),
+            graph.parameter(reader + ".input_zero_point", Initializer.ZERO, 1, 1));
+    quantizers.put(reader, quantizer);
+    return quantizer;
   }
 
   private Value convolution(
@@ -223,15 +297,36 @@ public final class UNet {
     int fanIn = in * kernel * kernel;
     Parameter weight =
         graph.parameter(name + ".weight", initializer, fanIn, out, in, kernel, kernel);
-    Parameter bias = graph.parameter(name + ".bias", initializer, fanIn, out);
-    return graph.convolutionResidual(name, x, weight, bias, kernel, stride, residual);
+    return convolution(name, x, weight, fanIn, kernel, stride, initializer, residual);
   }
 
   /** A 1x1 convolution whose checkpoint weight has the shape [out, in, 1]. */
   private Value pointwise(String name, Value x, int out, Initializer initializer, Value residual) {
     int in = x.shape().channels();
     Parameter weight = graph.parameter(name + ".weight", initializer, in, out, in, 1);
-    Parameter bias = graph.parameter(name + ".bias", initializer, in, out);
-    return graph.convolutionResidual(name, x, weight, bias, 1, 1, residual);
+    return convolution(name, x, weight, in, 1, 1, initializer, residual);
+  }
+
+  private Value convolution(
+      String name,
+      Value x,
+      Parameter weight,
+      int fanIn,
+      int kernel,
+      int stride,
+      Initializer initializer,
+      Value residual) {
+    int out = weight.shape().getFirst();
+    Parameter bias = graph.parameter(name + ".bias", initializer, fanIn, out);
+    Quantizer quantizer = quantizers.get(name);
+    if (quantizer != null) {
+      Parameter scale = graph.parameter(name + ".weight_scale", Initializer.ONE, 1, out);
+      return graph.quantizedConvolution(
+          name, x, quantizer, weight, scale, bias, kernel, stride, residual);
+    }
+    for (int i = 0; i < x.sources().size(); i++) {
+      graph.name(name + INPUT + "." + i, x.sources().get(i));
+    }
+    return graph.convolutionResidual(name, x, weight, bias, kernel, stride, residual);
   }
 }

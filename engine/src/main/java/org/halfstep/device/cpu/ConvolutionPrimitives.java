@@ -9,7 +9,6 @@ import java.util.function.Supplier;
 import org.halfstep.bindings.OneDnn;
 import org.halfstep.device.ConvolutionShape;
 import org.halfstep.device.DataType;
-import org.halfstep.device.Window;
 
 /** The oneDNN primitives of one convolution: chosen here, shared through the engine. */
 final class ConvolutionPrimitives implements AutoCloseable {
@@ -39,8 +38,6 @@ final class ConvolutionPrimitives implements AutoCloseable {
       boolean bias,
       Residual residual) {}
 
-  private static final Window PIXEL = Window.square(1, 1, 0);
-
   // Set while this is constructed; null when the packed form is the stored one.
   OneDnnPrimitive packForward;
   OneDnnPrimitive packBackward;
@@ -67,7 +64,7 @@ final class ConvolutionPrimitives implements AutoCloseable {
 
   ConvolutionPrimitives(
       OneDnnEngine engine, ConvolutionShape asked, DataType type, boolean training) {
-    this.shape = withoutGeometry(asked);
+    this.shape = asked.withoutGeometry();
     this.engine = engine;
     this.type = type;
     this.training = training;
@@ -293,29 +290,6 @@ final class ConvolutionPrimitives implements AutoCloseable {
     OneDnnPrimitive primitive = engine.acquire(key, descriptor);
     acquired.add(primitive);
     return primitive;
-  }
-
-  /**
-   * A 1x1 convolution treats each pixel alone, so its images may be seen as one row of pixels. That
-   * is up to three times faster for linear layers, which would otherwise be many images of one
-   * pixel (a matrix product per image), and never slower.
-   */
-  private static ConvolutionShape withoutGeometry(ConvolutionShape shape) {
-    if (!shape.window().equals(PIXEL)) {
-      return shape;
-    }
-    int pixels =
-        Math.multiplyExact(Math.multiplyExact(shape.batch(), shape.height()), shape.width());
-    return new ConvolutionShape(
-        1,
-        1,
-        pixels,
-        shape.inputChannels(),
-        shape.outputChannels(),
-        PIXEL,
-        shape.relu(),
-        shape.weightInputStride(),
-        shape.weightInputOffset());
   }
 
   private ConvolutionShape withWeight(int weightInputStride) {

@@ -7,6 +7,7 @@ import java.util.Optional;
 import org.halfstep.bindings.Kernels;
 import org.halfstep.bindings.NativeLibrary;
 import org.halfstep.device.Ceiling;
+import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.HostWindow;
 import org.halfstep.device.Operations;
@@ -52,6 +53,12 @@ public final class CpuDevice implements Device {
         + ", "
         + Kernels.cpu().hs_thread_count()
         + " threads)";
+  }
+
+  /** Bfloat16 where the processor multiplies it in tiles (AMX), else float32. */
+  @Override
+  public DataType defaultPrecision() {
+    return engine.instructions().fastestType();
   }
 
   /** The native libraries in use, for people: each with its version and where it was found. */

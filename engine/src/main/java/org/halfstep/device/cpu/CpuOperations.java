@@ -8,6 +8,7 @@ import org.halfstep.device.Convolution;
 import org.halfstep.device.ConvolutionShape;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Launch;
+import org.halfstep.device.QuantizedConvolution;
 import org.halfstep.device.Sequence;
 import org.halfstep.device.kernels.KernelOperations;
 
@@ -31,6 +32,11 @@ final class CpuOperations extends KernelOperations {
         WinogradConvolution.suits(shape, type)
             ? new WinogradConvolution(shape, training)
             : OneDnnConvolution.create(engine, shape, type, training));
+  }
+
+  @Override
+  public QuantizedConvolution quantizedConvolution(ConvolutionShape shape, DataType output) {
+    return own(new OneDnnQuantizedConvolution(engine, shape, output));
   }
 
   @Override

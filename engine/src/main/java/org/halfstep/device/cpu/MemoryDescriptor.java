@@ -26,6 +26,10 @@ final class MemoryDescriptor implements AutoCloseable {
 
   /** Strides in elements. */
   static MemoryDescriptor strided(DataType type, long[] sizes, long[] strides) {
+    return strided(oneDnnType(type), sizes, strides);
+  }
+
+  private static MemoryDescriptor strided(int type, long[] sizes, long[] strides) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment dims = arena.allocateFrom(ValueLayout.JAVA_LONG, sizes);
       MemorySegment steps = arena.allocateFrom(ValueLayout.JAVA_LONG, strides);
@@ -33,19 +37,33 @@ final class MemoryDescriptor implements AutoCloseable {
           OneDnnEngine.create(
               out ->
                   OneDnn.dnnl_memory_desc_create_with_strides(
-                      out, sizes.length, dims, oneDnnType(type), steps)));
+                      out, sizes.length, dims, type, steps)));
     }
   }
 
   /** A format left to the primitive. */
   static MemoryDescriptor any(DataType type, long... sizes) {
+    return any(oneDnnType(type), sizes);
+  }
+
+  /** Signed bytes in a format left to the primitive. */
+  static MemoryDescriptor anySigned(long... sizes) {
+    return any(OneDnn.dnnl_s8, sizes);
+  }
+
+  /** One int32. */
+  static MemoryDescriptor integer() {
+    return strided(OneDnn.dnnl_s32, new long[] {1}, new long[] {1});
+  }
+
+  private static MemoryDescriptor any(int type, long... sizes) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment dims = arena.allocateFrom(ValueLayout.JAVA_LONG, sizes);
       return new MemoryDescriptor(
           OneDnnEngine.create(
               out ->
                   OneDnn.dnnl_memory_desc_create_with_tag(
-                      out, sizes.length, dims, oneDnnType(type), OneDnn.dnnl_format_tag_any)));
+                      out, sizes.length, dims, type, OneDnn.dnnl_format_tag_any)));
     }
   }
 
@@ -57,6 +75,7 @@ final class MemoryDescriptor implements AutoCloseable {
     return switch (type) {
       case F32, TF32 -> OneDnn.dnnl_f32;
       case BF16 -> OneDnn.dnnl_bf16;
+      case U8 -> OneDnn.dnnl_u8;
     };
   }
 

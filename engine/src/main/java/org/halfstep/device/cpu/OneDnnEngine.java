@@ -18,6 +18,7 @@ public final class OneDnnEngine implements AutoCloseable {
   private final MemorySegment engine;
   private final MemorySegment stream;
   private final MemorySegment attributes;
+  private final InstructionSet instructions;
   private final Map<Object, OneDnnPrimitive> primitives = new HashMap<>();
   private long memories;
   private boolean closed;
@@ -26,7 +27,14 @@ public final class OneDnnEngine implements AutoCloseable {
    * @throws org.halfstep.bindings.NativeLibraryException if oneDNN cannot be loaded
    */
   public OneDnnEngine() {
-    NativeLibrary.ONEDNN.load();
+    this(InstructionSet.effective());
+  }
+
+  /**
+   * @param instructions what to take the processor for: for tests
+   */
+  OneDnnEngine(InstructionSet instructions) {
+    this.instructions = instructions;
     engine = create(out -> OneDnn.dnnl_engine_create(out, OneDnn.dnnl_cpu, 0));
     stream = create(out -> OneDnn.dnnl_stream_create(out, engine, OneDnn.dnnl_stream_in_order));
     attributes = create(OneDnn::dnnl_primitive_attr_create);
@@ -47,6 +55,10 @@ public final class OneDnnEngine implements AutoCloseable {
   /** oneDNN objects (primitives and memories) that somebody still holds; 0 when all is closed. */
   public synchronized long liveObjects() {
     return primitives.size() + memories;
+  }
+
+  InstructionSet instructions() {
+    return instructions;
   }
 
   MemorySegment handle() {

@@ -39,6 +39,7 @@ record Matmul(
     return switch (factors) {
       case F32, BF16 -> CublasLt.CUBLAS_COMPUTE_32F;
       case TF32 -> CublasLt.CUBLAS_COMPUTE_32F_FAST_TF32;
+      case U8 -> throw new IllegalArgumentException("bytes are multiplied on the CPU only");
     };
   }
 

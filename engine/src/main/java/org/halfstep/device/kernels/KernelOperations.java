@@ -42,6 +42,7 @@ public abstract class KernelOperations implements Operations {
     return switch (type) {
       case F32, TF32 -> Kernels.HS_F32;
       case BF16 -> Kernels.HS_BF16;
+      case U8 -> Kernels.HS_U8;
     };
   }
 
@@ -52,6 +53,41 @@ public abstract class KernelOperations implements Operations {
   /** Keeps what was bound through this instance until it is closed. */
   protected final <T extends AutoCloseable> T own(T thing) {
     return owned.add(thing);
+  }
+
+  // ---- Quantization
+  // ----------------------------------------------------------------------------------
+
+  @Override
+  public Launch groupNormQuantize(
+      GroupNormShape shape, GroupNormShape.Memory memory, long scale, long zeroPoint) {
+    MemorySegment args =
+        KernelArguments.groupNorm(arguments, shape, code(shape.type()), memory, null);
+    MemorySegment step = at(scale);
+    MemorySegment zero = at(zeroPoint);
+    return () -> kernels.hs_group_norm_quantize(stream, args, step, zero);
+  }
+
+  @Override
+  public Launch quantize(
+      long x0,
+      long x1,
+      long y,
+      long scale,
+      long zeroPoint,
+      long rows,
+      int channels0,
+      int channels1,
+      DataType type) {
+    MemorySegment first = at(x0);
+    MemorySegment second = at(x1);
+    MemorySegment out = at(y);
+    MemorySegment step = at(scale);
+    MemorySegment zero = at(zeroPoint);
+    int dtype = code(type);
+    return () ->
+        kernels.hs_quantize(
+            stream, first, second, out, step, zero, rows, channels0, channels1, dtype);
   }
 
   // ---- Norm and attention

@@ -1,0 +1,69 @@
+package org.halfstep.graph;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/** Activations to bytes; the two sources of a concatenation end up side by side. */
+final class QuantizeOp extends Op {
+  private final Value x;
+  private final Quantizer quantizer;
+
+  QuantizeOp(String label, Value x, Quantizer quantizer) {
+    super(label, List.of(x));
+    this.x = x;
+    this.quantizer = quantizer;
+    if (x.sources().size() > 2) {
+      throw new IllegalArgumentException(x + " has more than two sources");
+    }
+  }
+
+  @Override
+  Shape outputShape() {
+    return x.shape();
+  }
+
+  @Override
+  Value.Storage outputStorage() {
+    return Value.Storage.BYTES;
+  }
+
+  @Override
+  Binding bind(PlanBuilder plan) {
+    Quantizer.requireInference(plan);
+    Value first = x.sources().getFirst();
+    Value second = x.isConcatenation() ? x.sources().get(1) : null;
+    return new Binding() {
+      @Override
+      public void forward() {
+        Buffer in0 = plan.buffer(first);
+        Buffer in1 = second == null ? null : plan.buffer(second);
+        Buffer y = plan.buffer(output());
+        List<Buffer> uses = new ArrayList<>(List.of(in0, y));
+        if (in1 != null) {
+          uses.add(in1);
+        }
+        long read = plan.bytes(first) + (second == null ? 0 : plan.bytes(second));
+        plan.step(
+            StepInfo.memory(label(), "quantize", read + plan.bytes(output())),
+            uses,
+            () ->
+                plan.operations()
+                    .quantize(
+                        in0.address(),
+                        in1 == null ? 0 : in1.address(),
+                        y.address(),
+                        plan.weight(quantizer.scale()),
+                        plan.weight(quantizer.zeroPoint()),
+                        (long) plan.batch() * x.shape().pixels(),
+                        first.shape().channels(),
+                        second == null ? 0 : second.shape().channels(),
+                        plan.type(first)));
+      }
+
+      @Override
+      public void backward() {
+        throw new IllegalStateException(label() + " has no backward pass");
+      }
+    };
+  }
+}

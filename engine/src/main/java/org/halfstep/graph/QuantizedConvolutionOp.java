@@ -1,0 +1,138 @@
+package org.halfstep.graph;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.halfstep.device.ConvolutionShape;
+import org.halfstep.device.QuantizedConvolution;
+import org.halfstep.device.Window;
+
+/** A convolution of bytes, with bias and an optional residual; its output is an activation. */
+final class QuantizedConvolutionOp extends Op {
+  private final Value x;
+  private final Quantizer quantizer;
+  private final Parameter weight;
+  private final Parameter weightScale;
+  private final Parameter bias;
+  private final Window window;
+  private final Value residual;
+
+  QuantizedConvolutionOp(
+      String label,
+      Value x,
+      Quantizer quantizer,
+      Parameter weight,
+      Parameter weightScale,
+      Parameter bias,
+      Window window,
+      Value residual) {
+    super(label, residual == null ? List.of(x) : List.of(x, residual));
+    this.x = x;
+    this.quantizer = quantizer;
+    this.weight = weight;
+    this.weightScale = weightScale;
+    this.bias = bias;
+    this.window = window;
+    this.residual = residual;
+    if (x.storage() != Value.Storage.BYTES) {
+      throw new IllegalArgumentException("an int8 convolution reads bytes, " + x + " is none");
+    }
+    if (weight.shape().get(1) != x.shape().channels()) {
+      throw new IllegalArgumentException(weight + " does not take the channels of " + x);
+    }
+    if (weightScale.size() != weight.shape().getFirst()) {
+      throw new IllegalArgumentException(
+          weightScale + " is not one scale per channel of " + weight);
+    }
+    if (residual != null && !residual.shape().equals(outputShape())) {
+      throw new IllegalArgumentException(
+          "residual " + residual + " does not fit output " + outputShape());
+    }
+  }
+
+  @Override
+  Shape outputShape() {
+    return new Shape(
+        window.outputHeight(x.shape().height()),
+        window.outputWidth(x.shape().width()),
+        weight.shape().getFirst());
+  }
+
+  @Override
+  Binding bind(PlanBuilder plan) {
+    Quantizer.requireInference(plan);
+    Shape in = x.shape();
+    QuantizedConvolution convolution =
+        plan.operations()
+            .quantizedConvolution(
+                new ConvolutionShape(
+                    plan.batch(),
+                    in.height(),
+                    in.width(),
+                    in.channels(),
+                    outputShape().channels(),
+                    window,
+                    false,
+                    in.channels(),
+                    0),
+                plan.type(output()));
+    return new Bound(plan, convolution);
+  }
+
+  private final class Bound implements Binding {
+    private final PlanBuilder plan;
+    private final QuantizedConvolution convolution;
+
+    Bound(PlanBuilder plan, QuantizedConvolution convolution) {
+      this.plan = plan;
+      this.convolution = convolution;
+    }
+
+    @Override
+    public void forward() {
+      Buffer packed = plan.persistentBuffer(label() + " packed", convolution.packedBytes());
+      Buffer packing = plan.transientBuffer(label() + " packing", convolution.scratchBytes());
+      plan.prepare(
+          StepInfo.memory(label() + " packed", "pack weights", 5 * convolution.packedBytes()),
+          List.of(packed, packing),
+          () ->
+              convolution.pack(
+                  plan.weight(weight),
+                  plan.weight(quantizer.zeroPoint()),
+                  packed.address(),
+                  packing.address()));
+      Buffer in = plan.buffer(x);
+      Buffer y = plan.buffer(output());
+      Buffer scratch = plan.transientBuffer(label() + " scratch", convolution.scratchBytes());
+      Buffer added = residual == null ? null : plan.buffer(residual);
+      List<Buffer> uses = new ArrayList<>(List.of(in, y, scratch, packed));
+      if (added != null) {
+        uses.add(added);
+      }
+      plan.step(
+          info(),
+          uses,
+          () ->
+              convolution.forward(
+                  in.address(),
+                  packed.address(),
+                  plan.weight(quantizer.scale()),
+                  plan.weight(weightScale),
+                  plan.weight(bias),
+                  added == null ? 0 : added.address(),
+                  y.address(),
+                  scratch.address()));
+    }
+
+    private StepInfo info() {
+      long bytes =
+          plan.bytes(x) + plan.bytes(output()) + (residual == null ? 0 : plan.bytes(residual));
+      return new StepInfo(
+          label(), "int8 conv" + window.height() + " forward", convolution.shape().flops(), bytes);
+    }
+
+    @Override
+    public void backward() {
+      throw new IllegalStateException(label() + " has no backward pass");
+    }
+  }
+}

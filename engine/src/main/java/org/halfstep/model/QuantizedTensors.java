@@ -1,0 +1,105 @@
+package org.halfstep.model;
+
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import org.halfstep.graph.Graph;
+import org.halfstep.safetensors.Dtype;
+import org.halfstep.safetensors.TensorView;
+
+/**
+ * How an int8 network lies in a file. A layer NAME with an int8 convolution has the tensors
+ *
+ * <ul>
+ *   <li>NAME.weight, I8: in -127..127, of the float32 weight's shape;
+ *   <li>NAME.weight_scale, F32 [output channels], above 0: a weight is its byte times the scale;
+ *   <li>NAME.input_scale, F32 [1], above 0, and NAME.input_zero_point, F32 [1], an integer in
+ *       0..255: an input byte q stands for (q - zero point) * scale;
+ *   <li>NAME.bias, as in a float32 network.
+ * </ul>
+ *
+ * All other tensors are as in a float32 network. In memory an int8 weight is its integers as
+ * floats, which a plan packs into bytes.
+ */
+final class QuantizedTensors {
+  static final String WEIGHT = ".weight";
+  static final String WEIGHT_SCALE = ".weight_scale";
+  static final String INPUT_SCALE = ".input_scale";
+  static final String INPUT_ZERO_POINT = ".input_zero_point";
+
+  private QuantizedTensors() {}
+
+  private static boolean isByteWeight(Graph graph, String name) {
+    return name.endsWith(WEIGHT)
+        && graph
+            .parameters()
+            .containsKey(name.substring(0, name.length() - WEIGHT.length()) + WEIGHT_SCALE);
+  }
+
+  private static boolean isScale(String name) {
+    return name.endsWith(WEIGHT_SCALE) || name.endsWith(INPUT_SCALE);
+  }
+
+  /** The type that a tensor is stored in when weights are stored in {@code wanted}. */
+  static Dtype dtype(Graph graph, String name, Dtype wanted) {
+    if (isByteWeight(graph, name)) {
+      return Dtype.I8;
+    }
+    return isScale(name) || name.endsWith(INPUT_ZERO_POINT) ? Dtype.F32 : wanted;
+  }
+
+  /** The bytes of a weight that is held as floats. */
+  static MemorySegment bytes(float[] integers) {
+    byte[] bytes = new byte[integers.length];
+    for (int i = 0; i < bytes.length; i++) {
+      bytes[i] = (byte) integers[i];
+    }
+    return MemorySegment.ofArray(bytes);
+  }
+
+  /**
+   * A tensor's numbers, checked.
+   *
+   * @throws IOException in one line, when the type is not the one that the network needs or a
+   *     number lies out of range
+   */
+  static float[] read(Graph graph, TensorView tensor, String origin) throws IOException {
+    String name = tensor.name();
+    if (isByteWeight(graph, name)) {
+      return byteWeight(tensor, origin);
+    }
+    if (!tensor.dtype().isFloating()) {
+      throw new IOException(
+          origin + ": tensor " + name + " is " + tensor.dtype() + ", expected F32 or BF16");
+    }
+    float[] values = tensor.floats();
+    for (float value : values) {
+      if (isScale(name) && !(value > 0 && Float.isFinite(value))) {
+        throw new IOException(
+            origin + ": tensor " + name + " holds " + value + ", expected scales above 0");
+      }
+      if (name.endsWith(INPUT_ZERO_POINT)
+          && !(value >= 0 && value <= LayerScales.LARGEST_INPUT && value == Math.rint(value))) {
+        throw new IOException(
+            origin + ": tensor " + name + " holds " + value + ", expected an integer in 0..255");
+      }
+    }
+    return values;
+  }
+
+  private static float[] byteWeight(TensorView tensor, String origin) throws IOException {
+    if (tensor.dtype() != Dtype.I8) {
+      throw new IOException(
+          origin + ": tensor " + tensor.name() + " is " + tensor.dtype() + ", expected I8");
+    }
+    long[] integers = tensor.longs();
+    float[] values = new float[integers.length];
+    for (int i = 0; i < values.length; i++) {
+      if (integers[i] < -LayerScales.LARGEST_WEIGHT) {
+        throw new IOException(
+            origin + ": tensor " + tensor.name() + " holds -128, expected -127..127");
+      }
+      values[i] = integers[i];
+    }
+    return values;
+  }
+}

@@ -1,0 +1,130 @@
+package org.halfstep.quantize;
+
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.IntConsumer;
+import org.halfstep.data.ImageDataset;
+import org.halfstep.device.HostWindow;
+import org.halfstep.device.Owned;
+import org.halfstep.graph.Parameter;
+import org.halfstep.graph.Plan;
+import org.halfstep.graph.PlanOptions;
+import org.halfstep.model.LayerScales;
+import org.halfstep.model.Network;
+import org.halfstep.model.Quantization;
+
+/**
+ * Makes an int8 network from a float32 one. The float32 network runs on real images, noised to each
+ * of the times at which its sampler evaluates it, with guidance strengths over its range; what each
+ * int8 layer reads is counted, and the byte range with the least squared error is chosen. Weights
+ * get one scale per output channel, by the same rule.
+ */
+public final class Calibration implements AutoCloseable {
+  /** Rows evaluated together. */
+  private static final int BATCH = 8;
+
+  private final Network network;
+  private final Owned owned = new Owned();
+  private final Plan plan;
+  private final CalibrationRows rows;
+  private final Map<String, List<String>> layers;
+
+  /** What the layers read, by the value's name; one that several layers read is counted once. */
+  private final Map<String, HostWindow> windows = new LinkedHashMap<>();
+
+  private final Map<String, ValueHistogram> histograms = new LinkedHashMap<>();
+
+  private Calibration(Network network, ImageDataset data, CalibrationSettings settings) {
+    this.network = network;
+    this.layers = network.quantizedLayers();
+    try {
+      Set<String> inputs = new LinkedHashSet<>();
+      layers.values().forEach(inputs::addAll);
+      PlanOptions options = PlanOptions.inference(BATCH).withKept(inputs);
+      this.plan =
+          owned.add(Plan.inference(network.device(), network.graph(), options, network.weights()));
+      plan.prepare();
+      this.rows = owned.add(new CalibrationRows(network, plan, data, settings));
+      for (String input : inputs) {
+        long bytes = Float.BYTES * plan.count(input);
+        windows.put(input, owned.add(network.device().window(plan.address(input), bytes)));
+        histograms.put(input, new ValueHistogram());
+      }
+    } catch (RuntimeException | Error failure) {
+      owned.close();
+      throw failure;
+    }
+  }
+
+  /**
+   * An int8 network, owned by the caller.
+   *
+   * @param network float32; stays the caller's
+   * @param dataName what the file calls the images
+   * @param progress told the percentage that is done
+   * @throws IllegalArgumentException in one line, when the network is int8 already
+   */
+  public static Network quantize(
+      Network network,
+      ImageDataset data,
+      String dataName,
+      CalibrationSettings settings,
+      IntConsumer progress) {
+    if (network.isQuantized()) {
+      throw new IllegalArgumentException(
+          "the model is int8 already: quantize the float32 model that it was made from");
+    }
+    network.device().attach();
+    try (Calibration calibration = new Calibration(network, data, settings)) {
+      calibration.measure(progress);
+      Quantization how =
+          new Quantization(
+              Quantization.INT8,
+              dataName,
+              calibration.rows.images(),
+              calibration.rows.count(),
+              settings.seed());
+      return Network.quantized(network, how, calibration.scales());
+    }
+  }
+
+  private void measure(IntConsumer progress) {
+    for (int first = 0; first < rows.count(); first += BATCH) {
+      rows.fill(first);
+      plan.forward();
+      int used = Math.min(BATCH, rows.count() - first);
+      windows.forEach(
+          (input, window) -> {
+            window.pull();
+            MemorySegment values = window.memory();
+            histograms.get(input).add(values, plan.count(input) / BATCH * used);
+          });
+      progress.accept((int) (100L * (first + used) / rows.count()));
+    }
+  }
+
+  private Map<String, LayerScales> scales() {
+    Map<String, LayerScales> scales = new LinkedHashMap<>();
+    layers.forEach(
+        (layer, inputs) -> {
+          Parameter weight = network.graph().parameters().get(layer + ".weight");
+          List<ValueHistogram> read = new ArrayList<>();
+          inputs.forEach(input -> read.add(histograms.get(input)));
+          ScaleSearch.ByteRange range = ScaleSearch.activations(read);
+          float[] perChannel =
+              ScaleSearch.weights(network.weights().get(weight), weight.shape().getFirst());
+          scales.put(layer, new LayerScales(range.scale(), range.zeroPoint(), perChannel));
+        });
+    return scales;
+  }
+
+  @Override
+  public void close() {
+    owned.close();
+  }
+}

@@ -1,0 +1,43 @@
+// Activations to bytes, where no kernel that writes them does it on the way.
+#include "quantize.h"
+#include "parallel.h"
+#include "variant.h"
+
+static constexpr int64_t kBlockElements = 8192;
+
+// The columns [first, first + channels) of rows [begin, end) of y, whose rows are c apart.
+template <typename T>
+static void quantize_columns(const T *x, uint8_t *y, ByteScale scale, int64_t begin, int64_t end,
+                             int64_t first, int64_t channels, int64_t c) {
+  for (int64_t r = begin; r < end; r++) {
+    const T *in = x + r * channels;
+    uint8_t *out = y + r * c + first;
+    for_vectors(channels, [=]<int B, bool Tail>(int64_t j, int lanes) {
+      for (int b = 0; b < B; b++)
+        put_bytes<Tail>(out + j + b * kLanes, fetch<Tail>(in + j + b * kLanes, lanes), scale, lanes);
+    });
+  }
+}
+
+HS_KERNEL(hs_quantize)
+(hs_stream, const void *x0, const void *x1, uint8_t *y, const float *scale, const float *zero, int64_t rows,
+ int64_t c0, int64_t c1, int32_t dtype) {
+  HS_REQUIRE(x0 && (x1 || c1 == 0) && y && scale && *scale > 0 && zero && rows >= 0 && c0 >= 1 && c1 >= 0);
+  HS_REQUIRE(is_dtype(dtype));
+  const ByteScale bytes{1.0f / *scale, *zero};
+  const int64_t c = c0 + c1;
+  const int64_t block = kBlockElements / c > 1 ? kBlockElements / c : 1;
+  with_storage(dtype, [&](auto storage) {
+    using T = decltype(storage);
+    const T *first = static_cast<const T *>(x0);
+    const T *second = static_cast<const T *>(x1);
+    parallel_items((rows + block - 1) / block, rows * c, [=](int64_t item) {
+      const int64_t begin = item * block;
+      const int64_t end = smaller(rows, begin + block);
+      quantize_columns(first, y, bytes, begin, end, 0, c0, c);
+      if (c1 > 0)
+        quantize_columns(second, y, bytes, begin, end, c0, c1, c);
+    });
+  });
+  return HS_OK;
+}
