@@ -39,31 +39,20 @@ final class Page {
     this.origin = origin;
   }
 
-  /** Writes the page and, beside it, its plots. */
+  /** Writes the page. Its plots are drawn by {@link #draw}. */
   void write(Path folder) throws IOException {
     line("# Quality and time of diffusion models");
     line("");
     if (!measurements.isEmpty()) {
       // Plots and targets compare the teacher with students: at its number of images.
-      TreeMap<Long, List<Measurement>> byCount =
-          measurements.stream()
-              .collect(
-                  Collectors.groupingBy(
-                      one -> one.quality().samples(), TreeMap::new, Collectors.toList()));
-      long compared =
-          measurements.stream()
-              .filter(Measurement::teacher)
-              .mapToLong(one -> one.quality().samples())
-              .max()
-              .orElse(byCount.lastKey());
+      TreeMap<Long, List<Measurement>> byCount = byCount();
+      long compared = compared();
       List<Series> series = Series.of(byCount.get(compared));
-      plots(folder, series, compared);
       summary(series, compared);
       targets(series, compared);
       byCount.forEach((count, all) -> all(Series.of(all), count));
     }
     if (!timings.isEmpty()) {
-      Plots.time(folder, timings, metadata("time per image"));
       times();
     }
     if (Files.exists(folder.resolve(SampleGrid.FILE))) {
@@ -118,11 +107,34 @@ final class Page {
     return entries;
   }
 
-  private void plots(Path folder, List<Series> series, long samples) throws IOException {
-    Map<String, String> entries = metadata(samples + " images of each");
-    Plots.fid(folder, series, extractor(), entries);
-    Plots.inceptionScore(folder, series, extractor(), entries);
-    Plots.tradeOff(folder, series, extractor(), entries);
+  /** Draws the plots that the page shows. */
+  void draw(Path folder) throws IOException {
+    if (!measurements.isEmpty()) {
+      List<Series> series = Series.of(byCount().get(compared()));
+      Map<String, String> entries = metadata(compared() + " images of each");
+      Plots.fid(folder, series, extractor(), entries);
+      Plots.inceptionScore(folder, series, extractor(), entries);
+      Plots.tradeOff(folder, series, extractor(), entries);
+    }
+    if (!timings.isEmpty()) {
+      Plots.time(folder, timings, metadata("time per image"));
+    }
+  }
+
+  private TreeMap<Long, List<Measurement>> byCount() {
+    return measurements.stream()
+        .collect(
+            Collectors.groupingBy(
+                one -> one.quality().samples(), TreeMap::new, Collectors.toList()));
+  }
+
+  /** The number of images that a teacher and its students are compared on. */
+  private long compared() {
+    return measurements.stream()
+        .filter(Measurement::teacher)
+        .mapToLong(one -> one.quality().samples())
+        .max()
+        .orElse(byCount().lastKey());
   }
 
   private void summary(List<Series> series, long samples) {

@@ -98,7 +98,17 @@ public final class Report {
       throw new IllegalArgumentException(
           folder.resolve(RESULTS) + ": nothing was measured yet; run the report without --redraw");
     }
-    new Page(current(), results.timings(), origin).write(folder);
+    Page page = new Page(current(), results.timings(), origin);
+    page.write(folder);
+    try {
+      page.draw(folder);
+    } catch (InternalError | LinkageError noFonts) {
+      // What Java's fonts end in where the system has none: no reason to lose the page.
+      out.accept(
+          "the plots could not be drawn ("
+              + noFonts.getMessage()
+              + "): install fontconfig and a font, then run the report with --redraw");
+    }
     return folder.resolve(Page.FILE);
   }
 
