@@ -8,6 +8,7 @@ import org.halfstep.metrics.Quality;
  *
  * @param model file or bundled name
  * @param weights SHA-256 of the model's parameters
+ * @param int8 whether its convolutions multiply bytes
  * @param teacher whether it is a teacher, guided by two evaluations per step
  * @param steps sampler steps
  * @param guidance strength w
@@ -26,6 +27,7 @@ import org.halfstep.metrics.Quality;
 public record Measurement(
     String model,
     String weights,
+    boolean int8,
     boolean teacher,
     int steps,
     double guidance,

@@ -161,7 +161,7 @@ final class Page {
       Optional<Timing> own = Timing.find(timings, one.model(), one.steps(), batch);
       double w = one.bestGuidance();
       List<String> cells = new ArrayList<>();
-      cells.add(one.model());
+      cells.add(one.title());
       cells.add(Integer.toString(one.steps()));
       cells.add(own.map(timing -> Long.toString(timing.evaluations())).orElse("–"));
       cells.add(own.map(timing -> Numbers.decimal(timing.milliseconds())).orElse("–"));
@@ -278,7 +278,7 @@ final class Page {
     for (Series one : series) {
       for (double w : one.byGuidance().keySet()) {
         List<String> cells =
-            new ArrayList<>(List.of(one.model(), Integer.toString(one.steps()), Numbers.plain(w)));
+            new ArrayList<>(List.of(one.title(), Integer.toString(one.steps()), Numbers.plain(w)));
         cells.addAll(quality(one, w));
         row(cells);
       }
@@ -302,7 +302,7 @@ final class Page {
     for (Timing one : timings) {
       row(
           List.of(
-              one.model(),
+              Series.title(one.model(), one.int8()),
               Integer.toString(one.steps()),
               Long.toString(one.evaluations()),
               Integer.toString(one.batch()),

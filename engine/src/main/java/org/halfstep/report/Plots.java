@@ -91,7 +91,7 @@ final class Plots {
   }
 
   private static String kind(Series series) {
-    return series.teacher() ? ", teacher" : series.model().contains("int8") ? ", int8" : "";
+    return series.teacher() ? ", teacher" : series.int8() ? ", int8" : "";
   }
 
   /** Inception Score against Frechet distance, a line per model over guidance strengths. */
@@ -108,7 +108,7 @@ final class Plots {
           one.byGuidance().keySet().stream()
               .mapToDouble(w -> one.inceptionScore(w).mean())
               .toArray();
-      chart.addSeries(one.model() + ", " + Series.steps(one.steps()), x, y);
+      chart.addSeries(one.title() + ", " + Series.steps(one.steps()), x, y);
     }
     write(folder.resolve(TRADE_OFF), chart, text);
   }
@@ -121,10 +121,7 @@ final class Plots {
     TreeMap<String, List<Timing>> lines = new TreeMap<>();
     for (Timing timing : timings) {
       boolean guided = timing.evaluations() > timing.steps();
-      String kind =
-          guided
-              ? "guided teacher"
-              : timing.model().contains("int8") ? "students, int8" : "students";
+      String kind = guided ? "guided teacher" : timing.int8() ? "students, int8" : "students";
       lines.computeIfAbsent(kind + ", batch " + timing.batch(), _ -> new ArrayList<>()).add(timing);
     }
     lines.forEach(

@@ -144,6 +144,7 @@ final class ReportRun {
     return new Measurement(
         item.model().name(),
         item.model().weights(),
+        item.model().isInt8(),
         item.model().isTeacher(),
         item.steps(),
         item.guidance(),

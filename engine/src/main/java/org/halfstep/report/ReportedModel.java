@@ -40,6 +40,10 @@ public record ReportedModel(String name, DiffusionModel model, String weights) {
     return model.card().role() == ModelCard.Role.TEACHER;
   }
 
+  boolean isInt8() {
+    return model.network().isQuantized();
+  }
+
   /** Whether it makes images in one number of steps only. */
   boolean hasOwnSteps() {
     return model.card().steps() != null;

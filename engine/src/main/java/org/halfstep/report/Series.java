@@ -13,7 +13,12 @@ import java.util.function.ToDoubleFunction;
  * The measurements of one model at one number of steps, on equally many images and one scale: per
  * guidance strength, over the seeds.
  */
-record Series(String model, boolean teacher, int steps, Map<Double, List<Measurement>> byGuidance) {
+record Series(
+    String model,
+    boolean int8,
+    boolean teacher,
+    int steps,
+    Map<Double, List<Measurement>> byGuidance) {
   /** Mean and standard deviation over seeds, the latter divided by one less than their number. */
   record OverSeeds(double mean, double deviation, int seeds) {
     String toString(int decimals) {
@@ -21,6 +26,15 @@ record Series(String model, boolean teacher, int steps, Map<Double, List<Measure
           ? Numbers.fixed(mean, decimals)
           : Numbers.fixed(mean, decimals) + " ± " + Numbers.fixed(deviation, decimals);
     }
+  }
+
+  /** The model as tables show it. */
+  String title() {
+    return title(model, int8);
+  }
+
+  static String title(String model, boolean int8) {
+    return int8 ? model + " (int8)" : model;
   }
 
   /** {@code 1 step} and {@code 4 steps}. */
@@ -41,7 +55,7 @@ record Series(String model, boolean teacher, int steps, Map<Double, List<Measure
         byGuidance.computeIfAbsent(one.guidance(), _ -> new ArrayList<>()).add(one);
       }
       Measurement first = group.getFirst();
-      all.add(new Series(first.model(), first.teacher(), first.steps(), byGuidance));
+      all.add(new Series(first.model(), first.int8(), first.teacher(), first.steps(), byGuidance));
     }
     all.sort(
         Comparator.comparing((Series series) -> !series.teacher())

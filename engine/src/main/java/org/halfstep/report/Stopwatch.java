@@ -53,6 +53,7 @@ final class Stopwatch {
       return new Timing(
           model.name(),
           model.weights(),
+          model.isInt8(),
           request.steps(),
           model.model().evaluations(request),
           request.count(),

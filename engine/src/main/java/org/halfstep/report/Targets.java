@@ -96,7 +96,7 @@ final class Targets {
   private static String line(Series student, String text, boolean met) {
     return (met ? "**met**" : "**not met**")
         + ": "
-        + student.model()
+        + student.title()
         + ", "
         + Series.steps(student.steps())
         + ": "

@@ -9,6 +9,7 @@ import java.util.Optional;
  *
  * @param model file or bundled name
  * @param weights SHA-256 of the model's parameters
+ * @param int8 whether its convolutions multiply bytes
  * @param steps sampler steps
  * @param evaluations network evaluations per image
  * @param batch images per request
@@ -24,6 +25,7 @@ import java.util.Optional;
 public record Timing(
     String model,
     String weights,
+    boolean int8,
     int steps,
     long evaluations,
     int batch,

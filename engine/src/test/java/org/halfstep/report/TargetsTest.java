@@ -15,6 +15,7 @@ class TargetsTest {
     return new Measurement(
         model,
         "",
+        false,
         model.equals("teacher"),
         steps,
         w,
@@ -32,7 +33,19 @@ class TargetsTest {
 
   private static Timing timing(String model, int steps, long evaluations, double milliseconds) {
     return new Timing(
-        model, "", steps, evaluations, 16, milliseconds, milliseconds, milliseconds, 1, "", "", "");
+        model,
+        "",
+        false,
+        steps,
+        evaluations,
+        16,
+        milliseconds,
+        milliseconds,
+        milliseconds,
+        1,
+        "",
+        "",
+        "");
   }
 
   @Test
