@@ -20,7 +20,7 @@ CUDA := $(wildcard native/build/libhalfstep_cuda.so)
 BUILT := engine/target/built
 SOURCES := pom.xml bindings/pom.xml engine/pom.xml $(shell find bindings/src/main engine/src/main)
 
-.PHONY: help run build test fixtures native native-cuda data train distill report report-full sample bench bench-long bench-history format verify-bindings clean force
+.PHONY: help run build test fixtures native native-cuda data data-emoji train distill report report-full sample bench bench-long bench-history format verify-bindings clean force
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ native: $(NATIVE) native-cuda ## Build the native kernels
 
 native-cuda: ## Build the CUDA kernels: by nvcc for GPUs, where it is installed; and for the CPU, for tests
 	@$(MAKE) -s -C native -f cuda.mk on-cpu cuda
+
+data-emoji: ## Put an open emoji set, 64x64 in colour, into data/emoji (FROM=FILE takes it from an archive)
+	@scripts/fetch-emoji data/emoji
 
 data: ## Put Fashion-MNIST into data/ (FROM=FOLDER takes it from there)
 	@scripts/fetch-fashion-mnist "$(DATA)"

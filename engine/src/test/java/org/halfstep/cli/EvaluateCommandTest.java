@@ -27,6 +27,7 @@ import org.halfstep.metrics.FeatureMoments;
 import org.halfstep.metrics.ReferenceStatistics;
 import org.halfstep.safetensors.NamedTensor;
 import org.halfstep.safetensors.SafetensorsWriter;
+import org.halfstep.sample.TinyModels;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -155,6 +156,56 @@ class EvaluateCommandTest {
     try (var files = Files.list(folder.resolve("cache"))) {
       assertEquals(1, files.count());
     }
+  }
+
+  @Test
+  void measuresAModelOverSeedsAndWritesItsSamples() throws IOException {
+    Path model = TinyModels.teacher(folder.resolve("tiny.safetensors"));
+    Path samples = folder.resolve("samples.npz");
+    Result made =
+        run(
+            "sample",
+            "--model=" + model,
+            "--count=21",
+            "--steps=1",
+            "--seed=3",
+            "--npz=" + samples);
+    assertEquals(0, made.code(), made.err());
+    try (SampleBatchFile file = SampleBatchFile.open(samples)) {
+      assertEquals(21, file.count());
+      int[] labels = file.labels().orElseThrow();
+      assertEquals(1, labels[4]);
+      assertEquals(2, labels[20]);
+    }
+    Path json = folder.resolve("model.json");
+    Result result =
+        run(
+            "evaluate",
+            "--model=" + model,
+            "--reference=" + samples,
+            "--inception=" + weights(),
+            "--cache=" + folder.resolve("cache"),
+            "--samples=21",
+            "--steps=1",
+            "--seed=2",
+            "--seeds=2",
+            "--out=" + json);
+    assertEquals(0, result.code(), result.err());
+    JsonNode node = new ObjectMapper().readTree(json.toFile());
+    assertEquals(2, node.at("/results").size());
+    assertEquals(2, node.at("/results/0/seed").asInt());
+    // Images 0 to 20 of seed 3 are those of the file.
+    assertEquals(0, node.at("/results/1/fid").asDouble(), 1e-6);
+    assertTrue(node.at("/results/0/fid").asDouble() > 1e-3, json.toString());
+    assertEquals(2, node.at("/overSeeds/0/seeds").asInt());
+    assertEquals(1, node.at("/samples/steps").asInt());
+    assertEquals(64, node.at("/samples/sha256").asText().length());
+    assertRefused(
+        "--npz takes all images",
+        "sample",
+        "--model=" + model,
+        "--npz=" + samples,
+        "--grid=" + folder.resolve("grid.png"));
   }
 
   private void assertRefused(String part, String... arguments) {
