@@ -39,7 +39,7 @@ fixtures: $(NATIVE) ## Check the engine against reference data (FIXTURES=FOLDER)
 native: $(NATIVE) native-cuda ## Build the native kernels
 
 native-cuda: ## Build the CUDA kernels: by nvcc for GPUs, where it is installed; and for the CPU, for tests
-	@$(MAKE) -s -C native -f cuda.mk on-cpu cuda
+	@$(MAKE) -s -C native -f cuda.mk $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc)) on-cpu cuda
 
 data-emoji: ## Put an open emoji set, 64x64 in colour, into data/emoji (FROM=FILE takes it from an archive)
 	@scripts/fetch-emoji data/emoji

@@ -13,6 +13,9 @@ ON_CPU := $(BUILD)/libhalfstep_cuda_on_cpu.so
 SOURCES := $(wildcard cuda/*.cu)
 OBJECTS := $(SOURCES:cuda/%.cu=$(BUILD)/cuda/%.o)
 ON_CPU_OBJECTS := $(SOURCES:cuda/%.cu=$(BUILD)/cuda_on_cpu/%.o) $(BUILD)/cuda_on_cpu/fibers.o
+CONFORMANCE := $(BUILD)/cuda_conformance
+ON_CPU_CONFORMANCE := $(BUILD)/cuda_on_cpu_conformance
+FIBERS_TEST := $(BUILD)/cuda_on_cpu_fibers
 
 CXXFLAGS := -std=c++20 -O2 -g1 -Wall -Wextra -Werror -Wno-psabi -Wno-unknown-pragmas -fPIC -fvisibility=hidden \
             -fno-exceptions -fno-rtti -Iinclude -Icuda_on_cpu
@@ -20,26 +23,26 @@ NVCCFLAGS := -std=c++20 -O3 -Werror all-warnings -Xcompiler -fPIC,-fvisibility=h
              -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90,code=[sm_90,compute_90]
 
 .PHONY: on-cpu cuda
-on-cpu: $(ON_CPU)
+on-cpu: $(ON_CPU) $(ON_CPU_CONFORMANCE) $(FIBERS_TEST)
 
 ifeq ($(NVCC),)
 cuda:
 	@echo 'The CUDA kernels were not built: nvcc was not found (put it on the PATH, or set CUDA_HOME or NVCC)'
 else
-cuda: $(LIBRARY)
+cuda: $(LIBRARY) $(CONFORMANCE)
 endif
 
 # The names are those of the CPU's library as well: each library calls its own.
-LDFLAGS := -Wl,-z,defs,-Bsymbolic,--exclude-libs,ALL
+LDFLAGS := -z,defs,-Bsymbolic,--exclude-libs,ALL
 
 $(ON_CPU): $(ON_CPU_OBJECTS)
 	@echo 'link $@'
-	@$(CXX) $^ -shared -static-libstdc++ -static-libgcc $(LDFLAGS) -o $@.new && mv -f $@.new $@
+	@$(CXX) $^ -shared -static-libstdc++ -static-libgcc -Wl,$(LDFLAGS) -o $@.new && mv -f $@.new $@
 
 # The runtime is linked in: nothing of CUDA is needed until a device is asked for.
 $(LIBRARY): $(OBJECTS)
 	@echo 'link $@'
-	@$(NVCC) $^ -shared -cudart static -Xcompiler -static-libstdc++,-static-libgcc,$(LDFLAGS) -o $@.new && mv -f $@.new $@
+	@$(NVCC) $^ -shared -cudart static -Xcompiler -static-libstdc++,-static-libgcc -Xlinker $(LDFLAGS) -o $@.new && mv -f $@.new $@
 
 $(BUILD)/cuda_on_cpu/%.o: cuda/%.cu cuda.mk | $(BUILD)/cuda_on_cpu
 	@echo 'compile $< (for the CPU)'
@@ -55,5 +58,18 @@ $(BUILD)/cuda/%.o: cuda/%.cu cuda.mk | $(BUILD)/cuda
 
 $(BUILD)/cuda $(BUILD)/cuda_on_cpu:
 	mkdir -p $@
+
+# Runs every kernel beside the CPU's: build/cuda_conformance build/libhalfstep_cpu.so build/libhalfstep_cuda.so
+$(CONFORMANCE): cuda/test/conformance.cu cuda.mk include/halfstep.h | $(BUILD)/cuda
+	@echo 'compile $<'
+	@$(NVCC) -std=c++20 -O1 -Werror all-warnings -Xcompiler -Wall,-Wextra -Iinclude -cudart static $< -o $@ -ldl
+
+$(ON_CPU_CONFORMANCE): cuda/test/conformance.cu cuda_on_cpu/fibers.cpp cuda_on_cpu/cuda_runtime.h cuda.mk include/halfstep.h
+	@echo 'compile $< (for the CPU)'
+	@$(CXX) -std=c++20 -O1 -g1 -Wall -Wextra -Werror -Iinclude -Icuda_on_cpu -x c++ $< cuda_on_cpu/fibers.cpp -o $@ -ldl
+
+$(FIBERS_TEST): cuda_on_cpu/test/fibers_test.cpp $(BUILD)/cuda_on_cpu/fibers.o cuda.mk
+	@echo 'compile $<'
+	@$(CXX) -std=c++20 -O1 -g1 -Wall -Wextra -Werror -Wno-unknown-pragmas -Icuda_on_cpu $< $(BUILD)/cuda_on_cpu/fibers.o -o $@
 
 -include $(OBJECTS:.o=.d) $(ON_CPU_OBJECTS:.o=.d)

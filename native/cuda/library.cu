@@ -1,4 +1,4 @@
-// What the library says about itself, and what only the CPU's library has.
+// What the library says about itself.
 #include "device.cuh"
 
 const char *hs_version(void) { return "0.1.0"; }
@@ -29,28 +29,3 @@ const char *hs_status_string(int status) {
 int hs_thread_count(void) { return 1; } // of the host: a launch takes one
 
 int hs_set_thread_count(int threads) { return threads < 1 ? HS_INVALID_ARGUMENT : HS_OK; }
-
-// cuDNN convolves.
-
-int hs_group_norm_quantize(hs_stream, const hs_group_norm *, const float *, const float *) { return HS_UNSUPPORTED; }
-
-int hs_quantize(hs_stream, const void *, const void *, uint8_t *, const float *, const float *, int64_t, int64_t, int64_t,
-                int32_t) {
-  return HS_UNSUPPORTED;
-}
-
-int hs_winograd_pack(hs_stream, const float *, int64_t, int64_t, int64_t, int32_t, float *) { return HS_UNSUPPORTED; }
-
-int64_t hs_winograd_workspace(int64_t, int64_t) { return 0; }
-
-int hs_winograd_forward(hs_stream, const float *, const float *, const float *, const float *, float *, float *, int64_t,
-                        int64_t, int64_t, int64_t, int64_t) {
-  return HS_UNSUPPORTED;
-}
-
-int64_t hs_winograd_gradient_workspace(int64_t, int64_t) { return 0; }
-
-int hs_winograd_gradient(hs_stream, const float *, const float *, float *, int64_t, float *, int64_t, int64_t, int64_t,
-                         int64_t, int64_t) {
-  return HS_UNSUPPORTED;
-}

@@ -1,11 +1,11 @@
 // A stand-in for CUDA's <cuda_runtime.h>, for a plain C++ compiler: it runs the kernels of ../cuda on the CPU.
 //
 // The threads of a block are fibers. A fiber runs until it finishes or must wait for others: at a barrier of the
-// block, or at an operation of its warp. Blocks run one after the other, launches when they are made. What a GPU
+// block, or at an operation of its warp; a warp runs as far as it can before the next one does. Blocks run one after the other, launches when they are made. What a GPU
 // leaves undefined is an error here where it can be seen: barriers that not all threads reach, warp operations that
 // not all named lanes take part in, misaligned vector accesses, writes past dynamic shared memory.
 //
-// HALFSTEP_FIBERS says in which order the threads of a block run: forward, reverse or random:SEED. A kernel that
+// HALFSTEP_FIBERS says in which order warps and lanes run: forward, reverse or random:SEED. A kernel that
 // lacks a barrier gives another result in one of them.
 #ifndef HALFSTEP_CUDA_ON_CPU_CUDA_RUNTIME_H
 #define HALFSTEP_CUDA_ON_CPU_CUDA_RUNTIME_H

@@ -68,7 +68,6 @@ struct Fiber {
 // Everything of one thread of the program; kernels may be launched from several at once.
 struct Scheduler {
   Fiber fibers[kMaxThreads];
-  int order[kMaxThreads];
   int threads = 0, running = -1;
   void *main_stack = nullptr;
   std::vector<void *> free_stacks;
@@ -170,22 +169,23 @@ Setting setting() {
   return chosen;
 }
 
-void set_order(Scheduler &s) {
+// The numbers 0 .. count-1 in the chosen order.
+void set_order(Scheduler &s, int *order, int count) {
   const Setting chosen = setting();
-  for (int t = 0; t < s.threads; t++)
-    s.order[t] = chosen.order == Order::REVERSE ? s.threads - 1 - t : t;
+  for (int i = 0; i < count; i++)
+    order[i] = chosen.order == Order::REVERSE ? count - 1 - i : i;
   if (chosen.order != Order::RANDOM)
     return;
   if (s.random == 0)
     s.random = chosen.seed;
-  for (int t = s.threads - 1; t > 0; t--) { // Fisher and Yates, with xorshift64
+  for (int i = count - 1; i > 0; i--) { // Fisher and Yates, with xorshift64
     s.random ^= s.random << 13;
     s.random ^= s.random >> 7;
     s.random ^= s.random << 17;
-    const int other = static_cast<int>(s.random % static_cast<uint64_t>(t + 1));
-    const int kept = s.order[t];
-    s.order[t] = s.order[other];
-    s.order[other] = kept;
+    const int other = static_cast<int>(s.random % static_cast<uint64_t>(i + 1));
+    const int kept = order[i];
+    order[i] = order[other];
+    order[other] = kept;
   }
 }
 
@@ -217,7 +217,29 @@ void release_barrier(Scheduler &s) {
       s.fibers[t].state = READY;
 }
 
+// Runs the threads of a warp until all have finished or wait for other warps. Returns whether any ran.
+bool run_warp(Scheduler &s, int first, int &live) {
+  const int lanes = s.threads - first < kWarp ? s.threads - first : kWarp;
+  bool ran = false, again = true;
+  while (again && !s.failed) {
+    again = false;
+    int order[kWarp];
+    set_order(s, order, lanes);
+    for (int k = 0; k < lanes && !s.failed; k++) {
+      Fiber &fiber = s.fibers[first + order[k]];
+      if (fiber.state != READY)
+        continue;
+      ran = again = true;
+      resume(s, first + order[k]);
+      live -= fiber.state == DONE;
+    }
+  }
+  return ran;
+}
+
+// A warp runs as far as it can before the next one does: what a warp that is ahead would spoil, shows.
 void run_block(Scheduler &s) {
+  const int warps = (s.threads + kWarp - 1) / kWarp;
   int live = s.threads;
   for (int t = 0; t < s.threads; t++) {
     s.fibers[t].state = READY;
@@ -225,16 +247,11 @@ void run_block(Scheduler &s) {
   }
   while (live > 0 && !s.failed) {
     bool ran = false;
-    set_order(s);
-    for (int k = 0; k < s.threads && !s.failed; k++) {
-      Fiber &fiber = s.fibers[s.order[k]];
-      if (fiber.state != READY)
-        continue;
-      ran = true;
-      resume(s, s.order[k]);
-      live -= fiber.state == DONE;
-    }
-    if (!ran)
+    int order[kMaxThreads / kWarp];
+    set_order(s, order, warps);
+    for (int k = 0; k < warps && !s.failed; k++)
+      ran |= run_warp(s, order[k] * kWarp, live);
+    if (!ran && !s.failed)
       release_barrier(s);
   }
   for (int t = 0; t < s.threads; t++) // what a failed launch left
@@ -317,10 +334,9 @@ void wait_for_warp(unsigned mask, void *payload, void (*complete)(void **, unsig
     const Fiber &other = s.fibers[first + lane];
     if (other.state == DONE)
       fail("a mask names a lane that has finished", file, line);
-    if (other.state != IN_WARP)
+    if (other.state != IN_WARP || other.mask != mask || other.complete != complete || other.line != line ||
+        other.file != file)
       return leave(s); // the last of the lanes completes the operation
-    if (other.mask != mask || other.complete != complete || other.line != line || other.file != file)
-      fail("the lanes of a warp are at different operations", file, line);
     payloads[lane] = other.payload;
   }
   complete(payloads, mask);
@@ -364,34 +380,41 @@ cudaError_t cudaDeviceSynchronize() { return cudaSuccess; }
 
 namespace {
 
-// Before the memory lies its size, on a page of its own; after it, a page that cannot be touched.
+// Before the memory lies a page with its size; after it, one that cannot be touched. What fills up the last 16 bytes must
+// stay as it is.
 constexpr size_t kPage = 4096, kVector = 16;
+constexpr unsigned char kUntouched = 0xff;
 
+size_t whole_vectors(size_t bytes) { return (bytes + kVector - 1) / kVector * kVector; }
 size_t whole_pages(size_t bytes) { return (bytes + kPage - 1) / kPage * kPage; }
 
 } // namespace
 
 cudaError_t cudaMalloc(void **address, size_t bytes) {
-  const size_t used = (bytes + kVector - 1) / kVector * kVector, pages = whole_pages(used);
+  const size_t used = whole_vectors(bytes), pages = whole_pages(used);
   void *memory = mmap(nullptr, pages + 2 * kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED)
     return cudaErrorMemoryAllocation;
   char *first = static_cast<char *>(memory);
   if (mprotect(first + kPage + pages, kPage, PROT_NONE) != 0)
     return cudaErrorMemoryAllocation;
-  *reinterpret_cast<size_t *>(first) = pages + 2 * kPage;
+  *reinterpret_cast<size_t *>(first) = bytes;
   *address = first + kPage + pages - used;
-  memset(*address, 0xff, used);
+  memset(*address, kUntouched, used);
   return cudaSuccess;
 }
 
 cudaError_t cudaFree(void *address) {
   if (address == nullptr)
     return cudaSuccess;
-  char *page = reinterpret_cast<char *>(reinterpret_cast<uintptr_t>(address) / kPage * kPage);
-  // An empty allocation points at the guard page itself.
-  char *first = page - kPage;
-  return munmap(first, *reinterpret_cast<size_t *>(first)) == 0 ? cudaSuccess : cudaErrorInvalidValue;
+  char *first = reinterpret_cast<char *>(reinterpret_cast<uintptr_t>(address) / kPage * kPage) - kPage;
+  const size_t bytes = *reinterpret_cast<size_t *>(first), used = whole_vectors(bytes);
+  for (size_t i = bytes; i < used; i++)
+    if (static_cast<unsigned char *>(address)[i] != kUntouched) {
+      fprintf(stderr, "halfstep: cuda-on-cpu: something wrote past the end of %zu bytes\n", bytes);
+      return cudaErrorInvalidValue;
+    }
+  return munmap(first, whole_pages(used) + 2 * kPage) == 0 ? cudaSuccess : cudaErrorInvalidValue;
 }
 
 cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes, cudaMemcpyKind) {

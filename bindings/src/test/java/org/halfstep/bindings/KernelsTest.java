@@ -3,6 +3,7 @@ package org.halfstep.bindings;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -50,6 +51,7 @@ class KernelsTest {
 
   @Test
   void countsTheMultiplyAddsOfAllThreads() {
+    assumeFalse(Arrays64.ON_CUDA, "the ceiling of a processor");
     int before = Kernels.cpu().hs_thread_count();
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment operations = arena.allocate(ValueLayout.JAVA_DOUBLE);

@@ -1,0 +1,103 @@
+package org.halfstep.bindings;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The sources of the CUDA kernels as they were built: by nvcc, and for the CPU. */
+class CudaKernelsTest {
+  private static final Path BUILD =
+      Path.of(System.getProperty("halfstep.native", "../native/build"));
+  private static final Path GPU = Path.of("/dev/nvidiactl");
+
+  private static Path built(String file) {
+    Path path = BUILD.resolve(file);
+    assumeTrue(Files.exists(path), path + " was not built (make native-cuda)");
+    return path;
+  }
+
+  /**
+   * What nvcc made loads without a driver, has every function, and says so where there is no GPU.
+   */
+  @Test
+  void theLibraryLoadsWithoutDriver() {
+    System.setProperty("halfstep.test.cuda", built("libhalfstep_cuda.so").toString());
+    Kernels kernels =
+        Kernels.of(
+            new NativeLibrary(
+                "libhalfstep_cuda.so",
+                "halfstep.test.cuda",
+                "HALFSTEP_TEST_CUDA",
+                "",
+                List.of(),
+                ""));
+    assertEquals("cuda", kernels.hs_instruction_set());
+    assumeFalse(Files.exists(GPU), "there is a GPU: cuda_conformance runs there");
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment x = arena.allocate(64, 16);
+      KernelException failed =
+          assertThrows(
+              KernelException.class,
+              () -> kernels.hs_add(MemorySegment.NULL, x, x, x, 16, Kernels.HS_F32));
+      assertEquals(Kernels.HS_DEVICE_ERROR, failed.status());
+    }
+  }
+
+  /** Every kernel beside the CPU's, every array at the edge of what may be touched. */
+  @ParameterizedTest
+  @ValueSource(strings = {"forward", "reverse", "random:1"})
+  void everyKernelIsTheCpusInAnyOrderOfThreads(String order) throws Exception {
+    String output =
+        run(
+            order,
+            built("cuda_on_cpu_conformance"),
+            built("libhalfstep_cpu.so"),
+            built("libhalfstep_cuda_on_cpu.so"));
+    assertTrue(output.contains(" comparisons, 0 failed"), output);
+  }
+
+  @Test
+  void everyKernelIsTheCpusOnTheGpu() throws Exception {
+    assumeTrue(Files.exists(GPU), "there is no GPU");
+    String output =
+        run(
+            "forward",
+            built("cuda_conformance"),
+            built("libhalfstep_cpu.so"),
+            built("libhalfstep_cuda.so"));
+    assertTrue(output.contains(" comparisons, 0 failed"), output);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"forward", "reverse", "random:1"})
+  void fibersDoWhatAGpuDoesAndSeeWhatIsWrong(String order) throws Exception {
+    String output = run(order, built("cuda_on_cpu_fibers"));
+    assertTrue(output.contains("fibers: 0 failed"), output);
+    assertTrue(output.contains("threads wait at different barriers"), output);
+  }
+
+  /** The output of a program, whose threads run in an order. */
+  private static String run(String order, Path... command)
+      throws IOException, InterruptedException {
+    ProcessBuilder builder =
+        new ProcessBuilder(List.of(command).stream().map(Path::toString).toList());
+    builder.environment().put("HALFSTEP_FIBERS", order);
+    Process process = builder.redirectErrorStream(true).start();
+    String output = new String(process.getInputStream().readAllBytes());
+    assertTrue(process.waitFor(120, TimeUnit.SECONDS));
+    return output;
+  }
+}
