@@ -52,9 +52,8 @@ final class Headline {
     int evaluations = 2 * Integer.parseInt(SLOWEST);
     out.println();
     out.printf(
-        Locale.ROOT,
-        "batch %-3s                evaluations   ms per image              evaluations  measured  of it%n",
-        batch);
+        "%-28s%11s%24s%19s%10s%10s%n",
+        "batch " + batch, "evaluations", "ms per image", "fewer evaluations", "faster", "of fewer");
     line(out, "teacher, 256 steps, guided", evaluations, teacher, images, 1, 1);
     for (Report.Entry entry : entries(report, TEACHER, batch)) {
       if (entry != teacher) {
@@ -100,13 +99,15 @@ final class Headline {
       double images,
       double fewer,
       double faster) {
+    String error =
+        entry.samples() < 2 ? "" : String.format(Locale.ROOT, " ± %.3f", entry.error() / images);
     out.printf(
         Locale.ROOT,
-        "%-28s%9d%13.3f ± %-8.3f%15.1fx%9.1fx%7.2f%n",
+        "%-28s%11d%12.3f%-12s%18.1fx%9.1fx%10.2f%n",
         name,
         evaluations,
         entry.mean() / images,
-        entry.error() / images,
+        error,
         fewer,
         faster,
         faster / fewer);

@@ -92,6 +92,6 @@ class BenchmarksTest {
   }
 
   private static Report.Entry entry(String name, Map<String, String> parameters, double mean) {
-    return new Report.Entry(name, parameters, "ms/op", mean, 8, mean, mean, mean, 1);
+    return new Report.Entry(name, parameters, "ms/op", mean, 8, mean, mean, mean, 2);
   }
 }
