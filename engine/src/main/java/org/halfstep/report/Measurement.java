@@ -21,6 +21,7 @@ import org.halfstep.metrics.Quality;
  * @param device what made the images
  * @param machine the hardware
  * @param version of this engine
+ * @param command that was typed
  * @param date when, ISO 8601, UTC
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
@@ -40,4 +41,5 @@ public record Measurement(
     String device,
     String machine,
     String version,
+    String command,
     String date) {}

@@ -6,9 +6,11 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.ToDoubleFunction;
@@ -367,7 +369,13 @@ final class Page {
           .distinct()
           .forEach(this::line);
     }
-    line("- Command: `" + origin.command() + "`");
+    Set<String> commands = new LinkedHashSet<>();
+    timings.forEach(one -> commands.add(one.command()));
+    measurements.forEach(one -> commands.add(one.command()));
+    commands.add(origin.command());
+    // Results of earlier builds do not name theirs.
+    commands.remove(null);
+    commands.forEach(command -> line("- Command: `" + command + "`"));
     line("- Every single number, with its seed and date: `" + Report.RESULTS + "`.");
   }
 }

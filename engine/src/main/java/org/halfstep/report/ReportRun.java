@@ -157,6 +157,7 @@ final class ReportRun {
         origin.device(),
         origin.machine(),
         origin.version(),
+        origin.command(),
         Origin.now());
   }
 }

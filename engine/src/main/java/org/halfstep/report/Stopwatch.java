@@ -63,6 +63,7 @@ final class Stopwatch {
           sorted.length,
           origin.device(),
           origin.machine(),
+          origin.command(),
           Origin.now());
     }
   }

@@ -19,6 +19,7 @@ import java.util.Optional;
  * @param runs number of runs, in turns with the other models
  * @param device what made the images
  * @param machine the hardware
+ * @param command that was typed
  * @param date when, ISO 8601, UTC
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
@@ -35,6 +36,7 @@ public record Timing(
     int runs,
     String device,
     String machine,
+    String command,
     String date) {
   static Optional<Timing> find(List<Timing> timings, String model, int steps, int batch) {
     return timings.stream()

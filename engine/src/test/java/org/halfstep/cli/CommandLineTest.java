@@ -365,4 +365,29 @@ class CommandLineTest {
       assertTrue(out.contains("  halfstep " + command), command);
     }
   }
+
+  @Test
+  void classifierIsTrainedAndNeedsNoTestImages() {
+    Path out = folder.resolve("classifier");
+    Object[] arguments = {
+      "train-classifier", "--preset", "tiny", "--data", data, "--out", out, "--updates", 3
+    };
+    String trained = succeeds(arguments);
+    assertTrue(trained.contains("16 features"), trained);
+    assertTrue(trained.contains("there are no test images to measure it on: "), trained);
+    assertTrue(trained.lines().anyMatch(line -> line.matches("classifier [0-9a-f]{64}")), trained);
+    assertTrue(succeeds(arguments).contains("is finished, nothing is left to do"));
+    assertTrue(
+        refused(
+                "train-classifier",
+                "--preset",
+                "tiny",
+                "--data",
+                data,
+                "--out",
+                out,
+                "--set",
+                "classifier.network.widths=[8,12]")
+            .contains("widths must be two or more multiples of 8"));
+  }
 }

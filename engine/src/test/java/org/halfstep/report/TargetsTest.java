@@ -28,6 +28,7 @@ class TargetsTest {
         "",
         "",
         "",
+        "",
         "");
   }
 
@@ -43,6 +44,7 @@ class TargetsTest {
         milliseconds,
         milliseconds,
         1,
+        "",
         "",
         "",
         "");
