@@ -139,7 +139,13 @@ class AttentionKernelTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"2, 7, 2, 5, 0, 0", "1, 19, 1, 9, 1, 0", "1, 70, 1, 2, 1, 0", "1, 13, 2, 3, 0, 1"})
+  @CsvSource({
+    "2, 7, 2, 5, 0, 0",
+    "1, 19, 1, 9, 1, 0",
+    "1, 70, 1, 2, 1, 0",
+    "1, 13, 2, 3, 0, 1",
+    "1, 34, 1, 66, 0, 0" // wider than a vector tile: two blocks of 32
+  })
   void backwardIsTheGradient(int n, int t, int heads, int d, int order, int dtype) {
     Shape shape = new Shape(n, t, heads, d, order);
     double[] qkv = normal(3 * shape.count(), 1);
