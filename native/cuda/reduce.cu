@@ -4,24 +4,27 @@
 
 // ---- Sums of columns ----------------------------------------------------------------------------------------------------
 
-// A block sums `V * kColumnThreads` columns of a piece of rows: threadIdx % kColumnThreads says which columns, the rest
-// which rows, so that a warp reads whole lines.
-static constexpr int kColumnThreads = 32, kRowThreads = kThreads / kColumnThreads;
-static constexpr int64_t kMaxPieces = 128, kMinPieceRows = 64;
+// A block sums V channels per thread of a piece of rows: the first `column_threads` threads own neighbouring channels of
+// one row, the next those of the row below, so that a warp reads whole lines also where rows are short.
+static constexpr int64_t kMaxPieces = 256, kMinPieceRows = 64;
+
+static int column_threads_for(int64_t packs) { return packs <= 8 ? 8 : packs <= 16 ? 16 : 32; }
 
 // out[piece * out_row + column] = the sum of the piece's rows; gridDim.y pieces of piece_rows rows, gridDim.z samples of
 // `rows` rows (a piece belongs to one sample, and out moves on by out_sample).
 template <typename T, int V>
-__global__ void sum_columns(const T *x, float *out, int64_t rows, int64_t piece_rows, int64_t c, int64_t out_row,
-                            int64_t out_sample) {
-  __shared__ float parts[kRowThreads][kColumnThreads * V];
-  const int tx = static_cast<int>(threadIdx.x) % kColumnThreads, ty = static_cast<int>(threadIdx.x) / kColumnThreads;
-  const int64_t column = (int64_t{blockIdx.x} * kColumnThreads + tx) * V;
+__global__ void sum_columns(const T *x, float *out, int column_threads, int64_t rows, int64_t piece_rows, int64_t c,
+                            int64_t out_row, int64_t out_sample) {
+  __shared__ float parts[kThreads * V]; // [row threads, V, column threads]
+  const int tx = static_cast<int>(threadIdx.x) % column_threads, ty = static_cast<int>(threadIdx.x) / column_threads;
+  const int across = column_threads * V, row_threads = kThreads / column_threads;
+  const int64_t column = (int64_t{blockIdx.x} * column_threads + tx) * V;
   const int64_t first = int64_t{blockIdx.y} * piece_rows, last = smaller(rows, first + piece_rows);
   const T *from = x + int64_t{blockIdx.z} * rows * c;
   float sum[V] = {};
   if (column < c)
-    for (int64_t r = first + ty; r < last; r += kRowThreads) {
+#pragma unroll 8
+    for (int64_t r = first + ty; r < last; r += row_threads) {
       float values[V];
       load(from + r * c + column, values);
 #pragma unroll
@@ -30,16 +33,16 @@ __global__ void sum_columns(const T *x, float *out, int64_t rows, int64_t piece_
     }
 #pragma unroll
   for (int v = 0; v < V; v++)
-    parts[ty][v * kColumnThreads + tx] = sum[v]; // banks side by side
+    parts[ty * across + v * column_threads + tx] = sum[v];
   __syncthreads();
   float *to = out + int64_t{blockIdx.z} * out_sample + int64_t{blockIdx.y} * out_row;
-  for (int j = static_cast<int>(threadIdx.x); j < kColumnThreads * V; j += kThreads) {
-    const int64_t own = (int64_t{blockIdx.x} * kColumnThreads + j % kColumnThreads) * V + j / kColumnThreads;
+  for (int j = static_cast<int>(threadIdx.x); j < across; j += kThreads) {
+    const int64_t own = (int64_t{blockIdx.x} * column_threads + j % column_threads) * V + j / column_threads;
     if (own >= c)
       continue;
     double total = 0.0;
-    for (int k = 0; k < kRowThreads; k++)
-      total += static_cast<double>(parts[k][j]);
+    for (int k = 0; k < row_threads; k++)
+      total += static_cast<double>(parts[k * across + j]);
     to[own] = static_cast<float>(total);
   }
 }
@@ -67,8 +70,9 @@ int hs_sum_pixels(hs_stream stream, const void *x, float *out, int64_t out_strid
   return with_pack(dtype, aligned(x) && c % elements_of_16_bytes(dtype) == 0, [&](auto storage, auto width) {
     using T = decltype(storage);
     constexpr int V = decltype(width)::value;
-    const dim3 grid(static_cast<unsigned>(ceil_div(c, V * kColumnThreads)), 1, static_cast<unsigned>(n));
-    return launch(sum_columns<T, V>, grid, kThreads, 0, stream, static_cast<const T *>(x), out, hw,
+    const int across = column_threads_for(c / V);
+    const dim3 grid(static_cast<unsigned>(ceil_div(c, V * across)), 1, static_cast<unsigned>(n));
+    return launch(sum_columns<T, V>, grid, kThreads, 0, stream, static_cast<const T *>(x), out, across, hw,
                   larger(1, hw), c, int64_t{0}, out_stride);
   });
 }
@@ -88,9 +92,10 @@ int hs_sum_rows(hs_stream stream, const void *x, float *out, int32_t accumulate,
     HS_LAUNCHED(with_pack(dtype, aligned(x) && c % elements_of_16_bytes(dtype) == 0, [&](auto storage, auto width) {
       using T = decltype(storage);
       constexpr int V = decltype(width)::value;
-      const dim3 grid(static_cast<unsigned>(ceil_div(c, V * kColumnThreads)), static_cast<unsigned>(pieces));
-      return launch(sum_columns<T, V>, grid, kThreads, 0, stream, static_cast<const T *>(x), workspace, rows, piece, c,
-                    c, int64_t{0});
+      const int across = column_threads_for(c / V);
+      const dim3 grid(static_cast<unsigned>(ceil_div(c, V * across)), static_cast<unsigned>(pieces));
+      return launch(sum_columns<T, V>, grid, kThreads, 0, stream, static_cast<const T *>(x), workspace, across, rows,
+                    piece, c, c, int64_t{0});
     }));
   return launch(add_pieces, blocks_for(c), kThreads, 0, stream, workspace, out, pieces, c, accumulate != 0);
 }
