@@ -2,12 +2,14 @@ package org.halfstep.metrics;
 
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.Set;
 import org.halfstep.data.ImageBatch;
 import org.halfstep.device.Device;
 import org.halfstep.device.HostWindow;
+import org.halfstep.device.Owned;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
 import org.halfstep.model.Inception;
@@ -24,12 +26,15 @@ public final class InceptionExtractor implements FeatureExtractor {
       "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2";
 
   private static final int BATCH = 8;
+  private static final long INPUT_BYTES = (long) Float.BYTES * Inception.SIDE * Inception.SIDE * 3;
 
+  private final Owned owned = new Owned();
   private final Device device;
-  private final InceptionNetwork network;
   private final String sha256;
   private final Plan plan;
-  private final float[] some = new float[BATCH * Inception.FEATURES];
+  private final HostWindow images;
+  private final HostWindow features;
+  private final HostWindow logits;
   private InceptionInput input;
 
   /**
@@ -40,20 +45,28 @@ public final class InceptionExtractor implements FeatureExtractor {
    */
   public InceptionExtractor(Device device, InceptionNetwork network, String sha256) {
     this.device = device;
-    this.network = network;
     this.sha256 = sha256;
+    owned.add(network);
     try {
       plan =
-          Plan.inference(
-              device,
-              network.graph(),
-              PlanOptions.inference(BATCH).withKept(Set.of("features")),
-              network.weights());
+          owned.add(
+              Plan.inference(
+                  device,
+                  network.graph(),
+                  PlanOptions.inference(BATCH).withKept(Set.of("features")),
+                  network.weights()));
       plan.prepare();
-    } catch (Throwable failure) {
-      network.close();
+      images = window("x");
+      features = window("features");
+      logits = window("out");
+    } catch (RuntimeException | Error failure) {
+      owned.close();
       throw failure;
     }
+  }
+
+  private HostWindow window(String name) {
+    return owned.add(device.window(plan.address(name), Float.BYTES * plan.count(name)));
   }
 
   /**
@@ -103,40 +116,46 @@ public final class InceptionExtractor implements FeatureExtractor {
   }
 
   @Override
-  public void extract(ImageBatch images, float[] features, float[] logits) {
-    if (features.length < (long) images.count() * features()
-        || logits.length < (long) images.count() * classes()) {
+  public void extract(ImageBatch batch, float[] toFeatures, float[] toLogits) {
+    if (toFeatures.length < (long) batch.count() * features()
+        || toLogits.length < (long) batch.count() * classes()) {
       throw new IllegalArgumentException(
-          "no room for the features and logits of " + images.count() + " images");
+          "features and logits of "
+              + batch.count()
+              + " images need "
+              + (long) batch.count() * features()
+              + " and "
+              + (long) batch.count() * classes()
+              + " numbers, got room for "
+              + toFeatures.length
+              + " and "
+              + toLogits.length);
     }
-    if (input == null || !input.fits(images)) {
-      input = new InceptionInput(images.height(), images.width(), images.channels());
+    if (input == null || !input.fits(batch)) {
+      input = new InceptionInput(batch.height(), batch.width(), batch.channels());
     }
     device.attach();
-    long inputBytes = (long) Float.BYTES * Inception.SIDE * Inception.SIDE * 3;
-    for (int done = 0; done < images.count(); done += BATCH) {
-      int count = Math.min(BATCH, images.count() - done);
+    for (int first = 0; first < batch.count(); first += BATCH) {
+      int rows = Math.min(BATCH, batch.count() - first);
       // What a short last batch leaves behind its images is computed and not read.
-      try (HostWindow window = device.window(plan.address("x"), BATCH * inputBytes)) {
-        for (int i = 0; i < count; i++) {
-          input.write(images, done + i, window.memory(), i * inputBytes);
-        }
-        window.push();
+      for (int i = 0; i < rows; i++) {
+        input.write(batch, first + i, images.memory(), i * INPUT_BYTES);
       }
+      images.push();
       plan.forward();
-      download("features", count * features(), features, done * features());
-      download("out", count * classes(), logits, done * classes());
+      pull(features, rows, features(), toFeatures, first);
+      pull(logits, rows, classes(), toLogits, first);
     }
   }
 
-  private void download(String value, int count, float[] destination, int from) {
-    device.download(plan.address(value), MemorySegment.ofArray(some), (long) Float.BYTES * count);
-    System.arraycopy(some, 0, destination, from, count);
+  private static void pull(HostWindow from, int rows, int columns, float[] to, int firstRow) {
+    from.pull();
+    MemorySegment.copy(
+        from.memory(), ValueLayout.JAVA_FLOAT, 0, to, firstRow * columns, rows * columns);
   }
 
   @Override
   public void close() {
-    plan.close();
-    network.close();
+    owned.close();
   }
 }
