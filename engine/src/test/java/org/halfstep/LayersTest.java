@@ -118,6 +118,17 @@ class LayersTest {
   }
 
   @Test
+  void onePackageUsesLwjgl() {
+    noClasses()
+        .that()
+        .resideOutsideOfPackages(ROOT + ".device.cuda.driver..")
+        .should()
+        .dependOnClassesThat()
+        .resideInAPackage("org.lwjgl..")
+        .check(CLASSES);
+  }
+
+  @Test
   void theBottomKnowsOnlyItself() {
     for (String name : BOTTOM) {
       noClasses()

@@ -68,6 +68,16 @@ public final class NativeLibrary {
           List.of(),
           "build it with `make native` where CUDA's nvcc is installed");
 
+  /** The CUDA driver. It comes with the GPU's driver, never with a jar. */
+  public static final NativeLibrary CUDA_DRIVER =
+      new NativeLibrary(
+          "libcuda.so.1",
+          "halfstep.cuda.driver",
+          "HALFSTEP_CUDA_DRIVER",
+          null,
+          List.of(),
+          "install the GPU's driver");
+
   /** oneDNN 3. */
   public static final NativeLibrary ONEDNN =
       new NativeLibrary(
@@ -228,6 +238,9 @@ public final class NativeLibrary {
   }
 
   private SymbolLookup fromClassPath(List<String> tried) {
+    if (resourceFolder == null) {
+      return null;
+    }
     String name = resourceFolder + file;
     URL resource = NativeLibrary.class.getClassLoader().getResource(name);
     if (resource == null) {

@@ -7,6 +7,7 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.halfstep.device.Ceiling;
+import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.graph.PlanProfile;
 import org.halfstep.sample.DiffusionModel;
@@ -30,6 +31,7 @@ final class BenchCommand implements Callable<Integer> {
   @ParentCommand private Halfstep halfstep;
   @Spec private CommandLine.Model.CommandSpec spec;
   @Mixin private ModelOption model;
+  @Mixin private PrecisionOption precision;
 
   @Option(
       names = "--batch",
@@ -79,6 +81,7 @@ final class BenchCommand implements Callable<Integer> {
 
   private void measure(DiffusionModel opened, PrintWriter out, Optional<Ceiling> ceiling) {
     SampleRequest request = opened.request(0);
+    DataType type = precision.on(opened.network().device());
     long evaluations = training ? 1 : opened.evaluations(request);
     TextTable table =
         new TextTable(
@@ -92,8 +95,8 @@ final class BenchCommand implements Callable<Integer> {
     for (int batch : batches) {
       try (MeasuredPass pass =
           training
-              ? new MeasuredPass.Training(opened, batch)
-              : new MeasuredPass.Forward(opened, batch)) {
+              ? new MeasuredPass.Training(opened, batch, type)
+              : new MeasuredPass.Forward(opened, batch, type)) {
         long[] times = time(pass::run);
         double median = median(times);
         table.row(

@@ -41,6 +41,7 @@ final class DistillCommand implements Callable<Integer> {
   @Spec private CommandLine.Model.CommandSpec spec;
   @Mixin private DataOption data;
   @Mixin private SettingsOptions settingsOptions;
+  @Mixin private PrecisionOption precision;
 
   @Option(
       names = "--teacher",
@@ -102,8 +103,11 @@ final class DistillCommand implements Callable<Integer> {
           teacher
               + ": there is no such file; train a teacher first (halfstep train), or name one with --teacher");
     }
-    DistillationSettings settings = settings().section(SECTION, DistillationSettings.class);
+    Settings given = settings();
     try (Device device = halfstep.openDevice()) {
+      precision.complete(
+          given, device, SECTION + ".guided.precision", SECTION + ".halving.precision");
+      DistillationSettings settings = given.section(SECTION, DistillationSettings.class);
       UNetConfig network;
       ModelCard card;
       try (DiffusionModel model = ModelOption.open(teacher.toString(), device)) {

@@ -3,7 +3,7 @@ package org.halfstep.cli;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import org.halfstep.device.Device;
-import org.halfstep.device.cpu.CpuDevice;
+import org.halfstep.device.Devices;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -53,6 +53,21 @@ public final class Halfstep implements Runnable {
       description = "Threads to compute with (default: one per core).")
   private int threads;
 
+  @Option(
+      names = "--device",
+      scope = ScopeType.INHERIT,
+      paramLabel = "NAME",
+      description =
+          "cpu, cuda, cuda:N (GPU N), or auto: a GPU where one works, else the CPU (default: auto).")
+  private String device = Devices.standard();
+
+  @Option(
+      names = "--deterministic",
+      scope = ScopeType.INHERIT,
+      description =
+          "On a GPU, take convolutions that give the same bits in every run; the CPU always does.")
+  private boolean deterministic;
+
   @CommandLine.Spec private CommandLine.Model.CommandSpec spec;
 
   private Halfstep() {}
@@ -100,8 +115,13 @@ public final class Halfstep implements Runnable {
     return threads;
   }
 
+  /** The name of the device that was asked for. */
+  String deviceName() {
+    return device;
+  }
+
   /** The device that a command computes on. */
   Device openDevice() {
-    return new CpuDevice(threads());
+    return Devices.open(device, threads(), deterministic);
   }
 }

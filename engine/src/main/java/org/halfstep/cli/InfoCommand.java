@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import org.halfstep.device.Device;
-import org.halfstep.device.cpu.CpuDevice;
+import org.halfstep.device.Devices;
 import org.halfstep.diffusion.Guidance;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
@@ -42,11 +42,14 @@ final class InfoCommand implements Callable<Integer> {
       out.printf(LINE, "machine", Machine.name());
       out.printf(LINE, "device", device.name());
       out.printf(LINE, "java", Runtime.version() + " in " + System.getProperty("java.home"));
-      for (String library : CpuDevice.libraries()) {
+      for (String library : Devices.libraries(device)) {
         out.printf(
             LINE,
             library.substring(0, library.indexOf(' ')),
             library.substring(library.indexOf(' ') + 1));
+      }
+      if (halfstep.deviceName().equals(Devices.AUTO) && device.name().startsWith(Devices.CPU)) {
+        out.printf(LINE, "gpu", Devices.cudaProblem().orElse("one works now; run this again"));
       }
       List<String> bundled = DiffusionModel.bundledNames();
       out.printf(LINE, "bundled", bundled.isEmpty() ? "no models" : String.join(", ", bundled));
@@ -112,7 +115,9 @@ final class InfoCommand implements Callable<Integer> {
     for (int batch : BATCHES) {
       long bytes =
           Plan.requiredBytes(
-              model.network().device(), model.network().graph(), PlanOptions.inference(batch));
+              model.network().device(),
+              model.network().graph(),
+              PlanOptions.inference(batch).withType(model.network().device().defaultPrecision()));
       out.printf(LINE, "plan, batch " + batch, Sizes.bytes(bytes) + " for all intermediates");
     }
     out.printf(LINE, "network", pretty(model));

@@ -1,6 +1,7 @@
 package org.halfstep.cli;
 
 import java.lang.foreign.ValueLayout;
+import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.HostWindow;
 import org.halfstep.device.Operations;
@@ -42,14 +43,14 @@ abstract sealed class MeasuredPass implements AutoCloseable {
   static final class Forward extends MeasuredPass {
     private final Plan plan;
 
-    Forward(DiffusionModel model, int batch) {
+    Forward(DiffusionModel model, int batch, DataType type) {
       Device device = model.network().device();
       plan =
           super.owned.add(
               Plan.inference(
                   device,
                   model.network().graph(),
-                  PlanOptions.inference(batch),
+                  PlanOptions.inference(batch).withType(type),
                   model.network().weights()));
       fillInputs(model, plan);
       plan.prepare();
@@ -63,6 +64,7 @@ abstract sealed class MeasuredPass implements AutoCloseable {
     @Override
     void run() {
       plan.forward();
+      plan.device().synchronize();
     }
 
     @Override
@@ -92,7 +94,7 @@ abstract sealed class MeasuredPass implements AutoCloseable {
     private final Optimizer optimizer;
     private final long updateBytes;
 
-    Training(DiffusionModel model, int batch) {
+    Training(DiffusionModel model, int batch, DataType type) {
       Device device = model.network().device();
       Graph graph = model.network().graph();
       try {
@@ -102,7 +104,7 @@ abstract sealed class MeasuredPass implements AutoCloseable {
                 Plan.training(
                     device,
                     graph,
-                    PlanOptions.training(batch, SEED),
+                    PlanOptions.training(batch, SEED).withType(type),
                     model.network().weights(),
                     gradients));
         Operations operations = super.owned.add(device.operations());

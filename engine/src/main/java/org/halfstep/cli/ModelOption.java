@@ -52,7 +52,11 @@ final class ModelOption {
 
   /** The same with another largest batch, a power of two. */
   static DiffusionModel open(String choice, Device device, int maxBatch) {
-    ModelOptions options = ModelOptions.standard().withDevice(device).withMaxBatch(maxBatch);
+    return open(choice, ModelOptions.standard().withDevice(device).withMaxBatch(maxBatch));
+  }
+
+  /** The same with all options. */
+  static DiffusionModel open(String choice, ModelOptions options) {
     try {
       if (Files.exists(Path.of(choice))) {
         return DiffusionModel.open(Path.of(choice), options);

@@ -46,6 +46,7 @@ final class SampleCommand implements Callable<Integer> {
   @ParentCommand private Halfstep halfstep;
   @Spec private CommandLine.Model.CommandSpec spec;
   @Mixin private ModelOption model;
+  @Mixin private PrecisionOption precision;
 
   @Option(
       names = "--labels",
@@ -144,7 +145,10 @@ final class SampleCommand implements Callable<Integer> {
     PrintWriter out = spec.commandLine().getOut();
     String choice = model.orBundled();
     try (Device device = halfstep.openDevice();
-        DiffusionModel opened = ModelOption.open(choice, device)) {
+        DiffusionModel opened =
+            ModelOption.open(
+                choice,
+                ModelOptions.standard().withDevice(device).withPrecision(precision.on(device)))) {
       int[] chosen = LabelList.parse(labels, opened);
       SampleRequest request = request(opened, chosen);
       long evaluations = opened.evaluations(request);

@@ -116,6 +116,11 @@ final class Settings {
     }
   }
 
+  /** Whether a value is null, so that it is up to the machine. */
+  boolean isOpen(String path) {
+    return tree.at("/" + path.replace('.', '/')).isNull();
+  }
+
   /** Sets one value by its path. */
   void set(String path, Object value) {
     String[] names = path.split("\\.");

@@ -40,6 +40,7 @@ final class TrainCommand implements Callable<Integer> {
   @Spec private CommandLine.Model.CommandSpec spec;
   @Mixin private DataOption data;
   @Mixin private SettingsOptions settingsOptions;
+  @Mixin private PrecisionOption precision;
 
   @Option(names = "--updates", paramLabel = "N", description = "Updates of the weights.")
   private Long updates;
@@ -89,6 +90,7 @@ final class TrainCommand implements Callable<Integer> {
       if (network.isConditional()) {
         settings.set(SECTION + ".network.num_classes", images.classNames().size());
       }
+      precision.complete(settings, device, SECTION + ".run.precision");
       TeacherSettings teacher = settings.section(SECTION, TeacherSettings.class);
       ObjectNode config = Settings.JSON.createObjectNode();
       config.put("halfstep", Halfstep.VERSION);

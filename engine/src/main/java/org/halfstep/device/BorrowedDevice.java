@@ -1,6 +1,7 @@
 package org.halfstep.device;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 
 /** A device whose owner is somebody else: closing it does nothing. */
 final class BorrowedDevice implements Device {
@@ -18,6 +19,11 @@ final class BorrowedDevice implements Device {
   @Override
   public String name() {
     return device.name();
+  }
+
+  @Override
+  public Optional<Ceiling> measureCeiling() {
+    return device.measureCeiling();
   }
 
   @Override

@@ -158,13 +158,32 @@ public interface Operations extends AutoCloseable {
   Launch softmaxCrossEntropy(
       long logits, long ids, long losses, long dlogits, float dloss, int batch, int classes);
 
-  /** {@code ema} may be 0. The values of {@code step} are read when the launch runs. */
-  Launch adam(AdamStep step, long parameters, long gradients, long m, long v, long ema, long count);
+  /**
+   * One step of Adam. The gradient is scaled down to the norm that {@code values} allow; where
+   * {@code squareSum} is not finite, nothing is written.
+   *
+   * @param values address of {@link AdamValues}, read when the launch runs
+   * @param squareSum address of the sum of squares of all gradients, one double, read likewise
+   * @param ema 0 for no moving average
+   */
+  Launch adam(
+      AdamSettings settings,
+      long values,
+      long squareSum,
+      long parameters,
+      long gradients,
+      long m,
+      long v,
+      long ema,
+      long count);
 
   Launch emaUpdate(long ema, long parameters, double decay, long count);
 
+  /** Bytes of workspace of {@link #squareSum}. */
+  long squareSumWorkspaceBytes(long count);
+
   /** Writes one double: the sum of squares. */
-  Launch squareSum(long x, long out, long count);
+  Launch squareSum(long x, long out, long workspace, long count);
 
   /**
    * Standard normal noise, Philox keyed by (seed, sample id, draw).

@@ -1,5 +1,6 @@
 package org.halfstep.distill;
 
+import java.util.List;
 import org.halfstep.device.Coefficients;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
@@ -47,7 +48,7 @@ public final class GuidedObjective implements Objective {
       throw new IllegalArgumentException(
           "stage one needs a teacher trained with label dropout (\"cfg\": true)");
     }
-    Device device = teacherNetwork.device();
+    Device device = batch.device();
     this.draws = draws;
     this.range = range;
     this.weighting = weighting;
@@ -96,7 +97,7 @@ public final class GuidedObjective implements Objective {
   }
 
   @Override
-  public void target(TrainingBatch batch) {
+  public void write(TrainingBatch batch) {
     int size = batch.size();
     for (int row = 0; row < size; row++) {
       double time = batch.times()[row];
@@ -108,10 +109,11 @@ public final class GuidedObjective implements Objective {
     }
     inputs.push();
     coefficients.push();
-    toConditional.run();
-    toUnconditional.run();
-    teacher.forward();
-    combine.run();
+  }
+
+  @Override
+  public List<Launch> target() {
+    return List.of(toConditional, toUnconditional, teacher.forwardSequence(), combine);
   }
 
   @Override

@@ -1,8 +1,11 @@
 package org.halfstep.distill;
 
+import java.lang.foreign.ValueLayout;
+import java.util.List;
 import org.halfstep.device.Coefficients;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
+import org.halfstep.device.HostWindow;
 import org.halfstep.device.Launch;
 import org.halfstep.device.Operations;
 import org.halfstep.device.Owned;
@@ -11,6 +14,7 @@ import org.halfstep.diffusion.DistillationTarget;
 import org.halfstep.diffusion.ExampleDraws;
 import org.halfstep.diffusion.GuidanceRange;
 import org.halfstep.diffusion.LossWeighting;
+import org.halfstep.diffusion.TimeInput;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
 import org.halfstep.model.Network;
@@ -35,10 +39,13 @@ public final class HalvingObjective implements Objective {
   private final Coefficients toMid;
   private final Coefficients toTarget;
   private final Slab firstPrediction;
+  private final Slab midTimesSlab;
+  private final HostWindow midTimes;
   private final Operations operations;
   private final Launch toTeacher;
   private final Launch keepFirst;
   private final Launch midPoint;
+  private final Launch toMidTimes;
   private final Launch combine;
 
   /**
@@ -53,7 +60,7 @@ public final class HalvingObjective implements Objective {
       GuidanceRange range,
       LossWeighting weighting,
       DistillationTarget target) {
-    Device device = teacherNetwork.device();
+    Device device = batch.device();
     this.draws = draws;
     this.range = range;
     this.weighting = weighting;
@@ -76,6 +83,10 @@ public final class HalvingObjective implements Objective {
       this.toTarget = owned.add(new Coefficients(device, "halving target", 3, size));
       this.firstPrediction =
           owned.add(device.allocate("teacher's first prediction", Float.BYTES * count));
+      long timesBytes = (long) Float.BYTES * size;
+      this.midTimesSlab =
+          owned.add(device.allocate("times of the teacher's second step", timesBytes));
+      this.midTimes = owned.add(device.window(midTimesSlab.address(), timesBytes));
       this.operations = owned.add(device.operations());
       long x = teacher.address("x");
       long out = teacher.address("out");
@@ -85,6 +96,9 @@ public final class HalvingObjective implements Objective {
       this.midPoint =
           operations.linearCombination(
               x, new long[] {x, first}, toMid.address(), size, values, DataType.F32);
+      this.toMidTimes =
+          operations.convert(
+              midTimesSlab.address(), DataType.F32, teacher.address("t"), DataType.F32, size);
       this.combine =
           operations.linearCombination(
               batch.target(),
@@ -110,10 +124,13 @@ public final class HalvingObjective implements Objective {
   }
 
   @Override
-  public void target(TrainingBatch batch) {
+  public void write(TrainingBatch batch) {
     for (int row = 0; row < batch.size(); row++) {
       DistillationTarget.Coefficients now = rows[row];
       inputs.set(row, now.time(), batch.labels()[row], batch.guidances()[row]);
+      midTimes
+          .memory()
+          .setAtIndex(ValueLayout.JAVA_FLOAT, row, (float) TimeInput.of(now.midTime()));
       toMid.set(0, row, now.toMid().onZ());
       toMid.set(1, row, now.toMid().onOutput());
       toTarget.set(0, row, now.onZ());
@@ -123,16 +140,19 @@ public final class HalvingObjective implements Objective {
     inputs.push();
     toMid.push();
     toTarget.push();
-    toTeacher.run();
-    teacher.forward();
-    keepFirst.run();
-    midPoint.run();
-    for (int row = 0; row < batch.size(); row++) {
-      inputs.setTime(row, rows[row].midTime());
-    }
-    inputs.push();
-    teacher.forward();
-    combine.run();
+    midTimes.push();
+  }
+
+  @Override
+  public List<Launch> target() {
+    return List.of(
+        toTeacher,
+        teacher.forwardSequence(),
+        keepFirst,
+        midPoint,
+        toMidTimes,
+        teacher.forwardSequence(),
+        combine);
   }
 
   @Override

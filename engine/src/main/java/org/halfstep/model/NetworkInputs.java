@@ -53,7 +53,7 @@ public final class NetworkInputs implements AutoCloseable {
   }
 
   /** Sets the time of one row. */
-  public void setTime(int row, double time) {
+  private void setTime(int row, double time) {
     times.memory().setAtIndex(ValueLayout.JAVA_FLOAT, row, (float) TimeInput.of(time));
   }
 

@@ -11,7 +11,7 @@ import java.util.Locale;
 import org.halfstep.data.ImageBatch;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
-import org.halfstep.device.cpu.CpuDevice;
+import org.halfstep.device.Devices;
 import org.halfstep.model.ModelCard;
 import org.halfstep.model.ModelCard.Role;
 import org.halfstep.model.Network;
@@ -50,12 +50,18 @@ public final class DiffusionModel implements AutoCloseable {
   }
 
   private DiffusionModel(ModelOptions options, Loader loader) throws IOException {
-    ownDevice = options.device() == null ? new CpuDevice(options.threads()) : null;
+    ownDevice =
+        options.device() == null
+            ? Devices.open(Devices.standard(), options.threads(), false)
+            : null;
     Network loaded = null;
     try {
-      loaded = loader.load(ownDevice == null ? options.device() : ownDevice);
+      Device device = ownDevice == null ? options.device() : ownDevice;
+      loaded = loader.load(device);
       network = loaded;
-      sampler = new Sampler(network, options.maxBatch(), DataType.F32);
+      DataType precision =
+          options.precision() == null ? device.defaultPrecision() : options.precision();
+      sampler = new Sampler(network, options.maxBatch(), precision);
     } catch (IOException | RuntimeException | Error failure) {
       if (loaded != null) {
         loaded.close();
@@ -68,7 +74,7 @@ public final class DiffusionModel implements AutoCloseable {
   }
 
   /**
-   * Opens a weights file that this engine wrote, on the CPU.
+   * Opens a weights file that this engine wrote, on a GPU where one works, else on the CPU.
    *
    * @throws IOException when it cannot be read or is no model; one line with the file's name
    */
@@ -86,7 +92,7 @@ public final class DiffusionModel implements AutoCloseable {
   }
 
   /**
-   * Opens a model that comes with the engine, on the CPU.
+   * Opens a model that comes with the engine, on a GPU where one works, else on the CPU.
    *
    * @param name one of {@link #bundledNames}
    * @throws IllegalArgumentException when there is none of this name

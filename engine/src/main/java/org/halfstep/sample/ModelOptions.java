@@ -1,15 +1,19 @@
 package org.halfstep.sample;
 
+import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
+import org.halfstep.device.Devices;
 
 /**
  * Where and how a {@link DiffusionModel} runs.
  *
- * @param device where it runs, which stays the caller's; null for a CPU of the model's own
+ * @param device where it runs, which stays the caller's; null for one of the model's own: the first
+ *     GPU where one works, else the CPU ({@link Devices#standard})
  * @param threads threads of the model's own CPU, 0 for one per core; ignored when a device is given
  * @param maxBatch largest number of images evaluated together, a power of two; memory grows with it
+ * @param precision how the network computes; null for the device's default
  */
-public record ModelOptions(Device device, int threads, int maxBatch) {
+public record ModelOptions(Device device, int threads, int maxBatch, DataType precision) {
   /** Images evaluated together unless asked otherwise. */
   public static final int DEFAULT_MAX_BATCH = 16;
 
@@ -24,23 +28,28 @@ public record ModelOptions(Device device, int threads, int maxBatch) {
     }
   }
 
-  /** All cores of the CPU, batches of up to {@value #DEFAULT_MAX_BATCH} images. */
+  /** A device of the model's own, batches of up to {@value #DEFAULT_MAX_BATCH} images. */
   public static ModelOptions standard() {
-    return new ModelOptions(null, 0, DEFAULT_MAX_BATCH);
+    return new ModelOptions(null, 0, DEFAULT_MAX_BATCH, null);
   }
 
   /** The same on a device of the caller's, which must outlive the model. */
   public ModelOptions withDevice(Device newDevice) {
-    return new ModelOptions(newDevice, threads, maxBatch);
+    return new ModelOptions(newDevice, threads, maxBatch, precision);
   }
 
   /** The same with another number of threads, 0 for one per core. */
   public ModelOptions withThreads(int number) {
-    return new ModelOptions(device, number, maxBatch);
+    return new ModelOptions(device, number, maxBatch, precision);
   }
 
   /** The same with another largest batch, a power of two. */
   public ModelOptions withMaxBatch(int images) {
-    return new ModelOptions(device, threads, images);
+    return new ModelOptions(device, threads, images, precision);
+  }
+
+  /** The same in another precision; null for the device's default. */
+  public ModelOptions withPrecision(DataType type) {
+    return new ModelOptions(device, threads, maxBatch, type);
   }
 }

@@ -1,5 +1,7 @@
 package org.halfstep.train;
 
+import java.util.List;
+import org.halfstep.device.Launch;
 import org.halfstep.diffusion.LossWeighting;
 
 /**
@@ -15,9 +17,16 @@ public interface Objective extends AutoCloseable {
   void draw(TrainingBatch batch);
 
   /**
-   * Writes the target v of each row; clean, noise and noised images are there. Does not allocate.
+   * Writes what the launches of {@link #target} read about the rows that were drawn, and makes it
+   * visible to the device. Does not allocate.
    */
-  void target(TrainingBatch batch);
+  void write(TrainingBatch batch);
+
+  /**
+   * The launches that write the target v of each row, in order, on the stream of {@link
+   * TrainingBatch#device}; clean, noise and noised images are there when they run.
+   */
+  List<Launch> target();
 
   LossWeighting weighting();
 

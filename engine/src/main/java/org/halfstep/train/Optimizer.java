@@ -1,7 +1,9 @@
 package org.halfstep.train;
 
 import java.lang.foreign.ValueLayout;
-import org.halfstep.device.AdamStep;
+import java.util.List;
+import org.halfstep.device.AdamSettings;
+import org.halfstep.device.AdamValues;
 import org.halfstep.device.Device;
 import org.halfstep.device.HostWindow;
 import org.halfstep.device.Launch;
@@ -21,6 +23,9 @@ public final class Optimizer implements AutoCloseable {
   /** Updates in a row that may be skipped before the run is given up. */
   static final int MAX_SKIPPED = 5;
 
+  /** Room of the norm in front of its workspace, which keeps that aligned. */
+  private static final long NORM_BYTES = 64;
+
   private final Owned owned = new Owned();
   private final OptimizerSettings settings;
   private final ParameterSlab weights;
@@ -32,7 +37,8 @@ public final class Optimizer implements AutoCloseable {
   private final HostWindow normWindow;
   private final Launch squareSum;
   private final Launch adam;
-  private final AdamStep step = new AdamStep();
+  private final AdamValues values;
+  private long updates;
   private double lastNorm;
   private int skippedInARow;
 
@@ -58,23 +64,32 @@ public final class Optimizer implements AutoCloseable {
       if (ema != null) {
         ema.copyFrom(weights);
       }
-      normSlab = owned.add(device.allocate("gradient norm", Double.BYTES));
+      long workspaceBytes = operations.squareSumWorkspaceBytes(gradients.floats());
+      normSlab = owned.add(device.allocate("gradient norm", NORM_BYTES + workspaceBytes));
       normWindow = owned.add(device.window(normSlab.address(), Double.BYTES));
-      squareSum = operations.squareSum(gradients.address(), normSlab.address(), gradients.floats());
+      values = owned.add(new AdamValues(device));
+      squareSum =
+          operations.squareSum(
+              gradients.address(),
+              normSlab.address(),
+              workspaceBytes == 0 ? 0 : normSlab.address() + NORM_BYTES,
+              gradients.floats());
       adam =
           operations.adam(
-              step,
+              new AdamSettings(
+                  settings.beta1(),
+                  settings.beta2(),
+                  settings.eps(),
+                  settings.weightDecay(),
+                  settings.decoupled()),
+              values.address(),
+              normSlab.address(),
               weights.address(),
               gradients.address(),
               firstMoment.address(),
               secondMoment.address(),
               ema == null ? 0 : ema.address(),
               weights.floats());
-      step.beta1 = settings.beta1();
-      step.beta2 = settings.beta2();
-      step.eps = settings.eps();
-      step.weightDecay = settings.weightDecay();
-      step.decoupled = settings.decoupled();
     } catch (RuntimeException | Error failure) {
       owned.close();
       throw failure;
@@ -88,32 +103,44 @@ public final class Optimizer implements AutoCloseable {
    * @throws DivergedException after {@value #MAX_SKIPPED} such updates in a row
    */
   public boolean update(double learningRate) {
+    begin(learningRate);
     squareSum.run();
+    adam.run();
+    return finish();
+  }
+
+  /** Sets what the launches of the next update read, before they run. */
+  void begin(double learningRate) {
+    long next = updates + 1;
+    // A young average forgets faster, so that it does not remember the first weights for long.
+    double emaDecay = Math.min(settings.emaDecay(), (1.0 + next) / (10.0 + next));
+    values.push(next, learningRate, emaDecay, Math.max(settings.clipNorm(), 0));
+  }
+
+  /** The update itself, between {@link #begin} and {@link #finish}. */
+  List<Launch> launches() {
+    return List.of(squareSum, adam);
+  }
+
+  /** Reads back what became of the update; as {@link #update}. */
+  boolean finish() {
     normWindow.pull();
     lastNorm = Math.sqrt(normWindow.memory().get(ValueLayout.JAVA_DOUBLE, 0));
-    if (!Double.isFinite(lastNorm)) {
-      skippedInARow++;
-      if (skippedInARow >= MAX_SKIPPED) {
-        throw new DivergedException(
-            "training diverged: "
-                + skippedInARow
-                + " updates in a row had gradients that are not finite, first in "
-                + firstNonFinite()
-                + "; lower the learning rate or resume from an earlier checkpoint");
-      }
-      return false;
+    if (Double.isFinite(lastNorm)) {
+      skippedInARow = 0;
+      updates++;
+      return true;
     }
-    skippedInARow = 0;
-    step.step++;
-    step.learningRate = learningRate;
-    step.gradientScale =
-        settings.clipNorm() > 0 && lastNorm > settings.clipNorm()
-            ? (float) (settings.clipNorm() / lastNorm)
-            : 1;
-    // A young average forgets faster, so that it does not remember the first weights for long.
-    step.emaDecay = Math.min(settings.emaDecay(), (1.0 + step.step) / (10.0 + step.step));
-    adam.run();
-    return true;
+    skippedInARow++;
+    if (skippedInARow >= MAX_SKIPPED) {
+      throw new DivergedException(
+          "training diverged: "
+              + skippedInARow
+              + " updates in a row had gradients that are not finite, first in "
+              + firstNonFinite()
+              + "; lower the learning rate or resume from an earlier checkpoint");
+    }
+    return false;
   }
 
   private String firstNonFinite() {
@@ -134,12 +161,12 @@ public final class Optimizer implements AutoCloseable {
 
   /** Updates made. */
   public long updates() {
-    return step.step;
+    return updates;
   }
 
   /** Restores the count of a checkpoint. */
   public void setUpdates(long updates) {
-    step.step = updates;
+    this.updates = updates;
   }
 
   public ParameterSlab firstMoment() {

@@ -1,5 +1,6 @@
 package org.halfstep.train;
 
+import java.util.List;
 import org.halfstep.device.Coefficients;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
@@ -29,7 +30,6 @@ public final class TeacherObjective implements Objective {
    * @param nullLabel its number
    */
   public TeacherObjective(
-      Device device,
       TrainingBatch batch,
       ExampleDraws draws,
       LossWeighting weighting,
@@ -38,6 +38,7 @@ public final class TeacherObjective implements Objective {
     if (!(labelDropout >= 0 && labelDropout < 1)) {
       throw new IllegalArgumentException("label dropout must lie in [0, 1), got " + labelDropout);
     }
+    Device device = batch.device();
     this.draws = draws;
     this.weighting = weighting;
     this.labelDropout = labelDropout;
@@ -72,13 +73,17 @@ public final class TeacherObjective implements Objective {
   }
 
   @Override
-  public void target(TrainingBatch batch) {
+  public void write(TrainingBatch batch) {
     for (int row = 0; row < batch.size(); row++) {
       coefficients.set(0, row, -batch.sigmas()[row]);
       coefficients.set(1, row, batch.alphas()[row]);
     }
     coefficients.push();
-    combine.run();
+  }
+
+  @Override
+  public List<Launch> target() {
+    return List.of(combine);
   }
 
   @Override

@@ -79,7 +79,6 @@ public final class TeacherRun {
                   run.optimizer(),
                   (batch, draws) ->
                       new TeacherObjective(
-                          device,
                           batch,
                           draws,
                           run.weighting(),

@@ -1,6 +1,8 @@
 package org.halfstep.train;
 
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.device.Coefficients;
 import org.halfstep.device.DataType;
@@ -9,6 +11,7 @@ import org.halfstep.device.HostWindow;
 import org.halfstep.device.Launch;
 import org.halfstep.device.Operations;
 import org.halfstep.device.Owned;
+import org.halfstep.device.Sequence;
 import org.halfstep.device.Slab;
 import org.halfstep.diffusion.ExampleDraws;
 import org.halfstep.diffusion.LossWeighting;
@@ -61,6 +64,7 @@ public final class Trainer implements UpdateStep, AutoCloseable {
   private final Launch copyToPlan;
   private final Launch distance;
   private final Launch gradient;
+  private final Sequence recorded;
   private Permutation order;
   private long orderEpoch = -1;
 
@@ -97,13 +101,13 @@ public final class Trainer implements UpdateStep, AutoCloseable {
       OptimizerSettings optimizerSettings,
       ObjectiveFactory objectiveFactory) {
     requireFit(network, data);
-    Device device = network.device();
     this.data = data;
     this.schedule = new NoiseSchedule.TruncatedCosine(network.card().maxLogSnr());
     this.mirror = mirror;
     this.seed = seed;
     this.draws = new ExampleDraws(seed);
     try {
+      Device device = owned.add(network.device().stream());
       this.operations = owned.add(device.operations());
       this.gradients = owned.add(new ParameterSlab(device, network.graph(), "gradients"));
       this.plan =
@@ -180,6 +184,7 @@ public final class Trainer implements UpdateStep, AutoCloseable {
               batchSize,
               values,
               DataType.F32);
+      this.recorded = record();
     } catch (RuntimeException | Error failure) {
       owned.close();
       throw failure;
@@ -232,34 +237,41 @@ public final class Trainer implements UpdateStep, AutoCloseable {
   @Override
   public double step(long update, double learningRate) {
     drawExamples(update);
-    noise.run();
-    for (int row = 0; row < batch.size(); row++) {
-      noising.set(0, row, batch.alphas()[row]);
-      noising.set(1, row, batch.sigmas()[row]);
-      inputs.set(row, batch.times()[row], batch.labels()[row], batch.guidances()[row]);
-    }
-    noising.push();
-    inputs.push();
-    addNoise.run();
-    copyToPlan.run();
-    objective.target(batch);
-
-    plan.prepare();
-    plan.forward();
-    distance.run();
     LossWeighting weighting = objective.weighting();
     for (int row = 0; row < batch.size(); row++) {
+      double alpha = batch.alphas()[row];
+      double sigma = batch.sigmas()[row];
+      noising.set(0, row, alpha);
+      noising.set(1, row, sigma);
+      inputs.set(row, batch.times()[row], batch.labels()[row], batch.guidances()[row]);
       double factor =
-          weighting.gradientOfDifference(
-              batch.alphas()[row], batch.sigmas()[row], batch.imageValues(), batch.size());
+          weighting.gradientOfDifference(alpha, sigma, batch.imageValues(), batch.size());
       lossGradient.set(0, row, factor);
       lossGradient.set(1, row, -factor);
     }
+    noising.push();
+    inputs.push();
     lossGradient.push();
-    gradient.run();
-    plan.backward();
-    optimizer.update(learningRate);
+    objective.write(batch);
+    optimizer.begin(learningRate);
+    recorded.run();
+    optimizer.finish();
     return loss(weighting);
+  }
+
+  /** All of an update that runs on the device; it waits for nothing in between. */
+  private Sequence record() {
+    List<Launch> launches = new ArrayList<>(List.of(noise, addNoise, copyToPlan));
+    launches.addAll(objective.target());
+    launches.addAll(
+        List.of(
+            plan.prepareSequence(),
+            plan.forwardSequence(),
+            distance,
+            gradient,
+            plan.backwardSequence()));
+    launches.addAll(optimizer.launches());
+    return operations.record(launches);
   }
 
   private void drawExamples(long update) {

@@ -13,6 +13,7 @@ import org.halfstep.device.Slab;
 public final class TrainingBatch implements AutoCloseable {
   private static final long ALIGNMENT = 64;
 
+  private final Device device;
   private final int size;
   private final int imageValues;
   private final DataType precision;
@@ -32,6 +33,7 @@ public final class TrainingBatch implements AutoCloseable {
    * @param precision storage type of activations in the plans that run on this batch
    */
   public TrainingBatch(Device device, int size, int imageValues, DataType precision) {
+    this.device = device;
     this.precision = precision;
     this.size = size;
     this.imageValues = imageValues;
@@ -45,6 +47,11 @@ public final class TrainingBatch implements AutoCloseable {
     this.alphas = new double[size];
     this.sigmas = new double[size];
     this.guidances = new double[size];
+  }
+
+  /** The stream that everything about this batch runs on. */
+  public Device device() {
+    return device;
   }
 
   public int size() {

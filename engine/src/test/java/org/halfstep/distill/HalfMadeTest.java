@@ -84,8 +84,7 @@ class HalfMadeTest {
               trainer(
                   network,
                   (batch, draws) ->
-                      new TeacherObjective(
-                          device, batch, draws, LossWeighting.SNR_PLUS_1, 0.1, 3)));
+                      new TeacherObjective(batch, draws, LossWeighting.SNR_PLUS_1, 0.1, 3)));
     }
   }
 

@@ -49,7 +49,7 @@ class LearningTest {
               2,
               NO_AVERAGE,
               (batch, draws) ->
-                  new TeacherObjective(device, batch, draws, LossWeighting.SNR_PLUS_1, 0.1, 3))) {
+                  new TeacherObjective(batch, draws, LossWeighting.SNR_PLUS_1, 0.1, 3))) {
         for (int update = 0; update < UPDATES; update++) {
           losses[update] = trainer.step(update, 3e-3);
         }

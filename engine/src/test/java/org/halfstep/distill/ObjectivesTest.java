@@ -13,6 +13,7 @@ import java.util.Set;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.DeviceArrays;
+import org.halfstep.device.Launch;
 import org.halfstep.device.cpu.CpuDevice;
 import org.halfstep.diffusion.DistillationTarget;
 import org.halfstep.diffusion.ExampleDraws;
@@ -92,7 +93,8 @@ class ObjectivesTest {
         Objective objective =
             new GuidedObjective(teacher, batch, draws, RANGE, LossWeighting.SNR_PLUS_1)) {
       objective.draw(batch);
-      objective.target(batch);
+      objective.write(batch);
+      objective.target().forEach(Launch::run);
       double[][] expected = new double[BATCH][VALUES];
       double largestImage = 0;
       Set<Double> times = new HashSet<>();
@@ -132,7 +134,8 @@ class ObjectivesTest {
             new HalvingObjective(
                 teacher, batch, draws, RANGE, LossWeighting.TRUNCATED_SNR, chain)) {
       objective.draw(batch);
-      objective.target(batch);
+      objective.write(batch);
+      objective.target().forEach(Launch::run);
       double[][] expected = new double[BATCH][];
       Set<Double> strengths = new HashSet<>();
       boolean edge = false;

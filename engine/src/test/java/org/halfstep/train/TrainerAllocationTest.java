@@ -60,8 +60,7 @@ class TrainerAllocationTest {
                 1,
                 OptimizerSettings.adam(0.9),
                 (batch, draws) ->
-                    new TeacherObjective(
-                        device, batch, draws, LossWeighting.TRUNCATED_SNR, 0.5, 2))) {
+                    new TeacherObjective(batch, draws, LossWeighting.TRUNCATED_SNR, 0.5, 2))) {
       long[] update = {0};
       assertEquals(0, HeapAllocation.bytes(() -> trainer.step(update[0]++, 1e-4)));
     }

@@ -64,7 +64,7 @@ class TrainerTest {
         optimizer,
         (batch, draws) -> {
           batches.add(batch);
-          return new TeacherObjective(device, batch, draws, weighting, 0.3, TinyNetworks.CLASSES);
+          return new TeacherObjective(batch, draws, weighting, 0.3, TinyNetworks.CLASSES);
         });
   }
 

@@ -1,7 +1,6 @@
 package org.halfstep.device.cpu;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.List;
 import org.halfstep.bindings.Kernels;
 import org.halfstep.device.Convolution;
@@ -37,24 +36,6 @@ final class CpuOperations extends KernelOperations {
   @Override
   public QuantizedConvolution quantizedConvolution(ConvolutionShape shape, DataType output) {
     return own(new OneDnnQuantizedConvolution(engine, shape, output));
-  }
-
-  @Override
-  public Launch normal(long y, long key, long sampleIds, int batch, long perSample, DataType type) {
-    MemorySegment out = at(y);
-    MemorySegment ids = at(sampleIds);
-    MemorySegment keyCell = HostMemory.at(key, Long.BYTES + Integer.BYTES);
-    int dtype = code(type);
-    return () ->
-        KERNELS.hs_philox_normal(
-            NO_STREAM,
-            out,
-            keyCell.get(ValueLayout.JAVA_LONG, 0),
-            ids,
-            keyCell.get(ValueLayout.JAVA_INT, Long.BYTES),
-            batch,
-            perSample,
-            dtype);
   }
 
   @Override

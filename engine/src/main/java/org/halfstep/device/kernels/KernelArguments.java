@@ -6,7 +6,7 @@ import org.halfstep.bindings.Kernels;
 import org.halfstep.bindings.hs_adam;
 import org.halfstep.bindings.hs_attention;
 import org.halfstep.bindings.hs_group_norm;
-import org.halfstep.device.AdamStep;
+import org.halfstep.device.AdamSettings;
 import org.halfstep.device.AttentionShape;
 import org.halfstep.device.GroupNormShape;
 
@@ -87,28 +87,28 @@ final class KernelArguments {
     return args;
   }
 
-  /** The constant part of an optimizer step; {@link #set} fills in the rest. */
+  /** An optimizer step, but for what it reads from device memory. */
   static MemorySegment adam(
-      Arena arena, long parameters, long gradients, long m, long v, long ema, long count) {
+      Arena arena,
+      AdamSettings settings,
+      long parameters,
+      long gradients,
+      long m,
+      long v,
+      long ema,
+      long count) {
     MemorySegment args = hs_adam.allocate(arena);
     hs_adam.count(args, count);
+    hs_adam.beta1(args, settings.beta1());
+    hs_adam.beta2(args, settings.beta2());
+    hs_adam.eps(args, settings.eps());
+    hs_adam.weight_decay(args, settings.weightDecay());
+    hs_adam.decoupled(args, settings.decoupled() ? 1 : 0);
     hs_adam.p(args, at(parameters));
     hs_adam.g(args, at(gradients));
     hs_adam.m(args, at(m));
     hs_adam.v(args, at(v));
     hs_adam.ema(args, at(ema));
     return args;
-  }
-
-  static void set(MemorySegment args, AdamStep step) {
-    hs_adam.step(args, step.step);
-    hs_adam.lr(args, step.learningRate);
-    hs_adam.beta1(args, step.beta1);
-    hs_adam.beta2(args, step.beta2);
-    hs_adam.eps(args, step.eps);
-    hs_adam.weight_decay(args, step.weightDecay);
-    hs_adam.ema_decay(args, step.emaDecay);
-    hs_adam.gradient_scale(args, step.gradientScale);
-    hs_adam.decoupled(args, step.decoupled ? 1 : 0);
   }
 }

@@ -3,7 +3,7 @@ package org.halfstep.device.kernels;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import org.halfstep.bindings.Kernels;
-import org.halfstep.device.AdamStep;
+import org.halfstep.device.AdamSettings;
 import org.halfstep.device.AttentionShape;
 import org.halfstep.device.DataType;
 import org.halfstep.device.GroupNormShape;
@@ -429,12 +429,20 @@ public abstract class KernelOperations implements Operations {
 
   @Override
   public Launch adam(
-      AdamStep step, long parameters, long gradients, long m, long v, long ema, long count) {
-    MemorySegment args = KernelArguments.adam(arguments, parameters, gradients, m, v, ema, count);
-    return () -> {
-      KernelArguments.set(args, step);
-      kernels.hs_adam_step(stream, args);
-    };
+      AdamSettings settings,
+      long values,
+      long squareSum,
+      long parameters,
+      long gradients,
+      long m,
+      long v,
+      long ema,
+      long count) {
+    MemorySegment args =
+        KernelArguments.adam(arguments, settings, parameters, gradients, m, v, ema, count);
+    MemorySegment changing = at(values);
+    MemorySegment sum = at(squareSum);
+    return () -> kernels.hs_adam_step_from(stream, args, changing, sum);
   }
 
   @Override
@@ -445,10 +453,28 @@ public abstract class KernelOperations implements Operations {
   }
 
   @Override
-  public Launch squareSum(long x, long out, long count) {
+  public long squareSumWorkspaceBytes(long count) {
+    return kernels.hs_square_sum_workspace(count);
+  }
+
+  @Override
+  public Launch squareSum(long x, long out, long workspace, long count) {
     MemorySegment in = at(x);
     MemorySegment sum = at(out);
-    return () -> kernels.hs_square_sum(stream, in, sum, MemorySegment.NULL, count);
+    MemorySegment partial = at(workspace);
+    return () -> kernels.hs_square_sum(stream, in, sum, partial, count);
+  }
+
+  // ---- Random numbers
+  // -----------------------------------------------------------------------------------
+
+  @Override
+  public Launch normal(long y, long key, long sampleIds, int batch, long perSample, DataType type) {
+    MemorySegment out = at(y);
+    MemorySegment cell = at(key);
+    MemorySegment ids = at(sampleIds);
+    int dtype = code(type);
+    return () -> kernels.hs_philox_normal_from(stream, out, cell, ids, batch, perSample, dtype);
   }
 
   @Override

@@ -1,0 +1,32 @@
+package org.halfstep.cli;
+
+import org.halfstep.device.DataType;
+import org.halfstep.device.Device;
+import picocli.CommandLine.Option;
+
+/** The choice of how activations are stored and multiplied. */
+final class PrecisionOption {
+  @Option(
+      names = "--precision",
+      paramLabel = "TYPE",
+      description =
+          "f32, bf16, or on a GPU tf32: how networks compute (default: bf16 on a GPU, f32 on the CPU).")
+  private DataType precision;
+
+  /** What was given, else what is best on the device. */
+  DataType on(Device device) {
+    DataType chosen = precision == null ? device.defaultPrecision() : precision;
+    device.requirePrecision(chosen);
+    return chosen;
+  }
+
+  /** Sets what was given; where nothing was, fills in what the settings leave open. */
+  void complete(Settings settings, Device device, String... paths) {
+    DataType chosen = on(device);
+    for (String path : paths) {
+      if (precision != null || settings.isOpen(path)) {
+        settings.set(path, chosen);
+      }
+    }
+  }
+}

@@ -1,0 +1,151 @@
+package org.halfstep.device.cuda;
+
+import java.lang.foreign.MemorySegment;
+import java.util.function.LongFunction;
+import org.halfstep.bindings.Kernels;
+import org.halfstep.device.Slab;
+import org.halfstep.device.cuda.driver.Driver;
+
+/**
+ * What all streams of one GPU share: the driver, the kernels, how to convolve, and the memory.
+ * Thread-safe. Memory is taken and given back in the order of a stream of its own; both wait, since
+ * they are rare and the memory is used on other streams.
+ */
+final class CudaContext implements AutoCloseable {
+  /** Uploads and downloads go through page-locked memory of this size. */
+  private static final long STAGING_BYTES = 4L << 20;
+
+  private final Driver driver;
+  private final Kernels kernels;
+  private final LongFunction<ConvolutionFactory> convolutions;
+  private final AutoCloseable libraries;
+  private final long memoryStream;
+  private final MemorySegment staging;
+  private boolean closed;
+
+  /**
+   * Takes over the driver and the libraries.
+   *
+   * @param convolutions how to convolve on a stream
+   * @param libraries what {@code convolutions} need
+   */
+  CudaContext(
+      Driver driver,
+      Kernels kernels,
+      LongFunction<ConvolutionFactory> convolutions,
+      AutoCloseable libraries) {
+    this.driver = driver;
+    this.kernels = kernels;
+    this.convolutions = convolutions;
+    this.libraries = libraries;
+    this.memoryStream = driver.createStream();
+    this.staging = driver.allocatePinned(STAGING_BYTES);
+  }
+
+  Driver driver() {
+    return driver;
+  }
+
+  Kernels kernels() {
+    return kernels;
+  }
+
+  ConvolutionFactory convolutions(long stream) {
+    return convolutions.apply(stream);
+  }
+
+  synchronized Slab allocate(String purpose, long bytes) {
+    if (bytes < 0) {
+      throw new IllegalArgumentException("cannot allocate " + bytes + " bytes for " + purpose);
+    }
+    requireOpen();
+    driver.makeCurrent();
+    long taken = Math.max(bytes, 1);
+    long address = driver.allocate(taken, memoryStream);
+    if (address == 0) {
+      // What was given back may not have reached the pool yet.
+      driver.synchronizeContext();
+      address = driver.allocate(taken, memoryStream);
+    }
+    if (address == 0) {
+      throw new OutOfMemoryError(
+          purpose
+              + " needs "
+              + (bytes >> 20)
+              + " MiB on "
+              + driver.gpu().name()
+              + ", where "
+              + (driver.freeBytes() >> 20)
+              + " MiB are free; use a smaller batch");
+    }
+    driver.zero(address, taken, memoryStream);
+    driver.synchronizeStream(memoryStream);
+    long owned = address;
+    return Slab.owning(purpose, address, bytes, () -> release(owned));
+  }
+
+  private synchronized void release(long address) {
+    if (!closed) {
+      driver.makeCurrent();
+      driver.synchronizeContext();
+      driver.free(address, memoryStream);
+    }
+  }
+
+  synchronized void upload(MemorySegment source, long destination, long bytes) {
+    requireOpen();
+    driver.makeCurrent();
+    driver.synchronizeContext();
+    for (long done = 0; done < bytes; done += STAGING_BYTES) {
+      long size = Math.min(STAGING_BYTES, bytes - done);
+      MemorySegment.copy(source, done, staging, 0, size);
+      driver.copyToDevice(destination + done, staging.address(), size, memoryStream);
+      driver.synchronizeStream(memoryStream);
+    }
+  }
+
+  synchronized void download(long source, MemorySegment destination, long bytes) {
+    requireOpen();
+    driver.makeCurrent();
+    driver.synchronizeContext();
+    for (long done = 0; done < bytes; done += STAGING_BYTES) {
+      long size = Math.min(STAGING_BYTES, bytes - done);
+      driver.copyToHost(staging.address(), source + done, size, memoryStream);
+      driver.synchronizeStream(memoryStream);
+      MemorySegment.copy(staging, 0, destination, done, size);
+    }
+  }
+
+  /**
+   * Records a graph. Waiting for the whole context is forbidden while any thread records, so both
+   * take the same lock.
+   */
+  synchronized long capture(long stream, Runnable work) {
+    return driver.capture(stream, work);
+  }
+
+  private void requireOpen() {
+    if (closed) {
+      throw new IllegalStateException("the CUDA device is closed");
+    }
+  }
+
+  @Override
+  public synchronized void close() {
+    if (closed) {
+      return;
+    }
+    driver.makeCurrent();
+    driver.synchronizeContext();
+    closed = true;
+    try (driver) {
+      libraries.close();
+      driver.freePinned(staging);
+      driver.destroyStream(memoryStream);
+    } catch (RuntimeException failure) {
+      throw failure;
+    } catch (Exception failure) {
+      throw new IllegalStateException("closing CUDA's libraries failed: " + failure, failure);
+    }
+  }
+}

@@ -1,0 +1,246 @@
+package org.halfstep.device.cuda;
+
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.LongFunction;
+import org.halfstep.bindings.CudaLibrary;
+import org.halfstep.bindings.Kernels;
+import org.halfstep.bindings.NativeLibrary;
+import org.halfstep.bindings.NativeLibraryException;
+import org.halfstep.device.DataType;
+import org.halfstep.device.Device;
+import org.halfstep.device.HostWindow;
+import org.halfstep.device.Operations;
+import org.halfstep.device.Slab;
+import org.halfstep.device.cuda.driver.CudaException;
+import org.halfstep.device.cuda.driver.CudaUnavailableException;
+import org.halfstep.device.cuda.driver.Driver;
+import org.halfstep.device.cuda.driver.Gpu;
+import org.halfstep.device.cuda.driver.LwjglDriver;
+
+/**
+ * An NVIDIA GPU, Ampere or newer. Each instance is one stream; {@link #stream} makes another of the
+ * same GPU. Nothing of CUDA is touched before {@link #open}.
+ */
+public final class CudaDevice implements Device {
+  /** CUDA 13.0, which came with driver 580. */
+  private static final int CUDA_13 = 13_000;
+
+  private static final String DRIVER = "NVIDIA driver 580 or newer";
+
+  private static final long TRIAL_BYTES = 256;
+
+  private final CudaContext context;
+  private final long stream;
+  private final boolean ownsContext;
+  private final List<String> libraries;
+  private boolean closed;
+
+  private CudaDevice(
+      CudaContext context, long stream, boolean ownsContext, List<String> libraries) {
+    this.context = context;
+    this.stream = stream;
+    this.ownsContext = ownsContext;
+    this.libraries = libraries;
+  }
+
+  /**
+   * Opens a GPU with its libraries and tries a kernel on it.
+   *
+   * @param ordinal its number, from 0
+   * @param deterministic whether the same training gives the same bits in every run; convolutions
+   *     may be slower for it
+   * @throws CudaUnavailableException if it cannot be used; the message says in one line what was
+   *     looked for and where
+   */
+  public static CudaDevice open(int ordinal, boolean deterministic) {
+    requireLibraries();
+    LwjglDriver driver = LwjglDriver.open(ordinal);
+    try {
+      Kernels kernels = Kernels.of(NativeLibrary.CUDA_KERNELS);
+      Gpu gpu = driver.gpu();
+      CudaLibraries libraries =
+          new CudaLibraries(kernels, gpu.name() + ", CUDA " + gpu.cuda(), deterministic);
+      CudaDevice device =
+          of(
+              driver,
+              kernels,
+              libraries::convolutions,
+              libraries,
+              List.of(
+                  "gpu "
+                      + gpu.name()
+                      + ", compute capability "
+                      + gpu.computeCapability()
+                      + ", "
+                      + gpu.multiprocessors()
+                      + " multiprocessors, "
+                      + (gpu.memoryBytes() >> 20)
+                      + " MiB",
+                  "driver CUDA " + gpu.cuda() + " from " + NativeLibrary.CUDA_DRIVER.location(),
+                  "libraries " + libraries.versions(),
+                  "cuDNN from " + CudaLibrary.CUDNN.location(),
+                  "cuBLASLt from " + CudaLibrary.CUBLASLT.location(),
+                  "kernels "
+                      + kernels.hs_version()
+                      + " ("
+                      + kernels.hs_instruction_set()
+                      + ") from "
+                      + NativeLibrary.CUDA_KERNELS.location()));
+      try {
+        device.tryKernel();
+      } catch (RuntimeException | Error failure) {
+        device.close();
+        throw failure;
+      }
+      return device;
+    } catch (RuntimeException | Error failure) {
+      driver.close();
+      throw failure;
+    }
+  }
+
+  /** A device over a driver, which it takes over with the libraries. */
+  static CudaDevice of(
+      Driver driver,
+      Kernels kernels,
+      LongFunction<ConvolutionFactory> convolutions,
+      AutoCloseable libraries,
+      List<String> descriptions) {
+    CudaContext context = new CudaContext(driver, kernels, convolutions, libraries);
+    return new CudaDevice(context, driver.createStream(), true, descriptions);
+  }
+
+  /** Fails with everything that is missing, so that it can be put right at once. */
+  private static void requireLibraries() {
+    List<String> missing = new ArrayList<>();
+    problem(() -> NativeLibrary.CUDA_DRIVER.load())
+        .ifPresent(text -> missing.add(text + " (" + DRIVER + ")"));
+    problem(() -> NativeLibrary.CUDA_KERNELS.load()).ifPresent(missing::add);
+    problem(() -> CudaLibrary.CUDNN.load()).ifPresent(missing::add);
+    problem(() -> CudaLibrary.CUBLASLT.load()).ifPresent(missing::add);
+    if (!missing.isEmpty()) {
+      throw new CudaUnavailableException(
+          "no CUDA device can be used: " + String.join("; and ", missing), null);
+    }
+  }
+
+  private static Optional<String> problem(Runnable load) {
+    try {
+      load.run();
+      return Optional.empty();
+    } catch (NativeLibraryException missing) {
+      return Optional.of(missing.getMessage());
+    }
+  }
+
+  /** Whether our kernels run here: they may be built for other GPUs, or for a newer driver. */
+  private void tryKernel() {
+    Gpu gpu = context.driver().gpu();
+    try (Slab memory = allocate("a kernel to try", 2 * TRIAL_BYTES);
+        Operations operations = operations()) {
+      operations
+          .convert(memory.address(), DataType.F32, memory.address() + TRIAL_BYTES, DataType.F32, 1)
+          .run();
+      synchronize();
+    } catch (RuntimeException failure) {
+      throw new CudaUnavailableException(
+          "our kernels do not run on "
+              + gpu.name()
+              + ": "
+              + failure.getMessage()
+              + (gpu.cudaVersion() < CUDA_13
+                  ? "; the driver knows CUDA up to " + gpu.cuda() + ": install " + DRIVER
+                  : ""),
+          failure);
+    }
+  }
+
+  /** The GPU and the libraries in use, for people: each with its version and where it is. */
+  public List<String> libraries() {
+    return libraries;
+  }
+
+  @Override
+  public void attach() {
+    context.driver().makeCurrent();
+  }
+
+  @Override
+  public String name() {
+    Gpu gpu = context.driver().gpu();
+    return "cuda:" + gpu.ordinal() + " (" + gpu.name() + ", CUDA " + gpu.cuda() + ")";
+  }
+
+  @Override
+  public DataType defaultPrecision() {
+    return DataType.BF16;
+  }
+
+  @Override
+  public void requirePrecision(DataType precision) {
+    if (precision != DataType.TF32) {
+      Device.super.requirePrecision(precision);
+    }
+  }
+
+  @Override
+  public Slab allocate(String purpose, long bytes) {
+    return context.allocate(purpose, bytes);
+  }
+
+  @Override
+  public void upload(MemorySegment source, long destination, long bytes) {
+    context.upload(source, destination, bytes);
+  }
+
+  @Override
+  public void download(long source, MemorySegment destination, long bytes) {
+    context.download(source, destination, bytes);
+  }
+
+  @Override
+  public HostWindow window(long address, long bytes) {
+    return new CudaWindow(context.driver(), stream, address, bytes);
+  }
+
+  @Override
+  public Operations operations() {
+    attach();
+    return new CudaOperations(context, stream);
+  }
+
+  @Override
+  public Device stream() {
+    attach();
+    return new CudaDevice(context, context.driver().createStream(), false, libraries);
+  }
+
+  @Override
+  public void synchronize() {
+    context.driver().synchronizeStream(stream);
+  }
+
+  @Override
+  public void close() {
+    if (closed) {
+      return;
+    }
+    closed = true;
+    attach();
+    try {
+      context.driver().synchronizeStream(stream);
+    } catch (CudaException failed) {
+      // An earlier launch went wrong; whoever waited for it was told, and closing goes on.
+      if (!ownsContext) {
+        return;
+      }
+    }
+    context.driver().destroyStream(stream);
+    if (ownsContext) {
+      context.close();
+    }
+  }
+}

@@ -1,0 +1,41 @@
+package org.halfstep.device.cuda;
+
+import java.util.List;
+import org.halfstep.bindings.Kernels;
+import org.halfstep.device.DataType;
+import org.halfstep.device.Device;
+import org.halfstep.device.Operations;
+import org.halfstep.device.Owned;
+import org.halfstep.device.cpu.CpuDevice;
+
+/**
+ * A CUDA device over a {@link HostDriver}, the CPU's kernels and the CPU's convolutions: everything
+ * of the device but the GPU, so that its results are those of the CPU, bit for bit.
+ */
+final class HostGpu implements AutoCloseable {
+  final HostDriver driver = new HostDriver();
+  final CudaDevice device;
+
+  HostGpu() {
+    Owned owned = new Owned();
+    Device cpu = owned.add(new CpuDevice());
+    Kernels kernels = Kernels.cpu();
+    device =
+        CudaDevice.of(
+            driver,
+            kernels,
+            stream -> {
+              Operations operations = owned.add(cpu.operations());
+              return (shape, type, training) ->
+                  operations.convolution(
+                      shape, type == DataType.TF32 ? DataType.F32 : type, training);
+            },
+            owned,
+            List.of());
+  }
+
+  @Override
+  public void close() {
+    device.close();
+  }
+}
