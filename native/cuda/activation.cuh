@@ -1,5 +1,5 @@
-// SiLU and its slope. In float32 to a few units in the last place over the whole range; where the result is rounded to
-// bfloat16 the approximate exponential and division do, which keeps these kernels bound by memory.
+// SiLU and its slope. In float32 to a few units in the last place over the whole range; where the result is
+// rounded to bfloat16 the approximate exponential and division do, which keeps these kernels bound by memory.
 #ifndef HALFSTEP_CUDA_ACTIVATION_CUH
 #define HALFSTEP_CUDA_ACTIVATION_CUH
 
@@ -20,7 +20,8 @@ template <typename T> __device__ inline float silu(float x) {
 
 template <typename T> __device__ inline float silu_slope(float x) {
   const float power = exponential<T>(-fabsf(x));
-  const float major = quotient<T>(1.0f, 1.0f + power), minor = power * major; // sigmoid(|x|) and sigmoid(-|x|)
+  const float major = quotient<T>(1.0f, 1.0f + power),
+              minor = power * major; // sigmoid(|x|) and sigmoid(-|x|)
   const float own = x >= 0.0f ? major : minor, other = x >= 0.0f ? minor : major;
   return own * (1.0f + x * other);
 }

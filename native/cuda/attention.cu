@@ -5,8 +5,8 @@
 
 static constexpr int32_t kMaxWidth = 1024;
 
-// workspace[unit, token] = sum over channels of dy y: what the softmax subtracts from the gradient of its probabilities.
-// One warp per token and head.
+// workspace[unit, token] = sum over channels of dy y: what the softmax subtracts from the gradient of its
+// probabilities. One warp per token and head.
 template <typename T> __global__ void row_products(hs_attention args) {
   const int64_t item = int64_t{blockIdx.x} * (blockDim.x / kWarp) + threadIdx.x / kWarp;
   if (item >= args.n * args.heads * args.t)
@@ -15,7 +15,8 @@ template <typename T> __global__ void row_products(hs_attention args) {
   const int64_t at = head.y + item % args.t * head.y_row;
   float sum = 0.0f;
   for (int j = static_cast<int>(threadIdx.x) % kWarp; j < args.d; j += kWarp)
-    sum += to_float(static_cast<const T *>(args.y)[at + j]) * to_float(static_cast<const T *>(args.dy)[at + j]);
+    sum +=
+        to_float(static_cast<const T *>(args.y)[at + j]) * to_float(static_cast<const T *>(args.dy)[at + j]);
   sum = warp_sum(sum);
   if (threadIdx.x % kWarp == 0)
     args.workspace[item] = sum;
@@ -54,8 +55,8 @@ int hs_attention_backward(hs_stream stream, const hs_attention *args) {
   const int64_t blocks = ceil_div(args->n * args->heads * args->t, kThreads / kWarp);
   if (blocks > kMaxIndex)
     return HS_UNSUPPORTED;
-  HS_LAUNCHED(launch(args->dtype == HS_BF16 ? row_products<Bf16> : row_products<float>, static_cast<unsigned>(blocks),
-                     kThreads, 0, stream, *args));
+  HS_LAUNCHED(launch(args->dtype == HS_BF16 ? row_products<Bf16> : row_products<float>,
+                     static_cast<unsigned>(blocks), kThreads, 0, stream, *args));
   if (suits_tensor_cores(*args, true) && tensor_cores_wanted())
     return tensor_core_attention_backward(stream, *args);
   return plain_attention_backward(stream, *args);

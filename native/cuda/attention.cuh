@@ -1,7 +1,8 @@
-// What the kernels of attention share: where a head lies, the sums that the backward pass needs, and which kernels there
-// are. Tiles follow FlashAttention (Dao, Fu, Ermon, Rudra, Ré, 2022): the t x t scores are never stored, and the backward
-// pass forms them again from the saved logsumexp. Gradients of queries come from a launch of their own, which forms the
-// scores once more: adding them up across the blocks of keys would take atomics, and so change from run to run.
+// What the kernels of attention share: where a head lies, the sums that the backward pass needs, and which
+// kernels there are. Tiles follow FlashAttention (Dao, Fu, Ermon, Rudra, Ré, 2022): the t x t scores are
+// never stored, and the backward pass forms them again from the saved logsumexp. Gradients of queries come
+// from a launch of their own, which forms the scores once more: adding them up across the blocks of keys
+// would take atomics, and so change from run to run.
 #ifndef HALFSTEP_CUDA_ATTENTION_CUH
 #define HALFSTEP_CUDA_ATTENTION_CUH
 
@@ -32,7 +33,8 @@ inline dim3 attention_grid(const hs_attention &args, int tile) {
 
 // For any head width up to 1024, float32 or bfloat16, on ordinary arithmetic units.
 int plain_attention_forward(hs_stream stream, const hs_attention &args);
-int plain_attention_backward(hs_stream stream, const hs_attention &args); // args.workspace holds the row products
+int plain_attention_backward(hs_stream stream,
+                             const hs_attention &args); // args.workspace holds the row products
 
 // For bfloat16 heads that suit the tensor cores.
 bool suits_tensor_cores(const hs_attention &args, bool backward);

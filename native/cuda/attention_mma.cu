@@ -1,8 +1,9 @@
 // Attention on the tensor cores: bfloat16 heads of up to 128 channels, a multiple of 8.
 //
-// A block of four warps owns 64 rows of one head, queries or, in the gradient of keys and values, keys; a warp owns 16 of
-// them and holds their scores against a tile of columns, and their results, in registers. Per tile a block reads
-// 2 x 64 x D elements and multiplies 2 x 64 x 64 x D, some 64 operations per byte even from the L2 cache.
+// A block of four warps owns 64 rows of one head, queries or, in the gradient of keys and values, keys; a
+// warp owns 16 of them and holds their scores against a tile of columns, and their results, in registers. Per
+// tile a block reads 2 x 64 x D elements and multiplies 2 x 64 x 64 x D, some 64 operations per byte even
+// from the L2 cache.
 #include "attention.cuh"
 #include "mma.cuh"
 
@@ -14,7 +15,8 @@ template <int Width> struct Matrix {
   static constexpr int D = Width, kRows = 64, kThreads = 128;
   static constexpr int kColumns = D <= 64 ? 64 : 32; // what leaves enough registers for two results of 16 x D
   static constexpr int kTiles = kColumns / 8;
-  static constexpr int kRowTile = kRows * matrix_row<D>(), kColumnTile = kColumns * matrix_row<D>(); // elements
+  static constexpr int kRowTile = kRows * matrix_row<D>(),
+                       kColumnTile = kColumns * matrix_row<D>(); // elements
 };
 
 // tile [Rows, D] = rows first.. of a [t, d] array, zero past its end and past d.
@@ -32,8 +34,8 @@ __device__ inline void load_tile(const Bf16 *from, int64_t row, int64_t first, i
 
 // Writes rows g and g + 8 of a warp's result, each times its factor.
 template <int D>
-__device__ inline void write_rows(const float (&sum)[D / 8][4], float factor0, float factor1, int64_t first, int64_t t,
-                                  int d, Bf16 *to, int64_t row) {
+__device__ inline void write_rows(const float (&sum)[D / 8][4], float factor0, float factor1, int64_t first,
+                                  int64_t t, int d, Bf16 *to, int64_t row) {
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
   const int64_t row0 = first + lane / 4, row1 = row0 + 8;
 #pragma unroll
@@ -68,7 +70,8 @@ template <int Width> __global__ void __launch_bounds__(128) attend_matrix(hs_att
   const float scale2 = scale * kLog2E; // exp(x) = 2^(x log2 e)
   load_tile<Width, M::kRows>(qkv + head.q, head.row, first, args.t, args.d, q);
   float sum[Width / 8][4] = {};
-  float largest[2] = {-INFINITY, -INFINITY}, total[2] = {}; // of rows g and g + 8; total: of this lane's columns
+  float largest[2] = {-INFINITY, -INFINITY},
+        total[2] = {}; // of rows g and g + 8; total: of this lane's columns
   for (int64_t key = 0; key < args.t; key += M::kColumns) {
     __syncthreads();
     load_tile<Width, M::kColumns>(qkv + head.k, head.row, key, args.t, args.d, k);
@@ -117,23 +120,27 @@ template <int Width> __global__ void __launch_bounds__(128) attend_matrix(hs_att
 #pragma unroll
   for (int r = 0; r < 2; r++)
     if (own + lane / 4 + 8 * r < args.t)
-      args.logsumexp[int64_t{blockIdx.x} * args.t + own + lane / 4 + 8 * r] = largest[r] * scale + logf(total[r]);
+      args.logsumexp[int64_t{blockIdx.x} * args.t + own + lane / 4 + 8 * r] =
+          largest[r] * scale + logf(total[r]);
 }
 
-// With Keys, the rows are keys, and the result their gradient and that of the values; else the rows are queries.
+// With Keys, the rows are keys, and the result their gradient and that of the values; else the rows are
+// queries.
 template <int Width, bool Keys>
 __global__ void __launch_bounds__(128) attend_matrix_gradient(hs_attention args, float scale) {
   using M = Matrix<Width>;
   Bf16 *row_scores = dynamic_shared<Bf16>(), *row_gradients = row_scores + M::kRowTile;
   Bf16 *column_scores = row_gradients + M::kRowTile, *column_gradients = column_scores + M::kColumnTile;
-  __shared__ float offsets[64], means[64]; // of the tokens that are queries: log2(e) logsumexp, and the row products
+  __shared__ float offsets[64],
+      means[64]; // of the tokens that are queries: log2(e) logsumexp, and the row products
   const Head head(args, blockIdx.x);
   const int lane = static_cast<int>(threadIdx.x) % kWarp, warp = static_cast<int>(threadIdx.x) / kWarp;
   const int64_t first = int64_t{blockIdx.y} * M::kRows, unit = blockIdx.x;
   const Bf16 *qkv = static_cast<const Bf16 *>(args.qkv), *dy = static_cast<const Bf16 *>(args.dy) + head.y;
   const Bf16 *row_from = qkv + (Keys ? head.k : head.q), *gradient_from = Keys ? qkv + head.v : dy;
   const Bf16 *column_from = qkv + (Keys ? head.q : head.k), *column_gradient_from = Keys ? dy : qkv + head.v;
-  const int64_t gradient_row = Keys ? head.row : head.y_row, column_gradient_row = Keys ? head.y_row : head.row;
+  const int64_t gradient_row = Keys ? head.row : head.y_row,
+                column_gradient_row = Keys ? head.y_row : head.row;
   const float scale2 = scale * kLog2E;
   // Past the end an infinite offset makes every probability zero.
   const auto load_queries = [&](int64_t from, int count) {
@@ -161,7 +168,8 @@ __global__ void __launch_bounds__(128) attend_matrix_gradient(hs_attention args,
   for (int64_t column = 0; column < args.t; column += M::kColumns) {
     __syncthreads();
     load_tile<Width, M::kColumns>(column_from, head.row, column, args.t, args.d, column_scores);
-    load_tile<Width, M::kColumns>(column_gradient_from, column_gradient_row, column, args.t, args.d, column_gradients);
+    load_tile<Width, M::kColumns>(column_gradient_from, column_gradient_row, column, args.t, args.d,
+                                  column_gradients);
     if constexpr (Keys)
       load_queries(column, M::kColumns);
     __syncthreads();
@@ -173,7 +181,8 @@ __global__ void __launch_bounds__(128) attend_matrix_gradient(hs_attention args,
 #pragma unroll
       for (int e = 0; e < 4; e++) {
         const int at = tile * 8 + lane % 4 * 2 + e % 2;
-        const float offset = Keys ? offsets[at] : own_offset[e / 2], mean = Keys ? means[at] : own_mean[e / 2];
+        const float offset = Keys ? offsets[at] : own_offset[e / 2],
+                    mean = Keys ? means[at] : own_mean[e / 2];
         p[tile][e] = exp2f(p[tile][e] * scale2 - offset);
         slopes[tile][e] = p[tile][e] * (slopes[tile][e] - mean);
       }
@@ -193,7 +202,9 @@ bool suits_tensor_cores(const hs_attention &args, bool backward) {
          (!backward || aligned(args.dy, args.dqkv));
 }
 
-static float scale_of(const hs_attention &args) { return static_cast<float>(1.0 / sqrt(static_cast<double>(args.d))); }
+static float scale_of(const hs_attention &args) {
+  return static_cast<float>(1.0 / sqrt(static_cast<double>(args.d)));
+}
 
 template <typename Body> static int with_width(int32_t d, Body &&body) {
   return d <= 32 ? body(Matrix<32>{}) : d <= 64 ? body(Matrix<64>{}) : body(Matrix<128>{});
@@ -203,7 +214,8 @@ int tensor_core_attention_forward(hs_stream stream, const hs_attention &args) {
   return with_width(args.d, [&](auto matrix) {
     using M = decltype(matrix);
     const int64_t bytes = (M::kRowTile + 2 * M::kColumnTile) * static_cast<int64_t>(sizeof(Bf16));
-    return launch(attend_matrix<M::D>, attention_grid(args, M::kRows), M::kThreads, bytes, stream, args, scale_of(args));
+    return launch(attend_matrix<M::D>, attention_grid(args, M::kRows), M::kThreads, bytes, stream, args,
+                  scale_of(args));
   });
 }
 
@@ -212,7 +224,9 @@ int tensor_core_attention_backward(hs_stream stream, const hs_attention &args) {
     using M = decltype(matrix);
     const int64_t bytes = 2 * (M::kRowTile + M::kColumnTile) * static_cast<int64_t>(sizeof(Bf16));
     const dim3 grid = attention_grid(args, M::kRows);
-    HS_LAUNCHED(launch(attend_matrix_gradient<M::D, true>, grid, M::kThreads, bytes, stream, args, scale_of(args)));
-    return launch(attend_matrix_gradient<M::D, false>, grid, M::kThreads, bytes, stream, args, scale_of(args));
+    HS_LAUNCHED(
+        launch(attend_matrix_gradient<M::D, true>, grid, M::kThreads, bytes, stream, args, scale_of(args)));
+    return launch(attend_matrix_gradient<M::D, false>, grid, M::kThreads, bytes, stream, args,
+                  scale_of(args));
   });
 }

@@ -1,10 +1,10 @@
-// Attention on ordinary arithmetic units: float32 for every head width, bfloat16 where the tensor cores do not suit, and
-// the twin that the tensor-core kernels are tested against.
+// Attention on ordinary arithmetic units: float32 for every head width, bfloat16 where the tensor cores do
+// not suit, and the twin that the tensor-core kernels are tested against.
 //
-// A block owns a tile of Block rows (queries, or keys in the gradient of keys and values) of one head and walks over tiles
-// of Block columns. `Lanes` neighbouring threads share a row: each forms every Lanes-th score of it and holds every
-// Lanes-th channel of its result in registers. Rows of a tile lie an odd number of words apart in shared memory, so that
-// threads that read a column of it use different banks.
+// A block owns a tile of Block rows (queries, or keys in the gradient of keys and values) of one head and
+// walks over tiles of Block columns. `Lanes` neighbouring threads share a row: each forms every Lanes-th
+// score of it and holds every Lanes-th channel of its result in registers. Rows of a tile lie an odd number
+// of words apart in shared memory, so that threads that read a column of it use different banks.
 #include "attention.cuh"
 
 #include <math.h>
@@ -19,7 +19,8 @@ __host__ __device__ inline int tile_row(int d) { return d | 1; }
 
 // tile [Tiling::kBlock, tile_row(d)] = factor * rows first.. of a [t, d] array, zero past its end.
 template <typename Tiles, typename T>
-__device__ inline void load_tile(const T *from, int64_t row, int64_t first, int64_t t, int d, float factor, float *tile) {
+__device__ inline void load_tile(const T *from, int64_t row, int64_t first, int64_t t, int d, float factor,
+                                 float *tile) {
   const int lane = static_cast<int>(threadIdx.x) % kWarp, stride = tile_row(d);
   for (int r = static_cast<int>(threadIdx.x) / kWarp; r < Tiles::kBlock; r += Tiles::kThreads / kWarp)
     for (int j = lane; j < d; j += kWarp)
@@ -29,7 +30,8 @@ __device__ inline void load_tile(const T *from, int64_t row, int64_t first, int6
 // The largest or the sum over the lanes of a row, in all of them.
 template <int Lanes> __device__ inline float row_largest(float value) {
   for (int bits = Lanes / 2; bits > 0; bits /= 2)
-    value = fmaxf(value, __shfl_xor_sync(kAllLanes, value, bits)); // a NaN may be lost here, but the sum keeps it
+    value =
+        fmaxf(value, __shfl_xor_sync(kAllLanes, value, bits)); // a NaN may be lost here, but the sum keeps it
   return value;
 }
 
@@ -41,8 +43,8 @@ template <int Lanes> __device__ inline float row_sum(float value) {
 
 // sum[c] = factor * sum[c] + weights · tile, for this lane's channels.
 template <typename Tiles>
-__device__ inline void add_weighted_rows(const float *weights, const float *tile, int d, int lane, float factor,
-                                         float (&sum)[Tiles::kColumns]) {
+__device__ inline void add_weighted_rows(const float *weights, const float *tile, int d, int lane,
+                                         float factor, float (&sum)[Tiles::kColumns]) {
   const int stride = tile_row(d);
 #pragma unroll
   for (int c = 0; c < Tiles::kColumns; c++)
@@ -118,7 +120,8 @@ __global__ void __launch_bounds__(Tiles::kThreads) attend(hs_attention args, flo
     args.logsumexp[int64_t{blockIdx.x} * args.t + first + row] = largest + logf(total);
 }
 
-// With Keys, the rows are keys, and the result their gradient and that of the values; else the rows are queries.
+// With Keys, the rows are keys, and the result their gradient and that of the values; else the rows are
+// queries.
 template <typename T, typename Tiles, bool Keys>
 __global__ void __launch_bounds__(Tiles::kThreads) attend_gradient(hs_attention args, float scale) {
   constexpr int kBlock = Tiles::kBlock, kLanes = Tiles::kLanes, kScores = Tiles::kScores;
@@ -169,7 +172,8 @@ __global__ void __launch_bounds__(Tiles::kThreads) attend_gradient(hs_attention 
         const int64_t at = column + lane + c * kLanes;
         const bool inside = at < args.t && first + row < args.t;
         const int64_t query = smaller(at, args.t - 1);
-        const float offset = Keys ? logsumexp[query] : own_logsumexp, mean = Keys ? products[query] : own_product;
+        const float offset = Keys ? logsumexp[query] : own_logsumexp,
+                    mean = Keys ? products[query] : own_product;
         const float probability = inside ? expf(scores[c] - offset) : 0.0f;
         own_p[lane + c * kLanes] = probability;
         own_ds[lane + c * kLanes] = inside ? probability * (gradients[c] - mean) : 0.0f;
@@ -195,9 +199,12 @@ __global__ void __launch_bounds__(Tiles::kThreads) attend_gradient(hs_attention 
   }
 }
 
-static float scale_of(const hs_attention &args) { return static_cast<float>(1.0 / sqrt(static_cast<double>(args.d))); }
+static float scale_of(const hs_attention &args) {
+  return static_cast<float>(1.0 / sqrt(static_cast<double>(args.d)));
+}
 
-// body(tiling): rows shrink as heads widen, so that the tiles of the backward pass take at most 70 KB of shared memory.
+// body(tiling): rows shrink as heads widen, so that the tiles of the backward pass take at most 70 KB of
+// shared memory.
 template <typename Body> static int with_tiling(int32_t d, Body &&body) {
   if (d <= 128)
     return body(Tiling<32, 8, 16>{});
@@ -214,8 +221,9 @@ template <typename Tiles> static int64_t shared_bytes(int32_t d, int tiles, int 
 int plain_attention_forward(hs_stream stream, const hs_attention &args) {
   return with_tiling(args.d, [&](auto tiling) {
     using Tiles = decltype(tiling);
-    return launch(args.dtype == HS_BF16 ? attend<Bf16, Tiles> : attend<float, Tiles>, attention_grid(args, Tiles::kBlock),
-                  Tiles::kThreads, shared_bytes<Tiles>(args.d, 3, 1), stream, args, scale_of(args));
+    return launch(args.dtype == HS_BF16 ? attend<Bf16, Tiles> : attend<float, Tiles>,
+                  attention_grid(args, Tiles::kBlock), Tiles::kThreads, shared_bytes<Tiles>(args.d, 3, 1),
+                  stream, args, scale_of(args));
   });
 }
 
@@ -225,8 +233,8 @@ int plain_attention_backward(hs_stream stream, const hs_attention &args) {
     const int64_t bytes = shared_bytes<Tiles>(args.d, 4, 2);
     const dim3 grid = attention_grid(args, Tiles::kBlock);
     const bool halves = args.dtype == HS_BF16;
-    HS_LAUNCHED(launch(halves ? attend_gradient<Bf16, Tiles, true> : attend_gradient<float, Tiles, true>, grid,
-                       Tiles::kThreads, bytes, stream, args, scale_of(args)));
+    HS_LAUNCHED(launch(halves ? attend_gradient<Bf16, Tiles, true> : attend_gradient<float, Tiles, true>,
+                       grid, Tiles::kThreads, bytes, stream, args, scale_of(args)));
     return launch(halves ? attend_gradient<Bf16, Tiles, false> : attend_gradient<float, Tiles, false>, grid,
                   Tiles::kThreads, bytes, stream, args, scale_of(args));
   });

@@ -1,8 +1,10 @@
-// What every kernel source needs: launches and their status, checks, sums over a warp and a block, exact division.
+// What every kernel source needs: launches and their status, checks, sums over a warp and a block, exact
+// division.
 //
-// The sources know nothing of what compiles them: nvcc, or a C++ compiler with ../cuda_on_cpu in place of the toolkit.
-// Rules that keep it so: no <<<>>> (launch() below), block sizes that are multiples of a warp, warp operations by all 32
-// lanes, dynamic shared memory through dynamic_shared(), vector accesses through storage.cuh.
+// The sources know nothing of what compiles them: nvcc, or a C++ compiler with ../cuda_on_cpu in place of the
+// toolkit. Rules that keep it so: no <<<>>> (launch() below), block sizes that are multiples of a warp, warp
+// operations by all 32 lanes, dynamic shared memory through dynamic_shared(), vector accesses through
+// storage.cuh.
 #ifndef HALFSTEP_CUDA_DEVICE_CUH
 #define HALFSTEP_CUDA_DEVICE_CUH
 
@@ -14,23 +16,23 @@
 
 static constexpr int kWarp = 32;
 static constexpr unsigned kAllLanes = 0xffffffffu;
-static constexpr int kThreads = 256;                // of a block, where nothing speaks for another number
+static constexpr int kThreads = 256;                    // of a block, where nothing speaks for another number
 static constexpr int64_t kMaxBlocks = int64_t{1} << 20; // of kernels that loop over what is left
 static constexpr int64_t kMaxIndex = (int64_t{1} << 31) - 1;
 
 // Leaves the function when an argument is out of its documented range.
-#define HS_REQUIRE(condition)                                                                                          \
-  do {                                                                                                                 \
-    if (!(condition))                                                                                                  \
-      return HS_INVALID_ARGUMENT;                                                                                      \
+#define HS_REQUIRE(condition)                                                                                \
+  do {                                                                                                       \
+    if (!(condition))                                                                                        \
+      return HS_INVALID_ARGUMENT;                                                                            \
   } while (false)
 
 // Leaves the function when a launch before the last one failed.
-#define HS_LAUNCHED(status)                                                                                            \
-  do {                                                                                                                 \
-    const int launched = (status);                                                                                     \
-    if (launched != HS_OK)                                                                                             \
-      return launched;                                                                                                 \
+#define HS_LAUNCHED(status)                                                                                  \
+  do {                                                                                                       \
+    const int launched = (status);                                                                           \
+    if (launched != HS_OK)                                                                                   \
+      return launched;                                                                                       \
   } while (false)
 
 __host__ __device__ inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -44,20 +46,18 @@ inline unsigned blocks_for(int64_t items, int threads = kThreads) {
 
 inline bool is_dtype(int32_t dtype) { return dtype == HS_F32 || dtype == HS_BF16; }
 
-template <typename T> struct Same {
-  typedef T Type;
-};
+template <typename T> struct Same { typedef T Type; };
 
 // Launches a kernel on the stream; arguments convert to its parameters. A grid without blocks is no work.
 template <typename... Parameters>
-inline int launch(void (*kernel)(Parameters...), dim3 grid, int threads, int64_t shared_bytes, hs_stream stream,
-                  typename Same<Parameters>::Type... arguments) {
+inline int launch(void (*kernel)(Parameters...), dim3 grid, int threads, int64_t shared_bytes,
+                  hs_stream stream, typename Same<Parameters>::Type... arguments) {
   if (grid.x == 0 || grid.y == 0 || grid.z == 0)
     return HS_OK;
   constexpr int64_t kWithoutAsking = 48 * 1024;
   if (shared_bytes > kWithoutAsking &&
-      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes)) !=
-          cudaSuccess) {
+      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                           static_cast<int>(shared_bytes)) != cudaSuccess) {
     (void)cudaGetLastError();
     return HS_UNSUPPORTED;
   }
@@ -80,7 +80,7 @@ template <typename T> __device__ inline T *dynamic_shared() {
 #endif
 }
 
-// ---- Sums in a fixed order -------------------------------------------------------------------------------------------
+// ---- Sums in a fixed order --------------------------------------------------------------------------------
 
 // The sum over a warp's lanes, in all of them.
 template <typename T> __device__ inline T warp_sum(T value) {
@@ -102,10 +102,10 @@ template <typename T> __device__ inline T block_sum(T value) {
   return warp_sum(lane < warps ? parts[lane] : T{});
 }
 
-// ---- Division by a number that the host knows ------------------------------------------------------------------------
+// ---- Division by a number that the host knows -------------------------------------------------------------
 
-// Exact for dividends below 2^31 (Granlund and Montgomery, 1994): a product and a shift in place of some forty
-// instructions.
+// Exact for dividends below 2^31 (Granlund and Montgomery, 1994): a product and a shift in place of some
+// forty instructions.
 struct Divider {
   unsigned divisor, factor, shift;
 

@@ -1,16 +1,18 @@
-// Kernels that read and write each element once: SiLU, sums, clamping, conversion, columns, per-sample combinations.
+// Kernels that read and write each element once: SiLU, sums, clamping, conversion, columns, per-sample
+// combinations.
 //
-// All are bound by memory: 16 bytes per access, a warp's accesses side by side, enough threads to have some 32 KB per
-// multiprocessor under way.
+// All are bound by memory: 16 bytes per access, a warp's accesses side by side, enough threads to have some
+// 32 KB per multiprocessor under way.
 #include "activation.cuh"
 
-// ---- Functions of the elements at one index -----------------------------------------------------------------------------
+// ---- Functions of the elements at one index ---------------------------------------------------------------
 
 struct Addresses {
   const void *x0, *x1, *x2;
 };
 
-// y[i] = function(x0[i], ..) of the first `Inputs` addresses, V elements at a time; what is left over, one by one.
+// y[i] = function(x0[i], ..) of the first `Inputs` addresses, V elements at a time; what is left over, one by
+// one.
 template <typename T, int V, int Inputs, typename Function>
 __global__ void map(Function function, Addresses from, T *y, int64_t count) {
   const T *const x[3] = {static_cast<const T *>(from.x0), static_cast<const T *>(from.x1),
@@ -35,7 +37,8 @@ __global__ void map(Function function, Addresses from, T *y, int64_t count) {
 }
 
 template <int Inputs, template <typename> class Function, typename... Values>
-static int launch_map(hs_stream stream, Addresses from, void *y, int64_t count, int32_t dtype, Values... values) {
+static int launch_map(hs_stream stream, Addresses from, void *y, int64_t count, int32_t dtype,
+                      Values... values) {
   const bool packs = aligned(from.x0, Inputs > 1 ? from.x1 : y, Inputs > 2 ? from.x2 : y, y);
   return with_pack(dtype, packs, [&](auto storage, auto width) {
     using T = decltype(storage);
@@ -54,7 +57,9 @@ template <typename T> struct SiluGradient {
 };
 
 template <typename T> struct SiluGradientAdded {
-  __device__ float operator()(float x, float dy, float before) const { return dy * silu_slope<T>(x) + before; }
+  __device__ float operator()(float x, float dy, float before) const {
+    return dy * silu_slope<T>(x) + before;
+  }
 };
 
 template <typename T> struct Sum {
@@ -63,7 +68,9 @@ template <typename T> struct Sum {
 
 template <typename T> struct Clamp {
   float low, high;
-  __device__ float operator()(float x, float, float) const { return x < low ? low : x > high ? high : x; } // keeps a NaN
+  __device__ float operator()(float x, float, float) const {
+    return x < low ? low : x > high ? high : x;
+  } // keeps a NaN
 };
 
 int hs_silu_forward(hs_stream stream, const void *x, void *y, int64_t count, int32_t dtype) {
@@ -71,8 +78,8 @@ int hs_silu_forward(hs_stream stream, const void *x, void *y, int64_t count, int
   return launch_map<1, Silu>(stream, {x, nullptr, nullptr}, y, count, dtype);
 }
 
-int hs_silu_backward(hs_stream stream, const void *x, const void *dy, void *dx, int32_t accumulate, int64_t count,
-                     int32_t dtype) {
+int hs_silu_backward(hs_stream stream, const void *x, const void *dy, void *dx, int32_t accumulate,
+                     int64_t count, int32_t dtype) {
   HS_REQUIRE(x && dy && dx && count >= 0 && is_dtype(dtype));
   if (accumulate)
     return launch_map<3, SiluGradientAdded>(stream, {x, dy, dx}, dx, count, dtype);
@@ -89,7 +96,7 @@ int hs_clamp(hs_stream stream, const void *x, void *y, float low, float high, in
   return launch_map<1, Clamp>(stream, {x, nullptr, nullptr}, y, count, dtype, low, high);
 }
 
-// ---- Conversion -----------------------------------------------------------------------------------------------------------
+// ---- Conversion -------------------------------------------------------------------------------------------
 
 template <typename From, typename To, int V>
 __global__ void convert(const From *from, To *to, int64_t count) {
@@ -106,7 +113,8 @@ __global__ void convert(const From *from, To *to, int64_t count) {
   }
 }
 
-int hs_convert(hs_stream stream, const void *src, int32_t src_dtype, void *dst, int32_t dst_dtype, int64_t count) {
+int hs_convert(hs_stream stream, const void *src, int32_t src_dtype, void *dst, int32_t dst_dtype,
+               int64_t count) {
   HS_REQUIRE(src && dst && count >= 0 && is_dtype(src_dtype) && is_dtype(dst_dtype));
   return with_storage(src_dtype, [&](auto from_storage) {
     return with_storage(dst_dtype, [&](auto to_storage) {
@@ -115,22 +123,22 @@ int hs_convert(hs_stream stream, const void *src, int32_t src_dtype, void *dst, 
       const From *from = static_cast<const From *>(src);
       To *to = static_cast<To *>(dst);
       if (aligned(src, dst))
-        return launch(convert<From, To, 4>, blocks_for(ceil_div(count, 4)), kThreads, 0, stream, from, to, count);
+        return launch(convert<From, To, 4>, blocks_for(ceil_div(count, 4)), kThreads, 0, stream, from, to,
+                      count);
       return launch(convert<From, To, 1>, blocks_for(count), kThreads, 0, stream, from, to, count);
     });
   });
 }
 
-// ---- Rows ---------------------------------------------------------------------------------------------------------------
+// ---- Rows -------------------------------------------------------------------------------------------------
 
 struct Columns {
-  int64_t rows, packs; // packs of V columns
+  int64_t rows, packs;      // packs of V columns
   int64_t from_row, to_row; // elements from one row to the next
   Divider by_packs;
 };
 
-template <typename T, int V, bool Add>
-__global__ void copy_columns(const T *from, T *to, Columns shape) {
+template <typename T, int V, bool Add> __global__ void copy_columns(const T *from, T *to, Columns shape) {
   const int64_t total = shape.rows * shape.packs, step = int64_t{gridDim.x} * blockDim.x;
   for (int64_t i = int64_t{blockIdx.x} * blockDim.x + threadIdx.x; i < total; i += step) {
     const unsigned row = shape.by_packs(static_cast<unsigned>(i));
@@ -166,9 +174,9 @@ int hs_copy_columns(hs_stream stream, const void *src, int64_t src_stride, int64
     const Columns shape = {rows, columns / V, src_stride, dst_stride, Divider(columns / V)};
     if (rows * shape.packs > kMaxIndex)
       return static_cast<int>(HS_UNSUPPORTED);
-    return launch(accumulate ? copy_columns<T, V, true> : copy_columns<T, V, false>, blocks_for(rows * shape.packs),
-                  kThreads, 0, stream, static_cast<const T *>(src) + src_offset, static_cast<T *>(dst) + dst_offset,
-                  shape);
+    return launch(accumulate ? copy_columns<T, V, true> : copy_columns<T, V, false>,
+                  blocks_for(rows * shape.packs), kThreads, 0, stream,
+                  static_cast<const T *>(src) + src_offset, static_cast<T *>(dst) + dst_offset, shape);
   });
 }
 
@@ -198,25 +206,27 @@ int hs_add_per_channel(hs_stream stream, const void *x, const float *e, int64_t 
   HS_REQUIRE(x && e && y && n >= 0 && hw >= 0 && c >= 0 && e_stride >= c && is_dtype(dtype));
   if (n * hw * c == 0)
     return HS_OK;
-  return with_pack(dtype, aligned(x, y) && c % elements_of_16_bytes(dtype) == 0, [&](auto storage, auto width) {
-    using T = decltype(storage);
-    constexpr int V = decltype(width)::value;
-    const PerChannel shape = {n * hw * (c / V), c / V, e_stride, Divider(c / V), Divider(hw)};
-    if (shape.total > kMaxIndex)
-      return static_cast<int>(HS_UNSUPPORTED);
-    return launch(add_per_channel<T, V>, blocks_for(shape.total), kThreads, 0, stream, static_cast<const T *>(x), e,
-                  static_cast<T *>(y), shape);
-  });
+  return with_pack(
+      dtype, aligned(x, y) && c % elements_of_16_bytes(dtype) == 0, [&](auto storage, auto width) {
+        using T = decltype(storage);
+        constexpr int V = decltype(width)::value;
+        const PerChannel shape = {n * hw * (c / V), c / V, e_stride, Divider(c / V), Divider(hw)};
+        if (shape.total > kMaxIndex)
+          return static_cast<int>(HS_UNSUPPORTED);
+        return launch(add_per_channel<T, V>, blocks_for(shape.total), kThreads, 0, stream,
+                      static_cast<const T *>(x), e, static_cast<T *>(y), shape);
+      });
 }
 
-// ---- Combinations with one coefficient per sample ----------------------------------------------------------------------
+// ---- Combinations with one coefficient per sample ---------------------------------------------------------
 
 struct Terms {
   const void *x[4];
 };
 
 template <typename T, int V, int Count>
-__global__ void combine(T *y, Terms terms, const float *coefficients, int64_t n, int64_t packs, Divider by_packs) {
+__global__ void combine(T *y, Terms terms, const float *coefficients, int64_t n, int64_t packs,
+                        Divider by_packs) {
   const int64_t step = int64_t{gridDim.x} * blockDim.x;
   for (int64_t i = int64_t{blockIdx.x} * blockDim.x + threadIdx.x; i < n * packs; i += step) {
     const unsigned sample = by_packs(static_cast<unsigned>(i));
@@ -238,8 +248,9 @@ __global__ void combine(T *y, Terms terms, const float *coefficients, int64_t n,
   }
 }
 
-int hs_linear_combination(hs_stream stream, void *y, int32_t terms, const void *x0, const void *x1, const void *x2,
-                          const void *x3, const float *coefficients, int64_t n, int64_t per_sample, int32_t dtype) {
+int hs_linear_combination(hs_stream stream, void *y, int32_t terms, const void *x0, const void *x1,
+                          const void *x2, const void *x3, const float *coefficients, int64_t n,
+                          int64_t per_sample, int32_t dtype) {
   HS_REQUIRE(y && coefficients && n >= 0 && per_sample >= 0 && terms >= 1 && terms <= 4 && is_dtype(dtype));
   HS_REQUIRE(x0 && (terms < 2 || x1) && (terms < 3 || x2) && (terms < 4 || x3));
   if (n == 0 || per_sample == 0)
@@ -257,7 +268,7 @@ int hs_linear_combination(hs_stream stream, void *y, int32_t terms, const void *
                         : terms == 2 ? combine<T, V, 2>
                         : terms == 3 ? combine<T, V, 3>
                                      : combine<T, V, 4>;
-    return launch(kernel, blocks_for(n * each), kThreads, 0, stream, static_cast<T *>(y), from, coefficients, n, each,
-                  Divider(each));
+    return launch(kernel, blocks_for(n * each), kThreads, 0, stream, static_cast<T *>(y), from, coefficients,
+                  n, each, Divider(each));
   });
 }

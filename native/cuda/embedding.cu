@@ -1,5 +1,5 @@
-// Sinusoids of time and guidance strength, lookup tables, and the cross entropy of class scores. Small work: a few
-// thousand elements each.
+// Sinusoids of time and guidance strength, lookup tables, and the cross entropy of class scores. Small work:
+// a few thousand elements each.
 #include "storage.cuh"
 
 #include <math.h>
@@ -19,17 +19,20 @@ __global__ void sinusoid(const float *t, double scale, double log_period, float 
   y[index] = static_cast<float>(j < half ? cos(angle) : sin(angle));
 }
 
-int hs_sinusoid(hs_stream stream, const float *t, double scale, double max_period, float *y, int64_t n, int64_t dim) {
+int hs_sinusoid(hs_stream stream, const float *t, double scale, double max_period, float *y, int64_t n,
+                int64_t dim) {
   HS_REQUIRE(t && y && n >= 0 && dim >= 0 && max_period > 0);
   const int64_t blocks = ceil_div(n * dim, kThreads);
   if (blocks > kMaxBlocks)
     return HS_UNSUPPORTED;
-  return launch(sinusoid, static_cast<unsigned>(blocks), kThreads, 0, stream, t, scale, log(max_period), y, n, dim);
+  return launch(sinusoid, static_cast<unsigned>(blocks), kThreads, 0, stream, t, scale, log(max_period), y, n,
+                dim);
 }
 
-// The ids lie in device memory, so that the host cannot refuse one: its row becomes NaN, and its gradient goes nowhere.
-__global__ void embed(const float *table, const int32_t *ids, float *y, bool accumulate, int64_t n, int64_t rows,
-                      int64_t dim) {
+// The ids lie in device memory, so that the host cannot refuse one: its row becomes NaN, and its gradient
+// goes nowhere.
+__global__ void embed(const float *table, const int32_t *ids, float *y, bool accumulate, int64_t n,
+                      int64_t rows, int64_t dim) {
   const int64_t index = int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   if (index >= n * dim)
     return;
@@ -38,13 +41,14 @@ __global__ void embed(const float *table, const int32_t *ids, float *y, bool acc
   y[index] = accumulate ? y[index] + value : value;
 }
 
-int hs_embedding_forward(hs_stream stream, const float *table, const int32_t *ids, float *y, int32_t accumulate,
-                         int64_t n, int64_t rows, int64_t dim) {
+int hs_embedding_forward(hs_stream stream, const float *table, const int32_t *ids, float *y,
+                         int32_t accumulate, int64_t n, int64_t rows, int64_t dim) {
   HS_REQUIRE(table && ids && y && n >= 0 && rows >= 0 && dim >= 0);
   const int64_t blocks = ceil_div(n * dim, kThreads);
   if (blocks > kMaxBlocks)
     return HS_UNSUPPORTED;
-  return launch(embed, static_cast<unsigned>(blocks), kThreads, 0, stream, table, ids, y, accumulate != 0, n, rows, dim);
+  return launch(embed, static_cast<unsigned>(blocks), kThreads, 0, stream, table, ids, y, accumulate != 0, n,
+                rows, dim);
 }
 
 // One thread per element of the table looks through the batch, so equal ids add up in the order of the batch.
@@ -61,18 +65,19 @@ __global__ void embed_gradient(const float *dy, const int32_t *ids, float *dtabl
   dtable[index] = sum;
 }
 
-int hs_embedding_backward(hs_stream stream, const float *dy, const int32_t *ids, float *dtable, int64_t n, int64_t rows,
-                          int64_t dim) {
+int hs_embedding_backward(hs_stream stream, const float *dy, const int32_t *ids, float *dtable, int64_t n,
+                          int64_t rows, int64_t dim) {
   HS_REQUIRE(dy && ids && dtable && n >= 0 && rows >= 0 && dim >= 0);
   const int64_t blocks = ceil_div(rows * dim, kThreads);
   if (blocks > kMaxBlocks)
     return HS_UNSUPPORTED;
-  return launch(embed_gradient, static_cast<unsigned>(blocks), kThreads, 0, stream, dy, ids, dtable, n, rows, dim);
+  return launch(embed_gradient, static_cast<unsigned>(blocks), kThreads, 0, stream, dy, ids, dtable, n, rows,
+                dim);
 }
 
 // One warp per row. An id out of range has a loss of NaN.
-__global__ void cross_entropy(const float *logits, const int32_t *ids, float *losses, float *dlogits, float dloss,
-                              int64_t n, int64_t classes) {
+__global__ void cross_entropy(const float *logits, const int32_t *ids, float *losses, float *dlogits,
+                              float dloss, int64_t n, int64_t classes) {
   const int64_t i = int64_t{blockIdx.x} * (blockDim.x / kWarp) + threadIdx.x / kWarp;
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
   if (i >= n)
@@ -103,13 +108,13 @@ __global__ void cross_entropy(const float *logits, const int32_t *ids, float *lo
   }
 }
 
-int hs_softmax_cross_entropy(hs_stream stream, const float *logits, const int32_t *ids, float *losses, float *dlogits,
-                             float dloss, int64_t n, int64_t classes) {
+int hs_softmax_cross_entropy(hs_stream stream, const float *logits, const int32_t *ids, float *losses,
+                             float *dlogits, float dloss, int64_t n, int64_t classes) {
   HS_REQUIRE(logits && ids && losses && n >= 0 && classes >= 1);
   constexpr int kWarps = 4;
   const int64_t blocks = ceil_div(n, kWarps);
   if (blocks > kMaxBlocks)
     return HS_UNSUPPORTED;
-  return launch(cross_entropy, static_cast<unsigned>(blocks), kWarps * kWarp, 0, stream, logits, ids, losses, dlogits,
-                dloss, n, classes);
+  return launch(cross_entropy, static_cast<unsigned>(blocks), kWarps * kWarp, 0, stream, logits, ids, losses,
+                dlogits, dloss, n, classes);
 }

@@ -1,6 +1,6 @@
-// The weights of convolutions between the layout of checkpoints, [out,in,taps], and that of NHWC convolutions,
-// [out,taps,in], with channels added that are zero. Each thread writes where its neighbours write; what it reads lies
-// within a few lines of theirs, so that both sides pass the memory once.
+// The weights of convolutions between the layout of checkpoints, [out,in,taps], and that of NHWC
+// convolutions, [out,taps,in], with channels added that are zero. Each thread writes where its neighbours
+// write; what it reads lies within a few lines of theirs, so that both sides pass the memory once.
 #include "storage.cuh"
 
 struct Filter {
@@ -28,12 +28,13 @@ template <typename T> __global__ void unpack_filter(const T *packed, float *weig
   }
 }
 
-static bool valid(int64_t stride, int64_t in, int64_t out, int64_t taps, int64_t packed_in, int64_t packed_out) {
+static bool valid(int64_t stride, int64_t in, int64_t out, int64_t taps, int64_t packed_in,
+                  int64_t packed_out) {
   return in >= 0 && in <= stride && in <= packed_in && out >= 0 && out <= packed_out && taps >= 1;
 }
 
-int hs_filter_pack(hs_stream stream, const float *weight, int64_t stride, int64_t in, int64_t out, int64_t taps,
-                   void *packed, int64_t packed_in, int64_t packed_out, int32_t dtype) {
+int hs_filter_pack(hs_stream stream, const float *weight, int64_t stride, int64_t in, int64_t out,
+                   int64_t taps, void *packed, int64_t packed_in, int64_t packed_out, int32_t dtype) {
   HS_REQUIRE(weight && packed && valid(stride, in, out, taps, packed_in, packed_out) && is_dtype(dtype));
   const int64_t total = packed_out * taps * packed_in;
   if (total == 0)
@@ -43,12 +44,13 @@ int hs_filter_pack(hs_stream stream, const float *weight, int64_t stride, int64_
   const Filter filter = {stride, in, out, taps, packed_in, total, Divider(packed_in), Divider(taps)};
   return with_storage(dtype, [&](auto storage) {
     using T = decltype(storage);
-    return launch(pack_filter<T>, blocks_for(total), kThreads, 0, stream, weight, static_cast<T *>(packed), filter);
+    return launch(pack_filter<T>, blocks_for(total), kThreads, 0, stream, weight, static_cast<T *>(packed),
+                  filter);
   });
 }
 
-int hs_filter_unpack(hs_stream stream, const void *packed, int64_t packed_in, int64_t packed_out, float *weight,
-                     int64_t stride, int64_t in, int64_t out, int64_t taps, int32_t dtype) {
+int hs_filter_unpack(hs_stream stream, const void *packed, int64_t packed_in, int64_t packed_out,
+                     float *weight, int64_t stride, int64_t in, int64_t out, int64_t taps, int32_t dtype) {
   HS_REQUIRE(weight && packed && valid(stride, in, out, taps, packed_in, packed_out) && is_dtype(dtype));
   const int64_t total = out * in * taps;
   if (total == 0)
@@ -58,7 +60,7 @@ int hs_filter_unpack(hs_stream stream, const void *packed, int64_t packed_in, in
   const Filter filter = {stride, in, out, taps, packed_in, total, Divider(in), Divider(taps)};
   return with_storage(dtype, [&](auto storage) {
     using T = decltype(storage);
-    return launch(unpack_filter<T>, blocks_for(total), kThreads, 0, stream, static_cast<const T *>(packed), weight,
-                  filter);
+    return launch(unpack_filter<T>, blocks_for(total), kThreads, 0, stream, static_cast<const T *>(packed),
+                  weight, filter);
   });
 }

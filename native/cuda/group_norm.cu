@@ -1,15 +1,15 @@
-// Group normalisation over the channel concatenation of two sources, with modulation and SiLU: the forward pass.
+// Group normalisation over the channel concatenation of two sources, with modulation and SiLU: the forward
+// pass.
 //
-// Two launches: one leaves the sums of each chunk, one merges them and writes. x is read twice (the second time from the
-// L2 cache where it fits) and y written once.
+// Two launches: one leaves the sums of each chunk, one merges them and writes. x is read twice (the second
+// time from the L2 cache where it fits) and y written once.
 #include "group_norm.cuh"
 
 #include <math.h>
 
-// Sums of (x - shift) and its square, per chunk and group. The shift is the group's first element, some standard
-// deviations from its mean at most, so that a mean far from zero costs no precision.
-template <typename T, int V>
-__global__ void chunk_moments(hs_group_norm args, NormShape shape) {
+// Sums of (x - shift) and its square, per chunk and group. The shift is the group's first element, some
+// standard deviations from its mean at most, so that a mean far from zero costs no precision.
+template <typename T, int V> __global__ void chunk_moments(hs_group_norm args, NormShape shape) {
   float *scratch = dynamic_shared<float>(), *sums = scratch + shape.scratch_floats(2, V);
   const NormThread thread(shape);
   const int64_t sample = blockIdx.y, chunk = blockIdx.x;
@@ -23,8 +23,9 @@ __global__ void chunk_moments(hs_group_norm args, NormShape shape) {
 #pragma unroll
       for (int v = 0; v < V; v++) {
         const int64_t j = int64_t{shape.by_width(static_cast<unsigned>(pack * V + v))} * shape.width;
-        shift[v] = to_float(j < shape.c0 ? static_cast<const T *>(args.x0)[sample * shape.hw * shape.c0 + j]
-                                         : static_cast<const T *>(args.x1)[sample * shape.hw * shape.c1 + j - shape.c0]);
+        shift[v] = to_float(
+            j < shape.c0 ? static_cast<const T *>(args.x0)[sample * shape.hw * shape.c0 + j]
+                         : static_cast<const T *>(args.x1)[sample * shape.hw * shape.c1 + j - shape.c0]);
       }
 #pragma unroll 4
       for (int64_t r = begin + thread.row; r < end; r += shape.row_threads) {
@@ -51,7 +52,8 @@ __global__ void chunk_moments(hs_group_norm args, NormShape shape) {
   }
 }
 
-// Merges the chunks of a sample: one warp per group, one lane per chunk. Leaves mean and rstd in shared memory.
+// Merges the chunks of a sample: one warp per group, one lane per chunk. Leaves mean and rstd in shared
+// memory.
 template <typename T>
 __device__ inline void merge_moments(const hs_group_norm &args, const NormShape &shape, int64_t sample,
                                      float *statistics) {
@@ -65,9 +67,9 @@ __device__ inline void merge_moments(const hs_group_norm &args, const NormShape 
     squares = warp_sum(squares);
     if (lane == 0) {
       const int64_t j = int64_t{g} * shape.width;
-      const float shift =
-          to_float(j < shape.c0 ? static_cast<const T *>(args.x0)[sample * shape.hw * shape.c0 + j]
-                                : static_cast<const T *>(args.x1)[sample * shape.hw * shape.c1 + j - shape.c0]);
+      const float shift = to_float(
+          j < shape.c0 ? static_cast<const T *>(args.x0)[sample * shape.hw * shape.c0 + j]
+                       : static_cast<const T *>(args.x1)[sample * shape.hw * shape.c1 + j - shape.c0]);
       const double mean = sum / count;
       const double variance = squares / count - mean * mean;
       statistics[2 * g] = static_cast<float>(mean + static_cast<double>(shift));
@@ -78,8 +80,7 @@ __device__ inline void merge_moments(const hs_group_norm &args, const NormShape 
   }
 }
 
-template <typename T, int V, bool Silu>
-__global__ void write_output(hs_group_norm args, NormShape shape) {
+template <typename T, int V, bool Silu> __global__ void write_output(hs_group_norm args, NormShape shape) {
   float *statistics = dynamic_shared<float>();
   const NormThread thread(shape);
   const int64_t sample = blockIdx.y, chunk = blockIdx.x;
@@ -115,8 +116,8 @@ bool valid(const hs_group_norm *args) {
   if (!args || args->n < 0 || args->hw < 1 || args->c0 < 1 || args->c1 < 0 || !is_dtype(args->dtype))
     return false;
   const int64_t c = args->c0 + args->c1;
-  return args->groups >= 1 && c % args->groups == 0 && args->eps >= 0 && args->x0 && (args->x1 || args->c1 == 0) &&
-         args->weight && args->bias && args->stats && args->workspace &&
+  return args->groups >= 1 && c % args->groups == 0 && args->eps >= 0 && args->x0 &&
+         (args->x1 || args->c1 == 0) && args->weight && args->bias && args->stats && args->workspace &&
          (!args->modulation || args->modulation_stride >= 2 * c);
 }
 
@@ -147,7 +148,7 @@ int hs_group_norm_forward(hs_stream stream, const hs_group_norm *args) {
     const int64_t sums = (shape.scratch_floats(2, V) + 2 * shape.c) * static_cast<int64_t>(sizeof(float));
     const int64_t statistics = 2 * shape.groups * static_cast<int64_t>(sizeof(float));
     HS_LAUNCHED(launch(chunk_moments<T, V>, shape.grid(), kThreads, sums, stream, *args, shape));
-    return launch(args->silu ? write_output<T, V, true> : write_output<T, V, false>, shape.grid(), kThreads, statistics,
-                  stream, *args, shape);
+    return launch(args->silu ? write_output<T, V, true> : write_output<T, V, false>, shape.grid(), kThreads,
+                  statistics, stream, *args, shape);
   });
 }

@@ -1,31 +1,33 @@
-// What the forward and the backward pass of group normalisation share: how a sample is cut, and who reads what.
+// What the forward and the backward pass of group normalisation share: how a sample is cut, and who reads
+// what.
 //
-// A sample is cut into chunks of rows by its shape alone. A block owns one chunk of one sample; a thread owns V channels
-// of it (16 bytes where the channel counts allow) and every `row_threads`-th row, so that a warp reads whole lines and what
-// depends on the channel is loaded once per thread. Sums over rows pass through shared memory, sums over chunks through
-// the workspace, both in a fixed order.
+// A sample is cut into chunks of rows by its shape alone. A block owns one chunk of one sample; a thread owns
+// V channels of it (16 bytes where the channel counts allow) and every `row_threads`-th row, so that a warp
+// reads whole lines and what depends on the channel is loaded once per thread. Sums over rows pass through
+// shared memory, sums over chunks through the workspace, both in a fixed order.
 #ifndef HALFSTEP_CUDA_GROUP_NORM_CUH
 #define HALFSTEP_CUDA_GROUP_NORM_CUH
 
 #include "activation.cuh"
 
 static constexpr int64_t kChunkElements = 8192, kMinChunkRows = 8, kMaxChunks = 32;
-static constexpr int64_t kMaxChannels = 4096; // what the sums of one row of channels may take of shared memory
+static constexpr int64_t kMaxChannels =
+    4096; // what the sums of one row of channels may take of shared memory
 
 struct NormShape {
   int64_t n, hw, c0, c1, c;
-  int groups, width;       // width: channels of a group
-  int64_t rows, chunks;    // rows of a chunk
-  int packs0, packs;       // of V channels: in the first source, in both
+  int groups, width;    // width: channels of a group
+  int64_t rows, chunks; // rows of a chunk
+  int packs0, packs;    // of V channels: in the first source, in both
   int pack_threads, row_threads;
   Divider by_width;
 
   NormShape(int64_t n, int64_t hw, int64_t c0, int64_t c1, int32_t groups, int elements)
       : n(n), hw(hw), c0(c0), c1(c1), c(c0 + c1), groups(groups), width(static_cast<int>(c / groups)),
         rows(larger(kMinChunkRows, larger(kChunkElements / larger(1, c), ceil_div(hw, kMaxChunks)))),
-        chunks(ceil_div(hw, rows)), packs0(static_cast<int>(c0 / elements)), packs(static_cast<int>(c / elements)),
-        pack_threads(static_cast<int>(smaller(packs, kThreads))), row_threads(kThreads / pack_threads),
-        by_width(width) {}
+        chunks(ceil_div(hw, rows)), packs0(static_cast<int>(c0 / elements)),
+        packs(static_cast<int>(c / elements)), pack_threads(static_cast<int>(smaller(packs, kThreads))),
+        row_threads(kThreads / pack_threads), by_width(width) {}
 
   dim3 grid() const { return dim3(static_cast<unsigned>(chunks), static_cast<unsigned>(n)); }
   // Floats of shared memory in which threads leave `sums` sums per channel of a pass, and per channel of all.
@@ -51,7 +53,8 @@ template <typename T> struct NormSource {
   int64_t offset; // of these channels from the source's start, at the sample's first row
   bool second;
 
-  __device__ NormSource(const hs_group_norm &args, const NormShape &shape, int64_t sample, int pack, int elements)
+  __device__ NormSource(const hs_group_norm &args, const NormShape &shape, int64_t sample, int pack,
+                        int elements)
       : second(pack >= shape.packs0) {
     row = second ? shape.c1 : shape.c0;
     offset = sample * shape.hw * row + int64_t{second ? pack - shape.packs0 : pack} * elements;
@@ -64,8 +67,8 @@ template <int V> struct NormFactors {
   float mean[V], a[V], b[V];
 
   // statistics [groups, 2]: mean and rstd of the sample
-  __device__ NormFactors(const hs_group_norm &args, const NormShape &shape, const float *statistics, int64_t sample,
-                         int channel) {
+  __device__ NormFactors(const hs_group_norm &args, const NormShape &shape, const float *statistics,
+                         int64_t sample, int channel) {
     const float *modulation = args.modulation ? args.modulation + sample * args.modulation_stride : nullptr;
 #pragma unroll
     for (int v = 0; v < V; v++) {
@@ -79,11 +82,11 @@ template <int V> struct NormFactors {
   }
 };
 
-// Adds up what the threads of a pass found for their channels: sum k of channel first + j goes to sums[k * stride + first + j].
-// All threads of the block take part; scratch holds scratch_floats(Sums, V).
+// Adds up what the threads of a pass found for their channels: sum k of channel first + j goes to sums[k *
+// stride + first + j]. All threads of the block take part; scratch holds scratch_floats(Sums, V).
 template <int Sums, int V>
-__device__ inline void add_rows(const NormShape &shape, const NormThread &thread, const float (&own)[Sums][V], int first,
-                                int64_t channels, float *scratch, float *sums, int64_t stride) {
+__device__ inline void add_rows(const NormShape &shape, const NormThread &thread, const float (&own)[Sums][V],
+                                int first, int64_t channels, float *scratch, float *sums, int64_t stride) {
   const int across = shape.pack_threads * V;
   __syncthreads(); // scratch may still be read from the pass before
   if (thread.works)
@@ -91,7 +94,8 @@ __device__ inline void add_rows(const NormShape &shape, const NormThread &thread
     for (int k = 0; k < Sums; k++)
 #pragma unroll
       for (int v = 0; v < V; v++) // neighbouring threads in neighbouring banks
-        scratch[(k * shape.row_threads + thread.row) * across + v * shape.pack_threads + thread.pack] = own[k][v];
+        scratch[(k * shape.row_threads + thread.row) * across + v * shape.pack_threads + thread.pack] =
+            own[k][v];
   __syncthreads();
   for (int item = static_cast<int>(threadIdx.x); item < Sums * across; item += kThreads) {
     const int k = item / across, j = item % across;

@@ -1,9 +1,10 @@
-// The backward pass of group normalisation. With u the gradient before SiLU, gain = 1 + scale, and sums over a group's
-// pixels and channels, dx = a u + B + C (x - mean), where B = -rstd sum(gain weight u) / count and
+// The backward pass of group normalisation. With u the gradient before SiLU, gain = 1 + scale, and sums over
+// a group's pixels and channels, dx = a u + B + C (x - mean), where B = -rstd sum(gain weight u) / count and
 // C = -rstd^2 sum(gain weight u x̂) / count, x̂ = (x - mean) rstd.
 //
-// Four launches: sums of u and u (x - mean) per chunk and channel; their merge per sample; dx; the parameters' gradients.
-// x and dy are read twice: to keep u between the passes would cost a write and a read in place of them.
+// Four launches: sums of u and u (x - mean) per chunk and channel; their merge per sample; dx; the
+// parameters' gradients. x and dy are read twice: to keep u between the passes would cost a write and a read
+// in place of them.
 #include "group_norm.cuh"
 
 // Parts of the workspace.
@@ -172,8 +173,10 @@ __global__ void parameter_gradients(hs_group_norm args, NormShape shape) {
 }
 
 int hs_group_norm_backward(hs_stream stream, const hs_group_norm *args) {
-  HS_REQUIRE(valid(args) && args->dy && args->dx0 && (args->dx1 || args->c1 == 0) && args->dweight && args->dbias);
-  HS_REQUIRE(!args->dmodulation || (args->modulation && args->dmodulation_stride >= 2 * (args->c0 + args->c1)));
+  HS_REQUIRE(valid(args) && args->dy && args->dx0 && (args->dx1 || args->c1 == 0) && args->dweight &&
+             args->dbias);
+  HS_REQUIRE(!args->dmodulation ||
+             (args->modulation && args->dmodulation_stride >= 2 * (args->c0 + args->c1)));
   constexpr int64_t kMaxGridY = 65535;
   if (args->c0 + args->c1 > kMaxChannels || args->n > kMaxGridY)
     return HS_UNSUPPORTED;
@@ -183,13 +186,13 @@ int hs_group_norm_backward(hs_stream stream, const hs_group_norm *args) {
     const NormShape shape(args->n, args->hw, args->c0, args->c1, args->groups, V);
     constexpr int64_t kFloat = sizeof(float);
     const bool silu = args->silu != 0;
-    HS_LAUNCHED(launch(silu ? chunk_gradient_sums<T, V, true> : chunk_gradient_sums<T, V, false>, shape.grid(), kThreads,
-                       shape.scratch_floats(2, V) * kFloat, stream, *args, shape));
-    HS_LAUNCHED(launch(merge_gradients, static_cast<unsigned>(shape.n), kThreads, 2 * shape.c * kFloat, stream, *args,
-                       shape));
-    HS_LAUNCHED(launch(silu ? write_input_gradient<T, V, true> : write_input_gradient<T, V, false>, shape.grid(),
-                       kThreads, 0, stream, *args, shape));
-    return launch(parameter_gradients, static_cast<unsigned>(ceil_div(shape.c, kWarp)), kThreads, 0, stream, *args,
-                  shape);
+    HS_LAUNCHED(launch(silu ? chunk_gradient_sums<T, V, true> : chunk_gradient_sums<T, V, false>,
+                       shape.grid(), kThreads, shape.scratch_floats(2, V) * kFloat, stream, *args, shape));
+    HS_LAUNCHED(launch(merge_gradients, static_cast<unsigned>(shape.n), kThreads, 2 * shape.c * kFloat,
+                       stream, *args, shape));
+    HS_LAUNCHED(launch(silu ? write_input_gradient<T, V, true> : write_input_gradient<T, V, false>,
+                       shape.grid(), kThreads, 0, stream, *args, shape));
+    return launch(parameter_gradients, static_cast<unsigned>(ceil_div(shape.c, kWarp)), kThreads, 0, stream,
+                  *args, shape);
   });
 }

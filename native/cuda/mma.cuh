@@ -1,8 +1,9 @@
-// Products of small bfloat16 matrices by a warp on the tensor cores, through PTX; beside each instruction its twin for the
-// C++ compiler, which does what the PTX manual says of the same fragments.
+// Products of small bfloat16 matrices by a warp on the tensor cores, through PTX; beside each instruction its
+// twin for the C++ compiler, which does what the PTX manual says of the same fragments.
 //
-// Lane l holds, with g = l / 4 and t = l % 4: of A [16,16] the pairs (g, 2t), (g+8, 2t), (g, 2t+8), (g+8, 2t+8); of
-// B [16,8] the pairs of rows (2t, g), (2t+8, g); of C [16,8] the elements (g, 2t), (g, 2t+1), (g+8, 2t), (g+8, 2t+1).
+// Lane l holds, with g = l / 4 and t = l % 4: of A [16,16] the pairs (g, 2t), (g+8, 2t), (g, 2t+8), (g+8,
+// 2t+8); of B [16,8] the pairs of rows (2t, g), (2t+8, g); of C [16,8] the elements (g, 2t), (g, 2t+1), (g+8,
+// 2t), (g+8, 2t+1).
 #ifndef HALFSTEP_CUDA_MMA_CUH
 #define HALFSTEP_CUDA_MMA_CUH
 
@@ -66,10 +67,11 @@ inline void complete_matrices(void **payloads, unsigned) {
 // c += a b.
 __device__ inline void multiply_add(float (&c)[4], const unsigned (&a)[4], unsigned b0, unsigned b1) {
 #if defined(__CUDA_ARCH__)
-  asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
-               "{%0, %1, %2, %3};"
-               : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+  asm volatile(
+      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+      "{%0, %1, %2, %3};"
+      : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 #elif !defined(__CUDACC__)
   fibers::Product own = {{a[0], a[1], a[2], a[3]}, {b0, b1}, c};
   fibers::wait_for_warp(kAllLanes, &own, fibers::complete_product, __FILE__, __LINE__);
@@ -78,8 +80,8 @@ __device__ inline void multiply_add(float (&c)[4], const unsigned (&a)[4], unsig
 #endif
 }
 
-// Four 8x8 matrices from shared memory: lane 8 m + r names row r of matrix m, 16 bytes, aligned. Of matrix m, lane l gets
-// the pair (l / 4, 2 (l % 4)); transposed, the pair of rows (2 (l % 4), l / 4).
+// Four 8x8 matrices from shared memory: lane 8 m + r names row r of matrix m, 16 bytes, aligned. Of matrix m,
+// lane l gets the pair (l / 4, 2 (l % 4)); transposed, the pair of rows (2 (l % 4), l / 4).
 template <bool Transposed> __device__ inline void load_matrices(unsigned (&to)[4], const Bf16 *row) {
 #if defined(__CUDA_ARCH__)
   const unsigned address = static_cast<unsigned>(__cvta_generic_to_shared(row));
@@ -102,8 +104,9 @@ template <bool Transposed> __device__ inline void load_matrices(unsigned (&to)[4
 #endif
 }
 
-// ---- Tiles ----------------------------------------------------------------------------------------------------------------
-// A tile lies in shared memory with rows of D + 8 elements: eight rows that are read at once then lie in different banks.
+// ---- Tiles ------------------------------------------------------------------------------------------------
+// A tile lies in shared memory with rows of D + 8 elements: eight rows that are read at once then lie in
+// different banks.
 
 template <int D> __host__ __device__ constexpr int matrix_row() { return D + 8; }
 
@@ -127,16 +130,18 @@ __device__ inline void multiply_rows(const Bf16 *rows, const Bf16 *columns, floa
   }
 }
 
-// sum [16, D] += p [16, 8 Tiles], rounded to bfloat16, · columns [8 Tiles, D]. What one product leaves in registers is laid
-// out as the next one reads it.
+// sum [16, D] += p [16, 8 Tiles], rounded to bfloat16, · columns [8 Tiles, D]. What one product leaves in
+// registers is laid out as the next one reads it.
 template <int D, int Tiles>
-__device__ inline void multiply_weights(const float (&p)[Tiles][4], const Bf16 *columns, float (&sum)[D / 8][4]) {
+__device__ inline void multiply_weights(const float (&p)[Tiles][4], const Bf16 *columns,
+                                        float (&sum)[D / 8][4]) {
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
   const Bf16 *column = columns + lane % 16 * matrix_row<D>() + lane / 16 * 8;
 #pragma unroll
   for (int tile = 0; tile < Tiles; tile += 2) {
     const unsigned a[4] = {bf16_pair(p[tile][0], p[tile][1]), bf16_pair(p[tile][2], p[tile][3]),
-                           bf16_pair(p[tile + 1][0], p[tile + 1][1]), bf16_pair(p[tile + 1][2], p[tile + 1][3])};
+                           bf16_pair(p[tile + 1][0], p[tile + 1][1]),
+                           bf16_pair(p[tile + 1][2], p[tile + 1][3])};
 #pragma unroll
     for (int j = 0; j < D / 8; j += 2) {
       unsigned b[4];

@@ -1,7 +1,8 @@
-// One pass over parameters, gradients and moments: Adam, AdamW, the exponential moving average and a bfloat16 copy.
+// One pass over parameters, gradients and moments: Adam, AdamW, the exponential moving average and a bfloat16
+// copy.
 //
-// 36 bytes per parameter with the average and the copy (reads p, g, m, v, ema; writes p, m, v, ema, p_bf16: 38), all of
-// them in 16-byte accesses: the step is bound by memory.
+// 38 bytes per parameter with the average and the copy (reads p, g, m, v, ema; writes p, m, v, ema and the
+// copy), all of them in 16-byte accesses: the step is bound by memory.
 #include "storage.cuh"
 
 #include <math.h>
@@ -108,13 +109,23 @@ __global__ void adam_step_from(Adam adam, const hs_adam_values *values, const do
 }
 
 static bool valid(const hs_adam *args) {
-  return args && args->count >= 0 && args->p && args->g && args->m && args->v && args->beta1 >= 0 && args->beta1 < 1 &&
-         args->beta2 >= 0 && args->beta2 < 1 && args->eps >= 0;
+  return args && args->count >= 0 && args->p && args->g && args->m && args->v && args->beta1 >= 0 &&
+         args->beta1 < 1 && args->beta2 >= 0 && args->beta2 < 1 && args->eps >= 0;
 }
 
 static Adam adam_of(const hs_adam &args) {
-  return {args.count, args.beta1, args.beta2, args.weight_decay, static_cast<float>(args.eps), args.decoupled != 0,
-          args.p,     args.g,     args.m,     args.v,            args.ema,                     static_cast<Bf16 *>(args.p_bf16)};
+  return {args.count,
+          args.beta1,
+          args.beta2,
+          args.weight_decay,
+          static_cast<float>(args.eps),
+          args.decoupled != 0,
+          args.p,
+          args.g,
+          args.m,
+          args.v,
+          args.ema,
+          static_cast<Bf16 *>(args.p_bf16)};
 }
 
 static bool packs_of(const hs_adam &args) {
@@ -128,14 +139,15 @@ static unsigned optimizer_blocks(int64_t count) {
 int hs_adam_step(hs_stream stream, const hs_adam *args) {
   HS_REQUIRE(valid(args) && args->step >= 1);
   const hs_adam_values values = {args->step, args->lr, args->ema_decay, 0.0};
-  return launch(packs_of(*args) ? adam_step<4> : adam_step<1>, optimizer_blocks(args->count), kThreads, 0, stream,
-                adam_of(*args), values, args->gradient_scale);
+  return launch(packs_of(*args) ? adam_step<4> : adam_step<1>, optimizer_blocks(args->count), kThreads, 0,
+                stream, adam_of(*args), values, args->gradient_scale);
 }
 
-int hs_adam_step_from(hs_stream stream, const hs_adam *args, const hs_adam_values *values, const double *square_sum) {
+int hs_adam_step_from(hs_stream stream, const hs_adam *args, const hs_adam_values *values,
+                      const double *square_sum) {
   HS_REQUIRE(valid(args) && values);
-  return launch(packs_of(*args) ? adam_step_from<4> : adam_step_from<1>, optimizer_blocks(args->count), kThreads, 0,
-                stream, adam_of(*args), values, square_sum);
+  return launch(packs_of(*args) ? adam_step_from<4> : adam_step_from<1>, optimizer_blocks(args->count),
+                kThreads, 0, stream, adam_of(*args), values, square_sum);
 }
 
 template <int V> __global__ void ema_update(float *ema, const float *p, float fresh, int64_t count) {
@@ -158,6 +170,6 @@ template <int V> __global__ void ema_update(float *ema, const float *p, float fr
 
 int hs_ema_update(hs_stream stream, float *ema, const float *p, double decay, int64_t count) {
   HS_REQUIRE(ema && p && count >= 0 && decay >= 0 && decay <= 1);
-  return launch(aligned(ema, p) ? ema_update<4> : ema_update<1>, optimizer_blocks(count), kThreads, 0, stream, ema, p,
-                static_cast<float>(1.0 - decay), count);
+  return launch(aligned(ema, p) ? ema_update<4> : ema_update<1>, optimizer_blocks(count), kThreads, 0, stream,
+                ema, p, static_cast<float>(1.0 - decay), count);
 }

@@ -1,5 +1,5 @@
-// Uniform and normal numbers and dropout from Philox 4x32-10 (Salmon, Moraes, Dror, Shaw, 2011). A thread computes one
-// block of four words, the same words as on the CPU.
+// Uniform and normal numbers and dropout from Philox 4x32-10 (Salmon, Moraes, Dror, Shaw, 2011). A thread
+// computes one block of four words, the same words as on the CPU.
 #include "storage.cuh"
 
 #include <math.h>
@@ -20,7 +20,8 @@ __host__ __device__ inline PhiloxKey philox_key(uint64_t seed) {
 }
 
 __device__ inline Words philox(PhiloxKey key, uint64_t sample, uint32_t draw, uint32_t block) {
-  uint32_t c0 = block, c1 = draw, c2 = static_cast<uint32_t>(sample), c3 = static_cast<uint32_t>(sample >> 32);
+  uint32_t c0 = block, c1 = draw, c2 = static_cast<uint32_t>(sample),
+           c3 = static_cast<uint32_t>(sample >> 32);
 #pragma unroll
   for (int round = 0; round < 10; round++) {
     const uint32_t high0 = __umulhi(0xD2511F53u, c0), low0 = 0xD2511F53u * c0;
@@ -35,11 +36,11 @@ __device__ inline Words philox(PhiloxKey key, uint64_t sample, uint32_t draw, ui
   return {{c0, c1, c2, c3}};
 }
 
-// Calls body(index of the first element, words, how many of the four there are) for this thread's blocks. gridDim.y
-// strides over the samples.
+// Calls body(index of the first element, words, how many of the four there are) for this thread's blocks.
+// gridDim.y strides over the samples.
 template <typename Body>
-__device__ inline void for_words(PhiloxKey key, const int64_t *sample_ids, uint32_t draw, int64_t n, int64_t per_sample,
-                                 Body &&body) {
+__device__ inline void for_words(PhiloxKey key, const int64_t *sample_ids, uint32_t draw, int64_t n,
+                                 int64_t per_sample, Body &&body) {
   const int64_t blocks = ceil_div(per_sample, 4), step = int64_t{gridDim.x} * blockDim.x;
   for (int64_t i = blockIdx.y; i < n; i += gridDim.y) {
     const uint64_t sample = static_cast<uint64_t>(sample_ids[i]);
@@ -55,7 +56,8 @@ static dim3 grid_for(int64_t n, int64_t per_sample) {
   return dim3(blocks_for(ceil_div(per_sample, 4)), static_cast<unsigned>(smaller(n, kMaxGridY)));
 }
 
-template <typename T, bool Pack> __device__ inline void store_up_to_4(T *to, const float (&values)[4], int count) {
+template <typename T, bool Pack>
+__device__ inline void store_up_to_4(T *to, const float (&values)[4], int count) {
   if constexpr (Pack) {
     store(to, values);
   } else {
@@ -76,8 +78,8 @@ __global__ void uniform(float *y, PhiloxKey key, const int64_t *sample_ids, uint
   });
 }
 
-int hs_philox_uniform(hs_stream stream, float *y, uint64_t seed, const int64_t *sample_ids, uint32_t draw, int64_t n,
-                      int64_t per_sample) {
+int hs_philox_uniform(hs_stream stream, float *y, uint64_t seed, const int64_t *sample_ids, uint32_t draw,
+                      int64_t n, int64_t per_sample) {
   HS_REQUIRE(y && sample_ids && n >= 0 && per_sample >= 0 && per_sample <= kPhiloxElements);
   const bool packs = aligned(y) && per_sample % 4 == 0;
   return launch(packs ? uniform<true> : uniform<false>, grid_for(n, per_sample), kThreads, 0, stream, y,
@@ -104,7 +106,8 @@ __device__ inline void write_normal(T *y, PhiloxKey key, const int64_t *sample_i
 }
 
 template <typename T, bool Pack>
-__global__ void normal(T *y, PhiloxKey key, const int64_t *sample_ids, uint32_t draw, int64_t n, int64_t per_sample) {
+__global__ void normal(T *y, PhiloxKey key, const int64_t *sample_ids, uint32_t draw, int64_t n,
+                       int64_t per_sample) {
   write_normal<T, Pack>(y, key, sample_ids, draw, n, per_sample);
 }
 
@@ -114,23 +117,27 @@ struct KeyAndDraw {
 };
 
 template <typename T, bool Pack>
-__global__ void normal_from(T *y, const KeyAndDraw *key, const int64_t *sample_ids, int64_t n, int64_t per_sample) {
+__global__ void normal_from(T *y, const KeyAndDraw *key, const int64_t *sample_ids, int64_t n,
+                            int64_t per_sample) {
   write_normal<T, Pack>(y, philox_key(key->seed), sample_ids, key->draw, n, per_sample);
 }
 
-int hs_philox_normal(hs_stream stream, void *y, uint64_t seed, const int64_t *sample_ids, uint32_t draw, int64_t n,
-                     int64_t per_sample, int32_t dtype) {
-  HS_REQUIRE(y && sample_ids && n >= 0 && per_sample >= 0 && per_sample <= kPhiloxElements && is_dtype(dtype));
+int hs_philox_normal(hs_stream stream, void *y, uint64_t seed, const int64_t *sample_ids, uint32_t draw,
+                     int64_t n, int64_t per_sample, int32_t dtype) {
+  HS_REQUIRE(y && sample_ids && n >= 0 && per_sample >= 0 && per_sample <= kPhiloxElements &&
+             is_dtype(dtype));
   return with_storage(dtype, [&](auto storage) {
     using T = decltype(storage);
-    return launch(aligned(y) && per_sample % 4 == 0 ? normal<T, true> : normal<T, false>, grid_for(n, per_sample),
-                  kThreads, 0, stream, static_cast<T *>(y), philox_key(seed), sample_ids, draw, n, per_sample);
+    return launch(aligned(y) && per_sample % 4 == 0 ? normal<T, true> : normal<T, false>,
+                  grid_for(n, per_sample), kThreads, 0, stream, static_cast<T *>(y), philox_key(seed),
+                  sample_ids, draw, n, per_sample);
   });
 }
 
 int hs_philox_normal_from(hs_stream stream, void *y, const void *key, const int64_t *sample_ids, int64_t n,
                           int64_t per_sample, int32_t dtype) {
-  HS_REQUIRE(y && key && sample_ids && n >= 0 && per_sample >= 0 && per_sample <= kPhiloxElements && is_dtype(dtype));
+  HS_REQUIRE(y && key && sample_ids && n >= 0 && per_sample >= 0 && per_sample <= kPhiloxElements &&
+             is_dtype(dtype));
   HS_REQUIRE(reinterpret_cast<uintptr_t>(key) % alignof(KeyAndDraw) == 0);
   return with_storage(dtype, [&](auto storage) {
     using T = decltype(storage);
@@ -140,7 +147,7 @@ int hs_philox_normal_from(hs_stream stream, void *y, const void *key, const int6
   });
 }
 
-// ---- Dropout -----------------------------------------------------------------------------------------------------------
+// ---- Dropout ----------------------------------------------------------------------------------------------
 
 struct Dropout {
   PhiloxKey key; // a layer's own
@@ -149,8 +156,8 @@ struct Dropout {
 };
 
 template <typename T, bool Pack>
-__global__ void drop_out(const T *x, T *y, Dropout dropout, const int64_t *sample_ids, const uint32_t *draw, int64_t n,
-                         int64_t per_sample) {
+__global__ void drop_out(const T *x, T *y, Dropout dropout, const int64_t *sample_ids, const uint32_t *draw,
+                         int64_t n, int64_t per_sample) {
   for_words(dropout.key, sample_ids, *draw, n, per_sample, [=](int64_t at, const Words &words, int count) {
     float values[4] = {};
     if constexpr (Pack)
@@ -176,7 +183,7 @@ int hs_dropout(hs_stream stream, const void *x, void *y, float p, uint64_t seed,
   return with_storage(dtype, [&](auto storage) {
     using T = decltype(storage);
     return launch(aligned(x, y) && per_sample % 4 == 0 ? drop_out<T, true> : drop_out<T, false>,
-                  grid_for(n, per_sample), kThreads, 0, stream, static_cast<const T *>(x), static_cast<T *>(y), dropout,
-                  sample_ids, draw_pointer, n, per_sample);
+                  grid_for(n, per_sample), kThreads, 0, stream, static_cast<const T *>(x),
+                  static_cast<T *>(y), dropout, sample_ids, draw_pointer, n, per_sample);
   });
 }

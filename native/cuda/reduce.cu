@@ -1,22 +1,24 @@
-// Sums over pixels, over rows and over everything, in two stages where one block cannot do it: no float atomics, so that
-// equal inputs give equal bits.
+// Sums over pixels, over rows and over everything, in two stages where one block cannot do it: no float
+// atomics, so that equal inputs give equal bits.
 #include "storage.cuh"
 
-// ---- Sums of columns ----------------------------------------------------------------------------------------------------
+// ---- Sums of columns --------------------------------------------------------------------------------------
 
-// A block sums V channels per thread of a piece of rows: the first `column_threads` threads own neighbouring channels of
-// one row, the next those of the row below, so that a warp reads whole lines also where rows are short.
+// A block sums V channels per thread of a piece of rows: the first `column_threads` threads own neighbouring
+// channels of one row, the next those of the row below, so that a warp reads whole lines also where rows are
+// short.
 static constexpr int64_t kMaxPieces = 256, kMinPieceRows = 64;
 
 static int column_threads_for(int64_t packs) { return packs <= 8 ? 8 : packs <= 16 ? 16 : 32; }
 
-// out[piece * out_row + column] = the sum of the piece's rows; gridDim.y pieces of piece_rows rows, gridDim.z samples of
-// `rows` rows (a piece belongs to one sample, and out moves on by out_sample).
+// out[piece * out_row + column] = the sum of the piece's rows; gridDim.y pieces of piece_rows rows, gridDim.z
+// samples of `rows` rows (a piece belongs to one sample, and out moves on by out_sample).
 template <typename T, int V>
-__global__ void sum_columns(const T *x, float *out, int column_threads, int64_t rows, int64_t piece_rows, int64_t c,
-                            int64_t out_row, int64_t out_sample) {
+__global__ void sum_columns(const T *x, float *out, int column_threads, int64_t rows, int64_t piece_rows,
+                            int64_t c, int64_t out_row, int64_t out_sample) {
   __shared__ float parts[kThreads * V]; // [row threads, V, column threads]
-  const int tx = static_cast<int>(threadIdx.x) % column_threads, ty = static_cast<int>(threadIdx.x) / column_threads;
+  const int tx = static_cast<int>(threadIdx.x) % column_threads,
+            ty = static_cast<int>(threadIdx.x) / column_threads;
   const int across = column_threads * V, row_threads = kThreads / column_threads;
   const int64_t column = (int64_t{blockIdx.x} * column_threads + tx) * V;
   const int64_t first = int64_t{blockIdx.y} * piece_rows, last = smaller(rows, first + piece_rows);
@@ -59,8 +61,8 @@ __global__ void add_pieces(const float *pieces, float *out, int64_t count, int64
 
 static int64_t rows_per_piece(int64_t rows) { return larger(kMinPieceRows, ceil_div(rows, kMaxPieces)); }
 
-int hs_sum_pixels(hs_stream stream, const void *x, float *out, int64_t out_stride, int64_t n, int64_t hw, int64_t c,
-                  int32_t dtype) {
+int hs_sum_pixels(hs_stream stream, const void *x, float *out, int64_t out_stride, int64_t n, int64_t hw,
+                  int64_t c, int32_t dtype) {
   HS_REQUIRE(x && out && n >= 0 && hw >= 0 && c >= 0 && out_stride >= c && is_dtype(dtype));
   if (n == 0 || c == 0)
     return HS_OK;
@@ -83,24 +85,25 @@ int64_t hs_sum_rows_workspace(int64_t rows, int64_t c) {
   return ceil_div(rows, rows_per_piece(rows)) * c * static_cast<int64_t>(sizeof(float));
 }
 
-int hs_sum_rows(hs_stream stream, const void *x, float *out, int32_t accumulate, float *workspace, int64_t rows,
-                int64_t c, int32_t dtype) {
+int hs_sum_rows(hs_stream stream, const void *x, float *out, int32_t accumulate, float *workspace,
+                int64_t rows, int64_t c, int32_t dtype) {
   HS_REQUIRE(x && out && rows >= 0 && c >= 0 && is_dtype(dtype));
   HS_REQUIRE(workspace || rows == 0 || c == 0);
   const int64_t piece = rows_per_piece(rows), pieces = ceil_div(rows, piece);
   if (rows > 0 && c > 0)
-    HS_LAUNCHED(with_pack(dtype, aligned(x) && c % elements_of_16_bytes(dtype) == 0, [&](auto storage, auto width) {
-      using T = decltype(storage);
-      constexpr int V = decltype(width)::value;
-      const int across = column_threads_for(c / V);
-      const dim3 grid(static_cast<unsigned>(ceil_div(c, V * across)), static_cast<unsigned>(pieces));
-      return launch(sum_columns<T, V>, grid, kThreads, 0, stream, static_cast<const T *>(x), workspace, across, rows,
-                    piece, c, c, int64_t{0});
-    }));
+    HS_LAUNCHED(
+        with_pack(dtype, aligned(x) && c % elements_of_16_bytes(dtype) == 0, [&](auto storage, auto width) {
+          using T = decltype(storage);
+          constexpr int V = decltype(width)::value;
+          const int across = column_threads_for(c / V);
+          const dim3 grid(static_cast<unsigned>(ceil_div(c, V * across)), static_cast<unsigned>(pieces));
+          return launch(sum_columns<T, V>, grid, kThreads, 0, stream, static_cast<const T *>(x), workspace,
+                        across, rows, piece, c, c, int64_t{0});
+        }));
   return launch(add_pieces, blocks_for(c), kThreads, 0, stream, workspace, out, pieces, c, accumulate != 0);
 }
 
-// ---- Sums of squares, in double --------------------------------------------------------------------------------------------
+// ---- Sums of squares, in double ---------------------------------------------------------------------------
 
 // One block per sample: the difference of two images is some ten thousand elements.
 static constexpr int kDistanceThreads = 512;
@@ -124,8 +127,8 @@ __global__ void squared_distance(const T *a, const T *b, double *out, int64_t pe
     out[blockIdx.x] = sum;
 }
 
-int hs_squared_distance(hs_stream stream, const void *a, const void *b, double *out, int64_t n, int64_t per_sample,
-                        int32_t dtype) {
+int hs_squared_distance(hs_stream stream, const void *a, const void *b, double *out, int64_t n,
+                        int64_t per_sample, int32_t dtype) {
   HS_REQUIRE(a && b && out && n >= 0 && per_sample >= 0 && is_dtype(dtype));
   const bool packs = aligned(a, b) && per_sample % elements_of_16_bytes(dtype) == 0;
   return with_pack(dtype, packs, [&](auto storage, auto width) {
@@ -139,7 +142,9 @@ int hs_squared_distance(hs_stream stream, const void *a, const void *b, double *
 // Blocks of the first stage: a few for each multiprocessor of the largest GPUs, as many as one block adds up.
 static constexpr int64_t kMaxParts = 1024, kPartElements = 4096;
 
-static int64_t parts_of(int64_t count) { return smaller(kMaxParts, larger(1, ceil_div(count, kPartElements))); }
+static int64_t parts_of(int64_t count) {
+  return smaller(kMaxParts, larger(1, ceil_div(count, kPartElements)));
+}
 
 template <int V> __global__ void square_sums(const float *x, double *parts, int64_t count) {
   const int64_t step = int64_t{gridDim.x} * blockDim.x * V;
@@ -176,7 +181,7 @@ int64_t hs_square_sum_workspace(int64_t count) {
 int hs_square_sum(hs_stream stream, const float *x, double *out, double *workspace, int64_t count) {
   HS_REQUIRE(x && out && workspace && count >= 0);
   const int64_t parts = parts_of(count);
-  HS_LAUNCHED(launch(aligned(x) ? square_sums<4> : square_sums<1>, static_cast<unsigned>(parts), kThreads, 0, stream, x,
-                     workspace, count));
+  HS_LAUNCHED(launch(aligned(x) ? square_sums<4> : square_sums<1>, static_cast<unsigned>(parts), kThreads, 0,
+                     stream, x, workspace, count));
   return launch(add_parts, 1, kThreads, 0, stream, workspace, out, parts);
 }

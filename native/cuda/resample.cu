@@ -1,5 +1,5 @@
-// Nearest-neighbour doubling and 2x2 averaging of NHWC images, with their gradients, and pooling over windows. A thread
-// owns a few channels of one pixel; neighbouring threads own neighbouring channels.
+// Nearest-neighbour doubling and 2x2 averaging of NHWC images, with their gradients, and pooling over
+// windows. A thread owns a few channels of one pixel; neighbouring threads own neighbouring channels.
 #include "storage.cuh"
 
 #include <math.h>
@@ -72,7 +72,8 @@ template <typename T, int V, bool Add> __global__ void share(const T *small, T *
     const Pixel at = pixel_at(image, i);
     float values[V] = {};
     if (at.y / 2 < small_h && at.x / 2 < small_w)
-      load(small + (((at.sample * small_h + at.y / 2) * small_w + at.x / 2) * image.packs + at.pack) * V, values);
+      load(small + (((at.sample * small_h + at.y / 2) * small_w + at.x / 2) * image.packs + at.pack) * V,
+           values);
     float before[V];
     if constexpr (Add)
       load(big + i * V, before);
@@ -108,8 +109,8 @@ int hs_upsample2_forward(hs_stream stream, const void *x, void *y, int64_t n, in
   });
 }
 
-static int launch_gather(hs_stream stream, const void *big, void *small, float factor, bool add, int64_t n, int64_t h,
-                         int64_t w, int64_t big_h, int64_t big_w, int64_t c, int32_t dtype) {
+static int launch_gather(hs_stream stream, const void *big, void *small, float factor, bool add, int64_t n,
+                         int64_t h, int64_t w, int64_t big_h, int64_t big_w, int64_t c, int32_t dtype) {
   if (n * h * w * c == 0)
     return HS_OK;
   return with_pack(dtype, packs_of(big, small, c, dtype), [&](auto storage, auto width) {
@@ -118,25 +119,25 @@ static int launch_gather(hs_stream stream, const void *big, void *small, float f
     const Image shape = image(n, h, w, c / V);
     if (shape.total > kMaxIndex)
       return static_cast<int>(HS_UNSUPPORTED);
-    return launch(add ? gather<T, V, true> : gather<T, V, false>, blocks_for(shape.total), kThreads, 0, stream,
-                  static_cast<const T *>(big), static_cast<T *>(small), factor, big_h, big_w, shape);
+    return launch(add ? gather<T, V, true> : gather<T, V, false>, blocks_for(shape.total), kThreads, 0,
+                  stream, static_cast<const T *>(big), static_cast<T *>(small), factor, big_h, big_w, shape);
   });
 }
 
-int hs_upsample2_backward(hs_stream stream, const void *dy, void *dx, int32_t accumulate, int64_t n, int64_t h,
-                          int64_t w, int64_t c, int32_t dtype) {
+int hs_upsample2_backward(hs_stream stream, const void *dy, void *dx, int32_t accumulate, int64_t n,
+                          int64_t h, int64_t w, int64_t c, int32_t dtype) {
   HS_REQUIRE(dy && dx && valid(n, h, w, c) && is_dtype(dtype));
   return launch_gather(stream, dy, dx, 1.0f, accumulate != 0, n, h, w, 2 * h, 2 * w, c, dtype);
 }
 
-int hs_downsample2_forward(hs_stream stream, const void *x, void *y, int64_t n, int64_t h, int64_t w, int64_t c,
-                           int32_t dtype) {
+int hs_downsample2_forward(hs_stream stream, const void *x, void *y, int64_t n, int64_t h, int64_t w,
+                           int64_t c, int32_t dtype) {
   HS_REQUIRE(x && y && valid(n, h, w, c) && is_dtype(dtype));
   return launch_gather(stream, x, y, 0.25f, false, n, h / 2, w / 2, h, w, c, dtype);
 }
 
-int hs_downsample2_backward(hs_stream stream, const void *dy, void *dx, int32_t accumulate, int64_t n, int64_t h,
-                            int64_t w, int64_t c, int32_t dtype) {
+int hs_downsample2_backward(hs_stream stream, const void *dy, void *dx, int32_t accumulate, int64_t n,
+                            int64_t h, int64_t w, int64_t c, int32_t dtype) {
   HS_REQUIRE(dy && dx && valid(n, h, w, c) && is_dtype(dtype));
   if (n * h * w * c == 0)
     return HS_OK;
@@ -146,12 +147,12 @@ int hs_downsample2_backward(hs_stream stream, const void *dy, void *dx, int32_t 
     const Image big = image(n, h, w, c / V);
     if (big.total > kMaxIndex)
       return static_cast<int>(HS_UNSUPPORTED);
-    return launch(accumulate ? share<T, V, true> : share<T, V, false>, blocks_for(big.total), kThreads, 0, stream,
-                  static_cast<const T *>(dy), static_cast<T *>(dx), big);
+    return launch(accumulate ? share<T, V, true> : share<T, V, false>, blocks_for(big.total), kThreads, 0,
+                  stream, static_cast<const T *>(dy), static_cast<T *>(dx), big);
   });
 }
 
-// ---- Pooling ------------------------------------------------------------------------------------------------------------
+// ---- Pooling ----------------------------------------------------------------------------------------------
 
 struct Window {
   int32_t rows, columns, stride, row_padding, column_padding;
@@ -192,14 +193,16 @@ __global__ void pool(const T *x, T *y, int64_t h, int64_t w, Window window, Imag
   }
 }
 
-int hs_pool(hs_stream stream, const void *x, void *y, int32_t average, int32_t rows, int32_t columns, int32_t stride,
-            int32_t row_padding, int32_t column_padding, int64_t n, int64_t h, int64_t w, int64_t c, int32_t dtype) {
+int hs_pool(hs_stream stream, const void *x, void *y, int32_t average, int32_t rows, int32_t columns,
+            int32_t stride, int32_t row_padding, int32_t column_padding, int64_t n, int64_t h, int64_t w,
+            int64_t c, int32_t dtype) {
   HS_REQUIRE(x && y && n >= 0 && h >= 1 && w >= 1 && c >= 0 && stride >= 1 && is_dtype(dtype));
   HS_REQUIRE(row_padding >= 0 && row_padding < rows && column_padding >= 0 && column_padding < columns);
   HS_REQUIRE(h + 2 * row_padding >= rows && w + 2 * column_padding >= columns);
   if (n * c == 0)
     return HS_OK;
-  const int64_t out_h = (h + 2 * row_padding - rows) / stride + 1, out_w = (w + 2 * column_padding - columns) / stride + 1;
+  const int64_t out_h = (h + 2 * row_padding - rows) / stride + 1,
+                out_w = (w + 2 * column_padding - columns) / stride + 1;
   return with_pack(dtype, packs_of(x, y, c, dtype), [&](auto storage, auto width) {
     using T = decltype(storage);
     constexpr int V = decltype(width)::value;

@@ -1,4 +1,5 @@
-// The storage types of activations, float32 and bfloat16, and accesses of up to 16 bytes that convert from and to float.
+// The storage types of activations, float32 and bfloat16, and accesses of up to 16 bytes that convert from
+// and to float.
 #ifndef HALFSTEP_CUDA_STORAGE_CUH
 #define HALFSTEP_CUDA_STORAGE_CUH
 
@@ -9,7 +10,9 @@ struct Bf16 {
 };
 
 __device__ inline float to_float(float value) { return value; }
-__device__ inline float to_float(Bf16 value) { return __uint_as_float(static_cast<unsigned>(value.bits) << 16); }
+__device__ inline float to_float(Bf16 value) {
+  return __uint_as_float(static_cast<unsigned>(value.bits) << 16);
+}
 
 // Two values rounded to nearest even: `low` in the lower half. A NaN stays one.
 __device__ inline unsigned bf16_pair(float low, float high) {
@@ -34,7 +37,7 @@ template <> __device__ inline Bf16 from_float<Bf16>(float value) {
   return Bf16{static_cast<uint16_t>(bf16_pair(value, 0.0f))};
 }
 
-// ---- Accesses of V elements, aligned to their size --------------------------------------------------------------------
+// ---- Accesses of V elements, aligned to their size --------------------------------------------------------
 
 template <typename Word> __device__ inline Word load_word(const void *from) {
 #ifndef __CUDACC__
@@ -92,7 +95,9 @@ __device__ inline void load(const float *from, float (&to)[8]) { // beside eight
   }
 }
 
-template <typename T> __device__ inline void store(T *to, const float (&from)[1]) { *to = from_float<T>(from[0]); }
+template <typename T> __device__ inline void store(T *to, const float (&from)[1]) {
+  *to = from_float<T>(from[0]);
+}
 
 __device__ inline void store(float *to, const float (&from)[4]) {
   store_word(to, uint4{__float_as_uint(from[0]), __float_as_uint(from[1]), __float_as_uint(from[2]),
@@ -108,11 +113,9 @@ __device__ inline void store(Bf16 *to, const float (&from)[8]) {
                        bf16_pair(from[6], from[7])});
 }
 
-// ---- The choice of type and width ---------------------------------------------------------------------------------------
+// ---- The choice of type and width -------------------------------------------------------------------------
 
-template <int Elements> struct Width {
-  static constexpr int value = Elements;
-};
+template <int Elements> struct Width { static constexpr int value = Elements; };
 
 // Whether every address is aligned to 16 bytes.
 template <typename... Addresses> inline bool aligned(const Addresses *...addresses) {
@@ -121,7 +124,8 @@ template <typename... Addresses> inline bool aligned(const Addresses *...address
 
 inline int64_t elements_of_16_bytes(int32_t dtype) { return dtype == HS_BF16 ? 8 : 4; }
 
-// body(a value of the C++ type that dtype names, the elements of one access): 16 bytes where `packs`, else one.
+// body(a value of the C++ type that dtype names, the elements of one access): 16 bytes where `packs`, else
+// one.
 template <typename Body> inline int with_pack(int32_t dtype, bool packs, Body &&body) {
   if (dtype == HS_BF16)
     return packs ? body(Bf16{}, Width<8>{}) : body(Bf16{}, Width<1>{});

@@ -1,9 +1,11 @@
-// A stand-in for CUDA's <cuda_runtime.h>, for a plain C++ compiler: it runs the kernels of ../cuda on the CPU.
+// A stand-in for CUDA's <cuda_runtime.h>, for a plain C++ compiler: it runs the kernels of ../cuda on the
+// CPU.
 //
-// The threads of a block are fibers. A fiber runs until it finishes or must wait for others: at a barrier of the
-// block, or at an operation of its warp; a warp runs as far as it can before the next one does. Blocks run one after the other, launches when they are made. What a GPU
-// leaves undefined is an error here where it can be seen: barriers that not all threads reach, warp operations that
-// not all named lanes take part in, misaligned vector accesses, writes past dynamic shared memory.
+// The threads of a block are fibers. A fiber runs until it finishes or must wait for others: at a barrier of
+// the block, or at an operation of its warp; a warp runs as far as it can before the next one does. Blocks
+// run one after the other, launches when they are made. What a GPU leaves undefined is an error here where it
+// can be seen: barriers that not all threads reach, warp operations that not all named lanes take part in,
+// misaligned vector accesses, writes past dynamic shared memory.
 //
 // HALFSTEP_FIBERS says in which order warps and lanes run: forward, reverse or random:SEED. A kernel that
 // lacks a barrier gives another result in one of them.
@@ -15,7 +17,7 @@
 #include <cstdint>
 #include <cstring>
 
-// ---- Language ----------------------------------------------------------------------------------------------------
+// ---- Language ---------------------------------------------------------------------------------------------
 #define __global__
 #define __device__
 #define __host__
@@ -39,7 +41,7 @@ struct alignas(16) uint4 {
 
 extern thread_local dim3 gridDim, blockDim, blockIdx, threadIdx; // of the thread that runs
 
-// ---- Fibers (fibers.cpp) -------------------------------------------------------------------------------------------
+// ---- Fibers (fibers.cpp) ----------------------------------------------------------------------------------
 namespace fibers {
 
 // Runs one launch: `body(arguments)` is one thread.
@@ -108,25 +110,26 @@ inline void complete_nothing(void **, unsigned) {}
 
 } // namespace fibers
 
-// ---- Barriers and warp operations --------------------------------------------------------------------------------
+// ---- Barriers and warp operations -------------------------------------------------------------------------
 #define __syncthreads() fibers::wait_for_block(__FILE__, __LINE__)
-#define __syncwarp(...)                                                                                                \
+#define __syncwarp(...)                                                                                      \
   fibers::wait_for_warp(fibers_mask(__VA_ARGS__), nullptr, fibers::complete_nothing, __FILE__, __LINE__)
-#define __shfl_sync(mask, value, source)                                                                               \
-  fibers::shuffle(mask, value, static_cast<int>((source) & 31), __FILE__, __LINE__)
-#define __shfl_xor_sync(mask, value, bits)                                                                             \
+#define __shfl_sync(mask, value, source)                                                                     \
+  fibers::shuffle(mask, value, static_cast<int>((source)&31), __FILE__, __LINE__)
+#define __shfl_xor_sync(mask, value, bits)                                                                   \
   fibers::shuffle(mask, value, static_cast<int>(fibers::lane() ^ (bits)), __FILE__, __LINE__)
-#define __shfl_down_sync(mask, value, distance)                                                                        \
+#define __shfl_down_sync(mask, value, distance)                                                              \
   fibers::shuffle(mask, value, static_cast<int>(fibers::lane() + (distance)), __FILE__, __LINE__)
-#define __shfl_up_sync(mask, value, distance)                                                                          \
-  fibers::shuffle(mask, value, static_cast<int>(fibers::lane()) - static_cast<int>(distance), __FILE__, __LINE__)
+#define __shfl_up_sync(mask, value, distance)                                                                \
+  fibers::shuffle(mask, value, static_cast<int>(fibers::lane()) - static_cast<int>(distance), __FILE__,      \
+                  __LINE__)
 #define __ballot_sync(mask, value) fibers::ballot(mask, value, __FILE__, __LINE__)
 #define __any_sync(mask, value) (fibers::ballot(mask, value, __FILE__, __LINE__) != 0)
 #define __all_sync(mask, value) (fibers::ballot(mask, value, __FILE__, __LINE__) == (mask))
 
 constexpr unsigned fibers_mask(unsigned mask = 0xffffffffu) { return mask; }
 
-// ---- Arithmetic ---------------------------------------------------------------------------------------------------
+// ---- Arithmetic -------------------------------------------------------------------------------------------
 template <typename T> inline T __ldg(const T *address) { return *address; }
 
 template <typename T> inline T atomicAdd(T *address, T value) { // blocks do not run at the same time
@@ -154,7 +157,7 @@ inline unsigned __umulhi(unsigned a, unsigned b) {
 inline float __expf(float x) { return expf(x); }
 inline float __fdividef(float a, float b) { return a / b; }
 
-// ---- The runtime's functions that the sources call --------------------------------------------------------------------
+// ---- The runtime's functions that the sources call --------------------------------------------------------
 enum cudaError_t {
   cudaSuccess = 0,
   cudaErrorInvalidValue = 1,

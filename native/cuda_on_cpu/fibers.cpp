@@ -99,7 +99,8 @@ void *take_stack(Scheduler &s) {
     s.free_stacks.pop_back();
     return stack;
   }
-  void *stack = mmap(nullptr, kStackBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void *stack =
+      mmap(nullptr, kStackBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (stack == MAP_FAILED || mprotect(stack, 4096, PROT_NONE) != 0) {
     fprintf(stderr, "halfstep: cuda-on-cpu: no memory for the stack of a fiber\n");
     abort();
@@ -107,9 +108,7 @@ void *take_stack(Scheduler &s) {
   return stack;
 }
 
-void leave(Scheduler &s) {
-  halfstep_switch_stack(&s.fibers[s.running].top, s.main_stack);
-}
+void leave(Scheduler &s) { halfstep_switch_stack(&s.fibers[s.running].top, s.main_stack); }
 
 [[noreturn]] void fiber_main() {
   Scheduler &s = scheduler();
@@ -191,7 +190,8 @@ void set_order(Scheduler &s, int *order, int count) {
 
 void report(Scheduler &s, const char *what, const char *file, int line) {
   const dim3 block = blockIdx;
-  fprintf(stderr, "halfstep: cuda-on-cpu: %s: %s:%d, block (%u, %u, %u)", what, file, line, block.x, block.y, block.z);
+  fprintf(stderr, "halfstep: cuda-on-cpu: %s: %s:%d, block (%u, %u, %u)", what, file, line, block.x, block.y,
+          block.z);
   if (s.running >= 0)
     fprintf(stderr, ", thread %d", s.running);
   fprintf(stderr, "\n");
@@ -267,7 +267,8 @@ int run(dim3 grid, dim3 block, size_t shared_bytes, void (*body)(void *), void *
   Scheduler &s = scheduler();
   const uint64_t threads = static_cast<uint64_t>(block.x) * block.y * block.z;
   if (s.running >= 0 || threads == 0 || threads > kMaxThreads || block.z > 64 || grid.x == 0 || grid.y == 0 ||
-      grid.z == 0 || grid.x > kMaxGridX || grid.y > kMaxGridYZ || grid.z > kMaxGridYZ || shared_bytes > kMaxShared) {
+      grid.z == 0 || grid.x > kMaxGridX || grid.y > kMaxGridYZ || grid.z > kMaxGridYZ ||
+      shared_bytes > kMaxShared) {
     s.last_error = cudaErrorInvalidConfiguration;
     return s.last_error;
   }
@@ -313,7 +314,8 @@ void wait_for_block(const char *file, int line) {
   leave(s);
 }
 
-void wait_for_warp(unsigned mask, void *payload, void (*complete)(void **, unsigned), const char *file, int line) {
+void wait_for_warp(unsigned mask, void *payload, void (*complete)(void **, unsigned), const char *file,
+                   int line) {
   Scheduler &s = scheduler();
   const int first = s.running / kWarp * kWarp;
   Fiber &fiber = s.fibers[s.running];
@@ -352,7 +354,7 @@ void *dynamic_shared_memory() { return scheduler().shared; }
 
 } // namespace fibers
 
-// ---- The runtime's functions -------------------------------------------------------------------------------------------
+// ---- The runtime's functions ------------------------------------------------------------------------------
 
 cudaError_t cudaGetLastError() {
   fibers::Scheduler &s = fibers::scheduler();
@@ -380,8 +382,8 @@ cudaError_t cudaDeviceSynchronize() { return cudaSuccess; }
 
 namespace {
 
-// Before the memory lies a page with its size; after it, one that cannot be touched. What fills up the last 16 bytes must
-// stay as it is.
+// Before the memory lies a page with its size; after it, one that cannot be touched. What fills up the last
+// 16 bytes must stay as it is.
 constexpr size_t kPage = 4096, kVector = 16;
 constexpr unsigned char kUntouched = 0xff;
 

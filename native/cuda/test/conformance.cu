@@ -2,8 +2,9 @@
 //
 //   cuda_conformance CPU_LIBRARY LIBRARY
 //
-// Memory of the library under test comes from cudaMalloc, so that compute-sanitizer sees every access; built for the CPU,
-// every array ends at a page that cannot be touched. Ends with the number of comparisons, and status 1 when one failed.
+// Memory of the library under test comes from cudaMalloc, so that compute-sanitizer sees every access; built
+// for the CPU, every array ends at a page that cannot be touched. Ends with the number of comparisons, and
+// status 1 when one failed.
 #include "halfstep.h"
 
 #include <cuda_runtime.h>
@@ -101,7 +102,9 @@ public:
     return static_cast<float *>(numbers(HS_F32, count, seed, spread));
   }
 
-  void *output(int32_t dtype, int64_t count) { return room(static_cast<size_t>(count) * (dtype == HS_BF16 ? 2 : 4)); }
+  void *output(int32_t dtype, int64_t count) {
+    return room(static_cast<size_t>(count) * (dtype == HS_BF16 ? 2 : 4));
+  }
 
   void done(const char *function, int status) {
     if (status != HS_OK)
@@ -155,7 +158,8 @@ private:
   void copy(void *to, const void *from, size_t bytes, bool up) {
     if (!gpu)
       memcpy(to, from, bytes);
-    else if (bytes > 0 && cudaMemcpy(to, from, bytes, up ? cudaMemcpyHostToDevice : cudaMemcpyDeviceToHost) != cudaSuccess)
+    else if (bytes > 0 &&
+             cudaMemcpy(to, from, bytes, up ? cudaMemcpyHostToDevice : cudaMemcpyDeviceToHost) != cudaSuccess)
       die("a copy failed");
   }
 };
@@ -171,8 +175,8 @@ void compare(const std::string &what, const Output &want, const Output &got) {
     if (fabs(want.values[i] - got.values[i]) <= limit)
       continue;
     failures++;
-    printf("%s %s[%zu]: the CPU has %.9g, this library %.9g\n", what.c_str(), want.name.c_str(), i, want.values[i],
-           got.values[i]);
+    printf("%s %s[%zu]: the CPU has %.9g, this library %.9g\n", what.c_str(), want.name.c_str(), i,
+           want.values[i], got.values[i]);
     return;
   }
 }
@@ -228,7 +232,8 @@ void rows(const Check &check, int32_t dtype, int64_t n, int64_t hw, int64_t c) {
     void *y = s.output(dtype, count);
     for (int32_t add : {0, 1}) {
       void *to = s.numbers(dtype, n * hw * wide, 3);
-      s.done("hs_copy_columns", HS(s, hs_copy_columns)(nullptr, big, wide, 8, to, wide, 0, n * hw, c, add, dtype));
+      s.done("hs_copy_columns",
+             HS(s, hs_copy_columns)(nullptr, big, wide, 8, to, wide, 0, n * hw, c, add, dtype));
       s.read("columns", to, dtype, n * hw * wide);
     }
     s.done("hs_add_per_channel",
@@ -237,16 +242,18 @@ void rows(const Check &check, int32_t dtype, int64_t n, int64_t hw, int64_t c) {
     float *sums = s.floats(n * (c + 3), 5), *total = s.floats(c, 6);
     s.done("hs_sum_pixels", HS(s, hs_sum_pixels)(nullptr, x, sums, c + 3, n, hw, c, dtype));
     s.read("sum of pixels", sums, HS_F32, n * (c + 3));
-    auto *workspace = static_cast<float *>(s.room(static_cast<size_t>(HS(s, hs_sum_rows_workspace)(n * hw, c))));
+    auto *workspace =
+        static_cast<float *>(s.room(static_cast<size_t>(HS(s, hs_sum_rows_workspace)(n * hw, c))));
     for (int32_t add : {0, 1}) {
       s.done("hs_sum_rows", HS(s, hs_sum_rows)(nullptr, x, total, add, workspace, n * hw, c, dtype));
       s.read("sum of rows", total, HS_F32, c);
     }
-    const void *in[4] = {x, s.numbers(dtype, count, 7), s.numbers(dtype, count, 8), s.numbers(dtype, count, 9)};
+    const void *in[4] = {x, s.numbers(dtype, count, 7), s.numbers(dtype, count, 8),
+                         s.numbers(dtype, count, 9)};
     const float *factors = s.floats(4 * n, 10);
     for (int32_t terms = 1; terms <= 4; terms++) {
-      s.done("hs_linear_combination", HS(s, hs_linear_combination)(nullptr, y, terms, in[0], in[1], in[2], in[3],
-                                                                   factors, n, hw * c, dtype));
+      s.done("hs_linear_combination", HS(s, hs_linear_combination)(nullptr, y, terms, in[0], in[1], in[2],
+                                                                   in[3], factors, n, hw * c, dtype));
       s.read("combination", y, dtype, count);
     }
     auto *distances = static_cast<double *>(s.room(static_cast<size_t>(n) * 8));
@@ -267,9 +274,11 @@ void resample(const Check &check, int32_t dtype, int64_t n, int64_t h, int64_t w
     s.read("halved", little, dtype, small);
     for (int32_t add : {0, 1}) {
       void *dx = s.numbers(dtype, count, 4);
-      s.done("hs_upsample2_backward", HS(s, hs_upsample2_backward)(nullptr, dbig, dx, add, n, h, w, c, dtype));
+      s.done("hs_upsample2_backward",
+             HS(s, hs_upsample2_backward)(nullptr, dbig, dx, add, n, h, w, c, dtype));
       s.read("gradient of doubling", dx, dtype, count);
-      s.done("hs_downsample2_backward", HS(s, hs_downsample2_backward)(nullptr, dsmall, dx, add, n, h, w, c, dtype));
+      s.done("hs_downsample2_backward",
+             HS(s, hs_downsample2_backward)(nullptr, dsmall, dx, add, n, h, w, c, dtype));
       s.read("gradient of halving", dx, dtype, count);
       const int64_t out = n * ((h + 2 - 3) / 2 + 1) * ((w + 2 - 3) / 2 + 1) * c;
       void *pooled = s.output(dtype, out);
@@ -283,7 +292,8 @@ void small_kernels(const Check &check) {
   check("embeddings", [](Side &s) {
     const int64_t n = 5, classes = 33, dim = 131;
     const int32_t *ids = s.put(std::vector<int32_t>{3, 0, 32, 3, 17});
-    float *y = s.floats(n * dim, 1), *table = s.floats(classes * dim, 2), *logits = s.floats(n * classes, 3, 20);
+    float *y = s.floats(n * dim, 1), *table = s.floats(classes * dim, 2),
+          *logits = s.floats(n * classes, 3, 20);
     s.done("hs_sinusoid", HS(s, hs_sinusoid)(nullptr, s.floats(n, 4), 1000, 10000, y, n, dim));
     s.read("sinusoid", y, HS_F32, n * dim);
     s.done("hs_embedding_forward", HS(s, hs_embedding_forward)(nullptr, table, ids, y, 1, n, classes, dim));
@@ -299,14 +309,15 @@ void small_kernels(const Check &check) {
   for (int32_t dtype : {HS_F32, HS_BF16})
     for (int64_t in : {3, 40})
       check(name_of("filter", dtype, {in}), [=](Side &s) {
-        const int64_t stride = 43, out = 21, taps = 9, packed_in = 40, packed_out = 24, count = packed_out * taps * packed_in;
+        const int64_t stride = 43, out = 21, taps = 9, packed_in = 40, packed_out = 24,
+                      count = packed_out * taps * packed_in;
         void *packed = s.output(dtype, count);
         float *weight = s.floats(out * stride * taps, 1), *back = s.floats(out * stride * taps, 2);
-        s.done("hs_filter_pack",
-               HS(s, hs_filter_pack)(nullptr, weight, stride, in, out, taps, packed, packed_in, packed_out, dtype));
+        s.done("hs_filter_pack", HS(s, hs_filter_pack)(nullptr, weight, stride, in, out, taps, packed,
+                                                       packed_in, packed_out, dtype));
         s.read("packed", packed, dtype, count);
-        s.done("hs_filter_unpack",
-               HS(s, hs_filter_unpack)(nullptr, packed, packed_in, packed_out, back, stride, in, out, taps, dtype));
+        s.done("hs_filter_unpack", HS(s, hs_filter_unpack)(nullptr, packed, packed_in, packed_out, back,
+                                                           stride, in, out, taps, dtype));
         s.read("unpacked", back, HS_F32, out * stride * taps);
       });
 }
@@ -315,7 +326,8 @@ void optimizer(const Check &check, int64_t count, int32_t decoupled) {
   check(name_of("optimizer", HS_F32, {count, decoupled}), [=](Side &s) {
     float *ema = s.floats(count, 5), *g = s.floats(count, 2);
     auto *sum = static_cast<double *>(s.room(8));
-    auto *workspace = static_cast<double *>(s.room(static_cast<size_t>(HS(s, hs_square_sum_workspace)(count))));
+    auto *workspace =
+        static_cast<double *>(s.room(static_cast<size_t>(HS(s, hs_square_sum_workspace)(count))));
     s.done("hs_square_sum", HS(s, hs_square_sum)(nullptr, g, sum, workspace, count));
     s.read_doubles("square sum", sum, 1);
     hs_adam args = {};
@@ -361,13 +373,14 @@ void random_numbers(const Check &check, int32_t dtype, int64_t each) {
     s.read("normal", y, dtype, n * each);
     s.done("hs_philox_normal_from", HS(s, hs_philox_normal_from)(nullptr, y, key, ids, n, each, dtype));
     s.read("normal, key in memory", y, dtype, n * each);
-    s.done("hs_dropout", HS(s, hs_dropout)(nullptr, s.numbers(dtype, n * each, 2), y, 0.3f, 99, ids, draw, 2, n, each, dtype));
+    s.done("hs_dropout", HS(s, hs_dropout)(nullptr, s.numbers(dtype, n * each, 2), y, 0.3f, 99, ids, draw, 2,
+                                           n, each, dtype));
     s.read("dropout", y, dtype, n * each);
   });
 }
 
-void group_norm(const Check &check, int32_t dtype, int64_t n, int64_t hw, int64_t c0, int64_t c1, int32_t groups,
-                bool modulated, bool silu, bool add) {
+void group_norm(const Check &check, int32_t dtype, int64_t n, int64_t hw, int64_t c0, int64_t c1,
+                int32_t groups, bool modulated, bool silu, bool add) {
   check(name_of("group norm", dtype, {n, hw, c0, c1, groups, modulated, silu, add}), [=](Side &s) {
     const int64_t c = c0 + c1;
     hs_group_norm a = {};
@@ -416,7 +429,8 @@ void group_norm(const Check &check, int32_t dtype, int64_t n, int64_t hw, int64_
   });
 }
 
-void attention(const Check &check, int32_t dtype, int64_t n, int64_t t, int32_t heads, int32_t d, int32_t order) {
+void attention(const Check &check, int32_t dtype, int64_t n, int64_t t, int32_t heads, int32_t d,
+               int32_t order) {
   check(name_of("attention", dtype, {n, t, heads, d, order}), [=](Side &s) {
     const int64_t count = n * t * heads * d;
     hs_attention a = {};
@@ -436,7 +450,8 @@ void attention(const Check &check, int32_t dtype, int64_t n, int64_t t, int32_t 
     s.read("logsumexp", a.logsumexp, HS_F32, n * heads * t, 1e-5);
     a.dy = s.numbers(dtype, count, 3);
     a.dqkv = s.output(dtype, 3 * count);
-    a.workspace = static_cast<float *>(s.room(static_cast<size_t>(HS(s, hs_attention_workspace)(n, t, heads, d, 1))));
+    a.workspace =
+        static_cast<float *>(s.room(static_cast<size_t>(HS(s, hs_attention_workspace)(n, t, heads, d, 1))));
     s.done("hs_attention_backward", HS(s, hs_attention_backward)(nullptr, &a));
     s.read("dqkv", a.dqkv, dtype, 3 * count, tolerance);
   });

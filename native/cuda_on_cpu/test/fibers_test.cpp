@@ -1,5 +1,6 @@
-// Tests what runs CUDA's threads on the CPU: that its operations are those of a GPU, and that each mistake it says it sees
-// is seen. Prints what failed; status 1 then. (What it reports of the mistakes goes to the standard error output.)
+// Tests what runs CUDA's threads on the CPU: that its operations are those of a GPU, and that each mistake it
+// says it sees is seen. Prints what failed; status 1 then. (What it reports of the mistakes goes to the
+// standard error output.)
 #include "cuda_runtime.h"
 
 #include <cstdio>
@@ -15,7 +16,8 @@ static void expect(bool condition, const char *what) {
 }
 
 template <typename... Parameters, typename... Arguments>
-static cudaError_t run(dim3 grid, dim3 block, size_t shared, void (*kernel)(Parameters...), Arguments... arguments) {
+static cudaError_t run(dim3 grid, dim3 block, size_t shared, void (*kernel)(Parameters...),
+                       Arguments... arguments) {
   cudaLaunchConfig_t config;
   config.gridDim = grid;
   config.blockDim = block;
@@ -23,7 +25,7 @@ static cudaError_t run(dim3 grid, dim3 block, size_t shared, void (*kernel)(Para
   return cudaLaunchKernelEx(&config, kernel, arguments...);
 }
 
-// ---- What works ------------------------------------------------------------------------------------------------------------
+// ---- What works -------------------------------------------------------------------------------------------
 
 __global__ static void positions(int *out) {
   const unsigned block = (blockIdx.z * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
@@ -46,7 +48,8 @@ __global__ static void warp_operations(int *out) {
   const double left = __shfl_up_sync(0xffffffffu, lane * 0.5, 1);
   const int right = __shfl_down_sync(0xffffffffu, lane, 2), third = __shfl_sync(0xffffffffu, lane, 3);
   const unsigned odd = __ballot_sync(0xffffffffu, lane % 2 != 0);
-  bool right_answers = sum == 496 && left == (lane == 0 ? 0.0 : (lane - 1) * 0.5) && third == 3 && odd == 0xaaaaaaaau;
+  bool right_answers =
+      sum == 496 && left == (lane == 0 ? 0.0 : (lane - 1) * 0.5) && third == 3 && odd == 0xaaaaaaaau;
   right_answers &= right == (lane < 30 ? lane + 2 : lane);
   if (lane < 8) { // a part of the warp
     right_answers &= __shfl_xor_sync(0xffu, lane, 7) == 7 - lane;
@@ -55,7 +58,7 @@ __global__ static void warp_operations(int *out) {
   out[threadIdx.x] = __all_sync(0xffffffffu, right_answers) && !__any_sync(0xffffffffu, lane > 31);
 }
 
-// ---- What is wrong -----------------------------------------------------------------------------------------------------------
+// ---- What is wrong ----------------------------------------------------------------------------------------
 
 __global__ static void race(int *out) { // lacks a barrier
   __shared__ int kept[64];
@@ -121,9 +124,11 @@ int main() {
   expect(run(1, 32, 0, barrier_against_warp) == cudaErrorLaunchFailure, "a barrier that waits for a warp");
   expect(run(1, 32, 0, half_a_warp) == cudaErrorLaunchFailure, "lanes that do not come");
   expect(run(1, 32, 0, different_operations) == cudaErrorLaunchFailure, "different operations of a warp");
-  expect(run(1, 1, 0, misaligned, reinterpret_cast<char *>(out)) == cudaErrorLaunchFailure, "a misaligned access");
+  expect(run(1, 1, 0, misaligned, reinterpret_cast<char *>(out)) == cudaErrorLaunchFailure,
+         "a misaligned access");
   expect(run(1, 1, 100, past_shared) == cudaErrorLaunchFailure, "a write past shared memory");
-  expect(cudaGetLastError() == cudaErrorLaunchFailure && cudaGetLastError() == cudaSuccess, "an error is told once");
+  expect(cudaGetLastError() == cudaErrorLaunchFailure && cudaGetLastError() == cudaSuccess,
+         "an error is told once");
   expect(run(1, 1025, 0, nothing) == cudaErrorInvalidConfiguration, "too many threads");
   expect(run(dim3(1, 65536), 1, 0, nothing) == cudaErrorInvalidConfiguration, "too many blocks in y");
   expect(run(1, 1, 1 << 20, nothing) == cudaErrorInvalidConfiguration, "too much shared memory");
