@@ -20,7 +20,7 @@ CUDA := $(wildcard native/build/libhalfstep_cuda.so)
 BUILT := engine/target/built
 SOURCES := pom.xml bindings/pom.xml engine/pom.xml $(shell find bindings/src/main engine/src/main)
 
-.PHONY: help run build test fixtures native native-cuda data data-emoji train distill report report-full sample bench bench-long bench-history format verify-bindings clean force
+.PHONY: help run build test fixtures native native-cuda data data-emoji train distill report report-full sample bench bench-long bench-history format image verify-bindings clean force
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,6 +75,9 @@ format: ## Format the Java and C++ sources
 	@scripts/maven -q spotless:apply
 	@if command -v clang-format >/dev/null; then clang-format -i native/{cpu,cuda,cuda_on_cpu}/*.{cpp,h,cu,cuh}; \
 	  else echo "The C++ sources were not formatted: clang-format was not found"; fi
+
+image: $(NATIVE) native-cuda $(BUILT) ## Build a folder and an archive that run on a Linux machine without a JDK
+	@scripts/make-image
 
 verify-bindings: $(BUILT) ## Compare the native bindings with the C headers, where jextract is installed
 	@scripts/verify-bindings

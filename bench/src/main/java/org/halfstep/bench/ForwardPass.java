@@ -2,6 +2,7 @@ package org.halfstep.bench;
 
 import java.io.IOException;
 import java.lang.foreign.ValueLayout;
+import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.HostWindow;
 import org.halfstep.graph.Plan;
@@ -15,23 +16,33 @@ final class ForwardPass implements AutoCloseable {
 
   /** A pass in float32. */
   ForwardPass(Device device, PeerNetwork which, int batch) throws IOException {
-    this(device, which.open(device), batch);
+    this(device, which, batch, DataType.F32);
   }
 
-  private ForwardPass(Device device, Network opened, int batch) {
+  ForwardPass(Device device, PeerNetwork which, int batch, DataType precision) throws IOException {
+    this(device, which.open(device), batch, precision);
+  }
+
+  private ForwardPass(Device device, Network opened, int batch, DataType precision) {
     network = opened;
-    plan = Plan.inference(device, network.graph(), PlanOptions.inference(batch), network.weights());
+    plan =
+        Plan.inference(
+            device,
+            network.graph(),
+            PlanOptions.inference(batch).withType(precision),
+            network.weights());
     PeerInputs.fill(plan, network.config().inChannels(), network.config().numClasses());
     plan.prepare();
   }
 
   /** A pass of the same network in int8. */
   static ForwardPass int8(Device device, PeerNetwork which, int batch) throws IOException {
-    return new ForwardPass(device, which.openInt8(device), batch);
+    return new ForwardPass(device, which.openInt8(device), batch, DataType.F32);
   }
 
   void run() {
     plan.forward();
+    plan.device().synchronize();
   }
 
   Plan plan() {

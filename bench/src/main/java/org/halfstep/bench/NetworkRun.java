@@ -9,9 +9,11 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import org.halfstep.device.Ceiling;
+import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
-import org.halfstep.device.cpu.CpuDevice;
+import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanProfile;
+import org.halfstep.graph.StepInfo;
 
 /**
  * One measurement of one peer network in a process of its own, as the peers are measured: three
@@ -47,15 +49,16 @@ public final class NetworkRun {
             PeerNetwork.valueOf(arguments[0]),
             Integer.parseInt(arguments[2]),
             Double.parseDouble(arguments[3]));
-    try (Device device = new CpuDevice()) {
+    DataType precision = BenchDevice.precision();
+    try (Device device = BenchDevice.open()) {
       System.out.println(
           switch (arguments[1]) {
-            case "forward" -> run.forward(new ForwardPass(device, run.which, run.batch));
+            case "forward" -> run.forward(new ForwardPass(device, run.which, run.batch, precision));
             case "int8" -> run.forward(ForwardPass.int8(device, run.which, run.batch));
             case "train" -> run.train(device);
-            case "check" -> check(new ForwardPass(device, run.which, 2));
+            case "check" -> check(new ForwardPass(device, run.which, 2, precision));
             case "check-int8" -> check(ForwardPass.int8(device, run.which, 2));
-            case "profile" -> run.profile(new ForwardPass(device, run.which, run.batch));
+            case "profile" -> run.profile(new ForwardPass(device, run.which, run.batch, precision));
             case "profile-int8" -> run.profile(ForwardPass.int8(device, run.which, run.batch));
             case "overhead" -> run.overhead(device);
             case "profile-train" -> run.profileTraining(device);
@@ -67,19 +70,30 @@ public final class NetworkRun {
   private String forward(ForwardPass forward) throws IOException {
     try (ForwardPass pass = forward) {
       List<Double> times = time(pass::run);
-      return result("forward", times, "slab " + (pass.plan().slabBytes() >> 20) + " MiB");
+      return result("forward", times, work(pass.plan()));
     }
   }
 
   private String train(Device device) throws IOException {
-    try (TrainingStep step = new TrainingStep(device, which, batch)) {
+    try (TrainingStep step = new TrainingStep(device, which, batch, BenchDevice.precision())) {
       List<Double> times = time(step::run);
       return result(
           "train",
           times,
-          String.format(
-              Locale.ROOT, "slab %d MiB loss %.4f", step.plan().slabBytes() >> 20, step.loss()));
+          String.format(Locale.ROOT, "%s loss %.4f", work(step.plan()), step.loss()));
     }
+  }
+
+  /** The plan's memory, and what one run of it computes and moves at least. */
+  private static String work(Plan plan) {
+    List<StepInfo> steps = new ArrayList<>(plan.forwardSteps());
+    steps.addAll(plan.backwardSteps());
+    return String.format(
+        Locale.ROOT,
+        "slab %d MiB, %.3f GFLOP, %.4f GB",
+        plan.slabBytes() >> 20,
+        steps.stream().mapToLong(StepInfo::flops).sum() / 1e9,
+        steps.stream().mapToLong(StepInfo::bytes).sum() / 1e9);
   }
 
   /**
@@ -116,7 +130,7 @@ public final class NetworkRun {
   }
 
   private String profileTraining(Device device) throws IOException {
-    try (TrainingStep step = new TrainingStep(device, which, batch)) {
+    try (TrainingStep step = new TrainingStep(device, which, batch, BenchDevice.precision())) {
       List<Double> times = time(step::run);
       PlanProfile profile = step.profile(Math.min(times.size(), MIN_RUNS));
       return result("train", times, "profile:") + "\n" + text(profile, device);
@@ -125,7 +139,7 @@ public final class NetworkRun {
 
   /** An upper bound of what Java and the foreign calls cost in a forward pass. */
   private String overhead(Device device) throws IOException {
-    try (ForwardPass pass = new ForwardPass(device, which, batch)) {
+    try (ForwardPass pass = new ForwardPass(device, which, batch, BenchDevice.precision())) {
       int launches = pass.plan().forwardSteps().size();
       try (TrivialLaunches trivial = new TrivialLaunches(device, launches)) {
         // Long enough for the compiler to have finished.

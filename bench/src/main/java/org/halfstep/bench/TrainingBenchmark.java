@@ -2,6 +2,7 @@ package org.halfstep.bench;
 
 import java.io.IOException;
 import java.util.concurrent.TimeUnit;
+import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.cpu.CpuDevice;
 import org.openjdk.jmh.annotations.Benchmark;
@@ -29,7 +30,7 @@ public class TrainingBenchmark {
   @Setup(Level.Trial)
   public void open() throws IOException {
     device = new CpuDevice();
-    step = new TrainingStep(device, PeerNetwork.S, batch);
+    step = new TrainingStep(device, PeerNetwork.S, batch, DataType.F32);
     // Leaves a gradient of the output for the backward pass alone.
     step.run();
   }

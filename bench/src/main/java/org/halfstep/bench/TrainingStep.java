@@ -39,14 +39,14 @@ final class TrainingStep implements AutoCloseable {
   private final Coefficients difference;
   private final Launch lossGradient;
 
-  TrainingStep(Device device, PeerNetwork which, int batch) throws IOException {
+  TrainingStep(Device device, PeerNetwork which, int batch, DataType precision) throws IOException {
     network = which.open(device);
     gradients = new ParameterSlab(device, network.graph(), "gradients");
     plan =
         Plan.training(
             device,
             network.graph(),
-            PlanOptions.training(batch, SEED),
+            PlanOptions.training(batch, SEED).withType(precision),
             network.weights(),
             gradients);
     operations = device.operations();
@@ -87,6 +87,7 @@ final class TrainingStep implements AutoCloseable {
     lossGradient.run();
     plan.backward();
     optimizer.update(LEARNING_RATE);
+    plan.device().synchronize();
   }
 
   /** Where the time of {@code runs} steps goes. */

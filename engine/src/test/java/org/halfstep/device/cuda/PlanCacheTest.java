@@ -1,0 +1,77 @@
+package org.halfstep.device.cuda;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class PlanCacheTest {
+  @TempDir Path folder;
+
+  private Path onlyFile() throws IOException {
+    try (Stream<Path> files = Files.list(folder)) {
+      return files.reduce((a, b) -> a.compareTo(b) < 0 ? a : b).orElseThrow();
+    }
+  }
+
+  @Test
+  void whatIsStoredIsFoundAgainByAnotherProcess() throws IOException {
+    new PlanCache(folder.resolve("deep/er"), "gpu 1").store("shape", "{\"plan\":\n 1}\n");
+    PlanCache other = new PlanCache(folder.resolve("deep/er"), "gpu 1");
+    assertEquals(Optional.of("{\"plan\":\n 1}\n"), other.load("shape"));
+    assertEquals(Optional.empty(), other.load("another shape"));
+    other.remove("shape");
+    assertEquals(Optional.empty(), other.load("shape"));
+  }
+
+  @Test
+  void plansOfAnotherGpuDriverOrVersionAreNotUsed() throws IOException {
+    new PlanCache(folder, "gpu 1, cuDNN 9.1").store("shape", "plan");
+    assertEquals(Optional.empty(), new PlanCache(folder, "gpu 1, cuDNN 9.2").load("shape"));
+    // Not even when a file of theirs lies where ours would.
+    PlanCache ours = new PlanCache(folder, "gpu 2");
+    Path foreign = onlyFile();
+    byte[] content = Files.readAllBytes(foreign);
+    Files.delete(foreign);
+    ours.store("shape", "ours");
+    Files.write(onlyFile(), content);
+    assertEquals(Optional.empty(), ours.load("shape"));
+  }
+
+  @Test
+  void damagedFilesAreNotUsed() throws IOException {
+    PlanCache cache = new PlanCache(folder, "gpu");
+    cache.store("shape", "a plan of some length");
+    byte[] whole = Files.readAllBytes(onlyFile());
+    for (int at = 0; at < whole.length; at++) {
+      byte[] flipped = whole.clone();
+      flipped[at] ^= 1;
+      Files.write(onlyFile(), flipped);
+      assertEquals(Optional.empty(), cache.load("shape"), "byte " + at);
+    }
+    for (int length = 0; length < whole.length; length++) {
+      Files.write(onlyFile(), Arrays.copyOf(whole, length));
+      assertEquals(Optional.empty(), cache.load("shape"), "length " + length);
+    }
+  }
+
+  @Test
+  void aFolderThatCannotBeWrittenIsDoneWithout() throws IOException {
+    Path file = Files.writeString(folder.resolve("file"), "in the way");
+    PlanCache cache = new PlanCache(file, "gpu");
+    cache.store("shape", "plan");
+    assertEquals(Optional.empty(), cache.load("shape"));
+    PlanCache none = new PlanCache(null, "gpu");
+    none.store("shape", "plan");
+    none.remove("shape");
+    assertEquals(Optional.empty(), none.load("shape"));
+    assertTrue(Files.isRegularFile(file));
+  }
+}
