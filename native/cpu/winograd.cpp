@@ -1,62 +1,42 @@
-// 3x3 convolutions by Winograd's F(4x4, 3x3) (Lavin and Gray: "Fast Algorithms for Convolutional Neural
-// Networks", 2015): a quarter of the multiplications of the direct form. NHWC images, stride 1, padding 1.
+// 3x3 convolutions by Winograd's F(2x2, 3x3) and F(4x4, 3x3). NHWC images, stride 1, padding 1.
 //
-// Output tiles of 4x4 pixels are taken in blocks. A block's input tiles (6x6) become 36 matrices
-// [tiles, in]; for each panel of output channels, 36 products with the transformed weights give 36 matrices
-// [tiles, panel], which are transformed back while they are in the cache. Each tile's sums run in the same
-// order wherever it lies, so results do not depend on the batch or the number of threads.
-#include "winograd.h"
+// Input tiles become a matrix V [tiles, in] for each of 16 or 36 points; its product with that point's weights
+// is M [tiles, out]; the M of all points transform back into the output tiles. Small weights stay in the cache:
+// then each thread takes blocks of tiles through all three steps, so that V and one panel of M stay there as
+// well. Large weights are to be read once: then all threads take all tiles through one step after the other.
+// Each tile's sums run in the same order either way, wherever it lies, so results depend neither on the batch nor
+// on the number of threads.
+#include "winograd_input.h"
 
-static constexpr int64_t kBlockTiles = 24;
-
-// ---- Transforms: one row or column of vectors each --------------------------------------------------------
-
-HS_INLINE void transform_output(const Floats *m, int step, Floats *y, int y_step) {
-  const Floats m0 = m[0], m1 = m[step], m2 = m[2 * step];
-  const Floats m3 = m[3 * step], m4 = m[4 * step], m5 = m[5 * step];
-  const Floats near = m1 + m2, far = m3 + m4;
-  const Floats near_odd = m1 - m2, far_odd = m3 - m4;
-  y[0] = m0 + near + far;
-  y[y_step] = near_odd + 2.0f * far_odd;
-  y[2 * y_step] = near + 4.0f * far;
-  y[3 * y_step] = near_odd + 8.0f * far_odd + m5;
-}
-
-HS_INLINE void transform_weight(const Floats *g, int step, Floats *u, int u_step) {
-  const Floats g0 = g[0], g1 = g[step], g2 = g[2 * step];
-  const Floats outer = g0 + g2, wide = g0 + 4.0f * g2;
-  u[0] = 0.25f * g0;
-  u[u_step] = (outer + g1) * (-1.0f / 6.0f);
-  u[2 * u_step] = (outer - g1) * (-1.0f / 6.0f);
-  u[3 * u_step] = (wide + 2.0f * g1) * (1.0f / 24.0f);
-  u[4 * u_step] = (wide - 2.0f * g1) * (1.0f / 24.0f);
-  u[5 * u_step] = g2;
-}
+static constexpr int kRows = HS_VECTOR_BYTES == 64 ? 12 : 6; // of a product held in registers
+static constexpr int64_t kBlockBytes = 512 << 10;            // of V in a block
+static constexpr int64_t kMinBlock = 12, kMaxBlock = 48;     // tiles
+static constexpr int64_t kStagedWeights = 6 << 20;           // bytes of weights from which steps are shared
+static constexpr int64_t kLine = 16;                         // floats of a line of the cache
+static constexpr int64_t kRound = 128;                       // tiles that go through the shared steps together
 
 // ---- Weights ----------------------------------------------------------------------------------------------
 
-// One input channel and panel of output channels: g [tap][kPanel] to packed, whose points are `point_stride`
-// apart.
-static void pack_panel(const float *g, float *packed, int64_t point_stride) {
+// One input channel and panel of output channels: g [tap][kPanel] to packed, whose points are `stride` apart.
+template <typename F> static void pack_panel(const float *g, float *packed, int64_t stride) {
   for (int j = 0; j < kPanel; j += kLanes) {
-    Floats taps[kTaps], half[3 * kIn], u[kPoints];
+    Floats taps[kTaps], half[3 * F::kIn], u[F::kPoints];
     for (int tap = 0; tap < kTaps; tap++)
       taps[tap] = load(g + tap * kPanel + j);
     for (int x = 0; x < 3; x++)
-      transform_weight(taps + x, 3, half + x, 3);
-    for (int y = 0; y < kIn; y++)
-      transform_weight(half + 3 * y, 1, u + kIn * y, 1);
-    for (int p = 0; p < kPoints; p++)
-      store(packed + p * point_stride + j, u[p]);
+      F::weight(taps + x, 3, half + x, 3);
+    for (int y = 0; y < F::kIn; y++)
+      F::weight(half + 3 * y, 1, u + F::kIn * y, 1);
+    for (int p = 0; p < F::kPoints; p++)
+      store(packed + p * stride + j, u[p]);
   }
 }
 
 // Packed: [panel][point][in][kPanel].
-HS_KERNEL(hs_winograd_pack)
-(hs_stream, const float *weight, int64_t stride, int64_t in, int64_t out, int32_t transposed, float *packed) {
-  HS_REQUIRE(weight && packed && in >= 1 && out >= 1 && stride >= (transposed ? out : in) &&
-             out % kMultiple == 0);
-  parallel_items(out / kPanel * in, kPoints * in * out, [=](int64_t item) {
+template <typename F>
+static void pack(const float *weight, int64_t stride, int64_t in, int64_t out, bool transposed,
+                 float *packed) {
+  parallel_items(out / kPanel * in, F::kPoints * in * out, [=](int64_t item) {
     const int64_t panel = item / in, i = item % in;
     alignas(64) float g[kTaps * kPanel];
     for (int64_t j = 0; j < kPanel; j++) {
@@ -65,15 +45,15 @@ HS_KERNEL(hs_winograd_pack)
       for (int tap = 0; tap < kTaps; tap++)
         g[tap * kPanel + j] = filter[transposed ? kTaps - 1 - tap : tap];
     }
-    pack_panel(g, packed + (panel * kPoints * in + i) * kPanel, in * kPanel);
+    pack_panel<F>(g, packed + (panel * F::kPoints * in + i) * kPanel, in * kPanel);
   });
-  return HS_OK;
 }
 
 // ---- Product ----------------------------------------------------------------------------------------------
 
-// c [M, kPanel] = a [M, k] b [k, kPanel]
-template <int M> static inline void product_rows(int64_t k, const float *a, const float *b, float *c) {
+// c [M, kPanel] = a [M, k] b [k, kPanel], rows of c `c_row` apart
+template <int M>
+static void product_rows(int64_t k, const float *a, const float *b, float *c, int64_t c_row) {
   Floats sum[M][2] = {};
   for (int64_t p = 0; p < k; p++) {
     const Floats b0 = load(b + p * kPanel), b1 = load(b + p * kPanel + kLanes);
@@ -86,92 +66,311 @@ template <int M> static inline void product_rows(int64_t k, const float *a, cons
   }
 #pragma GCC unroll 12
   for (int i = 0; i < M; i++) {
-    store(c + i * kPanel, sum[i][0]);
-    store(c + i * kPanel + kLanes, sum[i][1]);
+    store(c + i * c_row, sum[i][0]);
+    store(c + i * c_row + kLanes, sum[i][1]);
   }
 }
 
-static void product(int64_t rows, int64_t k, const float *a, const float *b, float *c) {
+static void product(int64_t rows, int64_t k, const float *a, const float *b, float *c, int64_t c_row) {
   int64_t i = 0;
   for (; i + kRows <= rows; i += kRows)
-    product_rows<kRows>(k, a + i * k, b, c + i * kPanel);
+    product_rows<kRows>(k, a + i * k, b, c + i * c_row, c_row);
   if constexpr (kRows > 8)
     for (; i + 8 <= rows; i += 8)
-      product_rows<8>(k, a + i * k, b, c + i * kPanel);
+      product_rows<8>(k, a + i * k, b, c + i * c_row, c_row);
   for (; i + 4 <= rows; i += 4)
-    product_rows<4>(k, a + i * k, b, c + i * kPanel);
+    product_rows<4>(k, a + i * k, b, c + i * c_row, c_row);
+  for (; i + 2 <= rows; i += 2)
+    product_rows<2>(k, a + i * k, b, c + i * c_row, c_row);
   for (; i < rows; i++)
-    product_rows<1>(k, a + i * k, b, c + i * kPanel);
+    product_rows<1>(k, a + i * k, b, c + i * c_row, c_row);
 }
 
-// ---- Images -----------------------------------------------------------------------------------------------
+// ---- Output -----------------------------------------------------------------------------------------------
 
-// y = the 4x4 pixels of one tile and panel, with bias and residual; pixels outside the image are dropped.
-static void output_tile(const float *m, int64_t point_stride, const Sizes &s, const Tile &tile,
-                        int64_t channel, const float *bias, const float *residual, float *y) {
-  for (int64_t j = 0; j < kPanel; j += kLanes) {
-    Floats points[kPoints], half[kOut * kIn], pixels[kOut * kOut];
-    for (int p = 0; p < kPoints; p++)
-      points[p] = load(m + p * point_stride + j);
-    for (int c = 0; c < kIn; c++)
-      transform_output(points + c, kIn, half + c, kIn);
-    for (int r = 0; r < kOut; r++)
-      transform_output(half + r * kIn, 1, pixels + r * kOut, 1);
-    const Floats offset = bias ? load(bias + channel + j) : Floats{};
-    for (int r = 0; r < kOut && tile.y + r < s.h; r++)
-      for (int c = 0; c < kOut && tile.x + c < s.w; c++) {
-        const int64_t at = ((tile.image * s.h + tile.y + r) * s.w + tile.x + c) * s.out + channel + j;
-        Floats value = pixels[r * kOut + c] + offset;
-        if (residual)
-          value += load(residual + at);
-        store(y + at, value);
+namespace {
+
+// Sums of the deviations from the first pixel: a pixel is never far from the mean, so nothing cancels.
+struct Deviations {
+  Floats origin = {}, sum = {}, squares = {};
+};
+
+// Where a piece's tiles go: a vector of channels of y and what is added to it.
+struct Target {
+  float *y;
+  const float *residual; // or NULL
+  Floats bias;
+  int64_t row, pixel; // floats between neighbours
+
+  Target(const hs_winograd &args, int64_t image, int64_t channel)
+      : y(args.y), residual(args.residual), bias(args.bias ? load(args.bias + channel) : Floats{}),
+        row(args.w * args.out), pixel(args.out) {
+    const int64_t at = image * args.h * row + channel;
+    y += at;
+    if (residual)
+      residual += at;
+  }
+};
+
+} // namespace
+
+// Pixels of a piece that lie inside the image.
+template <typename F> static inline float pixels_of(const hs_winograd &args, const Run &piece) {
+  return static_cast<float>(smaller(F::kOut, args.h - piece.row * F::kOut) *
+                            smaller(piece.columns * F::kOut, args.w - piece.column * F::kOut));
+}
+
+// The pixels of one tile, those outside the image dropped.
+template <typename F, bool Moments>
+HS_INLINE void write_tile(const float *m, int64_t stride, const Target &to, int64_t at, int64_t rows,
+                          int64_t columns, bool first, Deviations &deviations) {
+  Floats points[F::kPoints], half[F::kOut * F::kIn], pixels[F::kOut * F::kOut];
+  for (int p = 0; p < F::kPoints; p++)
+    points[p] = load(m + p * stride);
+  for (int c = 0; c < F::kIn; c++)
+    F::output(points + c, F::kIn, half + c, F::kIn);
+  for (int r = 0; r < F::kOut; r++)
+    F::output(half + r * F::kIn, 1, pixels + r * F::kOut, 1);
+  for (int r = 0; r < F::kOut && r < rows; r++)
+    for (int c = 0; c < F::kOut && c < columns; c++) {
+      const int64_t pixel = at + r * to.row + c * to.pixel;
+      Floats value = pixels[r * F::kOut + c] + to.bias;
+      if (to.residual)
+        value += load(to.residual + pixel);
+      store(to.y + pixel, value);
+      if constexpr (Moments) {
+        if (r + c == 0 && first)
+          deviations.origin = value;
+        const Floats deviation = value - deviations.origin;
+        deviations.sum += deviation;
+        deviations.squares += deviation * deviation;
       }
+    }
+}
+
+// One piece and panel of channels: m [point][tile][channel] to y, and its moments to `moments`, [2,out].
+template <typename F, bool Moments>
+static void write_piece(const hs_winograd &args, const Run &piece, int64_t channel, const float *m,
+                        int64_t stride, int64_t m_row, float *moments) {
+  for (int64_t j = 0; j < kPanel; j += kLanes) {
+    const Target to(args, piece.image, channel + j);
+    const int64_t y = piece.row * F::kOut, rows = args.h - y;
+    Deviations deviations;
+    for (int64_t t = 0; t < piece.columns; t++) {
+      const int64_t x = (piece.column + t) * F::kOut, columns = args.w - x;
+      const float *from = m + t * m_row + j;
+      const int64_t at = y * to.row + x * to.pixel;
+      if (rows >= F::kOut && columns >= F::kOut)
+        write_tile<F, Moments>(from, stride, to, at, F::kOut, F::kOut, t == 0, deviations);
+      else
+        write_tile<F, Moments>(from, stride, to, at, rows, columns, t == 0, deviations);
+    }
+    if constexpr (Moments) {
+      const Floats mean = deviations.sum / pixels_of<F>(args, piece);
+      store(moments + channel + j, deviations.origin + mean);
+      store(moments + args.out + channel + j,
+            larger_of(deviations.squares - deviations.sum * mean, Floats{}));
+    }
   }
 }
 
-// A thread's memory: the transformed input of a block, and one panel of its products.
-static int64_t thread_floats(int64_t in) { return kPoints * kBlockTiles * (in + kPanel); }
+// moments [2,out] of every sample from those of its pieces, merged in order (Chan, Golub and LeVeque, 1983).
+template <typename F>
+static void merge_moments(const hs_winograd &args, const Tiling<F> &tiling, const float *pieces) {
+  const int64_t vectors = args.out / kLanes, count = tiling.pieces_of_image();
+  parallel_items(args.n * vectors, args.n * count * args.out, [&](int64_t item) {
+    const int64_t image = item / vectors, channel = item % vectors * kLanes;
+    Floats mean = {}, squares = {};
+    float pixels = 0;
+    for (int64_t k = 0; k < count; k++) {
+      const Run piece = tiling.piece(k);
+      const float *from = pieces + (image * count + k) * 2 * args.out + channel;
+      const float added = pixels_of<F>(args, piece);
+      const float share = added / (pixels + added);
+      const Floats step = load(from) - mean;
+      mean += step * share;
+      squares += load(from + args.out) + step * step * (share * pixels);
+      pixels += added;
+    }
+    float *to = args.moments + image * 2 * args.out + channel;
+    store(to, mean);
+    store(to + args.out, squares);
+  });
+}
 
-static void block(const float *x, const float *packed, const float *bias, const float *residual, float *y,
-                  const Sizes &s, int64_t first, int64_t count, float *memory) {
-  float *v = memory, *m = memory + kPoints * kBlockTiles * s.in;
-  for (int64_t i = 0; i < count; i++)
-    input_tile(x, s, Tile(s, first + i), v + i * s.in, kBlockTiles * s.in);
-  for (int64_t channel = 0; channel < s.out; channel += kPanel) {
-    const float *panel = packed + channel * kPoints * s.in;
-    for (int p = 0; p < kPoints; p++)
-      product(count, s.in, v + p * kBlockTiles * s.in, panel + p * s.in * kPanel,
-              m + p * kBlockTiles * kPanel);
-    for (int64_t i = 0; i < count; i++)
-      output_tile(m + i * kPanel, kBlockTiles * kPanel, s, Tile(s, first + i), channel, bias, residual, y);
+// ---- The three steps --------------------------------------------------------------------------------------
+
+namespace {
+
+// Memory that is asked for a little at a time during the products, which leave the memory bus idle, so that it is
+// near when it is read or written.
+struct Ahead {
+  const float *at;
+  int64_t items, stride, width, step; // lines of `width` floats, `stride` floats apart; so many each time
+
+  Ahead(const float *first, int64_t items, int64_t stride, int64_t width, int64_t times)
+      : at(first), items(first ? items : 0), stride(stride), width(width), step((items + times - 1) / times) {}
+
+  template <int Write> inline __attribute__((always_inline)) void fetch() {
+    for (int64_t i = smaller(step, items); i > 0; i--, items--, at += stride)
+      for (int64_t j = 0; j < width; j += kLine)
+        __builtin_prefetch(at + j, Write, 2);
   }
+};
+
+// How the work of one convolution is cut, and what memory it takes, in floats.
+template <typename F> struct Schedule {
+  Tiling<F> tiling;
+  int64_t in, out, threads;
+  bool staged;
+  int64_t most;                     // pieces of a block or round
+  int64_t strip, v, m, all_moments; // floats
+
+  explicit Schedule(const hs_winograd &args)
+      : tiling(args), in(args.in0 + args.in1), out(args.out), threads(omp_get_num_procs()) {
+    const int64_t weights = F::kPoints * in * out * static_cast<int64_t>(sizeof(float));
+    staged = weights >= kStagedWeights;
+    const int64_t fitting = kBlockBytes / (F::kPoints * in * static_cast<int64_t>(sizeof(float)));
+    const int64_t wanted = staged ? kRound : larger(kMinBlock, smaller(kMaxBlock, fitting));
+    most = larger(1, (wanted + tiling.width / 2) / tiling.width);
+    most = smaller(most, larger(1, tiling.pieces()));
+    const int64_t tiles = most * tiling.width;
+    strip = strip_vectors<F>(tiles) * kLanes;
+    v = F::kPoints * point_stride(tiles, in);
+    m = F::kPoints * point_stride(tiles, staged ? out : kPanel);
+    all_moments = tiling.pieces() * 2 * out;
+  }
+
+  int64_t floats() const {
+    return all_moments + (staged ? v + m + threads * strip : threads * (strip + v + m));
+  }
+};
+
+} // namespace
+
+template <typename F, bool Moments>
+static void forward_blocks(const hs_winograd &args, const Schedule<F> &s, float *moments, float *memory) {
+  const int64_t threads = smaller(omp_get_max_threads(), s.threads), pieces = s.tiling.pieces();
+  // Whole rounds of equal blocks.
+  const int64_t wanted = (pieces + s.most - 1) / s.most;
+  const int64_t rounds = (wanted + threads - 1) / threads * threads;
+  const int64_t size = (pieces + rounds - 1) / rounds;
+  const int64_t blocks = (pieces + size - 1) / size;
+#pragma omp parallel for schedule(static) num_threads(static_cast<int>(threads)) if (blocks > 1)
+  for (int64_t block = 0; block < blocks; block++) {
+    float *strip = memory + omp_get_thread_num() * (s.strip + s.v + s.m);
+    float *v = strip + s.strip, *m = v + s.v;
+    const int64_t begin = block * size, end = smaller(pieces, begin + size);
+    const int64_t most = point_stride(size * s.tiling.width, s.in);
+    const int64_t m_stride = point_stride(size * s.tiling.width, kPanel);
+    const int64_t tiles =
+        transform_input<F>(args, s.tiling, begin, end, reinterpret_cast<Floats *>(strip), v, most);
+    // What the next block reads.
+    const int64_t row = s.tiling.top(end) * args.w;
+    const int64_t pixels = end < pieces ? s.tiling.bottom(smaller(pieces, end + size) - 1) * args.w - row : 0;
+    const int64_t times = F::kPoints * (s.out / kPanel);
+    Ahead next0(args.x0 + row * args.in0, pixels * args.in0 / kLine, kLine, kLine, times);
+    Ahead next1(args.x1 ? args.x1 + row * args.in1 : nullptr, pixels * args.in1 / kLine, kLine, kLine, times);
+    // What this block writes.
+    const int64_t out_row = s.tiling.piece(begin).row;
+    for (int64_t channel = 0; channel < s.out; channel += kPanel) {
+      const float *panel = args.packed + channel * F::kPoints * s.in;
+      const int64_t first_pixel = (begin / s.tiling.pieces_of_image() * args.h + out_row * F::kOut) * args.w;
+      const int64_t written = s.tiling.bottom(end - 1) * args.w - first_pixel;
+      const int64_t at = first_pixel * s.out + channel;
+      Ahead y(args.y + at, written, s.out, kPanel, F::kPoints);
+      Ahead residual(args.residual ? args.residual + at : nullptr, written, s.out, kPanel, F::kPoints);
+      for (int p = 0; p < F::kPoints; p++) {
+        next0.fetch<0>();
+        next1.fetch<0>();
+        y.fetch<1>();
+        residual.fetch<0>();
+        product(tiles, s.in, v + p * most, panel + p * s.in * kPanel, m + p * m_stride, kPanel);
+      }
+      int64_t first = 0;
+      for (int64_t k = begin; k < end; k++) {
+        const Run piece = s.tiling.piece(k);
+        write_piece<F, Moments>(args, piece, channel, m + first * kPanel, m_stride, kPanel,
+                                moments + k * 2 * s.out);
+        first += piece.columns;
+      }
+    }
+  }
+}
+
+template <typename F, bool Moments>
+static void forward_stages(const hs_winograd &args, const Schedule<F> &s, float *moments, float *memory) {
+  const int threads = static_cast<int>(smaller(omp_get_max_threads(), s.threads));
+  const int64_t pieces = s.tiling.pieces(), panels = s.out / kPanel;
+  float *v = memory, *m = v + s.v, *strips = m + s.m;
+  const int64_t v_stride = point_stride(s.most * s.tiling.width, s.in);
+  const int64_t m_stride = point_stride(s.most * s.tiling.width, s.out);
+#pragma omp parallel num_threads(threads)
+  for (int64_t begin = 0; begin < pieces; begin += s.most) {
+    const int64_t count = smaller(s.most, pieces - begin);
+    const int64_t tiles = s.tiling.tiles_between(begin, begin + count);
+    const auto first = [&](int64_t k) { return s.tiling.tiles_between(begin, begin + k); };
+    float *strip = strips + omp_get_thread_num() * s.strip;
+#pragma omp for schedule(static)
+    for (int64_t k = 0; k < count; k++)
+      transform_input<F>(args, s.tiling, begin + k, begin + k + 1, reinterpret_cast<Floats *>(strip),
+                         v + first(k) * s.in, v_stride);
+#pragma omp for schedule(static)
+    for (int64_t item = 0; item < F::kPoints * panels; item++) {
+      const int64_t p = item / panels, panel = item % panels;
+      product(tiles, s.in, v + p * v_stride,
+              args.packed + (panel * F::kPoints + p) * s.in * kPanel, m + p * m_stride + panel * kPanel,
+              s.out);
+    }
+#pragma omp for schedule(static)
+    for (int64_t item = 0; item < count * panels; item++) {
+      const int64_t k = item / panels, channel = item % panels * kPanel;
+      write_piece<F, Moments>(args, s.tiling.piece(begin + k), channel, m + first(k) * s.out + channel,
+                              m_stride, s.out, moments + (begin + k) * 2 * s.out);
+    }
+  }
+}
+
+template <typename F, bool Moments> static void forward(const hs_winograd &args) {
+  const Schedule<F> schedule(args);
+  float *moments = args.workspace, *memory = moments + schedule.all_moments;
+  if (schedule.staged)
+    forward_stages<F, Moments>(args, schedule, moments, memory);
+  else
+    forward_blocks<F, Moments>(args, schedule, moments, memory);
+  if constexpr (Moments)
+    merge_moments<F>(args, schedule.tiling, moments);
 }
 
 // ---- Entry points -----------------------------------------------------------------------------------------
 
-extern "C" int64_t HS_NAME(hs_winograd_workspace)(int64_t in, int64_t out) {
-  if (in < 1 || out < 1)
-    return 0;
-  return thread_floats(in) * omp_get_num_procs() * static_cast<int64_t>(sizeof(float));
+HS_KERNEL(hs_winograd_pack)
+(hs_stream, int32_t tile, const float *weight, int64_t stride, int64_t in, int64_t out, int32_t transposed,
+ float *packed) {
+  HS_REQUIRE((tile == 2 || tile == 4) && weight && packed && in >= 1 && out >= 1 &&
+             stride >= (transposed ? out : in) && out % kOutputMultiple == 0);
+  with_tile(tile, [&](auto f) { pack<decltype(f)>(weight, stride, in, out, transposed != 0, packed); });
+  return HS_OK;
 }
 
-HS_KERNEL(hs_winograd_forward)
-(hs_stream, const float *x, const float *packed, const float *bias, const float *residual, float *y,
- float *workspace, int64_t n, int64_t h, int64_t w, int64_t in, int64_t out) {
-  HS_REQUIRE(x && packed && y && workspace && n >= 0 && h >= 1 && w >= 1 && in >= 1 && out >= 1 &&
-             out % kMultiple == 0);
-  if (n == 0)
+extern "C" int64_t HS_NAME(hs_winograd_workspace)(const hs_winograd *args, int32_t gradient) {
+  if (!valid_winograd(args))
+    return 0;
+  const int64_t floats =
+      gradient ? HS_NAME(winograd_gradient_floats)(*args)
+               : with_tile(args->tile, [&](auto f) { return Schedule<decltype(f)>(*args).floats(); });
+  return floats * static_cast<int64_t>(sizeof(float));
+}
+
+HS_KERNEL(hs_winograd_forward)(hs_stream, const hs_winograd *args) {
+  HS_REQUIRE(readable_winograd(args) && args->packed && args->y);
+  if (args->n == 0)
     return HS_OK;
-  const Sizes s(n, h, w, in, out);
-  const int64_t threads = smaller(omp_get_max_threads(), omp_get_num_procs());
-  // Whole rounds of equal blocks, in steps of four tiles.
-  const int64_t wanted = (s.tiles + kBlockTiles - 1) / kBlockTiles;
-  const int64_t rounds = (wanted + threads - 1) / threads * threads;
-  const int64_t size = smaller(kBlockTiles, ((s.tiles + rounds - 1) / rounds + 3) / 4 * 4);
-  const int64_t blocks = (s.tiles + size - 1) / size;
-#pragma omp parallel for schedule(static) num_threads(static_cast<int>(threads)) if (blocks > 1)
-  for (int64_t k = 0; k < blocks; k++)
-    block(x, packed, bias, residual, y, s, k * size, smaller(size, s.tiles - k * size),
-          workspace + omp_get_thread_num() * thread_floats(in));
+  with_tile(args->tile, [&](auto f) {
+    if (args->moments)
+      forward<decltype(f), true>(*args);
+    else
+      forward<decltype(f), false>(*args);
+  });
   return HS_OK;
 }

@@ -15,20 +15,18 @@ int hs_quantize(hs_stream, const void *, const void *, uint8_t *, const float *,
   return HS_UNSUPPORTED;
 }
 
-int hs_winograd_pack(hs_stream, const float *, int64_t, int64_t, int64_t, int32_t, float *) {
+int hs_channel_moments(hs_stream, const void *, float *, int64_t, int64_t, int64_t, int32_t) { return HS_UNSUPPORTED; }
+
+int hs_group_norm_table(hs_stream, const hs_group_norm *, const float *, const float *, float *) { return HS_UNSUPPORTED; }
+
+int hs_group_norm_apply(hs_stream, const hs_group_norm *, const float *) { return HS_UNSUPPORTED; }
+
+int hs_winograd_pack(hs_stream, int32_t, const float *, int64_t, int64_t, int64_t, int32_t, float *) {
   return HS_UNSUPPORTED;
 }
 
-int64_t hs_winograd_workspace(int64_t, int64_t) { return 0; }
+int64_t hs_winograd_workspace(const hs_winograd *, int32_t) { return 0; }
 
-int hs_winograd_forward(hs_stream, const float *, const float *, const float *, const float *, float *,
-                        float *, int64_t, int64_t, int64_t, int64_t, int64_t) {
-  return HS_UNSUPPORTED;
-}
+int hs_winograd_forward(hs_stream, const hs_winograd *) { return HS_UNSUPPORTED; }
 
-int64_t hs_winograd_gradient_workspace(int64_t, int64_t) { return 0; }
-
-int hs_winograd_gradient(hs_stream, const float *, const float *, float *, int64_t, float *, int64_t, int64_t,
-                         int64_t, int64_t, int64_t) {
-  return HS_UNSUPPORTED;
-}
+int hs_winograd_gradient(hs_stream, const hs_winograd *) { return HS_UNSUPPORTED; }

@@ -90,16 +90,44 @@ HS_API int64_t hs_attention_workspace(int64_t n, int64_t t, int32_t heads, int32
 HS_API int hs_attention_forward(hs_stream stream, const hs_attention *args);
 HS_API int hs_attention_backward(hs_stream stream, const hs_attention *args);
 
-// ---- 3x3 convolution, stride 1, padding 1, float32, by Winograd's F(4x4,3x3); out must be a multiple of 32 --------
-// packed (36*in*out floats, in a layout of the kernel's own) from weight [out,stride,3,3] whose first `in` input channels are
-// read; transposed: from weight [in,stride,3,3], its taps rotated by 180 degrees, for the gradient of a convolution's input.
-HS_API int hs_winograd_pack(hs_stream stream, const float *weight, int64_t stride, int64_t in, int64_t out, int32_t transposed, float *packed);
-HS_API int64_t hs_winograd_workspace(int64_t in, int64_t out); // bytes; 0 where the library lacks these functions (HS_UNSUPPORTED: CUDA)
-// y [n,h,w,out] = convolution of x [n,h,w,in] + bias (or NULL) + residual (like y, may be y; or NULL).
-HS_API int hs_winograd_forward(hs_stream stream, const float *x, const float *packed, const float *bias, const float *residual, float *y, float *workspace, int64_t n, int64_t h, int64_t w, int64_t in, int64_t out);
-// dweight [out,stride,3,3], its first `in` input channels: the gradient of the weight, overwritten; in and out multiples of 32.
-HS_API int64_t hs_winograd_gradient_workspace(int64_t in, int64_t out); // bytes
-HS_API int hs_winograd_gradient(hs_stream stream, const float *x, const float *dy, float *dweight, int64_t stride, float *workspace, int64_t n, int64_t h, int64_t w, int64_t in, int64_t out);
+// ---- Group normalisation in parts (CPU only) ------------------------------------------------------------------
+// So that statistics are taken where a value is made and the norm is applied where it is read. The moments of a value are
+// [n,2,c]: per sample and channel the mean over the pixels and the sum of squared deviations from it.
+HS_API int hs_channel_moments(hs_stream stream, const void *x, float *moments, int64_t n, int64_t hw, int64_t c, int32_t dtype);
+// From the moments of the two sources (moments1 NULL when c1 = 0): args->stats, and table [n,3,c] with the rows mean, factor and
+// offset, y = f((x - mean) * factor + offset). Of args it reads the sizes, groups, eps, weight, bias and modulation.
+HS_API int hs_group_norm_table(hs_stream stream, const hs_group_norm *args, const float *moments0, const float *moments1, float *table);
+// y from x0, x1 and the table: what is left of hs_group_norm_forward.
+HS_API int hs_group_norm_apply(hs_stream stream, const hs_group_norm *args, const float *table);
+
+// ---- 3x3 convolution, stride 1, padding 1, float32, by Winograd's F(2x2,3x3) or F(4x4,3x3) (CPU only) ------------------
+// in = in0 + in1; in0 and in1 must be multiples of 16, out of 32. Reads x = f((source - mean) * factor + offset) by the table of
+// hs_group_norm_table, or the sources as they are where table is NULL; what lies outside the image is zero after that.
+typedef struct hs_winograd {
+  int64_t n, h, w, in0, in1, out;
+  int32_t tile;                    // 2 or 4: side of the output tiles
+  int32_t silu;                    // f with a table: SiLU or identity
+  const float *x0, *x1;            // [n,h,w,in0], [n,h,w,in1] or NULL when in1 = 0
+  const float *table;              // or NULL; [n,3,in]
+  const float *packed;             // of hs_winograd_pack               forward only, like the next four
+  const float *bias;               // or NULL; [out]
+  const float *residual;           // or NULL; like y, may be y
+  float *y;                        // [n,h,w,out] = convolution + bias + residual
+  float *moments;                  // or NULL; those of y, [n,2,out]
+  const float *dy;                 // [n,h,w,out]                       gradient only, like the next three
+  float *dweight;                  // [out,stride,3,3], its first `in` input channels; overwritten
+  int64_t stride;
+  float *dbias;                    // or NULL; [out], overwritten
+  float *workspace;                // hs_winograd_workspace(...) bytes
+} hs_winograd;
+// packed ((tile+2)^2*in*out floats, in a layout of the kernel's own) from weight [out,stride,3,3] whose first `in` input channels
+// are read; transposed: from weight [in,stride,3,3], its taps rotated by 180 degrees, for the gradient of a convolution's input.
+HS_API int hs_winograd_pack(hs_stream stream, int32_t tile, const float *weight, int64_t stride, int64_t in, int64_t out, int32_t transposed, float *packed);
+HS_API int64_t hs_winograd_workspace(const hs_winograd *args, int32_t gradient); // bytes, from the sizes alone; 0 where the library lacks these functions (HS_UNSUPPORTED: CUDA)
+// The same bits for any number of threads, and for a sample in any batch.
+HS_API int hs_winograd_forward(hs_stream stream, const hs_winograd *args);
+// The gradients of weight and bias.
+HS_API int hs_winograd_gradient(hs_stream stream, const hs_winograd *args);
 
 // ---- Filters of convolutions, between the layout of checkpoints and that of NHWC convolutions ------------------------
 // packed [packed_out,taps,packed_in] from weight [out,stride,taps], whose first `in` input channels are read; what is not

@@ -66,24 +66,24 @@ public final class Kernels {
       shape(FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER));
   private static final MethodHandle hs_attention_backward =
       shape(FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER));
+  private static final MethodHandle hs_channel_moments =
+      shape(
+          FunctionDescriptor.of(
+              C_INT, C_POINTER, C_POINTER, C_POINTER, C_LONG, C_LONG, C_LONG, C_INT));
+  private static final MethodHandle hs_group_norm_table =
+      shape(FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER, C_POINTER, C_POINTER, C_POINTER));
+  private static final MethodHandle hs_group_norm_apply =
+      shape(FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER, C_POINTER));
   private static final MethodHandle hs_winograd_pack =
       shape(
           FunctionDescriptor.of(
-              C_INT, C_POINTER, C_POINTER, C_LONG, C_LONG, C_LONG, C_INT, C_POINTER));
+              C_INT, C_POINTER, C_INT, C_POINTER, C_LONG, C_LONG, C_LONG, C_INT, C_POINTER));
   private static final MethodHandle hs_winograd_workspace =
-      shape(FunctionDescriptor.of(C_LONG, C_LONG, C_LONG));
+      shape(FunctionDescriptor.of(C_LONG, C_POINTER, C_INT));
   private static final MethodHandle hs_winograd_forward =
-      shape(
-          FunctionDescriptor.of(
-              C_INT, C_POINTER, C_POINTER, C_POINTER, C_POINTER, C_POINTER, C_POINTER, C_POINTER,
-              C_LONG, C_LONG, C_LONG, C_LONG, C_LONG));
-  private static final MethodHandle hs_winograd_gradient_workspace =
-      shape(FunctionDescriptor.of(C_LONG, C_LONG, C_LONG));
+      shape(FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER));
   private static final MethodHandle hs_winograd_gradient =
-      shape(
-          FunctionDescriptor.of(
-              C_INT, C_POINTER, C_POINTER, C_POINTER, C_POINTER, C_LONG, C_POINTER, C_LONG, C_LONG,
-              C_LONG, C_LONG, C_LONG));
+      shape(FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER));
   private static final MethodHandle hs_filter_pack =
       shape(
           FunctionDescriptor.of(
@@ -219,10 +219,12 @@ public final class Kernels {
   private final MemorySegment hs_attention_workspace$ADDRESS;
   private final MemorySegment hs_attention_forward$ADDRESS;
   private final MemorySegment hs_attention_backward$ADDRESS;
+  private final MemorySegment hs_channel_moments$ADDRESS;
+  private final MemorySegment hs_group_norm_table$ADDRESS;
+  private final MemorySegment hs_group_norm_apply$ADDRESS;
   private final MemorySegment hs_winograd_pack$ADDRESS;
   private final MemorySegment hs_winograd_workspace$ADDRESS;
   private final MemorySegment hs_winograd_forward$ADDRESS;
-  private final MemorySegment hs_winograd_gradient_workspace$ADDRESS;
   private final MemorySegment hs_winograd_gradient$ADDRESS;
   private final MemorySegment hs_filter_pack$ADDRESS;
   private final MemorySegment hs_filter_unpack$ADDRESS;
@@ -271,10 +273,12 @@ public final class Kernels {
     hs_attention_workspace$ADDRESS = library.address("hs_attention_workspace");
     hs_attention_forward$ADDRESS = library.address("hs_attention_forward");
     hs_attention_backward$ADDRESS = library.address("hs_attention_backward");
+    hs_channel_moments$ADDRESS = library.address("hs_channel_moments");
+    hs_group_norm_table$ADDRESS = library.address("hs_group_norm_table");
+    hs_group_norm_apply$ADDRESS = library.address("hs_group_norm_apply");
     hs_winograd_pack$ADDRESS = library.address("hs_winograd_pack");
     hs_winograd_workspace$ADDRESS = library.address("hs_winograd_workspace");
     hs_winograd_forward$ADDRESS = library.address("hs_winograd_forward");
-    hs_winograd_gradient_workspace$ADDRESS = library.address("hs_winograd_gradient_workspace");
     hs_winograd_gradient$ADDRESS = library.address("hs_winograd_gradient");
     hs_filter_pack$ADDRESS = library.address("hs_filter_pack");
     hs_filter_unpack$ADDRESS = library.address("hs_filter_unpack");
@@ -507,6 +511,135 @@ public final class Kernels {
     }
   }
 
+  // ---- Group normalisation in parts, and Winograd convolutions
+
+  /** Mean and sum of squared deviations of every sample's channels. */
+  public void hs_channel_moments(
+      MemorySegment stream,
+      MemorySegment x,
+      MemorySegment moments,
+      long n,
+      long hw,
+      long c,
+      int dtype) {
+    try {
+      check(
+          "hs_channel_moments",
+          (int)
+              hs_channel_moments.invokeExact(
+                  hs_channel_moments$ADDRESS, stream, x, moments, n, hw, c, dtype));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  /**
+   * Statistics and a table [n,3,c] of mean, factor and offset from the moments of both sources.
+   *
+   * @param args a struct of {@link hs_group_norm}
+   * @param moments1 null without a second source
+   */
+  public void hs_group_norm_table(
+      MemorySegment stream,
+      MemorySegment args,
+      MemorySegment moments0,
+      MemorySegment moments1,
+      MemorySegment table) {
+    try {
+      check(
+          "hs_group_norm_table",
+          (int)
+              hs_group_norm_table.invokeExact(
+                  hs_group_norm_table$ADDRESS, stream, args, moments0, moments1, table));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  /** y = f((x - mean) factor + offset) by a table of {@link #hs_group_norm_table}. */
+  public void hs_group_norm_apply(MemorySegment stream, MemorySegment args, MemorySegment table) {
+    try {
+      check(
+          "hs_group_norm_apply",
+          (int) hs_group_norm_apply.invokeExact(hs_group_norm_apply$ADDRESS, stream, args, table));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  /** Weight [out,stride,3,3] (transposed: [in,stride,3,3], taps rotated) to its packed form. */
+  public void hs_winograd_pack(
+      MemorySegment stream,
+      int tile,
+      MemorySegment weight,
+      long stride,
+      long in,
+      long out,
+      int transposed,
+      MemorySegment packed) {
+    try {
+      check(
+          "hs_winograd_pack",
+          (int)
+              hs_winograd_pack.invokeExact(
+                  hs_winograd_pack$ADDRESS,
+                  stream,
+                  tile,
+                  weight,
+                  stride,
+                  in,
+                  out,
+                  transposed,
+                  packed));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  /**
+   * Bytes of workspace of {@link #hs_winograd_forward}, or of {@link #hs_winograd_gradient}.
+   *
+   * @param args a struct of {@link hs_winograd} with its sizes
+   */
+  public long hs_winograd_workspace(MemorySegment args, int gradient) {
+    try {
+      return (long)
+          hs_winograd_workspace.invokeExact(hs_winograd_workspace$ADDRESS, args, gradient);
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  /**
+   * y = 3x3 convolution of the normalised sources + bias + residual, with the moments of y.
+   *
+   * @param args a struct of {@link hs_winograd}
+   */
+  public void hs_winograd_forward(MemorySegment stream, MemorySegment args) {
+    try {
+      check(
+          "hs_winograd_forward",
+          (int) hs_winograd_forward.invokeExact(hs_winograd_forward$ADDRESS, stream, args));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  /**
+   * Gradients of the weight and bias of {@link #hs_winograd_forward}.
+   *
+   * @param args a struct of {@link hs_winograd}
+   */
+  public void hs_winograd_gradient(MemorySegment stream, MemorySegment args) {
+    try {
+      check(
+          "hs_winograd_gradient",
+          (int) hs_winograd_gradient.invokeExact(hs_winograd_gradient$ADDRESS, stream, args));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
   // ---- Filters of convolutions
 
   /** packed [packedOut,taps,packedIn] from weight [out,stride,taps], the rest zero. */
@@ -576,118 +709,6 @@ public final class Kernels {
   }
 
   // ---- Elementwise and resampling
-
-  /** Weight [out,stride,3,3] (transposed: [in,stride,3,3], taps rotated) to its packed form. */
-  public void hs_winograd_pack(
-      MemorySegment stream,
-      MemorySegment weight,
-      long stride,
-      long in,
-      long out,
-      int transposed,
-      MemorySegment packed) {
-    try {
-      check(
-          "hs_winograd_pack",
-          (int)
-              hs_winograd_pack.invokeExact(
-                  hs_winograd_pack$ADDRESS, stream, weight, stride, in, out, transposed, packed));
-    } catch (Throwable failure) {
-      throw unchecked(failure);
-    }
-  }
-
-  /** Bytes of workspace of {@link #hs_winograd_forward}. */
-  public long hs_winograd_workspace(long in, long out) {
-    try {
-      return (long) hs_winograd_workspace.invokeExact(hs_winograd_workspace$ADDRESS, in, out);
-    } catch (Throwable failure) {
-      throw unchecked(failure);
-    }
-  }
-
-  /** y [n,h,w,out] = 3x3 convolution of x [n,h,w,in] + bias (or NULL) + residual (or NULL). */
-  public void hs_winograd_forward(
-      MemorySegment stream,
-      MemorySegment x,
-      MemorySegment packed,
-      MemorySegment bias,
-      MemorySegment residual,
-      MemorySegment y,
-      MemorySegment workspace,
-      long n,
-      long h,
-      long w,
-      long in,
-      long out) {
-    try {
-      check(
-          "hs_winograd_forward",
-          (int)
-              hs_winograd_forward.invokeExact(
-                  hs_winograd_forward$ADDRESS,
-                  stream,
-                  x,
-                  packed,
-                  bias,
-                  residual,
-                  y,
-                  workspace,
-                  n,
-                  h,
-                  w,
-                  in,
-                  out));
-    } catch (Throwable failure) {
-      throw unchecked(failure);
-    }
-  }
-
-  /** Bytes of workspace of {@link #hs_winograd_gradient}. */
-  public long hs_winograd_gradient_workspace(long in, long out) {
-    try {
-      return (long)
-          hs_winograd_gradient_workspace.invokeExact(
-              hs_winograd_gradient_workspace$ADDRESS, in, out);
-    } catch (Throwable failure) {
-      throw unchecked(failure);
-    }
-  }
-
-  /** dweight [out,stride,3,3] = gradient of a 3x3 convolution's weight, its first channels in. */
-  public void hs_winograd_gradient(
-      MemorySegment stream,
-      MemorySegment x,
-      MemorySegment dy,
-      MemorySegment dweight,
-      long stride,
-      MemorySegment workspace,
-      long n,
-      long h,
-      long w,
-      long in,
-      long out) {
-    try {
-      check(
-          "hs_winograd_gradient",
-          (int)
-              hs_winograd_gradient.invokeExact(
-                  hs_winograd_gradient$ADDRESS,
-                  stream,
-                  x,
-                  dy,
-                  dweight,
-                  stride,
-                  workspace,
-                  n,
-                  h,
-                  w,
-                  in,
-                  out));
-    } catch (Throwable failure) {
-      throw unchecked(failure);
-    }
-  }
 
   /** y = x sigmoid(x). */
   public void hs_silu_forward(

@@ -2,6 +2,7 @@ package org.halfstep.cli;
 
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import org.halfstep.device.ConvolutionAlgorithm;
 import org.halfstep.device.Device;
 import org.halfstep.device.Devices;
 import picocli.CommandLine;
@@ -68,6 +69,16 @@ public final class Halfstep implements Runnable {
           "On a GPU, take convolutions that give the same bits in every run; the CPU always does.")
   private boolean deterministic;
 
+  @Option(
+      names = "--conv",
+      scope = ScopeType.INHERIT,
+      paramLabel = "HOW",
+      defaultValue = "fastest",
+      description =
+          "3x3 convolutions on the CPU: fastest (Winograd where it pays) or direct "
+              + "(default: fastest).")
+  private ConvolutionAlgorithm convolutions;
+
   @CommandLine.Spec private CommandLine.Model.CommandSpec spec;
 
   private Halfstep() {}
@@ -122,6 +133,6 @@ public final class Halfstep implements Runnable {
 
   /** The device that a command computes on. */
   Device openDevice() {
-    return Devices.open(device, threads(), deterministic);
+    return Devices.open(device, threads(), convolutions, deterministic);
   }
 }

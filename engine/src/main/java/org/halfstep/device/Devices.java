@@ -33,20 +33,22 @@ public final class Devices {
 
   /** A device by name, with one thread per core where it is the CPU. */
   public static Device open(String choice) {
-    return open(choice, 0, false);
+    return open(choice, 0, ConvolutionAlgorithm.FASTEST, false);
   }
 
   /**
    * A device by name.
    *
    * @param threads threads of a CPU, 0 for one per core
+   * @param convolutions how a CPU computes 3x3 convolutions
    * @param deterministic whether the same training gives the same bits in every run on a GPU; on a
    *     CPU it always does
    * @throws IllegalArgumentException if the name is none of those above
    * @throws org.halfstep.device.cuda.driver.CudaUnavailableException if a GPU was asked for and
    *     cannot be used; one line that says what was looked for and where
    */
-  public static Device open(String choice, int threads, boolean deterministic) {
+  public static Device open(
+      String choice, int threads, ConvolutionAlgorithm convolutions, boolean deterministic) {
     int gpu = ordinal(choice);
     if (gpu >= 0) {
       return CudaDevice.open(gpu, deterministic);
@@ -58,7 +60,7 @@ public final class Devices {
         // Chosen by itself, so left out by itself; cudaProblem() says why.
       }
     }
-    return new CpuDevice(threads);
+    return new CpuDevice(threads, convolutions);
   }
 
   /** Whether something on this machine looks like a driver for NVIDIA GPUs. */

@@ -58,6 +58,34 @@ public interface Operations extends AutoCloseable {
   Launch groupNormBackward(
       GroupNormShape shape, GroupNormShape.Memory memory, GroupNormShape.Gradients gradients);
 
+  /**
+   * Whether {@link #convolution} of this shape is a {@link FusedConvolution}, which reads its input
+   * through a group normalisation. Where it is not, the normalisation is an operation of its own.
+   *
+   * @param channels0 input channels that the first of two sources holds; all for a single source
+   */
+  default boolean fusesNorm(ConvolutionShape shape, int channels0, DataType type) {
+    return false;
+  }
+
+  /**
+   * Moments [n,2,c] of an image: per sample and channel the mean over the pixels and the sum of
+   * squared deviations from it. For devices that fuse, like the two below.
+   */
+  Launch channelMoments(long x, long moments, int batch, int pixels, int channels, DataType type);
+
+  /**
+   * Statistics, as {@link #groupNormForward} leaves them, and a table of factors from the moments
+   * of the sources. Of {@code memory} it uses weight, bias, modulation and statistics.
+   *
+   * @param moments1 0 without a second source
+   */
+  Launch groupNormTable(
+      GroupNormShape shape, GroupNormShape.Memory memory, long moments0, long moments1, long table);
+
+  /** What is left of {@link #groupNormForward} once the table is there: y from the sources. */
+  Launch groupNormApply(GroupNormShape shape, GroupNormShape.Memory memory, long table);
+
   long attentionWorkspaceBytes(AttentionShape shape, boolean backward);
 
   /** {@code logSumExp} may be 0 when no backward pass follows. */

@@ -5,6 +5,7 @@ import java.util.List;
 import org.halfstep.device.Convolution;
 import org.halfstep.device.ConvolutionShape;
 import org.halfstep.device.DataType;
+import org.halfstep.device.FusedConvolution;
 import org.halfstep.device.Launch;
 import org.halfstep.device.Window;
 
@@ -14,12 +15,17 @@ import org.halfstep.device.Window;
  * weight's input channels, so nothing is copied together.
  */
 final class ConvolutionOp extends Op {
+  private static final Window SQUARE = Window.square(3, 1, 1);
+
   private final Value x;
   private final Parameter weight;
   private final Parameter bias;
   private final Window window;
   private final boolean relu;
   private final Value residual;
+
+  /** The normalisation that this applies to what it reads, where the device allows it. */
+  private final GroupNormOp norm;
 
   ConvolutionOp(
       String label,
@@ -29,6 +35,18 @@ final class ConvolutionOp extends Op {
       Window window,
       boolean relu,
       Value residual) {
+    this(label, x, weight, bias, window, relu, residual, null);
+  }
+
+  private ConvolutionOp(
+      String label,
+      Value x,
+      Parameter weight,
+      Parameter bias,
+      Window window,
+      boolean relu,
+      Value residual,
+      GroupNormOp norm) {
     super(label, residual == null ? List.of(x) : List.of(x, residual));
     this.x = x;
     this.weight = weight;
@@ -36,6 +54,7 @@ final class ConvolutionOp extends Op {
     this.window = window;
     this.relu = relu;
     this.residual = residual;
+    this.norm = norm;
     if (relu && x.isConcatenation()) {
       throw new IllegalArgumentException("a convolution with ReLU reads one source, got " + x);
     }
@@ -46,6 +65,41 @@ final class ConvolutionOp extends Op {
       throw new IllegalArgumentException(
           "residual " + residual + " does not fit output " + outputShape());
     }
+  }
+
+  /**
+   * A 3x3 convolution with the normalisation before it.
+   *
+   * @param x what the normalisation writes, or dropout after it
+   */
+  static ConvolutionOp reading(
+      GroupNormOp norm, String label, Value x, Parameter weight, Parameter bias, Value residual) {
+    ConvolutionOp op = new ConvolutionOp(label, x, weight, bias, SQUARE, false, residual, norm);
+    norm.readBy(op);
+    return op;
+  }
+
+  /** Whether this op applies its normalisation itself in a plan. */
+  boolean normalises(PlanBuilder plan) {
+    boolean dropped = plan.training() && x != norm.output();
+    return !dropped
+        && plan.operations()
+            .fusesNorm(
+                shape(plan, x, 0), norm.sources().getFirst().shape().channels(), plan.type(x));
+  }
+
+  private ConvolutionShape shape(PlanBuilder plan, Value source, int offset) {
+    Shape shape = source.shape();
+    return new ConvolutionShape(
+        plan.batch(),
+        shape.height(),
+        shape.width(),
+        shape.channels(),
+        weight.shape().get(0),
+        window,
+        relu,
+        x.shape().channels(),
+        offset);
   }
 
   @Override
@@ -87,6 +141,7 @@ final class ConvolutionOp extends Op {
     private final PlanBuilder plan;
     private final List<Convolution> parts = new ArrayList<>();
     private final String kind;
+    private final boolean normalises;
 
     Bound(PlanBuilder plan) {
       this.plan = plan;
@@ -94,28 +149,19 @@ final class ConvolutionOp extends Op {
       DataType type = plan.type(x.sources().getFirst());
       int offset = 0;
       for (Value source : x.sources()) {
-        Shape shape = source.shape();
         parts.add(
-            plan.operations()
-                .convolution(
-                    new ConvolutionShape(
-                        plan.batch(),
-                        shape.height(),
-                        shape.width(),
-                        shape.channels(),
-                        weight.shape().get(0),
-                        window,
-                        relu,
-                        x.shape().channels(),
-                        offset),
-                    type,
-                    plan.training()));
-        offset += shape.channels();
+            plan.operations().convolution(shape(plan, source, offset), type, plan.training()));
+        offset += source.shape().channels();
       }
+      this.normalises = norm != null && normalises(plan);
     }
 
     @Override
     public void forward() {
+      if (parts.size() == 1 && parts.getFirst() instanceof FusedConvolution fused) {
+        forwardFused(fused);
+        return;
+      }
       Buffer y = plan.buffer(output());
       for (int i = 0; i < parts.size(); i++) {
         Convolution part = parts.get(i);
@@ -145,11 +191,68 @@ final class ConvolutionOp extends Op {
       }
     }
 
+    private void forwardFused(FusedConvolution part) {
+      Buffer y = plan.buffer(output());
+      Buffer scratch = plan.transientBuffer(label() + " scratch", part.forwardScratchBytes());
+      Buffer packed = pack("packed", part.packedForwardBytes(), part::packForward);
+      Buffer added = residual == null ? null : plan.buffer(residual);
+      Buffer moments = plan.isNormalised(output()) ? plan.moments(output()) : null;
+      List<Buffer> uses = inputs();
+      uses.addAll(List.of(y, scratch, packed));
+      if (added != null) {
+        uses.add(added);
+      }
+      if (moments != null) {
+        uses.add(moments);
+      }
+      plan.step(
+          info("forward", part.shape()),
+          uses,
+          () ->
+              part.forward(
+                  input(),
+                  packed.address(),
+                  bias == null ? 0 : plan.weight(bias),
+                  added == null ? 0 : added.address(),
+                  y.address(),
+                  moments == null ? 0 : moments.address(),
+                  scratch.address()));
+    }
+
+    /** The buffers that a fused convolution reads. */
+    private List<Buffer> inputs() {
+      if (!normalises) {
+        return new ArrayList<>(List.of(plan.buffer(x)));
+      }
+      List<Buffer> buffers = new ArrayList<>();
+      norm.sources().forEach(source -> buffers.add(plan.buffer(source)));
+      buffers.add(plan.table(norm.output()));
+      return buffers;
+    }
+
+    private FusedConvolution.Input input() {
+      if (!normalises) {
+        return new FusedConvolution.Input(
+            plan.buffer(x).address(), x.shape().channels(), 0, 0, false);
+      }
+      List<Value> sources = norm.sources();
+      return new FusedConvolution.Input(
+          plan.buffer(sources.getFirst()).address(),
+          sources.getFirst().shape().channels(),
+          sources.size() == 1 ? 0 : plan.buffer(sources.get(1)).address(),
+          plan.table(norm.output()).address(),
+          norm.silu());
+    }
+
     @Override
     public void backward() {
       Value y = output();
       Buffer dy = plan.gradient(y);
       for (int i = 0; i < parts.size(); i++) {
+        if (normalises) {
+          fusedWeightGradient((FusedConvolution) parts.get(i), dy);
+          continue;
+        }
         weightGradient(parts.get(i), x.sources().get(i), dy, i == 0);
       }
       for (int i = 0; i < parts.size(); i++) {
@@ -158,6 +261,23 @@ final class ConvolutionOp extends Op {
       if (residual != null) {
         plan.passGradient(y, residual, label() + " residual");
       }
+    }
+
+    private void fusedWeightGradient(FusedConvolution part, Buffer dy) {
+      Buffer scratch =
+          plan.transientBuffer(label() + " scratch", part.backwardWeightsScratchBytes());
+      List<Buffer> uses = inputs();
+      uses.addAll(List.of(dy, scratch));
+      plan.step(
+          info("backward weights", part.shape()),
+          uses,
+          () ->
+              part.backwardWeights(
+                  input(),
+                  dy.address(),
+                  plan.weightGradient(weight),
+                  bias == null ? 0 : plan.weightGradient(bias),
+                  scratch.address()));
     }
 
     private void weightGradient(Convolution part, Value source, Buffer dy, boolean first) {

@@ -163,7 +163,35 @@ public final class Graph {
       int groups,
       Slice modulation,
       boolean silu) {
-    return add(new GroupNormOp(name, x, weight, bias, groups, modulation, silu, null));
+    return groupNorm(new GroupNorm(name, x, weight, bias, groups, modulation, silu));
+  }
+
+  /** A group normalisation as an operation of its own. */
+  public Value groupNorm(GroupNorm norm) {
+    return add(new GroupNormOp(norm, null));
+  }
+
+  /**
+   * A 3x3 convolution, {@code convolution(dropout(norm(x))) + bias + residual}, with its group
+   * normalisation. Where the device can, the convolution normalises while it reads and the
+   * normalised image is never stored; elsewhere, and with dropout in training, each is an operation
+   * of its own.
+   *
+   * @param dropout probability of dropout between the two, 0 for none
+   * @param layer keys the random numbers of dropout
+   * @param residual null for none
+   */
+  public Value groupNormConvolution(
+      GroupNorm norm,
+      float dropout,
+      int layer,
+      String name,
+      Parameter weight,
+      Parameter bias,
+      Value residual) {
+    GroupNormOp first = new GroupNormOp(norm, null);
+    Value x = dropout(norm.name() + " dropout", add(first), dropout, layer);
+    return add(ConvolutionOp.reading(first, name, x, weight, bias, residual));
   }
 
   /** {@link #groupNorm} that writes bytes, for inference only. */
@@ -176,7 +204,8 @@ public final class Graph {
       Slice modulation,
       boolean silu,
       Quantizer quantizer) {
-    return add(new GroupNormOp(name, x, weight, bias, groups, modulation, silu, quantizer));
+    GroupNorm norm = new GroupNorm(name, x, weight, bias, groups, modulation, silu);
+    return add(new GroupNormOp(norm, quantizer));
   }
 
   /** Activations as bytes; a concatenation becomes one value. For inference only. */

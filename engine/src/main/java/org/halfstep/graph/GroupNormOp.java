@@ -2,10 +2,15 @@ package org.halfstep.graph;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.halfstep.device.FusedConvolution;
 import org.halfstep.device.GroupNormShape;
 import org.halfstep.device.Launch;
 
-/** Group normalisation with modulation and SiLU fused; reads a concatenation in place. */
+/**
+ * Group normalisation with modulation and SiLU fused; reads a concatenation in place. Where its
+ * reader normalises, only the statistics and the factors that follow from them are left to do; they
+ * come from the moments of the sources, which a fused convolution leaves beside its output.
+ */
 final class GroupNormOp extends Op {
   private static final float EPS = 1e-5f;
 
@@ -17,25 +22,24 @@ final class GroupNormOp extends Op {
   private final boolean silu;
   private final Quantizer quantizer;
 
+  /** The convolution that this is part of where the device allows it; null for none. */
+  private ConvolutionOp reader;
+
   /**
    * @param quantizer null for an output in the input's storage type
    */
-  GroupNormOp(
-      String label,
-      Value x,
-      Parameter weight,
-      Parameter bias,
-      int groups,
-      Slice modulation,
-      boolean silu,
-      Quantizer quantizer) {
-    super(label, modulation == null ? List.of(x) : List.of(x, modulation.vector()));
-    this.x = x;
-    this.weight = weight;
-    this.bias = bias;
-    this.groups = groups;
-    this.modulation = modulation;
-    this.silu = silu;
+  GroupNormOp(GroupNorm norm, Quantizer quantizer) {
+    super(
+        norm.name(),
+        norm.modulation() == null
+            ? List.of(norm.x())
+            : List.of(norm.x(), norm.modulation().vector()));
+    x = norm.x();
+    weight = norm.weight();
+    bias = norm.bias();
+    groups = norm.groups();
+    modulation = norm.modulation();
+    silu = norm.silu();
     this.quantizer = quantizer;
     if (modulation != null && modulation.channels() != 2 * x.shape().channels()) {
       throw new IllegalArgumentException(
@@ -44,6 +48,19 @@ final class GroupNormOp extends Op {
               + " channels, got "
               + modulation.channels());
     }
+  }
+
+  void readBy(ConvolutionOp convolution) {
+    reader = convolution;
+  }
+
+  /** What is normalised. */
+  List<Value> sources() {
+    return x.sources();
+  }
+
+  boolean silu() {
+    return silu;
   }
 
   @Override
@@ -93,6 +110,74 @@ final class GroupNormOp extends Op {
 
     @Override
     public void forward() {
+      if (reader != null && reader.normalises(plan)) {
+        for (Value source : x.sources()) {
+          if (!plan.hasMoments(source)) {
+            takeMoments(source);
+          }
+        }
+        fillTable();
+      } else if (quantizer == null && x.sources().stream().allMatch(plan::hasMoments)) {
+        applyTable(fillTable());
+      } else {
+        normalise();
+      }
+    }
+
+    private void takeMoments(Value source) {
+      Buffer from = plan.buffer(source);
+      Buffer moments = plan.moments(source);
+      plan.step(
+          StepInfo.memory(label() + " moments", "channel moments", plan.bytes(source)),
+          List.of(from, moments),
+          () ->
+              plan.operations()
+                  .channelMoments(
+                      from.address(),
+                      moments.address(),
+                      plan.batch(),
+                      source.shape().pixels(),
+                      source.shape().channels(),
+                      plan.type(source)));
+    }
+
+    /** Statistics and factors from the moments of the sources. */
+    private Buffer fillTable() {
+      Buffer table = plan.table(output(), FusedConvolution.tableBytes(shape));
+      Buffer moments0 = plan.moments(source0);
+      Buffer moments1 = source1 == null ? null : plan.moments(source1);
+      List<Buffer> uses = new ArrayList<>(List.of(table, moments0, statistics));
+      if (moments1 != null) {
+        uses.add(moments1);
+      }
+      if (modulation != null) {
+        uses.add(plan.buffer(modulation.vector()));
+      }
+      plan.step(
+          StepInfo.memory(label() + " table", "group norm table", table.bytes()),
+          uses,
+          () ->
+              plan.operations()
+                  .groupNormTable(
+                      shape,
+                      parameters(),
+                      moments0.address(),
+                      moments1 == null ? 0 : moments1.address(),
+                      table.address()));
+      return table;
+    }
+
+    private void applyTable(Buffer table) {
+      Buffer y = plan.buffer(output());
+      List<Buffer> uses = inputs();
+      uses.addAll(List.of(y, table));
+      plan.step(
+          StepInfo.memory(label(), "group norm apply", 2 * plan.bytes(output())),
+          uses,
+          () -> plan.operations().groupNormApply(shape, memory(y.address(), 0), table.address()));
+    }
+
+    private void normalise() {
       Buffer y = plan.buffer(output());
       Buffer workspace =
           plan.transientBuffer(
@@ -185,9 +270,22 @@ final class GroupNormOp extends Op {
     }
 
     private GroupNormShape.Memory memory(long y, long workspace) {
-      return new GroupNormShape.Memory(
+      return memory(
           plan.buffer(source0).address(),
           source1 == null ? 0 : plan.buffer(source1).address(),
+          y,
+          workspace);
+    }
+
+    /** Without the images, which may lie nowhere any more. */
+    private GroupNormShape.Memory parameters() {
+      return memory(0, 0, 0, 0);
+    }
+
+    private GroupNormShape.Memory memory(long x0, long x1, long y, long workspace) {
+      return new GroupNormShape.Memory(
+          x0,
+          x1,
           plan.weight(weight),
           plan.weight(bias),
           modulation == null ? 0 : sliceAddress(plan.buffer(modulation.vector())),

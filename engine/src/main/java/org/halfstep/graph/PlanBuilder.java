@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.halfstep.device.DataType;
+import org.halfstep.device.FusedConvolution;
 import org.halfstep.device.Launch;
 import org.halfstep.device.Operations;
 
@@ -35,6 +36,9 @@ final class PlanBuilder {
   private final boolean[] gradientWritten;
   private final int[] sliceChannelsWritten;
   private final boolean[] needsGradient;
+  private final boolean[] normalised;
+  private final Buffer[] moments;
+  private final Buffer[] tables;
   private Phase phase = Phase.FORWARD;
   private Buffer sampleIds;
   private Buffer draw;
@@ -54,7 +58,20 @@ final class PlanBuilder {
     this.gradientBuffers = new Buffer[values];
     this.gradientWritten = new boolean[values];
     this.sliceChannelsWritten = new int[values];
+    this.moments = new Buffer[values];
+    this.tables = new Buffer[values];
+    this.normalised = normalised(graph);
     this.needsGradient = options.training() ? gradientNeeds(graph) : new boolean[values];
+  }
+
+  private static boolean[] normalised(Graph graph) {
+    boolean[] found = new boolean[graph.valueCount()];
+    for (Op op : graph.ops()) {
+      if (op instanceof GroupNormOp norm) {
+        norm.sources().forEach(source -> found[source.id()] = true);
+      }
+    }
+    return found;
   }
 
   private boolean[] gradientNeeds(Graph graph) {
@@ -165,6 +182,39 @@ final class PlanBuilder {
 
   void pinGradient(Value value) {
     persistent.add(gradient(value));
+  }
+
+  // ---- Normalisation
+  // --------------------------------------------------------------------------------
+
+  /** Whether a group normalisation reads a value, so that its moments are of use. */
+  boolean isNormalised(Value value) {
+    return normalised[value.id()];
+  }
+
+  /** Whether a step before has left a value's moments. */
+  boolean hasMoments(Value value) {
+    return moments[value.id()] != null;
+  }
+
+  /** Memory of a value's moments. */
+  Buffer moments(Value value) {
+    if (moments[value.id()] == null) {
+      long bytes = FusedConvolution.momentBytes(batch(), value.shape().channels());
+      moments[value.id()] = transientBuffer(value.name() + " moments", bytes);
+    }
+    return moments[value.id()];
+  }
+
+  /** Memory of the table that makes a normalised value; it may be all that there is of it. */
+  Buffer table(Value value, long bytes) {
+    tables[value.id()] = transientBuffer(value.name() + " table", bytes);
+    return tables[value.id()];
+  }
+
+  /** The table that a step before has filled. */
+  Buffer table(Value value) {
+    return tables[value.id()];
   }
 
   Buffer sampleIds() {

@@ -8,6 +8,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.halfstep.graph.Graph;
+import org.halfstep.graph.GroupNorm;
 import org.halfstep.graph.Parameter;
 import org.halfstep.graph.Parameter.Initializer;
 import org.halfstep.graph.Quantizer;
@@ -109,8 +110,8 @@ public final class UNet {
       h = block(blocks.output().get(i), graph.concatenate(h, skips.pop()));
       graph.name("output_blocks." + i, h);
     }
-    h = norm("out.0", h, null, true);
-    h = convolution("out.2", h, config.outChannels(), 3, 1, Initializer.ZERO, null);
+    GroupNorm last = groupNorm("out.0", h, null, true);
+    h = normConvolution(last, 0, 0, "out.2", config.outChannels(), Initializer.ZERO, null);
     graph.name("out", graph.toFloat(h));
   }
 
@@ -188,20 +189,29 @@ public final class UNet {
   private Value residual(UNetLayer.Residual layer, Value x) {
     String name = layer.name();
     Slice projection = projections.get(name);
-    Value h = reading(name + ".in_layers.2", name + ".in_layers.0", x, layer.resize());
-    h = convolution(name + ".in_layers.2", h, layer.out(), 3, 1, Initializer.FAN_IN_UNIFORM, null);
+    String in = name + ".in_layers.2";
     String last = name + ".out_layers.3";
-    if (config.scaleShiftNorm()) {
-      h = normFor(last, name + ".out_layers.0", h, projection, true);
+    Value h;
+    if (layer.resize() == Resize.NONE && !quantized) {
+      GroupNorm first = groupNorm(name + ".in_layers.0", x, null, true);
+      h = normConvolution(first, 0, 0, in, layer.out(), Initializer.FAN_IN_UNIFORM, null);
     } else {
+      h = reading(in, name + ".in_layers.0", x, layer.resize());
+      h = convolution(in, h, layer.out(), 3, 1, Initializer.FAN_IN_UNIFORM, null);
+    }
+    if (!config.scaleShiftNorm()) {
       h = graph.addPerChannel(name + ".emb", h, projection);
-      h = normFor(last, name + ".out_layers.0", h, null, true);
     }
-    if (!quantized) {
-      h = graph.dropout(name + ".out_layers.2", h, config.dropout(), dropoutLayers++);
+    Slice modulation = config.scaleShiftNorm() ? projection : null;
+    if (quantized) {
+      h = normFor(last, name + ".out_layers.0", h, modulation, true);
+      Value skip = skip(layer, resize(name + " skip", x, layer.resize()));
+      return convolution(last, h, layer.out(), 3, 1, Initializer.ZERO, skip);
     }
+    GroupNorm second = groupNorm(name + ".out_layers.0", h, modulation, true);
     Value skip = skip(layer, resize(name + " skip", x, layer.resize()));
-    return convolution(last, h, layer.out(), 3, 1, Initializer.ZERO, skip);
+    return normConvolution(
+        second, config.dropout(), dropoutLayers++, last, layer.out(), Initializer.ZERO, skip);
   }
 
   /** Norm, SiLU and change of size, as the convolution {@code reader} reads it. */
@@ -265,10 +275,30 @@ public final class UNet {
   }
 
   private Value norm(String name, Value x, Slice modulation, boolean silu) {
+    return graph.groupNorm(groupNorm(name, x, modulation, silu));
+  }
+
+  private GroupNorm groupNorm(String name, Value x, Slice modulation, boolean silu) {
     int channels = x.shape().channels();
     Parameter weight = graph.parameter(name + ".weight", Initializer.ONE, channels, channels);
     Parameter bias = graph.parameter(name + ".bias", Initializer.ZERO, channels, channels);
-    return graph.groupNorm(name, x, weight, bias, UNetConfig.GROUPS, modulation, silu);
+    return new GroupNorm(name, x, weight, bias, UNetConfig.GROUPS, modulation, silu);
+  }
+
+  /** A 3x3 convolution of a normalised image, with dropout between the two. */
+  private Value normConvolution(
+      GroupNorm norm,
+      float dropout,
+      int dropoutLayer,
+      String name,
+      int out,
+      Initializer initializer,
+      Value residual) {
+    int in = norm.x().shape().channels();
+    int fanIn = in * 9;
+    Parameter weight = graph.parameter(name + ".weight", initializer, fanIn, out, in, 3, 3);
+    Parameter bias = graph.parameter(name + ".bias", initializer, fanIn, out);
+    return graph.groupNormConvolution(norm, dropout, dropoutLayer, name, weight, bias, residual);
   }
 
   /** A value in the form that the convolution {@code reader} reads. */

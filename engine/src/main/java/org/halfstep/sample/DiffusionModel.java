@@ -52,7 +52,7 @@ public final class DiffusionModel implements AutoCloseable {
   private DiffusionModel(ModelOptions options, Loader loader) throws IOException {
     ownDevice =
         options.device() == null
-            ? Devices.open(Devices.standard(), options.threads(), false)
+            ? Devices.open(Devices.standard(), options.threads(), options.convolutions(), false)
             : null;
     Network loaded = null;
     try {

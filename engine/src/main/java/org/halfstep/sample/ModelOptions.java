@@ -1,5 +1,6 @@
 package org.halfstep.sample;
 
+import org.halfstep.device.ConvolutionAlgorithm;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.Devices;
@@ -10,10 +11,17 @@ import org.halfstep.device.Devices;
  * @param device where it runs, which stays the caller's; null for one of the model's own: the first
  *     GPU where one works, else the CPU ({@link Devices#standard})
  * @param threads threads of the model's own CPU, 0 for one per core; ignored when a device is given
+ * @param convolutions how the model's own CPU computes 3x3 convolutions; ignored when a device is
+ *     given
  * @param maxBatch largest number of images evaluated together, a power of two; memory grows with it
  * @param precision how the network computes; null for the device's default
  */
-public record ModelOptions(Device device, int threads, int maxBatch, DataType precision) {
+public record ModelOptions(
+    Device device,
+    int threads,
+    ConvolutionAlgorithm convolutions,
+    int maxBatch,
+    DataType precision) {
   /** Images evaluated together unless asked otherwise. */
   public static final int DEFAULT_MAX_BATCH = 16;
 
@@ -30,26 +38,34 @@ public record ModelOptions(Device device, int threads, int maxBatch, DataType pr
 
   /** A device of the model's own, batches of up to {@value #DEFAULT_MAX_BATCH} images. */
   public static ModelOptions standard() {
-    return new ModelOptions(null, 0, DEFAULT_MAX_BATCH, null);
+    return new ModelOptions(null, 0, ConvolutionAlgorithm.FASTEST, DEFAULT_MAX_BATCH, null);
   }
 
   /** The same on a device of the caller's, which must outlive the model. */
   public ModelOptions withDevice(Device newDevice) {
-    return new ModelOptions(newDevice, threads, maxBatch, precision);
+    return new ModelOptions(newDevice, threads, convolutions, maxBatch, precision);
   }
 
   /** The same with another number of threads, 0 for one per core. */
   public ModelOptions withThreads(int number) {
-    return new ModelOptions(device, number, maxBatch, precision);
+    return new ModelOptions(device, number, convolutions, maxBatch, precision);
   }
 
   /** The same with another largest batch, a power of two. */
   public ModelOptions withMaxBatch(int images) {
-    return new ModelOptions(device, threads, images, precision);
+    return new ModelOptions(device, threads, convolutions, images, precision);
   }
 
   /** The same in another precision; null for the device's default. */
   public ModelOptions withPrecision(DataType type) {
-    return new ModelOptions(device, threads, maxBatch, type);
+    return new ModelOptions(device, threads, convolutions, maxBatch, type);
+  }
+
+  /**
+   * The same with another way to compute 3x3 convolutions: {@link ConvolutionAlgorithm#DIRECT}
+   * rounds as plain sums do, at more than half again the time.
+   */
+  public ModelOptions withConvolutions(ConvolutionAlgorithm algorithm) {
+    return new ModelOptions(device, threads, algorithm, maxBatch, precision);
   }
 }

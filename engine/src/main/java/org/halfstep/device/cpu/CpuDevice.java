@@ -7,6 +7,7 @@ import java.util.Optional;
 import org.halfstep.bindings.Kernels;
 import org.halfstep.bindings.NativeLibrary;
 import org.halfstep.device.Ceiling;
+import org.halfstep.device.ConvolutionAlgorithm;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.HostWindow;
@@ -19,6 +20,7 @@ public final class CpuDevice implements Device {
 
   private final OneDnnEngine engine = new OneDnnEngine();
   private final int threads;
+  private final ConvolutionAlgorithm algorithm;
 
   /** A CPU with one thread per core, or as many as OMP_NUM_THREADS says. */
   public CpuDevice() {
@@ -30,10 +32,20 @@ public final class CpuDevice implements Device {
    *     says
    */
   public CpuDevice(int threads) {
+    this(threads, ConvolutionAlgorithm.FASTEST);
+  }
+
+  /**
+   * @param threads threads of each operation; 0 for one per core, or as many as OMP_NUM_THREADS
+   *     says
+   * @param algorithm how 3x3 convolutions are computed
+   */
+  public CpuDevice(int threads, ConvolutionAlgorithm algorithm) {
     if (threads < 0) {
       throw new IllegalArgumentException("threads must not be negative, got " + threads);
     }
     this.threads = threads;
+    this.algorithm = algorithm;
     attach();
   }
 
@@ -125,7 +137,7 @@ public final class CpuDevice implements Device {
 
   @Override
   public Operations operations() {
-    return new CpuOperations(engine);
+    return new CpuOperations(engine, algorithm);
   }
 
   @Override

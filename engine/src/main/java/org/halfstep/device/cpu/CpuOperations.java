@@ -1,9 +1,11 @@
 package org.halfstep.device.cpu;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import org.halfstep.bindings.Kernels;
 import org.halfstep.device.Convolution;
+import org.halfstep.device.ConvolutionAlgorithm;
 import org.halfstep.device.ConvolutionShape;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Launch;
@@ -20,22 +22,33 @@ final class CpuOperations extends KernelOperations {
 
   private final OneDnnEngine engine;
 
-  CpuOperations(OneDnnEngine engine) {
+  private final ConvolutionAlgorithm algorithm;
+  private final Arena arguments = own(Arena.ofShared());
+
+  CpuOperations(OneDnnEngine engine, ConvolutionAlgorithm algorithm) {
     super(KERNELS, NO_STREAM);
     this.engine = engine;
+    this.algorithm = algorithm;
   }
 
   @Override
   public Convolution convolution(ConvolutionShape shape, DataType type, boolean training) {
+    int tile = WinogradConvolution.tile(algorithm, shape, type);
     return own(
-        WinogradConvolution.suits(shape, type)
-            ? new WinogradConvolution(shape, training)
+        tile != 0
+            ? new WinogradConvolution(arguments, shape, training, tile)
             : OneDnnConvolution.create(engine, shape, type, training));
   }
 
   @Override
   public QuantizedConvolution quantizedConvolution(ConvolutionShape shape, DataType output) {
     return own(new OneDnnQuantizedConvolution(engine, shape, output));
+  }
+
+  @Override
+  public boolean fusesNorm(ConvolutionShape shape, int channels0, DataType type) {
+    return WinogradConvolution.tile(algorithm, shape, type) != 0
+        && WinogradConvolution.splitsAt(channels0);
   }
 
   @Override

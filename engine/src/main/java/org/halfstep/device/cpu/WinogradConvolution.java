@@ -1,59 +1,112 @@
 package org.halfstep.device.cpu;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import org.halfstep.bindings.Kernels;
-import org.halfstep.device.Convolution;
+import org.halfstep.bindings.hs_winograd;
+import org.halfstep.device.ConvolutionAlgorithm;
 import org.halfstep.device.ConvolutionShape;
 import org.halfstep.device.DataType;
+import org.halfstep.device.FusedConvolution;
 import org.halfstep.device.Launch;
 import org.halfstep.device.Window;
 
 /**
- * A 3x3 convolution by our own kernels, all passes with Winograd's F(4x4, 3x3), which needs a
- * quarter of the multiplications of the direct form. Relative rounding errors are about 2e-6,
- * against 3e-7 of the direct form.
+ * A 3x3 convolution by our own kernels, all passes by Winograd's algorithm: F(4x4, 3x3) needs a
+ * quarter of the multiplications of the direct form, F(2x2, 3x3) four ninths. Relative rounding
+ * errors are about 2e-6 and 3e-7, against 3e-7 of the direct form.
  */
-final class WinogradConvolution implements Convolution {
+final class WinogradConvolution implements FusedConvolution {
   private static final Kernels KERNELS = Kernels.cpu();
-
   private static final MemorySegment NO_STREAM = MemorySegment.NULL;
   private static final int KERNEL = 3;
   private static final Window WINDOW = Window.square(KERNEL, 1, 1);
-  private static final int POINTS = 36;
-  private static final int TILE = 4;
 
-  /** Channel counts are multiples of this. */
+  /** Channel counts are multiples of this: a panel of the kernels' products. */
   private static final int CHANNEL_MULTIPLE = 32;
 
+  /** The first of two sources has a multiple of so many channels: a vector. */
+  private static final int SOURCE_MULTIPLE = 16;
+
+  /** Sides of the output tiles of F(2x2, 3x3) and F(4x4, 3x3). */
+  private static final int SMALL_TILE = 2;
+
+  private static final int LARGE_TILE = 4;
+
   /**
-   * Tiles per image below which reading the transformed weights, four times as large as the stored
-   * ones, costs more than is saved. The batch does not count: an image must come out the same in
-   * any batch.
+   * Large tiles per image from which they are used whatever the weights. Below, an image evaluated
+   * alone spends its time reading the transformed weights, which are four times as large as the
+   * stored ones, and 16 ninths with small tiles. The batch does not count: an image must come out
+   * the same in any batch.
    */
-  private static final int MIN_TILES = 12;
+  private static final int MANY_LARGE_TILES = 12;
 
+  /** Tiles per image below which the direct form is used. */
+  private static final int MIN_TILES = 4;
+
+  /** Bytes of transformed weights that a processor's cache holds beside everything else. */
+  private static final long CACHED_WEIGHTS = 12L << 20;
+
+  /** Whether the library in use has these kernels. */
+  private static final boolean AVAILABLE =
+      new WinogradConvolution(
+                  null, ConvolutionShape.of(1, 8, 8, 32, 32, KERNEL, 1, 1), false, SMALL_TILE)
+              .forwardScratchBytes()
+          > 0;
+
+  private final Arena arena;
   private final ConvolutionShape shape;
-
   private final boolean training;
+  private final int tile;
 
-  WinogradConvolution(ConvolutionShape shape, boolean training) {
+  /**
+   * @param arena for the arguments of launches; outlives them
+   * @param tile 2 or 4: the side of the output tiles
+   */
+  WinogradConvolution(Arena arena, ConvolutionShape shape, boolean training, int tile) {
+    this.arena = arena;
     this.shape = shape;
     this.training = training;
+    this.tile = tile;
   }
 
-  /** Whether this is the faster way to compute a convolution. */
-  static boolean suits(ConvolutionShape shape, DataType type) {
-    return type == DataType.F32
+  /** The side of the output tiles by which a convolution is computed, or 0 for the direct form. */
+  static int tile(ConvolutionAlgorithm algorithm, ConvolutionShape shape, DataType type) {
+    return isPossible(shape, type)
+        ? switch (algorithm) {
+          case FASTEST -> fastest(shape);
+          case DIRECT -> 0;
+          case WINOGRAD2 -> SMALL_TILE;
+          case WINOGRAD4 -> LARGE_TILE;
+        }
+        : 0;
+  }
+
+  private static boolean isPossible(ConvolutionShape shape, DataType type) {
+    return AVAILABLE
+        && type == DataType.F32
         && shape.window().equals(WINDOW)
         && !shape.relu()
         && shape.inputChannels() % CHANNEL_MULTIPLE == 0
-        && shape.outputChannels() % CHANNEL_MULTIPLE == 0
-        && tiles(shape.height()) * tiles(shape.width()) >= MIN_TILES
-        && KERNELS.hs_winograd_workspace(shape.inputChannels(), shape.outputChannels()) > 0;
+        && shape.outputChannels() % CHANNEL_MULTIPLE == 0;
   }
 
-  private static int tiles(int side) {
-    return (side + TILE - 1) / TILE;
+  private static int fastest(ConvolutionShape shape) {
+    int large = tiles(shape, LARGE_TILE);
+    if (large >= MANY_LARGE_TILES
+        || (large >= MIN_TILES && packedBytes(shape, LARGE_TILE) <= CACHED_WEIGHTS)) {
+      return LARGE_TILE;
+    }
+    return tiles(shape, SMALL_TILE) >= MIN_TILES ? SMALL_TILE : 0;
+  }
+
+  /** Whether the first of two sources may hold so many channels. */
+  static boolean splitsAt(int channels0) {
+    return channels0 % SOURCE_MULTIPLE == 0;
+  }
+
+  private static int tiles(ConvolutionShape shape, int side) {
+    return ((shape.height() + side - 1) / side) * ((shape.width() + side - 1) / side);
   }
 
   @Override
@@ -61,18 +114,22 @@ final class WinogradConvolution implements Convolution {
     return shape;
   }
 
-  private long packedBytes() {
-    return (long) Float.BYTES * POINTS * shape.inputChannels() * shape.outputChannels();
+  // ---- Forward
+  // ------------------------------------------------------------------------------------
+
+  private static long packedBytes(ConvolutionShape shape, int tile) {
+    long points = (long) (tile + KERNEL - 1) * (tile + KERNEL - 1);
+    return Float.BYTES * points * shape.inputChannels() * shape.outputChannels();
   }
 
   @Override
   public long packedForwardBytes() {
-    return packedBytes();
+    return packedBytes(shape, tile);
   }
 
   @Override
   public long forwardScratchBytes() {
-    return KERNELS.hs_winograd_workspace(shape.inputChannels(), shape.outputChannels());
+    return scratchBytes(shape.inputChannels(), shape.outputChannels(), false);
   }
 
   @Override
@@ -82,20 +139,33 @@ final class WinogradConvolution implements Convolution {
 
   @Override
   public Launch forward(long x, long weight, long bias, long residual, long y, long scratch) {
-    return convolve(
-        x, weight, bias, residual, y, scratch, shape.inputChannels(), shape.outputChannels());
+    return forward(plain(x), weight, bias, residual, y, 0, scratch);
   }
 
   @Override
+  public Launch forward(
+      Input input, long weight, long bias, long residual, long y, long moments, long scratch) {
+    MemorySegment args = input(input);
+    hs_winograd.packed(args, at(weight));
+    hs_winograd.bias(args, at(bias));
+    hs_winograd.residual(args, at(residual));
+    hs_winograd.y(args, at(y));
+    hs_winograd.moments(args, at(moments));
+    hs_winograd.workspace(args, at(scratch));
+    return () -> KERNELS.hs_winograd_forward(NO_STREAM, args);
+  }
+
+  // ---- Gradient of the input
+  // ----------------------------------------------------------------------
+
+  @Override
   public long packedBackwardBytes() {
-    return training ? packedBytes() : 0;
+    return training ? packedBytes(shape, tile) : 0;
   }
 
   @Override
   public long backwardDataScratchBytes() {
-    return training
-        ? KERNELS.hs_winograd_workspace(shape.outputChannels(), shape.inputChannels())
-        : 0;
+    return training ? scratchBytes(shape.outputChannels(), shape.inputChannels(), false) : 0;
   }
 
   @Override
@@ -106,36 +176,16 @@ final class WinogradConvolution implements Convolution {
   @Override
   public Launch backwardData(long dy, long weight, long dx, long scratch) {
     requireTraining();
-    return convolve(dy, weight, 0, 0, dx, scratch, shape.outputChannels(), shape.inputChannels());
+    MemorySegment args = sizes(arena, shape.outputChannels(), shape.inputChannels());
+    hs_winograd.x0(args, at(dy));
+    hs_winograd.packed(args, at(weight));
+    hs_winograd.y(args, at(dx));
+    hs_winograd.workspace(args, at(scratch));
+    return () -> KERNELS.hs_winograd_forward(NO_STREAM, args);
   }
 
-  private Launch pack(long storedWeight, long packed, int in, int out, int transposed) {
-    MemorySegment weight = at(stored(storedWeight));
-    MemorySegment target = at(packed);
-    long stride = shape.weightInputStride();
-    return () -> KERNELS.hs_winograd_pack(NO_STREAM, weight, stride, in, out, transposed, target);
-  }
-
-  private Launch convolve(
-      long x, long packed, long bias, long residual, long y, long scratch, long in, long out) {
-    MemorySegment source = at(x);
-    MemorySegment weight = at(packed);
-    MemorySegment offset = at(bias);
-    MemorySegment added = at(residual);
-    MemorySegment target = at(y);
-    MemorySegment workspace = at(scratch);
-    long n = shape.batch();
-    long h = shape.height();
-    long w = shape.width();
-    return () ->
-        KERNELS.hs_winograd_forward(
-            NO_STREAM, source, weight, offset, added, target, workspace, n, h, w, in, out);
-  }
-
-  /** Address 0 is the null pointer. */
-  private static MemorySegment at(long address) {
-    return MemorySegment.ofAddress(address);
-  }
+  // ---- Gradient of the weight
+  // ---------------------------------------------------------------------
 
   /** The stored form is written directly. */
   @Override
@@ -145,45 +195,76 @@ final class WinogradConvolution implements Convolution {
 
   @Override
   public long backwardWeightsScratchBytes() {
-    return training
-        ? Math.max(
-            KERNELS.hs_winograd_gradient_workspace(shape.inputChannels(), shape.outputChannels()),
-            KERNELS.hs_sum_rows_workspace(outputPixels(), shape.outputChannels()))
-        : 0;
-  }
-
-  private long outputPixels() {
-    return (long) shape.batch() * shape.height() * shape.width();
+    return training ? scratchBytes(shape.inputChannels(), shape.outputChannels(), true) : 0;
   }
 
   @Override
   public Launch backwardWeights(long x, long dy, long dweight, long dbias, long scratch) {
+    return backwardWeights(plain(x), dy, dweight, dbias, scratch);
+  }
+
+  @Override
+  public Launch backwardWeights(Input input, long dy, long dweight, long dbias, long scratch) {
     requireTraining();
-    MemorySegment source = at(x);
-    MemorySegment upstream = at(dy);
-    MemorySegment target = at(stored(dweight));
-    MemorySegment biasTarget = at(dbias);
-    MemorySegment workspace = at(scratch);
-    long stride = shape.weightInputStride();
-    long n = shape.batch();
-    long h = shape.height();
-    long w = shape.width();
-    long in = shape.inputChannels();
-    long out = shape.outputChannels();
-    long rows = outputPixels();
-    return () -> {
-      KERNELS.hs_winograd_gradient(
-          NO_STREAM, source, upstream, target, stride, workspace, n, h, w, in, out);
-      if (dbias != 0) {
-        KERNELS.hs_sum_rows(
-            NO_STREAM, upstream, biasTarget, 0, workspace, rows, out, Kernels.HS_F32);
-      }
-    };
+    MemorySegment args = input(input);
+    hs_winograd.dy(args, at(dy));
+    hs_winograd.dweight(args, at(stored(dweight)));
+    hs_winograd.stride(args, shape.weightInputStride());
+    hs_winograd.dbias(args, at(dbias));
+    hs_winograd.workspace(args, at(scratch));
+    return () -> KERNELS.hs_winograd_gradient(NO_STREAM, args);
   }
 
   @Override
   public Launch unpackGradient(long packedGradient, long storedGradient) {
     return () -> {};
+  }
+
+  // ---- Arguments
+  // ----------------------------------------------------------------------------------
+
+  private Input plain(long x) {
+    return new Input(x, shape.inputChannels(), 0, 0, false);
+  }
+
+  private MemorySegment input(Input input) {
+    MemorySegment args = sizes(arena, input.channels0(), shape.outputChannels());
+    hs_winograd.in1(args, shape.inputChannels() - input.channels0());
+    hs_winograd.x0(args, at(input.x0()));
+    hs_winograd.x1(args, at(input.x1()));
+    hs_winograd.table(args, at(input.table()));
+    hs_winograd.silu(args, input.silu() ? 1 : 0);
+    return args;
+  }
+
+  private MemorySegment sizes(Arena memory, int in, int out) {
+    MemorySegment args = hs_winograd.allocate(memory);
+    hs_winograd.n(args, shape.batch());
+    hs_winograd.h(args, shape.height());
+    hs_winograd.w(args, shape.width());
+    hs_winograd.in0(args, in);
+    hs_winograd.out(args, out);
+    hs_winograd.tile(args, tile);
+    return args;
+  }
+
+  private long scratchBytes(int in, int out, boolean gradient) {
+    try (Arena temporary = Arena.ofConfined()) {
+      return KERNELS.hs_winograd_workspace(sizes(temporary, in, out), gradient ? 1 : 0);
+    }
+  }
+
+  private Launch pack(long storedWeight, long packed, int in, int out, int transposed) {
+    MemorySegment weight = at(stored(storedWeight));
+    MemorySegment target = at(packed);
+    long stride = shape.weightInputStride();
+    return () ->
+        KERNELS.hs_winograd_pack(NO_STREAM, tile, weight, stride, in, out, transposed, target);
+  }
+
+  /** Address 0 is the null pointer. */
+  private static MemorySegment at(long address) {
+    return MemorySegment.ofAddress(address);
   }
 
   /** Where this convolution's input channels start in the stored weight. */

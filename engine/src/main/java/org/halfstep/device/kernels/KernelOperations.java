@@ -115,6 +115,38 @@ public abstract class KernelOperations implements Operations {
   }
 
   @Override
+  public Launch channelMoments(
+      long x, long moments, int batch, int pixels, int channels, DataType type) {
+    MemorySegment in = at(x);
+    MemorySegment out = at(moments);
+    int dtype = code(type);
+    return () -> kernels.hs_channel_moments(stream, in, out, batch, pixels, channels, dtype);
+  }
+
+  @Override
+  public Launch groupNormTable(
+      GroupNormShape shape,
+      GroupNormShape.Memory memory,
+      long moments0,
+      long moments1,
+      long table) {
+    MemorySegment args =
+        KernelArguments.groupNorm(arguments, shape, code(shape.type()), memory, null);
+    MemorySegment first = at(moments0);
+    MemorySegment second = at(moments1);
+    MemorySegment out = at(table);
+    return () -> kernels.hs_group_norm_table(stream, args, first, second, out);
+  }
+
+  @Override
+  public Launch groupNormApply(GroupNormShape shape, GroupNormShape.Memory memory, long table) {
+    MemorySegment args =
+        KernelArguments.groupNorm(arguments, shape, code(shape.type()), memory, null);
+    MemorySegment factors = at(table);
+    return () -> kernels.hs_group_norm_apply(stream, args, factors);
+  }
+
+  @Override
   public long attentionWorkspaceBytes(AttentionShape shape, boolean backward) {
     return kernels.hs_attention_workspace(
         shape.batch(), shape.tokens(), shape.heads(), shape.headChannels(), flag(backward));

@@ -162,8 +162,7 @@ class LwjglDriverTest {
       LwjglDriver.open(3);
     }
 
-    private static void record(
-        LwjglDriver driver, long stream, List<String> lines, String title) {
+    private static void record(LwjglDriver driver, long stream, List<String> lines, String title) {
       int[] runs = {0};
       long graph = driver.capture(stream, () -> runs[0]++);
       driver.launchGraph(graph, stream);
