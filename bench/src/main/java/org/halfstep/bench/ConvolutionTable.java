@@ -151,7 +151,8 @@ public final class ConvolutionTable {
 
   /** One shape and algorithm with its memory. */
   private final class Bound implements AutoCloseable {
-    final List<List<Launch>> launches = List.of(new ArrayList<>(), new ArrayList<>(), new ArrayList<>());
+    final List<List<Launch>> launches =
+        List.of(new ArrayList<>(), new ArrayList<>(), new ArrayList<>());
     private final CpuDevice device;
     private final Operations operations;
     private final List<Slab> slabs = new ArrayList<>();
@@ -177,7 +178,8 @@ public final class ConvolutionTable {
       long copies = shape.batch() == 1 ? Math.clamp(COLD_BYTES / packedBytes, 1, 64) : 1;
       for (int copy = 0; copy < copies; copy++) {
         long forward = packed(weight, convolution.packedForwardBytes(), convolution::packForward);
-        long backward = packed(weight, convolution.packedBackwardBytes(), convolution::packBackward);
+        long backward =
+            packed(weight, convolution.packedBackwardBytes(), convolution::packBackward);
         launches.get(0).add(convolution.forward(x, forward, bias, 0, y, scratch));
         launches.get(1).add(convolution.backwardData(y, backward, x, scratch));
       }

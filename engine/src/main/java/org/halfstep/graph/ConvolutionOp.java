@@ -82,7 +82,9 @@ final class ConvolutionOp extends Op {
   /** Whether this op applies its normalisation itself in a plan. */
   boolean normalises(PlanBuilder plan) {
     boolean dropped = plan.training() && x != norm.output();
+    boolean kept = plan.isKept(x) || plan.isKept(norm.output());
     return !dropped
+        && !kept
         && plan.operations()
             .fusesNorm(
                 shape(plan, x, 0), norm.sources().getFirst().shape().channels(), plan.type(x));

@@ -37,6 +37,7 @@ final class PlanBuilder {
   private final int[] sliceChannelsWritten;
   private final boolean[] needsGradient;
   private final boolean[] normalised;
+  private final boolean[] kept;
   private final Buffer[] moments;
   private final Buffer[] tables;
   private Phase phase = Phase.FORWARD;
@@ -61,6 +62,8 @@ final class PlanBuilder {
     this.moments = new Buffer[values];
     this.tables = new Buffer[values];
     this.normalised = normalised(graph);
+    this.kept = new boolean[values];
+    options.kept().forEach(name -> kept[graph.named(name).id()] = true);
     this.needsGradient = options.training() ? gradientNeeds(graph) : new boolean[values];
   }
 
@@ -190,6 +193,11 @@ final class PlanBuilder {
   /** Whether a group normalisation reads a value, so that its moments are of use. */
   boolean isNormalised(Value value) {
     return normalised[value.id()];
+  }
+
+  /** Whether a value must survive the run, so that it has to be there as such. */
+  boolean isKept(Value value) {
+    return kept[value.id()];
   }
 
   /** Whether a step before has left a value's moments. */

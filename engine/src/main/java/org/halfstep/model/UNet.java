@@ -298,7 +298,9 @@ public final class UNet {
     int fanIn = in * 9;
     Parameter weight = graph.parameter(name + ".weight", initializer, fanIn, out, in, 3, 3);
     Parameter bias = graph.parameter(name + ".bias", initializer, fanIn, out);
-    return graph.groupNormConvolution(norm, dropout, dropoutLayer, name, weight, bias, residual);
+    Value y = graph.groupNormConvolution(norm, dropout, dropoutLayer, name, weight, bias, residual);
+    graph.name(name + INPUT + ".0", graph.ops().getLast().inputs().getFirst());
+    return y;
   }
 
   /** A value in the form that the convolution {@code reader} reads. */

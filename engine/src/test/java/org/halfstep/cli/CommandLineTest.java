@@ -232,6 +232,32 @@ class CommandLineTest {
     assertArrayEquals(pixels(many.resolve(name)), pixels(one.resolve(name)));
   }
 
+  @Test
+  void convolutionsByPlainSumsMakeTheSameImages() throws IOException {
+    Path fast = folder.resolve("fast");
+    Path direct = folder.resolve("direct");
+    succeeds("sample", "--model", student(1), "--labels", "2", "--count", 2, "--out", fast);
+    succeeds(
+        "sample",
+        "--model",
+        student(1),
+        "--labels",
+        "2",
+        "--count",
+        2,
+        "--conv",
+        "direct",
+        "--out",
+        direct);
+    String name = "seed-0-image-1-2.png";
+    int[] expected = pixels(direct.resolve(name));
+    int[] found = pixels(fast.resolve(name));
+    for (int i = 0; i < expected.length; i++) {
+      assertEquals(expected[i], found[i], 1, "pixel " + i);
+    }
+    assertTrue(refused("info", "--conv", "zebra").contains("--conv"));
+  }
+
   private static int[] pixels(Path file) throws IOException {
     return ImageIO.read(file.toFile()).getRaster().getPixels(0, 0, SIDE, SIDE, (int[]) null);
   }

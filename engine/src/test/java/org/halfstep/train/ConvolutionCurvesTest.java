@@ -60,7 +60,7 @@ class ConvolutionCurvesTest {
                 2,
                 settings,
                 (batch, draws) ->
-                    new TeacherObjective(device, batch, draws, LossWeighting.SNR_PLUS_1, 0.1, 3))) {
+                    new TeacherObjective(batch, draws, LossWeighting.SNR_PLUS_1, 0.1, 3))) {
       for (int update = 0; update < UPDATES; update++) {
         losses[update] = trainer.step(update, 1e-3);
       }
