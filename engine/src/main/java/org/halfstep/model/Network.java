@@ -127,10 +127,18 @@ public final class Network implements Trainable {
 
   /**
    * The convolutions that are int8 in a quantized network of this shape, each with the named values
-   * of a float32 network that it reads: one, or the two of a concatenation.
+   * of {@link #calibrationGraph} that it reads: one, or the two of a concatenation.
    */
   public Map<String, List<String>> quantizedLayers() {
     return UNet.quantizedLayers(config);
+  }
+
+  /**
+   * A float32 network's graph for measuring what its convolutions read; it takes this network's
+   * weights.
+   */
+  public Graph calibrationGraph() {
+    return UNet.buildSeparate(config);
   }
 
   /**

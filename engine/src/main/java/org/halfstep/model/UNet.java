@@ -37,21 +37,43 @@ public final class UNet {
   private final Graph graph = new Graph();
   private final UNetLayer.Blocks blocks;
   private final Map<String, Slice> projections = new HashMap<>();
-  private final boolean quantized;
+  private final Form form;
   private final Map<String, Quantizer> quantizers = new LinkedHashMap<>();
   private int dropoutLayers;
 
-  private UNet(UNetConfig config, boolean quantized) {
+  private UNet(UNetConfig config, Form form) {
     this.config = config;
-    this.quantized = quantized;
+    this.form = form;
     this.blocks = UNetLayer.Blocks.of(config);
+  }
+
+  /** How the same network is written. */
+  private enum Form {
+    /** Norms are part of the 3x3 convolutions that read them, where the device can. */
+    FUSED,
+    /** What a convolution reads is a value of its own, with a name; for inference. */
+    SEPARATE,
+    /** Convolutions read bytes; for inference. */
+    INT8
+  }
+
+  private static UNet described(UNetConfig config, Form form) {
+    UNet net = new UNet(config, form);
+    net.describe();
+    return net;
   }
 
   /** Describes the network. */
   public static Graph build(UNetConfig config) {
-    UNet net = new UNet(config, false);
-    net.describe();
-    return net.graph;
+    return described(config, Form.FUSED).graph;
+  }
+
+  /**
+   * Describes the same network, with the same parameters at the same places, for measuring what
+   * convolutions read: the values that {@link #quantizedLayers} names are kept apart.
+   */
+  static Graph buildSeparate(UNetConfig config) {
+    return described(config, Form.SEPARATE).graph;
   }
 
   /**
@@ -60,29 +82,29 @@ public final class UNet {
    * output channel), "input_scale" and "input_zero_point".
    */
   static Graph buildQuantized(UNetConfig config) {
-    UNet net = new UNet(config, true);
-    net.describe();
-    return net.graph;
+    return described(config, Form.INT8).graph;
   }
 
   /**
    * The layers that {@link #buildQuantized} gives int8 convolutions, each with the names of the
-   * values that it reads in {@link #build}: one, or the two of a concatenation.
+   * values that it reads in {@link #buildSeparate}: one, or the two of a concatenation.
    */
   static Map<String, List<String>> quantizedLayers(UNetConfig config) {
-    UNet net = new UNet(config, true);
-    net.describe();
     Map<String, List<String>> layers = new LinkedHashMap<>();
-    Graph plain = build(config);
-    for (String layer : net.quantizers.keySet()) {
-      layers.put(layer, plain.names(layer + INPUT + "."));
+    Graph separate = buildSeparate(config);
+    for (String layer : described(config, Form.INT8).quantizers.keySet()) {
+      List<String> inputs = separate.names(layer + INPUT + ".");
+      if (inputs.isEmpty()) {
+        throw new IllegalStateException("what " + layer + " reads has no name");
+      }
+      layers.put(layer, inputs);
     }
     return layers;
   }
 
   /** One layer alone: "out" from the inputs "x" and, for a residual block, the embedding "emb". */
   static Graph alone(UNetConfig config, UNetLayer layer, Shape image) {
-    UNet net = new UNet(config, false);
+    UNet net = new UNet(config, Form.FUSED);
     Graph graph = net.graph;
     Value x = graph.toActivation(graph.image("x", image));
     if (layer instanceof UNetLayer.Residual residual) {
@@ -192,7 +214,7 @@ public final class UNet {
     String in = name + ".in_layers.2";
     String last = name + ".out_layers.3";
     Value h;
-    if (layer.resize() == Resize.NONE && !quantized) {
+    if (layer.resize() == Resize.NONE && form == Form.FUSED) {
       GroupNorm first = groupNorm(name + ".in_layers.0", x, null, true);
       h = normConvolution(first, 0, 0, in, layer.out(), Initializer.FAN_IN_UNIFORM, null);
     } else {
@@ -203,7 +225,7 @@ public final class UNet {
       h = graph.addPerChannel(name + ".emb", h, projection);
     }
     Slice modulation = config.scaleShiftNorm() ? projection : null;
-    if (quantized) {
+    if (form != Form.FUSED) {
       h = normFor(last, name + ".out_layers.0", h, modulation, true);
       Value skip = skip(layer, resize(name + " skip", x, layer.resize()));
       return convolution(last, h, layer.out(), 3, 1, Initializer.ZERO, skip);
@@ -264,7 +286,7 @@ public final class UNet {
 
   /** The norm in front of the convolution {@code reader}, in the form that this one reads. */
   private Value normFor(String reader, String name, Value x, Slice modulation, boolean silu) {
-    if (!quantized) {
+    if (form != Form.INT8) {
       return norm(name, x, modulation, silu);
     }
     int channels = x.shape().channels();
@@ -305,7 +327,7 @@ public final class UNet {
 
   /** A value in the form that the convolution {@code reader} reads. */
   private Value inputFor(String reader, Value x) {
-    return quantized ? graph.quantize(reader + INPUT, x, quantizer(reader)) : x;
+    return form == Form.INT8 ? graph.quantize(reader + INPUT, x, quantizer(reader)) : x;
   }
 
   private Quantizer quantizer(String reader) {
@@ -356,8 +378,10 @@ public final class UNet {
       return graph.quantizedConvolution(
           name, x, quantizer, weight, scale, bias, kernel, stride, residual);
     }
-    for (int i = 0; i < x.sources().size(); i++) {
-      graph.name(name + INPUT + "." + i, x.sources().get(i));
+    if (form == Form.SEPARATE) {
+      for (int i = 0; i < x.sources().size(); i++) {
+        graph.name(name + INPUT + "." + i, x.sources().get(i));
+      }
     }
     return graph.convolutionResidual(name, x, weight, bias, kernel, stride, residual);
   }

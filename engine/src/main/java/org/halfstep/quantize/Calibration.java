@@ -47,7 +47,9 @@ public final class Calibration implements AutoCloseable {
       layers.values().forEach(inputs::addAll);
       PlanOptions options = PlanOptions.inference(BATCH).withKept(inputs);
       this.plan =
-          owned.add(Plan.inference(network.device(), network.graph(), options, network.weights()));
+          owned.add(
+              Plan.inference(
+                  network.device(), network.calibrationGraph(), options, network.weights()));
       plan.prepare();
       this.rows = owned.add(new CalibrationRows(network, plan, data, settings));
       for (String input : inputs) {
