@@ -122,7 +122,7 @@ class HalfMadeTest {
   void sampler() throws Exception {
     try (Network network = TinyNetworks.teacher(device, SIDE, 1)) {
       failEachAllocation(
-          6,
+          4,
           () -> {
             Sampler sampler = new Sampler(network);
             try {

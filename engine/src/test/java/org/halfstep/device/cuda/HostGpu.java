@@ -2,6 +2,7 @@ package org.halfstep.device.cuda;
 
 import java.util.List;
 import org.halfstep.bindings.Kernels;
+import org.halfstep.device.ConvolutionAlgorithm;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.Operations;
@@ -10,7 +11,8 @@ import org.halfstep.device.cpu.CpuDevice;
 
 /**
  * A CUDA device over a {@link HostDriver}, the CPU's kernels and the CPU's convolutions: everything
- * of the device but the GPU, so that its results are those of the CPU, bit for bit.
+ * of the device but the GPU, so that its results are those of a CPU without norms inside
+ * convolutions, bit for bit.
  */
 final class HostGpu implements AutoCloseable {
   final HostDriver driver = new HostDriver();
@@ -18,7 +20,7 @@ final class HostGpu implements AutoCloseable {
 
   HostGpu() {
     Owned owned = new Owned();
-    Device cpu = owned.add(new CpuDevice());
+    Device cpu = owned.add(new CpuDevice(0, ConvolutionAlgorithm.DIRECT));
     Kernels kernels = Kernels.cpu();
     device =
         CudaDevice.of(

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.util.ArrayList;
 import java.util.List;
 import org.halfstep.data.ImageDataset;
+import org.halfstep.device.ConvolutionAlgorithm;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.cpu.CpuDevice;
@@ -54,7 +55,7 @@ class RecordedRunsTest {
   void aSamplerAsOneGraphMakesTheImagesOfTheCpu(SamplerKind kind) {
     boolean clip = kind == SamplerKind.ANCESTRAL;
     List<float[]> expected;
-    try (Device cpu = new CpuDevice()) {
+    try (Device cpu = new CpuDevice(0, ConvolutionAlgorithm.DIRECT)) {
       expected = samples(cpu, kind, clip);
     }
     HostGpu gpu = new HostGpu();
@@ -100,7 +101,7 @@ class RecordedRunsTest {
   @Test
   void aTrainingStepIsOneGraphAndTrainsLikeTheCpu() {
     float[] expected;
-    try (Device cpu = new CpuDevice()) {
+    try (Device cpu = new CpuDevice(0, ConvolutionAlgorithm.DIRECT)) {
       expected = trained(cpu, null);
     }
     HostGpu gpu = new HostGpu();
