@@ -151,20 +151,7 @@ public final class ClassifierExtractor implements FeatureExtractor {
               + "x"
               + batch.channels());
     }
-    if (toFeatures.length < (long) batch.count() * features()
-        || toLogits.length < (long) batch.count() * classes()) {
-      throw new IllegalArgumentException(
-          "features and logits of "
-              + batch.count()
-              + " images need "
-              + (long) batch.count() * features()
-              + " and "
-              + (long) batch.count() * classes()
-              + " numbers, got room for "
-              + toFeatures.length
-              + " and "
-              + toLogits.length);
-    }
+    FeatureChecks.requireRoom(this, batch, toFeatures, toLogits);
   }
 
   /**

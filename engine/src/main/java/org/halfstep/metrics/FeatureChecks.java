@@ -1,5 +1,7 @@
 package org.halfstep.metrics;
 
+import org.halfstep.data.ImageBatch;
+
 /** What every batch of features or logits has to fulfil. */
 final class FeatureChecks {
   private FeatureChecks() {}
@@ -37,6 +39,26 @@ final class FeatureChecks {
               + " dimensions cannot be compared with features of "
               + second
               + "; both sets must come from the same network");
+    }
+  }
+
+  /** What an extractor writes must fit into the arrays that it was given. */
+  static void requireRoom(
+      FeatureExtractor extractor, ImageBatch batch, float[] toFeatures, float[] toLogits) {
+    long features = (long) batch.count() * extractor.features();
+    long logits = (long) batch.count() * extractor.classes();
+    if (toFeatures.length < features || toLogits.length < logits) {
+      throw new IllegalArgumentException(
+          "features and logits of "
+              + batch.count()
+              + " images need "
+              + features
+              + " and "
+              + logits
+              + " numbers, got room for "
+              + toFeatures.length
+              + " and "
+              + toLogits.length);
     }
   }
 }

@@ -117,20 +117,7 @@ public final class InceptionExtractor implements FeatureExtractor {
 
   @Override
   public void extract(ImageBatch batch, float[] toFeatures, float[] toLogits) {
-    if (toFeatures.length < (long) batch.count() * features()
-        || toLogits.length < (long) batch.count() * classes()) {
-      throw new IllegalArgumentException(
-          "features and logits of "
-              + batch.count()
-              + " images need "
-              + (long) batch.count() * features()
-              + " and "
-              + (long) batch.count() * classes()
-              + " numbers, got room for "
-              + toFeatures.length
-              + " and "
-              + toLogits.length);
-    }
+    FeatureChecks.requireRoom(this, batch, toFeatures, toLogits);
     if (input == null || !input.fits(batch)) {
       input = new InceptionInput(batch.height(), batch.width(), batch.channels());
     }
