@@ -14,7 +14,6 @@ import java.net.URISyntaxException;
 import java.net.URL;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -88,8 +87,8 @@ public final class NativeLibrary {
           List.of(OPENMP),
           "put the jar org.bytedeco:dnnl:linux-x86_64 on the class path");
 
-  /** Null until a library comes from a jar; a test looks into it. */
-  static Path privateFolder;
+  /** How the folders begin that hold a library of a jar while it is loaded. */
+  static final String COPIES = "halfstep-native-";
 
   private final String file;
   private final String property;
@@ -332,16 +331,15 @@ public final class NativeLibrary {
         throw new IOException(e);
       }
     }
-    if (privateFolder == null) {
-      privateFolder = Files.createTempDirectory("halfstep-native-");
-      privateFolder.toFile().deleteOnExit();
-    }
-    Path copy = privateFolder.resolve(name);
+    // A loaded library stays in memory without its file: nothing is left behind even by a kill.
+    Path folder = Files.createTempDirectory(COPIES);
+    Path copy = folder.resolve(name);
     try (InputStream in = resource.openStream()) {
-      Files.copy(in, copy, StandardCopyOption.REPLACE_EXISTING);
+      Files.copy(in, copy);
       return open(copy);
     } finally {
       Files.deleteIfExists(copy);
+      Files.delete(folder);
     }
   }
 

@@ -41,6 +41,7 @@ final class DistillCommand implements Callable<Integer> {
   @Spec private CommandLine.Model.CommandSpec spec;
   @Mixin private DataOption data;
   @Mixin private SettingsOptions settingsOptions;
+  @Mixin private UpdateOptions updateOptions;
   @Mixin private PrecisionOption precision;
 
   @Option(
@@ -50,24 +51,6 @@ final class DistillCommand implements Callable<Integer> {
       description =
           "A teacher, or a stage-one model to begin with stage two (default: out/teacher/teacher.safetensors).")
   private Path teacher;
-
-  @Option(
-      names = "--updates",
-      paramLabel = "N",
-      description = "Updates of stage one and of each halving.")
-  private Long updates;
-
-  @Option(names = "--batch", paramLabel = "N", description = "Examples per update.")
-  private Integer batch;
-
-  @Option(
-      names = "--lr",
-      paramLabel = "R",
-      description = "Learning rate at the start of each stage.")
-  private Double learningRate;
-
-  @Option(names = "--seed", paramLabel = "S", description = "Seed of everything random.")
-  private Long seed;
 
   @Option(
       names = "--steps",
@@ -80,12 +63,6 @@ final class DistillCommand implements Callable<Integer> {
       paramLabel = "N",
       description = "Steps of the last student, a power of two.")
   private Integer lastSteps;
-
-  @Option(
-      names = "--checkpoint-every",
-      paramLabel = "N",
-      description = "Updates between checkpoints.")
-  private Long checkpointEvery;
 
   @Option(
       names = "--out",
@@ -153,17 +130,10 @@ final class DistillCommand implements Callable<Integer> {
 
   private Settings settings() throws IOException {
     Settings settings = settingsOptions.read();
-    settings.override(SECTION, "guided.updates", updates);
-    settings.override(SECTION, "halving.updates", updates);
-    settings.override(SECTION, "updatesForFewSteps", updates);
-    settings.override(SECTION, "guided.batch", batch);
-    settings.override(SECTION, "halving.batch", batch);
-    settings.override(SECTION, "guided.learningRate", learningRate);
-    settings.override(SECTION, "halving.learningRate", learningRate);
-    settings.override(SECTION, "seed", seed);
+    updateOptions.override(settings, SECTION, "guided.", "halving.");
+    settings.override(SECTION, "updatesForFewSteps", updateOptions.updates());
     settings.override(SECTION, "teacherSteps", steps);
     settings.override(SECTION, "lastSteps", lastSteps);
-    settings.override(SECTION, "checkpointEvery", checkpointEvery);
     return settings;
   }
 

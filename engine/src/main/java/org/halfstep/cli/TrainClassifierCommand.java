@@ -39,18 +39,7 @@ final class TrainClassifierCommand implements Callable<Integer> {
   @Spec private CommandLine.Model.CommandSpec spec;
   @Mixin private DataOption data;
   @Mixin private SettingsOptions settingsOptions;
-
-  @Option(names = "--updates", paramLabel = "N", description = "Updates of the weights.")
-  private Long updates;
-
-  @Option(names = "--batch", paramLabel = "N", description = "Examples per update.")
-  private Integer batch;
-
-  @Option(names = "--lr", paramLabel = "R", description = "Learning rate.")
-  private Double learningRate;
-
-  @Option(names = "--seed", paramLabel = "S", description = "Seed of everything random.")
-  private Long seed;
+  @Mixin private UpdateOptions updateOptions;
 
   @Option(
       names = "--image-size",
@@ -115,10 +104,7 @@ final class TrainClassifierCommand implements Callable<Integer> {
 
   private Settings settings() throws IOException {
     Settings settings = settingsOptions.read();
-    settings.override(SECTION, "updates", updates);
-    settings.override(SECTION, "batch", batch);
-    settings.override(SECTION, "learningRate", learningRate);
-    settings.override(SECTION, "seed", seed);
+    updateOptions.override(settings, SECTION, "");
     settings.override(SECTION, "network.image_size", imageSize);
     settings.override(SECTION, "network.channels", channels);
     return settings;

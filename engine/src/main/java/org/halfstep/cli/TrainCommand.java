@@ -40,25 +40,8 @@ final class TrainCommand implements Callable<Integer> {
   @Spec private CommandLine.Model.CommandSpec spec;
   @Mixin private DataOption data;
   @Mixin private SettingsOptions settingsOptions;
+  @Mixin private UpdateOptions updateOptions;
   @Mixin private PrecisionOption precision;
-
-  @Option(names = "--updates", paramLabel = "N", description = "Updates of the weights.")
-  private Long updates;
-
-  @Option(names = "--batch", paramLabel = "N", description = "Examples per update.")
-  private Integer batch;
-
-  @Option(names = "--lr", paramLabel = "R", description = "Learning rate.")
-  private Double learningRate;
-
-  @Option(names = "--seed", paramLabel = "S", description = "Seed of everything random.")
-  private Long seed;
-
-  @Option(
-      names = "--checkpoint-every",
-      paramLabel = "N",
-      description = "Updates between checkpoints.")
-  private Long checkpointEvery;
 
   @Option(
       names = "--image-size",
@@ -109,11 +92,7 @@ final class TrainCommand implements Callable<Integer> {
 
   private Settings settings() throws IOException {
     Settings settings = settingsOptions.read();
-    settings.override(SECTION, "run.updates", updates);
-    settings.override(SECTION, "run.batch", batch);
-    settings.override(SECTION, "run.learningRate", learningRate);
-    settings.override(SECTION, "seed", seed);
-    settings.override(SECTION, "checkpointEvery", checkpointEvery);
+    updateOptions.override(settings, SECTION, "run.");
     settings.override(SECTION, "network.image_size", imageSize);
     settings.override(SECTION, "network.in_channels", channels);
     settings.override(SECTION, "network.out_channels", channels);

@@ -2,7 +2,6 @@ package org.halfstep.train;
 
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.Map;
 import java.util.function.BooleanSupplier;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.device.Device;
@@ -44,12 +43,7 @@ public final class ClassifierRun {
         new ClassifierCard(
             dataName,
             data.classNames(),
-            Map.of(
-                "updates", Long.toString(settings.updates()),
-                "batch", Integer.toString(settings.batch()),
-                "examples", Long.toString(settings.updates() * settings.batch()),
-                "images", Integer.toString(data.count()),
-                "seed", Long.toString(settings.seed())));
+            PhaseRun.provenance(settings.updates(), settings.batch(), data, settings.seed()));
     Path file = folder.resolve(FILE);
     try (PhaseRun phases =
         new PhaseRun(

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import org.halfstep.data.ImageDataset;
@@ -63,6 +64,16 @@ public final class PhaseRun implements AutoCloseable {
       checkpoints.close();
       throw failure;
     }
+  }
+
+  /** What a model card says of how one network was trained from data. */
+  static Map<String, String> provenance(long updates, int batch, ImageDataset data, long seed) {
+    return Map.of(
+        "updates", Long.toString(updates),
+        "batch", Integer.toString(batch),
+        "examples", Long.toString(updates * batch),
+        "images", Integer.toString(data.count()),
+        "seed", Long.toString(seed));
   }
 
   /** Where the newest checkpoint stands, if there is one. */

@@ -2,7 +2,6 @@ package org.halfstep.train;
 
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.Map;
 import java.util.function.BooleanSupplier;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.device.Device;
@@ -44,12 +43,7 @@ public final class TeacherRun {
         ModelCard.teacher(
             dataName,
             data.classNames(),
-            Map.of(
-                "updates", Long.toString(run.updates()),
-                "batch", Integer.toString(run.batch()),
-                "examples", Long.toString(run.updates() * run.batch()),
-                "images", Integer.toString(data.count()),
-                "seed", Long.toString(settings.seed())));
+            PhaseRun.provenance(run.updates(), run.batch(), data, settings.seed()));
     Path file = folder.resolve(FILE);
     try (PhaseRun phases =
         new PhaseRun(
