@@ -27,7 +27,12 @@ public final class Cudnn {
   public static final int CUDNN_DATA_BFLOAT16 = 9;
   public static final int CUDNN_CROSS_CORRELATION = 1;
   public static final int CUDNN_POINTWISE_ADD = 0;
+  public static final int CUDNN_POINTWISE_MUL = 1;
+  public static final int CUDNN_POINTWISE_SUB = 9;
+  public static final int CUDNN_POINTWISE_EXP = 13;
+  public static final int CUDNN_POINTWISE_IDENTITY = 21;
   public static final int CUDNN_POINTWISE_RELU_FWD = 100;
+  public static final int CUDNN_REDUCE_TENSOR_ADD = 0;
 
   public static final int CUDNN_HEUR_MODE_B = 1;
   public static final int CUDNN_HEUR_MODE_FALLBACK = 2;
@@ -55,6 +60,7 @@ public final class Cudnn {
   public static final int CUDNN_TYPE_NUMERICAL_NOTE = 11;
   public static final int CUDNN_TYPE_POINTWISE_MODE = 14;
   public static final int CUDNN_TYPE_BACKEND_DESCRIPTOR = 15;
+  public static final int CUDNN_TYPE_REDUCTION_OPERATOR_TYPE = 18;
   public static final int CUDNN_TYPE_BEHAVIOR_NOTE = 19;
   public static final int CUDNN_TYPE_CHAR = 24;
 
@@ -71,7 +77,13 @@ public final class Cudnn {
   public static final int CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR = 15;
   public static final int CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR = 16;
   public static final int CUDNN_BACKEND_TENSOR_DESCRIPTOR = 17;
+  public static final int CUDNN_BACKEND_MATMUL_DESCRIPTOR = 18;
+  public static final int CUDNN_BACKEND_OPERATION_MATMUL_DESCRIPTOR = 19;
+  public static final int CUDNN_BACKEND_REDUCTION_DESCRIPTOR = 21;
+  public static final int CUDNN_BACKEND_OPERATION_REDUCTION_DESCRIPTOR = 22;
+  public static final int CUDNN_BACKEND_OPERATION_RESHAPE_DESCRIPTOR = 31;
   public static final int CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR = 38;
+  public static final int CUDNN_BACKEND_OPERATION_SDPA_FWD_DESCRIPTOR = 41;
 
   public static final int CUDNN_ATTR_POINTWISE_MODE = 0;
   public static final int CUDNN_ATTR_POINTWISE_MATH_PREC = 1;
@@ -122,13 +134,32 @@ public final class Cudnn {
   public static final int CUDNN_ATTR_TENSOR_STRIDES = 903;
   public static final int CUDNN_ATTR_TENSOR_UNIQUE_ID = 906;
   public static final int CUDNN_ATTR_TENSOR_IS_VIRTUAL = 907;
+  public static final int CUDNN_ATTR_TENSOR_IS_BY_VALUE = 908;
   public static final int CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS = 1000;
   public static final int CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS = 1001;
   public static final int CUDNN_ATTR_VARIANT_PACK_WORKSPACE = 1003;
   public static final int CUDNN_ATTR_ENGINE_GLOBAL_INDEX = 1301;
   public static final int CUDNN_ATTR_ENGINE_NUMERICAL_NOTE = 1303;
   public static final int CUDNN_ATTR_ENGINE_BEHAVIOR_NOTE = 1305;
+  public static final int CUDNN_ATTR_MATMUL_COMP_TYPE = 1500;
+  public static final int CUDNN_ATTR_OPERATION_MATMUL_ADESC = 1520;
+  public static final int CUDNN_ATTR_OPERATION_MATMUL_BDESC = 1521;
+  public static final int CUDNN_ATTR_OPERATION_MATMUL_CDESC = 1522;
+  public static final int CUDNN_ATTR_OPERATION_MATMUL_DESC = 1523;
+  public static final int CUDNN_ATTR_REDUCTION_OPERATOR = 1600;
+  public static final int CUDNN_ATTR_REDUCTION_COMP_TYPE = 1601;
+  public static final int CUDNN_ATTR_OPERATION_REDUCTION_XDESC = 1610;
+  public static final int CUDNN_ATTR_OPERATION_REDUCTION_YDESC = 1611;
+  public static final int CUDNN_ATTR_OPERATION_REDUCTION_DESC = 1612;
+  public static final int CUDNN_ATTR_OPERATION_RESHAPE_XDESC = 2200;
+  public static final int CUDNN_ATTR_OPERATION_RESHAPE_YDESC = 2201;
   public static final int CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION = 2702;
+  public static final int CUDNN_ATTR_OPERATION_SDPA_FWD_QDESC = 2800;
+  public static final int CUDNN_ATTR_OPERATION_SDPA_FWD_KDESC = 2801;
+  public static final int CUDNN_ATTR_OPERATION_SDPA_FWD_VDESC = 2802;
+  public static final int CUDNN_ATTR_OPERATION_SDPA_FWD_ODESC = 2803;
+  public static final int CUDNN_ATTR_OPERATION_SDPA_FWD_STATSDESC = 2804;
+  public static final int CUDNN_ATTR_OPERATION_SDPA_FWD_SCALEDESC = 2805;
 
   private static final int MESSAGE_BYTES = 2048;
 

@@ -2,8 +2,10 @@ package org.halfstep.cli;
 
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import org.halfstep.device.AttentionAlgorithm;
 import org.halfstep.device.ConvolutionAlgorithm;
 import org.halfstep.device.Device;
+import org.halfstep.device.DeviceOptions;
 import org.halfstep.device.Devices;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -66,7 +68,7 @@ public final class Halfstep implements Runnable {
       names = "--deterministic",
       scope = ScopeType.INHERIT,
       description =
-          "On a GPU, take convolutions that give the same bits in every run; the CPU always does.")
+          "On a GPU, take algorithms that give the same bits in every run; the CPU always does.")
   private boolean deterministic;
 
   @Option(
@@ -78,6 +80,15 @@ public final class Halfstep implements Runnable {
           "3x3 convolutions on the CPU: fastest (Winograd where it pays) or direct "
               + "(default: fastest).")
   private ConvolutionAlgorithm convolutions;
+
+  @Option(
+      names = "--attention",
+      scope = ScopeType.INHERIT,
+      paramLabel = "HOW",
+      defaultValue = "fastest",
+      description =
+          "Attention on a GPU: fastest (cuDNN's where it pays) or own (default: fastest).")
+  private AttentionAlgorithm attention;
 
   @CommandLine.Spec private CommandLine.Model.CommandSpec spec;
 
@@ -133,6 +144,7 @@ public final class Halfstep implements Runnable {
 
   /** The device that a command computes on. */
   Device openDevice() {
-    return Devices.open(device, threads(), convolutions, deterministic);
+    return Devices.open(
+        device, new DeviceOptions(threads(), convolutions, attention, deterministic));
   }
 }

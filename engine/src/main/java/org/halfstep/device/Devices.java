@@ -33,34 +33,29 @@ public final class Devices {
 
   /** A device by name, with one thread per core where it is the CPU. */
   public static Device open(String choice) {
-    return open(choice, 0, ConvolutionAlgorithm.FASTEST, false);
+    return open(choice, DeviceOptions.standard());
   }
 
   /**
    * A device by name.
    *
-   * @param threads threads of a CPU, 0 for one per core
-   * @param convolutions how a CPU computes 3x3 convolutions
-   * @param deterministic whether the same training gives the same bits in every run on a GPU; on a
-   *     CPU it always does
    * @throws IllegalArgumentException if the name is none of those above
    * @throws org.halfstep.device.cuda.driver.CudaUnavailableException if a GPU was asked for and
    *     cannot be used; one line that says what was looked for and where
    */
-  public static Device open(
-      String choice, int threads, ConvolutionAlgorithm convolutions, boolean deterministic) {
+  public static Device open(String choice, DeviceOptions options) {
     int gpu = ordinal(choice);
     if (gpu >= 0) {
-      return CudaDevice.open(gpu, deterministic);
+      return CudaDevice.open(gpu, options);
     }
     if (choice.equals(AUTO) && hasDriver()) {
       try {
-        return CudaDevice.open(0, deterministic);
+        return CudaDevice.open(0, options);
       } catch (RuntimeException | LinkageError unusable) {
         // Chosen by itself, so left out by itself; cudaProblem() says why.
       }
     }
-    return new CpuDevice(threads, convolutions);
+    return new CpuDevice(options.threads(), options.convolutions());
   }
 
   /** Whether something on this machine looks like a driver for NVIDIA GPUs. */
@@ -88,7 +83,7 @@ public final class Devices {
   /** Why no GPU can be used here, in one line; empty when one can. Loads what is there of CUDA. */
   public static Optional<String> cudaProblem() {
     try {
-      CudaDevice.open(0, false).close();
+      CudaDevice.open(0, DeviceOptions.standard()).close();
       return Optional.empty();
     } catch (RuntimeException | LinkageError unusable) {
       return Optional.of(String.valueOf(unusable.getMessage()));

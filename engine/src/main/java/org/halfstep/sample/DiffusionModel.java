@@ -11,6 +11,7 @@ import java.util.Locale;
 import org.halfstep.data.ImageBatch;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
+import org.halfstep.device.DeviceOptions;
 import org.halfstep.device.Devices;
 import org.halfstep.model.ModelCard;
 import org.halfstep.model.ModelCard.Role;
@@ -52,7 +53,11 @@ public final class DiffusionModel implements AutoCloseable {
   private DiffusionModel(ModelOptions options, Loader loader) throws IOException {
     ownDevice =
         options.device() == null
-            ? Devices.open(Devices.standard(), options.threads(), options.convolutions(), false)
+            ? Devices.open(
+                Devices.standard(),
+                DeviceOptions.standard()
+                    .withThreads(options.threads())
+                    .withConvolutions(options.convolutions()))
             : null;
     Network loaded = null;
     try {

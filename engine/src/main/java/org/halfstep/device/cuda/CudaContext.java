@@ -7,7 +7,7 @@ import org.halfstep.device.Slab;
 import org.halfstep.device.cuda.driver.Driver;
 
 /**
- * What all streams of one GPU share: the driver, the kernels, how to convolve, and the memory.
+ * What all streams of one GPU share: the driver, the kernels, the libraries, and the memory.
  * Thread-safe. Memory is taken and given back in the order of a stream of its own; both wait, since
  * they are rare and the memory is used on other streams.
  */
@@ -17,7 +17,7 @@ final class CudaContext implements AutoCloseable {
 
   private final Driver driver;
   private final Kernels kernels;
-  private final LongFunction<ConvolutionFactory> convolutions;
+  private final LongFunction<LibraryOperations> operations;
   private final AutoCloseable libraries;
   private final long memoryStream;
   private final MemorySegment staging;
@@ -26,17 +26,17 @@ final class CudaContext implements AutoCloseable {
   /**
    * Takes over the driver and the libraries.
    *
-   * @param convolutions how to convolve on a stream
-   * @param libraries what {@code convolutions} need
+   * @param operations what the libraries compute on a stream
+   * @param libraries what {@code operations} need
    */
   CudaContext(
       Driver driver,
       Kernels kernels,
-      LongFunction<ConvolutionFactory> convolutions,
+      LongFunction<LibraryOperations> operations,
       AutoCloseable libraries) {
     this.driver = driver;
     this.kernels = kernels;
-    this.convolutions = convolutions;
+    this.operations = operations;
     this.libraries = libraries;
     this.memoryStream = driver.createStream();
     this.staging = driver.allocatePinned(STAGING_BYTES);
@@ -50,8 +50,8 @@ final class CudaContext implements AutoCloseable {
     return kernels;
   }
 
-  ConvolutionFactory convolutions(long stream) {
-    return convolutions.apply(stream);
+  LibraryOperations libraryOperations(long stream) {
+    return operations.apply(stream);
   }
 
   synchronized Slab allocate(String purpose, long bytes) {

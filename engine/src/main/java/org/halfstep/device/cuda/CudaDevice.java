@@ -11,6 +11,7 @@ import org.halfstep.bindings.NativeLibrary;
 import org.halfstep.bindings.NativeLibraryException;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
+import org.halfstep.device.DeviceOptions;
 import org.halfstep.device.HostWindow;
 import org.halfstep.device.Operations;
 import org.halfstep.device.Slab;
@@ -50,24 +51,28 @@ public final class CudaDevice implements Device {
    * Opens a GPU with its libraries and tries a kernel on it.
    *
    * @param ordinal its number, from 0
-   * @param deterministic whether the same training gives the same bits in every run; convolutions
-   *     may be slower for it
+   * @param options what computes attention, and whether the same training gives the same bits in
+   *     every run, which may be slower; the rest is for CPUs
    * @throws CudaUnavailableException if it cannot be used; the message says in one line what was
    *     looked for and where
    */
-  public static CudaDevice open(int ordinal, boolean deterministic) {
+  public static CudaDevice open(int ordinal, DeviceOptions options) {
     requireLibraries();
     LwjglDriver driver = LwjglDriver.open(ordinal);
     try {
       Kernels kernels = Kernels.of(NativeLibrary.CUDA_KERNELS);
       Gpu gpu = driver.gpu();
       CudaLibraries libraries =
-          new CudaLibraries(kernels, gpu.name() + ", CUDA " + gpu.cuda(), deterministic);
+          new CudaLibraries(
+              kernels,
+              gpu.name() + ", CUDA " + gpu.cuda(),
+              options.attention(),
+              options.deterministic());
       CudaDevice device =
           of(
               driver,
               kernels,
-              libraries::convolutions,
+              libraries::operations,
               libraries,
               List.of(
                   "gpu "
@@ -106,10 +111,10 @@ public final class CudaDevice implements Device {
   static CudaDevice of(
       Driver driver,
       Kernels kernels,
-      LongFunction<ConvolutionFactory> convolutions,
+      LongFunction<LibraryOperations> operations,
       AutoCloseable libraries,
       List<String> descriptions) {
-    CudaContext context = new CudaContext(driver, kernels, convolutions, libraries);
+    CudaContext context = new CudaContext(driver, kernels, operations, libraries);
     return new CudaDevice(context, driver.createStream(), true, descriptions);
   }
 

@@ -3,19 +3,26 @@ package org.halfstep.device.cuda;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.file.Path;
+import java.util.Optional;
 import org.halfstep.bindings.CublasLt;
 import org.halfstep.bindings.CudaLibrary;
 import org.halfstep.bindings.Cudnn;
 import org.halfstep.bindings.Kernels;
+import org.halfstep.device.AttentionAlgorithm;
+import org.halfstep.device.AttentionShape;
+import org.halfstep.device.Convolution;
+import org.halfstep.device.ConvolutionShape;
+import org.halfstep.device.DataType;
 
 /**
  * cuDNN and cuBLASLt on one device: their handles, and what was found out about the shapes in use.
  * The device's context must be current in every thread that calls this or runs a launch.
- * Thread-safe; it must outlive the convolutions made with it.
+ * Thread-safe; it must outlive the operations made with it.
  */
-public final class CudaLibraries implements AutoCloseable {
+final class CudaLibraries implements AutoCloseable {
   private final Kernels kernels;
+  private final AttentionAlgorithm attention;
+  private final boolean deterministic;
   private final MemorySegment cudnn;
   private final CudnnPlanner planner;
   private final Matmuls matmuls;
@@ -27,15 +34,17 @@ public final class CudaLibraries implements AutoCloseable {
    *
    * @param kernels our own for this device
    * @param device the GPU's name and the driver's version: plans in the cache are valid for it
-   * @param deterministic whether the same input must give the same bits in every run
+   * @param attention what computes attention
+   * @param deterministic whether the same input must give the same bits in every run; attention's
+   *     backward pass is then our own, since cuDNN's adds up in the order in which blocks finish,
+   *     of which its notes say nothing
    * @throws org.halfstep.bindings.NativeLibraryException if one is not found
    */
-  public CudaLibraries(Kernels kernels, String device, boolean deterministic) {
-    this(kernels, device, deterministic, PlanCache.defaultFolder());
-  }
-
-  CudaLibraries(Kernels kernels, String device, boolean deterministic, Path cache) {
+  CudaLibraries(
+      Kernels kernels, String device, AttentionAlgorithm attention, boolean deterministic) {
     this.kernels = kernels;
+    this.attention = attention;
+    this.deterministic = deterministic;
     CudaLibrary.CUBLASLT.load();
     CudaLibrary.CUDNN.load();
     this.versions =
@@ -59,7 +68,7 @@ public final class CudaLibraries implements AutoCloseable {
         new CudnnPlanner(
             CudnnTarget.of(cudnn.address()),
             deterministic,
-            new PlanCache(cache, device + ", " + versions));
+            new PlanCache(PlanCache.defaultFolder(), device + ", " + versions));
   }
 
   /** "cuDNN 9.24.0, cuBLASLt 13.1.1". */
@@ -68,16 +77,28 @@ public final class CudaLibraries implements AutoCloseable {
   }
 
   /**
-   * Convolutions whose launches go to a stream.
+   * What these libraries compute, with launches that go to a stream.
    *
    * @param stream a {@code CUstream}
    */
-  public ConvolutionFactory convolutions(long stream) {
+  LibraryOperations operations(long stream) {
     MemorySegment on = MemorySegment.ofAddress(stream);
-    return (shape, type, training) ->
-        PointwiseConvolution.suits(shape)
+    return new LibraryOperations() {
+      @Override
+      public Convolution convolution(ConvolutionShape shape, DataType type, boolean training) {
+        return PointwiseConvolution.suits(shape)
             ? new PointwiseConvolution(matmuls, kernels, on, shape, type, training)
-            : new CudnnConvolution(this, kernels, on, shape, type, training);
+            : new CudnnConvolution(CudaLibraries.this, kernels, on, shape, type, training);
+      }
+
+      @Override
+      public Optional<Attention> attention(AttentionShape shape) {
+        return attention == AttentionAlgorithm.FASTEST
+                && CudnnAttention.suits(shape, Cudnn.cudnnGetVersion())
+            ? Optional.of(new CudnnAttention(CudaLibraries.this, on, shape, !deterministic))
+            : Optional.empty();
+      }
+    };
   }
 
   CudnnPlanner planner() {

@@ -1,7 +1,11 @@
 package org.halfstep.device.cuda;
 
 import java.lang.foreign.MemorySegment;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.halfstep.device.AttentionShape;
 import org.halfstep.device.Convolution;
 import org.halfstep.device.ConvolutionShape;
 import org.halfstep.device.DataType;
@@ -13,18 +17,50 @@ import org.halfstep.device.kernels.KernelOperations;
 final class CudaOperations extends KernelOperations {
   private final CudaContext context;
   private final long stream;
-  private final ConvolutionFactory convolutions;
+  private final LibraryOperations libraries;
+  private final Map<AttentionShape, Optional<Attention>> attentions = new HashMap<>();
 
   CudaOperations(CudaContext context, long stream) {
     super(context.kernels(), MemorySegment.ofAddress(stream));
     this.context = context;
     this.stream = stream;
-    this.convolutions = context.convolutions(stream);
+    this.libraries = context.libraryOperations(stream);
   }
 
   @Override
   public Convolution convolution(ConvolutionShape shape, DataType type, boolean training) {
-    return own(convolutions.create(shape, type, training));
+    return own(libraries.convolution(shape, type, training));
+  }
+
+  @Override
+  public long attentionWorkspaceBytes(AttentionShape shape, boolean backward) {
+    long ours = super.attentionWorkspaceBytes(shape, backward);
+    return attention(shape)
+        .map(
+            library ->
+                backward ? library.backwardWorkspaceBytes() : library.forwardWorkspaceBytes())
+        .map(theirs -> Math.max(ours, theirs))
+        .orElse(ours);
+  }
+
+  @Override
+  public Launch attentionForward(
+      AttentionShape shape, long qkv, long y, long logSumExp, long workspace) {
+    return attention(shape)
+        .flatMap(library -> library.forward(qkv, y, logSumExp, workspace))
+        .orElseGet(() -> super.attentionForward(shape, qkv, y, logSumExp, workspace));
+  }
+
+  @Override
+  public Launch attentionBackward(
+      AttentionShape shape, long qkv, long y, long logSumExp, long dy, long dqkv, long workspace) {
+    return attention(shape)
+        .flatMap(library -> library.backward(qkv, y, logSumExp, dy, dqkv, workspace))
+        .orElseGet(() -> super.attentionBackward(shape, qkv, y, logSumExp, dy, dqkv, workspace));
+  }
+
+  private Optional<Attention> attention(AttentionShape shape) {
+    return attentions.computeIfAbsent(shape, wanted -> libraries.attention(wanted).map(this::own));
   }
 
   @Override

@@ -1,7 +1,6 @@
 package org.halfstep.device.cuda;
 
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
 import java.util.Optional;
 import org.halfstep.bindings.Kernels;
 import org.halfstep.device.Convolution;
@@ -287,17 +286,7 @@ final class CudnnConvolution implements Convolution {
       ConvolutionOperation.RESIDUAL
     };
     long[] addresses = {x, filter, y, bias, residual};
-    int count = 0;
-    for (int i = 0; i < ids.length; i++) {
-      if (addresses[i] != 0) {
-        ids[count] = ids[i];
-        addresses[count++] = addresses[i];
-      }
-    }
-    CudnnDescriptor memory =
-        owned.add(
-            CudnnPlan.variantPack(
-                Arrays.copyOf(ids, count), Arrays.copyOf(addresses, count), workspace));
+    CudnnDescriptor memory = owned.add(CudnnPlan.variantPack(ids, addresses, workspace));
     return () -> libraries.execute(stream, plan, memory);
   }
 

@@ -49,7 +49,7 @@ final class CudnnPlanner implements AutoCloseable {
    *
    * @param workspaceLimit bytes that it may ask for
    */
-  synchronized Optional<CudnnPlan> find(ConvolutionOperation operation, long workspaceLimit) {
+  synchronized Optional<CudnnPlan> find(CudnnOperation operation, long workspaceLimit) {
     String key =
         operation
             + ", workspace up to "
@@ -69,7 +69,7 @@ final class CudnnPlanner implements AutoCloseable {
    *
    * @throws IllegalStateException if cuDNN has none, with what it said
    */
-  CudnnPlan require(ConvolutionOperation operation, long workspaceLimit) {
+  CudnnPlan require(CudnnOperation operation, long workspaceLimit) {
     return find(operation, workspaceLimit)
         .orElseThrow(
             () ->
@@ -104,8 +104,7 @@ final class CudnnPlanner implements AutoCloseable {
     return Optional.empty();
   }
 
-  private Optional<CudnnPlan> search(
-      ConvolutionOperation operation, String key, long workspaceLimit) {
+  private Optional<CudnnPlan> search(CudnnOperation operation, String key, long workspaceLimit) {
     try (Owned parts = new Owned()) {
       CudnnDescriptor graph = operation.graph(parts, target);
       for (int mode : MODES) {
@@ -213,10 +212,11 @@ final class CudnnPlanner implements AutoCloseable {
 
   /**
    * Whether a status is more than "not this one": cuDNN's categories 2000 and 3000 are about the
-   * request, and 4000 is also what a kernel that does not compile gives.
+   * request, 4000 is also what a kernel that does not compile gives, and 5000 one that the driver
+   * does not load. Planning runs nothing, so another engine may do.
    */
   private static boolean isFailure(CudnnException exception) {
-    return exception.status() < 2000 || exception.status() >= 5000;
+    return exception.status() < 2000;
   }
 
   @Override

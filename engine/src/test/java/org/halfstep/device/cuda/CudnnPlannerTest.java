@@ -20,20 +20,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** Plans for an H200 that need not be there: cuDNN makes them where it is installed. */
 class CudnnPlannerTest {
-  private static final int DESCRIBED_DEVICES = 90_800;
   private static final long WORKSPACE = 64L << 20;
-
-  private static final String H200 =
-      """
-      {"cudaDeviceId": 0, "deviceName": "NVIDIA H200", "deviceVer": 900, "driverVer": 13000,
-       "totalGlobalMem": 150000000000, "maxGridSize": [2147483647, 65535, 65535],
-       "maxBlockSize": [1024, 1024, 64], "regsPerBlock": 65536, "multiProcessorCount": 132,
-       "warpSize": 32, "maxSharedMemoryPerBlock": 49152, "maxSharedMemoryPerBlockOptin": 232448,
-       "reservedSharedMemoryPerBlock": 1024, "maxRegistersPerSM": 65536, "maxCtasPerSM": 32,
-       "maxThreadsPerBlock": 1024, "maxThreadsPerSM": 2048, "pciDeviceId": 0, "isTccDriver": 0,
-       "supportCoopLaunch": 1, "smClockRateKHz": 1980000, "memClockRateKHz": 3201000,
-       "l2CacheSize": 62914560}
-      """;
 
   @TempDir Path folder;
 
@@ -45,12 +32,12 @@ class CudnnPlannerTest {
       assumeTrue(false, "cuDNN was not found, so nothing can be planned");
     }
     assumeTrue(
-        Cudnn.cudnnGetVersion() >= DESCRIBED_DEVICES,
+        Cudnn.cudnnGetVersion() >= DescribedH200.LEAST_VERSION,
         "this cuDNN plans only for devices that are there");
   }
 
   private CudnnPlanner planner() {
-    return new CudnnPlanner(CudnnTarget.described(H200), true, new PlanCache(folder, "H200"));
+    return new CudnnPlanner(DescribedH200.target(), true, new PlanCache(folder, "H200"));
   }
 
   private static ConvolutionOperation operation(

@@ -1,8 +1,13 @@
 package org.halfstep.device.cuda;
 
 import java.util.List;
+import java.util.Optional;
+import java.util.function.Function;
 import org.halfstep.bindings.Kernels;
+import org.halfstep.device.AttentionShape;
+import org.halfstep.device.Convolution;
 import org.halfstep.device.ConvolutionAlgorithm;
+import org.halfstep.device.ConvolutionShape;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.Operations;
@@ -19,6 +24,13 @@ final class HostGpu implements AutoCloseable {
   final CudaDevice device;
 
   HostGpu() {
+    this(shape -> Optional.empty());
+  }
+
+  /**
+   * @param attention what a library computes of attention
+   */
+  HostGpu(Function<AttentionShape, Optional<Attention>> attention) {
     Owned owned = new Owned();
     Device cpu = owned.add(new CpuDevice(0, ConvolutionAlgorithm.DIRECT));
     Kernels kernels = Kernels.cpu();
@@ -28,9 +40,19 @@ final class HostGpu implements AutoCloseable {
             kernels,
             stream -> {
               Operations operations = owned.add(cpu.operations());
-              return (shape, type, training) ->
-                  operations.convolution(
+              return new LibraryOperations() {
+                @Override
+                public Convolution convolution(
+                    ConvolutionShape shape, DataType type, boolean training) {
+                  return operations.convolution(
                       shape, type == DataType.TF32 ? DataType.F32 : type, training);
+                }
+
+                @Override
+                public Optional<Attention> attention(AttentionShape shape) {
+                  return attention.apply(shape);
+                }
+              };
             },
             owned,
             List.of());

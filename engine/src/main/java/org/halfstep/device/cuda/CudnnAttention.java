@@ -1,0 +1,165 @@
+package org.halfstep.device.cuda;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Optional;
+import org.halfstep.device.AttentionShape;
+import org.halfstep.device.DataType;
+import org.halfstep.device.Launch;
+import org.halfstep.device.Owned;
+
+/** {@link Attention} by cuDNN, in bfloat16. */
+final class CudnnAttention implements Attention {
+  /** The first cuDNN whose backward pass takes any number of tokens without a mask. */
+  private static final long LEAST_VERSION = 91_600;
+
+  /** Below, the library's tiles of 64 or more tokens would be mostly empty. */
+  private static final int LEAST_TOKENS = 64;
+
+  /** What its engines have on every GPU. */
+  private static final int MOST_CHANNELS = 128;
+
+  /** Tensor cores read 16 bytes at once. */
+  private static final int CHANNEL_MULTIPLE = 8;
+
+  /** Room for plans beside the tensors that a pass needs; most ask for a few hundred bytes. */
+  private static final long WORKSPACE = 1L << 20;
+
+  private final CudaLibraries libraries;
+  private final MemorySegment stream;
+  private final AttentionShape shape;
+  private final AttentionOperation gradient;
+  private final boolean training;
+  private final Owned owned = new Owned();
+  private final MemorySegment factor;
+  private final MemorySegment one;
+
+  /**
+   * @param training whether there is a backward pass
+   */
+  CudnnAttention(
+      CudaLibraries libraries, MemorySegment stream, AttentionShape shape, boolean training) {
+    this.libraries = libraries;
+    this.stream = stream;
+    this.shape = shape;
+    this.gradient = new AttentionOperation(AttentionOperation.Kind.BACKWARD, shape);
+    this.training = training;
+    Arena numbers = owned.add(Arena.ofShared());
+    this.factor =
+        numbers.allocateFrom(ValueLayout.JAVA_FLOAT, (float) (1 / Math.sqrt(shape.headChannels())));
+    this.one = numbers.allocateFrom(ValueLayout.JAVA_FLOAT, 1);
+  }
+
+  /**
+   * Whether a shape is left to cuDNN.
+   *
+   * @param version of cuDNN, major * 10000 + minor * 100 + patch level
+   */
+  static boolean suits(AttentionShape shape, long version) {
+    return version >= LEAST_VERSION
+        && shape.type() == DataType.BF16
+        && shape.tokens() >= LEAST_TOKENS
+        && shape.headChannels() % CHANNEL_MULTIPLE == 0
+        && shape.headChannels() <= MOST_CHANNELS;
+  }
+
+  /** Plans are made when they are bound: only then it is known whether a backward pass follows. */
+  @Override
+  public long forwardWorkspaceBytes() {
+    return WORKSPACE;
+  }
+
+  @Override
+  public Optional<Launch> forward(long qkv, long y, long logSumExp, long workspace) {
+    AttentionOperation operation =
+        new AttentionOperation(
+            logSumExp == 0 ? AttentionOperation.Kind.INFERENCE : AttentionOperation.Kind.FORWARD,
+            shape);
+    Optional<CudnnPlan> plan = libraries.planner().find(operation, WORKSPACE);
+    if (plan.isEmpty()) {
+      return Optional.empty();
+    }
+    long part = operation.partBytes();
+    long[] ids = {
+      AttentionOperation.Q,
+      AttentionOperation.K,
+      AttentionOperation.V,
+      AttentionOperation.Y,
+      AttentionOperation.FACTOR,
+      AttentionOperation.STATISTICS
+    };
+    long[] addresses = {qkv, qkv + part, qkv + 2 * part, y, factor.address(), logSumExp};
+    return Optional.of(run(plan.get(), ids, addresses, workspace));
+  }
+
+  private Optional<CudnnPlan> backwardPlan() {
+    return training
+        ? libraries.planner().find(gradient, WORKSPACE + gradient.dqSumBytes())
+        : Optional.empty();
+  }
+
+  /** The plan's own workspace, the sums over rows, and the gradient of q in float32. */
+  @Override
+  public long backwardWorkspaceBytes() {
+    return backwardPlan()
+        .map(
+            plan ->
+                Scratch.rounded(plan.workspaceBytes())
+                    + Scratch.rounded(gradient.rowSumBytes())
+                    + gradient.dqSumBytes())
+        .orElse(0L);
+  }
+
+  @Override
+  public Optional<Launch> backward(
+      long qkv, long y, long logSumExp, long dy, long dqkv, long workspace) {
+    Optional<CudnnPlan> plan = backwardPlan();
+    if (plan.isEmpty()) {
+      return Optional.empty();
+    }
+    long part = gradient.partBytes();
+    long rowSums = workspace + Scratch.rounded(plan.get().workspaceBytes());
+    long[] ids = {
+      AttentionOperation.Q,
+      AttentionOperation.K,
+      AttentionOperation.V,
+      AttentionOperation.Y,
+      AttentionOperation.STATISTICS,
+      AttentionOperation.DQ,
+      AttentionOperation.DK,
+      AttentionOperation.DV,
+      AttentionOperation.DY,
+      AttentionOperation.ROW_SUMS,
+      AttentionOperation.DQ_SUMS,
+      AttentionOperation.FACTOR,
+      AttentionOperation.ONE
+    };
+    long[] addresses = {
+      qkv,
+      qkv + part,
+      qkv + 2 * part,
+      y,
+      logSumExp,
+      dqkv,
+      dqkv + part,
+      dqkv + 2 * part,
+      dy,
+      rowSums,
+      rowSums + Scratch.rounded(gradient.rowSumBytes()),
+      factor.address(),
+      one.address()
+    };
+    return Optional.of(run(plan.get(), ids, addresses, workspace));
+  }
+
+  private Launch run(CudnnPlan plan, long[] ids, long[] addresses, long workspace) {
+    CudnnDescriptor memory = owned.add(CudnnPlan.variantPack(ids, addresses, workspace));
+    return () -> libraries.execute(stream, plan, memory);
+  }
+
+  @Override
+  public void close() {
+    owned.close();
+  }
+}
