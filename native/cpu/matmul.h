@@ -1,72 +1,124 @@
-// A small matrix product for attention tiles: C [m, n] (+)= A [m, k] B [k, n], n a multiple of the vector
-// width.
+// Small matrix products for attention tiles: C [m, n] = A [m, k] B [k, n], n a multiple of the vector width.
+// What a tile of C starts from and what becomes of it is the caller's, so that softmaxes and sums need no pass
+// of their own.
 #ifndef HALFSTEP_CPU_MATMUL_H
 #define HALFSTEP_CPU_MATMUL_H
 
 #include "vector.h"
 
-// Vectors of C held in registers (16 of 32 with AVX-512, 8 of 16 below) and, at most, those of one of its rows: a
-// narrow C has more rows in registers.
-static constexpr int kTileRegisters = HS_VECTOR_BYTES == 64 ? 16 : 8;
+#include <stdint.h>
+
+// Rows of C held in registers, and vectors of each: 16 of 32 registers with AVX-512, 8 of 16 below.
+static constexpr int kTileRows = 4;
 static constexpr int kTileVectors = HS_VECTOR_BYTES == 64 ? 4 : 2;
 
-// A is read element by element: element (i, p) lies at a[i * a_row + p * a_step], so that its transpose needs
-// no copy.
-struct Left {
+static constexpr int kMaxAhead = 2;
+
+// A, read element by element: by rows, or as the transpose of what lies in memory.
+struct Rows {
   const float *data;
-  int64_t row, step;
+  int64_t stride;
+
+  HS_INLINE_MEMBER float at(int64_t i, int64_t p) const { return data[i * stride + p]; }
 };
 
-template <int M, int N>
-static inline void multiply_tile(int64_t k, Left a, const float *b, int64_t b_row, float *c, int64_t c_row,
-                                 bool add) {
-  Floats sum[M][N] = {};
+struct Columns {
+  const float *data;
+  int64_t stride;
+
+  HS_INLINE_MEMBER float at(int64_t i, int64_t p) const { return data[p * stride + i]; }
+};
+
+// Memory that a product brings towards this core while it computes: rows that lie too far apart for the
+// processor to foresee, a few with each tile. All at once they would keep the processor waiting.
+struct Ahead {
+  const void *from = nullptr;
+  int64_t stride = 0, rows = 0, width = 0; // in bytes but for rows
+
+  HS_INLINE_MEMBER void fetch(int64_t begin, int64_t end) const {
+    constexpr int64_t kLine = 64;
+    for (int64_t r = begin; r < end && r < rows; r++)
+      for (int64_t at = 0; at < width; at += kLine)
+        __builtin_prefetch(static_cast<const char *>(from) + r * stride + at, 0, 2);
+  }
+};
+
+template <int M, int N, typename Left, typename Tile>
+HS_INLINE void multiply_tile(int64_t i, int64_t j, int64_t k, Left a, const float *b, int64_t b_row,
+                             Tile tile) {
+  Floats sum[M][N];
+#pragma GCC unroll 16
+  for (int r = 0; r < M; r++)
+#pragma GCC unroll 16
+    for (int v = 0; v < N; v++)
+      sum[r][v] = tile.begin(i + r, j + v * kLanes);
   for (int64_t p = 0; p < k; p++) {
     Floats right[N];
 #pragma GCC unroll 16
     for (int v = 0; v < N; v++)
-      right[v] = load(b + p * b_row + v * kLanes);
+      right[v] = load(b + p * b_row + j + v * kLanes);
 #pragma GCC unroll 16
-    for (int i = 0; i < M; i++) {
-      const Floats left = splat(a.data[i * a.row + p * a.step]);
+    for (int r = 0; r < M; r++) {
+      const Floats left = splat(a.at(i + r, p));
 #pragma GCC unroll 16
       for (int v = 0; v < N; v++)
-        sum[i][v] += left * right[v];
+        sum[r][v] += left * right[v];
     }
   }
-#pragma GCC unroll 16
-  for (int i = 0; i < M; i++)
-#pragma GCC unroll 16
-    for (int v = 0; v < N; v++) {
-      float *at = c + i * c_row + v * kLanes;
-      store(at, add ? load(at) + sum[i][v] : sum[i][v]);
-    }
+  tile.template end<M, N>(i, j, sum);
 }
 
-template <int N>
-static inline void multiply_columns(int64_t m, int64_t k, Left a, const float *b, int64_t b_row, float *c,
-                                    int64_t c_row, bool add) {
-  constexpr int kRows = kTileRegisters / N;
+template <int N, typename Left, typename Tile>
+static void multiply_columns(int64_t j, int64_t m, int64_t k, Left a, const float *b, int64_t b_row,
+                             Tile tile, const Ahead *ahead, int64_t ahead_count) {
+  const int64_t tiles = (m + kTileRows - 1) / kTileRows;
+  int64_t share[kMaxAhead];
+  for (int64_t f = 0; f < ahead_count; f++)
+    share[f] = (ahead[f].rows + tiles - 1) / tiles;
   int64_t i = 0;
-  for (; i + kRows <= m; i += kRows)
-    multiply_tile<kRows, N>(k, {a.data + i * a.row, a.row, a.step}, b, b_row, c + i * c_row, c_row, add);
+  for (; i + kTileRows <= m; i += kTileRows) {
+    for (int64_t f = 0; f < ahead_count; f++)
+      ahead[f].fetch(i / kTileRows * share[f], (i / kTileRows + 1) * share[f]);
+    multiply_tile<kTileRows, N>(i, j, k, a, b, b_row, tile);
+  }
   for (; i < m; i++)
-    multiply_tile<1, N>(k, {a.data + i * a.row, a.row, a.step}, b, b_row, c + i * c_row, c_row, add);
+    multiply_tile<1, N>(i, j, k, a, b, b_row, tile);
 }
 
-static inline void multiply(int64_t m, int64_t n, int64_t k, Left a, const float *b, int64_t b_row, float *c,
-                            int64_t c_row, bool add) {
-  int64_t j = 0;
-  for (; j + kTileVectors * kLanes <= n; j += kTileVectors * kLanes)
-    multiply_columns<kTileVectors>(m, k, a, b + j, b_row, c + j, c_row, add);
+// tile.begin(i, j) is what the vector of C at row i and column j starts from; tile.end<M, N>(i, j, sum) takes
+// the finished tile of M rows and N vectors whose first element is there.
+template <typename Left, typename Tile>
+static void multiply(int64_t m, int64_t n, int64_t k, Left a, const float *b, int64_t b_row, Tile tile,
+                     Ahead first = {}, Ahead second = {}) {
+  const Ahead ahead[kMaxAhead] = {first, second};
+  int64_t j = 0, fetched = first.rows + second.rows > 0 ? kMaxAhead : 0; // by the first columns
+  for (; j + kTileVectors * kLanes <= n; j += kTileVectors * kLanes, fetched = 0)
+    multiply_columns<kTileVectors>(j, m, k, a, b, b_row, tile, ahead, fetched);
   if constexpr (kTileVectors > 2) {
     if (j + 2 * kLanes <= n) {
-      multiply_columns<2>(m, k, a, b + j, b_row, c + j, c_row, add);
+      multiply_columns<2>(j, m, k, a, b, b_row, tile, ahead, fetched);
       j += 2 * kLanes;
+      fetched = 0;
     }
   }
-  for (; j < n; j += kLanes)
-    multiply_columns<1>(m, k, a, b + j, b_row, c + j, c_row, add);
+  for (; j < n; j += kLanes, fetched = 0)
+    multiply_columns<1>(j, m, k, a, b, b_row, tile, ahead, fetched);
 }
+
+// Adds to C.
+struct Added {
+  float *c;
+  int64_t row;
+
+  HS_INLINE_MEMBER Floats begin(int64_t i, int64_t j) const { return load(c + i * row + j); }
+
+  template <int M, int N> HS_INLINE_MEMBER void end(int64_t i, int64_t j, const Floats (&sum)[M][N]) const {
+#pragma GCC unroll 16
+    for (int r = 0; r < M; r++)
+#pragma GCC unroll 16
+      for (int v = 0; v < N; v++)
+        store(c + (i + r) * row + j + v * kLanes, sum[r][v]);
+  }
+};
 
 #endif

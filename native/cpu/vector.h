@@ -16,6 +16,7 @@
 #endif
 
 #define HS_INLINE static inline __attribute__((always_inline))
+#define HS_INLINE_MEMBER inline __attribute__((always_inline))
 
 typedef float Floats __attribute__((vector_size(HS_VECTOR_BYTES)));
 typedef int32_t Ints __attribute__((vector_size(HS_VECTOR_BYTES)));

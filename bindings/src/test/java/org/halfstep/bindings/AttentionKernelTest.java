@@ -67,7 +67,45 @@ class AttentionKernelTest {
     return y;
   }
 
+  /** The gradient of sum(dy y) with respect to qkv by the chain rule. */
   private static double[] gradient(Shape s, double[] qkv, double[] dy) {
+    double[] gradient = new double[qkv.length];
+    double[] lse = new double[s.n * s.heads * s.t];
+    double[] y = forward(s, qkv, lse);
+    int row = 3 * s.heads * s.d;
+    for (int i = 0; i < s.n; i++) {
+      for (int h = 0; h < s.heads; h++) {
+        for (int a = 0; a < s.t; a++) {
+          int query = (i * s.t + a) * row + s.channel(h, 0, 0);
+          int out = (i * s.t + a) * s.heads * s.d + h * s.d;
+          double mean = 0;
+          for (int j = 0; j < s.d; j++) {
+            mean += dy[out + j] * y[out + j];
+          }
+          for (int b = 0; b < s.t; b++) {
+            int key = (i * s.t + b) * row + s.channel(h, 1, 0);
+            int value = (i * s.t + b) * row + s.channel(h, 2, 0);
+            double score = 0;
+            double dp = 0;
+            for (int j = 0; j < s.d; j++) {
+              score += qkv[query + j] * qkv[key + j] / Math.sqrt(s.d);
+              dp += dy[out + j] * qkv[value + j];
+            }
+            double p = Math.exp(score - lse[(i * s.heads + h) * s.t + a]);
+            double ds = p * (dp - mean) / Math.sqrt(s.d);
+            for (int j = 0; j < s.d; j++) {
+              gradient[query + j] += ds * qkv[key + j];
+              gradient[key + j] += ds * qkv[query + j];
+              gradient[value + j] += p * dy[out + j];
+            }
+          }
+        }
+      }
+    }
+    return gradient;
+  }
+
+  private static double[] finiteDifferences(Shape s, double[] qkv, double[] dy) {
     double[] gradient = new double[qkv.length];
     double step = 1e-5;
     for (int k = 0; k < qkv.length; k++) {
@@ -144,7 +182,13 @@ class AttentionKernelTest {
     "1, 19, 1, 9, 1, 0",
     "1, 70, 1, 2, 1, 0",
     "1, 13, 2, 3, 0, 1",
-    "1, 34, 1, 66, 0, 0" // wider than a vector tile: two blocks of 32
+    "1, 34, 1, 66, 0, 0", // wider than a vector tile: two blocks of 32
+    "2, 64, 2, 32, 0, 0",
+    "3, 131, 2, 37, 1, 0", // tiles of 3 keys and 3 queries, tails of 1 and 5 channels
+    "1, 67, 1, 130, 0, 0",
+    "1, 21, 2, 300, 1, 0",
+    "2, 65, 2, 17, 0, 1",
+    "1, 40, 1, 96, 1, 1"
   })
   void backwardIsTheGradient(int n, int t, int heads, int d, int order, int dtype) {
     Shape shape = new Shape(n, t, heads, d, order);
@@ -158,6 +202,14 @@ class AttentionKernelTest {
       double[] got = Arrays64.get(buffers.dqkv, dtype, 3 * shape.count());
       assertClose(gradient(shape, qkv, dy), got, tolerance, "dqkv");
     }
+  }
+
+  @Test
+  void theChainRuleAgreesWithFiniteDifferences() {
+    Shape shape = new Shape(2, 9, 2, 3, HS_ATTENTION_NEW);
+    double[] qkv = normal(3 * shape.count(), 1);
+    double[] dy = normal(shape.count(), 2);
+    assertClose(finiteDifferences(shape, qkv, dy), gradient(shape, qkv, dy), 1e-8, "dqkv");
   }
 
   @Test
