@@ -10,7 +10,7 @@ final class PrecisionOption {
       names = "--precision",
       paramLabel = "TYPE",
       description =
-          "f32, bf16, or on a GPU tf32: how networks compute (default: bf16 on a GPU, f32 on the CPU).")
+          "f32, bf16, or on a GPU tf32: how networks compute (default: bf16 on a GPU and on a CPU with AMX, else f32).")
   private DataType precision;
 
   /** What was given, else what is best on the device. */

@@ -143,7 +143,7 @@ final class ReportCommand implements Callable<Integer> {
                   + ": is a network of stage one, which has no number of steps of its own; a report takes teachers and"
                   + " students");
         }
-        opened.add(ReportedModel.of(choice, model));
+        add(opened, ReportedModel.of(choice, model), choice);
       }
       if (opened.isEmpty()) {
         throw new InputException(
@@ -153,6 +153,18 @@ final class ReportCommand implements Callable<Integer> {
       print(out, "on " + device.name() + ", " + Machine.name());
       return run(out, plan, opened, device, new Report(folder, origin, line -> print(out, line)));
     }
+  }
+
+  /** Tables know models by their names. */
+  private static void add(List<ReportedModel> opened, ReportedModel model, String choice) {
+    if (opened.stream().anyMatch(other -> other.name().equals(model.name()))) {
+      throw new InputException(
+          choice
+              + ": another model is called \""
+              + model.name()
+              + "\" as well; a report needs different file names: rename one");
+    }
+    opened.add(model);
   }
 
   private int run(

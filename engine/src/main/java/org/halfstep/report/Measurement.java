@@ -6,7 +6,7 @@ import org.halfstep.metrics.Quality;
 /**
  * Quality of one model at one setting, with what it takes to repeat the measurement.
  *
- * @param model file or bundled name
+ * @param model its name in tables
  * @param weights SHA-256 of the model's parameters
  * @param int8 whether its convolutions multiply bytes
  * @param teacher whether it is a teacher, guided by two evaluations per step

@@ -2,6 +2,7 @@ package org.halfstep.report;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
@@ -13,14 +14,22 @@ import org.halfstep.sample.SampleRequest;
 /**
  * A model of a report.
  *
- * @param name file or bundled name, as tables show it
+ * @param name as tables show it: a file's own name without folder and ending, or a bundled name
  * @param model open for as long as the report runs
  * @param weights SHA-256 of its parameters as they are in memory, so that it does not matter where
  *     they were read from
  */
 public record ReportedModel(String name, DiffusionModel model, String weights) {
-  /** An open model under a name. */
-  public static ReportedModel of(String name, DiffusionModel model) {
+  private static final String ENDING = ".safetensors";
+
+  /**
+   * An open model.
+   *
+   * @param choice the file that it was read from, or its bundled name
+   */
+  public static ReportedModel of(String choice, DiffusionModel model) {
+    String file = Path.of(choice).getFileName().toString();
+    String name = file.endsWith(ENDING) ? file.substring(0, file.length() - ENDING.length()) : file;
     return new ReportedModel(name, model, digest(model.network().weights()));
   }
 

@@ -7,7 +7,7 @@ import java.util.Optional;
 /**
  * What an image of a model costs, from request to pixels.
  *
- * @param model file or bundled name
+ * @param model its name in tables
  * @param weights SHA-256 of the model's parameters
  * @param int8 whether its convolutions multiply bytes
  * @param steps sampler steps

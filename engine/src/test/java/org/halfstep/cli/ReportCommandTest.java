@@ -55,6 +55,18 @@ class ReportCommandTest {
   }
 
   @Test
+  void modelsOfOneName() throws Exception {
+    Path model = TinyModels.student(folder.resolve("one.safetensors"), 1);
+    Path other =
+        Files.copy(model, Files.createDirectory(folder.resolve("b")).resolve("one.safetensors"));
+    assertEquals(
+        "halfstep: "
+            + other
+            + ": another model is called \"one\" as well; a report needs different file names: rename one",
+        refused("--models", model + "," + other));
+  }
+
+  @Test
   void redrawingNothing() throws Exception {
     assertTrue(
         refused("--redraw").endsWith("nothing was measured yet; run the report without --redraw"));
