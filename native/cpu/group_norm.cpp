@@ -4,12 +4,10 @@
 // sums in the workspace and they are merged in order. Threads take whole samples when there are enough, so
 // that a sample is still in the second-level cache when it is read again; otherwise they share the chunks.
 // Both give the same bits.
+#include "normalise.h"
 #include "parallel.h"
 #include "quantize.h"
 #include "variant.h"
-#include "vector_math.h"
-
-#include <math.h>
 
 static constexpr int64_t kChunkElements = 4096;
 static constexpr int64_t kMinChunkRows = 16;
@@ -20,6 +18,7 @@ template <typename T> struct Part {
   const T *x;
   const T *dy; // rows are `c` apart, all other rows `channels`
   T *out;      // dx
+  int64_t ahead; // elements from a row to the same row of the sample that the thread takes up next, or 0
   int64_t first, channels, c;
   bool accumulate;
 };
@@ -59,7 +58,8 @@ static inline Part<T> part_of(const hs_group_norm &args, const Shape &s, int sou
   const int64_t channels = source == 0 ? s.c0 : s.c1;
   const int64_t first = source == 0 ? 0 : s.c0;
   const T *x = static_cast<const T *>(source == 0 ? args.x0 : args.x1);
-  return {x + row * channels, nullptr, nullptr, first, channels, s.c, false};
+  const int64_t ahead = s.by_samples() && i + 1 < s.n ? s.hw * channels : 0;
+  return {x + row * channels, nullptr, nullptr, ahead, first, channels, s.c, false};
 }
 
 // Calls body(part) for the sources that have channels.
@@ -129,26 +129,38 @@ template <typename T> static void chunk_moments(Part<T> part, int64_t rows, floa
   });
 }
 
-// Merges the chunks of sample i into mean and 1/sqrt(variance + eps) of every group.
-static void merge_moments(const hs_group_norm &args, const Shape &s, int64_t i) {
-  const int64_t width = s.c / s.groups;
-  for (int64_t g = 0; g < s.groups; g++) {
-    double count = 0, mean = 0, squares = 0;
-    for (int64_t k = 0; k < s.chunks; k++) {
-      const float *means = s.sums(args, i, k, false);
-      const double rows = static_cast<double>(s.chunk_rows(k));
-      for (int64_t j = g * width; j < (g + 1) * width; j++) {
-        const double step = static_cast<double>(means[j]) - mean;
-        const double share = rows / (count + rows);
-        mean += step * share;
-        squares += static_cast<double>(means[s.c + j]) + step * step * share * count;
-        count += rows;
+// Merges the chunks of sample i into the moments of every channel, in place of the first chunk's.
+static void merge_chunks(const hs_group_norm &args, const Shape &s, int64_t i) {
+  float *merged = s.sums(args, i, 0, false);
+  for_vectors(s.c, [&]<int B, bool Tail>(int64_t first, int lanes) {
+    for (int b = 0; b < B; b++) {
+      const int64_t j = first + b * kLanes;
+      const Floats base = fetch<Tail>(merged + j, lanes); // differences to it cost no precision
+      Floats mean = {}, squares = {};
+      for (int64_t k = 1; k < s.chunks; k++) {
+        const float share = static_cast<float>(s.chunk_rows(k)) / static_cast<float>(s.hw);
+        mean += (fetch<Tail>(s.sums(args, i, k, false) + j, lanes) - base) * share;
       }
+      for (int64_t k = 0; k < s.chunks; k++) {
+        const float *moments = s.sums(args, i, k, false) + j;
+        const Floats step = fetch<Tail>(moments, lanes) - base - mean;
+        squares += fetch<Tail>(moments + s.c, lanes) + step * step * static_cast<float>(s.chunk_rows(k));
+      }
+      put<Tail>(merged + j, base + mean, lanes);
+      put<Tail>(merged + s.c + j, squares, lanes);
     }
-    float *stats = args.stats + (i * s.groups + g) * 2;
-    stats[0] = static_cast<float>(mean);
-    stats[1] = static_cast<float>(1.0 / sqrt(squares / count + static_cast<double>(args.eps)));
-  }
+  });
+}
+
+// Mean and 1/sqrt(variance + eps) of every group of sample i.
+static void set_statistics(const hs_group_norm &args, const Shape &s, int64_t i) {
+  merge_chunks(args, s, i);
+  const int64_t width = s.c / s.groups;
+  const float *means = s.sums(args, i, 0, false), *squares = means + s.c;
+  for (int64_t g = 0; g < s.groups; g++)
+    group_statistics(
+        g * width, (g + 1) * width, s.hw, args.eps, [=](int64_t j) { return means[j]; },
+        [=](int64_t j) { return squares[j]; }, args.stats + (i * s.groups + g) * 2);
 }
 
 // Rows of the table: mean, a, b with normalised and modulated value = (x - mean) a + b.
@@ -185,6 +197,10 @@ template <bool Tail> HS_INLINE void put_output(ByteOutput output, int64_t at, Fl
   put_bytes<Tail>(output.y + at, value, output.scale, lanes);
 }
 
+template <typename T> HS_INLINE Floats output_silu(StoredOutput<T>, Floats value) { return silu(value); }
+
+HS_INLINE Floats output_silu(ByteOutput, Floats value) { return rough_silu(value); }
+
 // `begin` is where the chunk's first row begins in the output.
 template <bool Silu, typename T, typename Output>
 static void chunk_output(Part<T> part, Output output, int64_t begin, int64_t rows, const float *table) {
@@ -198,10 +214,11 @@ static void chunk_output(Part<T> part, Output output, int64_t begin, int64_t row
     }
     for (int64_t r = 0; r < rows; r++)
       for (int b = 0; b < B; b++) {
+        __builtin_prefetch(part.x + part.ahead + r * part.channels + j + b * kLanes, 0, 2);
         Floats value =
             (fetch<Tail>(part.x + r * part.channels + j + b * kLanes, lanes) - mean[b]) * a[b] + offset[b];
         if constexpr (Silu)
-          value = silu(value);
+          value = output_silu(output, value);
         put_output<Tail>(output, begin + r * part.c + part.first + j + b * kLanes, value, lanes);
       }
   });
@@ -217,7 +234,7 @@ static void forward(const hs_group_norm &args, const Shape &s, Output output) {
                      [&](Part<T> part) { chunk_moments(part, s.chunk_rows(chunk), sums, sums + s.c); });
       },
       [&](int64_t i) {
-        merge_moments(args, s, i);
+        set_statistics(args, s, i);
         set_coefficients(args, s, i, s.coefficients(args, i, false));
       },
       [&](int64_t i, int64_t chunk) {
@@ -274,6 +291,26 @@ static void chunk_gradient_sums(Part<T> part, int64_t rows, const float *table, 
   });
 }
 
+// Adds up the chunks of sample i, into rows 5 and 6 of its table.
+static void merge_sums(const hs_group_norm &args, const Shape &s, int64_t i, float *table) {
+  constexpr int64_t kBlock = 16;
+  for (int64_t first = 0; first < s.c; first += kBlock) {
+    const int64_t width = smaller(kBlock, s.c - first);
+    double plain[kBlock] = {}, centred[kBlock] = {};
+    for (int64_t k = 0; k < s.chunks; k++) {
+      const float *sums = s.sums(args, i, k, true) + first;
+      for (int64_t j = 0; j < width; j++) {
+        plain[j] += static_cast<double>(sums[j]);
+        centred[j] += static_cast<double>(sums[s.c + j]);
+      }
+    }
+    for (int64_t j = 0; j < width; j++) {
+      table[5 * s.c + first + j] = static_cast<float>(plain[j]);
+      table[6 * s.c + first + j] = static_cast<float>(centred[j]);
+    }
+  }
+}
+
 // Merges the chunks of sample i. Adds to the coefficient table (mean, a, b) the rows B and C of
 // dx = a u + B + C (x - mean), and the sums over pixels of u and of u x̂ (rows 5 and 6), from which
 // parameters' gradients come.
@@ -281,24 +318,19 @@ static void merge_gradients(const hs_group_norm &args, const Shape &s, int64_t i
   const int64_t width = s.c / s.groups;
   const double count = static_cast<double>(s.hw * width);
   float *table = s.coefficients(args, i, true);
+  merge_sums(args, s, i, table);
   const float *modulation = args.modulation ? args.modulation + i * args.modulation_stride : nullptr;
   float *dmodulation = args.dmodulation ? args.dmodulation + i * args.dmodulation_stride : nullptr;
   for (int64_t g = 0; g < s.groups; g++) {
     const double rstd = static_cast<double>(args.stats[(i * s.groups + g) * 2 + 1]);
     double total = 0, correlated = 0;
     for (int64_t j = g * width; j < (g + 1) * width; j++) {
-      double sum = 0, product = 0;
-      for (int64_t k = 0; k < s.chunks; k++) {
-        const float *sums = s.sums(args, i, k, true);
-        sum += static_cast<double>(sums[j]);
-        product += static_cast<double>(sums[s.c + j]);
-      }
-      product *= rstd;
+      const double sum = static_cast<double>(table[5 * s.c + j]);
+      const double product = static_cast<double>(table[6 * s.c + j]) * rstd;
       const double weight = static_cast<double>(args.weight[j]);
       const double gain = (modulation ? 1.0 + static_cast<double>(modulation[j]) : 1.0) * weight;
       total += gain * sum;
       correlated += gain * product;
-      table[5 * s.c + j] = static_cast<float>(sum);
       table[6 * s.c + j] = static_cast<float>(product);
       if (dmodulation) {
         dmodulation[j] = static_cast<float>(weight * product + static_cast<double>(args.bias[j]) * sum);
@@ -433,7 +465,7 @@ HS_KERNEL(hs_group_norm_quantize)
 (hs_stream, const hs_group_norm *args, const float *scale, const float *zero) {
   HS_REQUIRE(valid(args) && args->y && scale && *scale > 0 && zero);
   const Shape shape(*args);
-  const ByteOutput output{static_cast<uint8_t *>(args->y), {1.0f / *scale, *zero}};
+  const ByteOutput output{static_cast<uint8_t *>(args->y), ByteScale(*scale, *zero)};
   with_storage(args->dtype, [&](auto storage) { forward<decltype(storage)>(*args, shape, output); });
   return HS_OK;
 }

@@ -4,8 +4,6 @@
 #include "parallel.h"
 #include "variant.h"
 
-#include <math.h>
-
 static constexpr int64_t kRun = 32; // rows whose mean is formed before their squared deviations
 
 // ---- Moments ----------------------------------------------------------------------------------------------
@@ -61,28 +59,20 @@ struct Moments {
   const float *first, *second; // of one sample
   int64_t c0, c1;
 
-  double mean(int64_t j) const { return static_cast<double>(j < c0 ? first[j] : second[j - c0]); }
-  double squares(int64_t j) const { return static_cast<double>(j < c0 ? first[c0 + j] : second[c1 + j - c0]); }
+  float mean(int64_t j) const { return j < c0 ? first[j] : second[j - c0]; }
+  float squares(int64_t j) const { return j < c0 ? first[c0 + j] : second[c1 + j - c0]; }
 };
 
 } // namespace
 
 static void fill_table(const hs_group_norm &args, const Moments &moments, int64_t i, float *table) {
   const int64_t c = args.c0 + args.c1, width = c / args.groups;
-  const double pixels = static_cast<double>(args.hw), count = pixels * static_cast<double>(width);
   const float *modulation = args.modulation ? args.modulation + i * args.modulation_stride : nullptr;
   for (int64_t g = 0; g < args.groups; g++) {
-    double mean = 0, squares = 0;
-    for (int64_t j = g * width; j < (g + 1) * width; j++)
-      mean += moments.mean(j);
-    mean /= static_cast<double>(width);
-    for (int64_t j = g * width; j < (g + 1) * width; j++) {
-      const double step = moments.mean(j) - mean;
-      squares += moments.squares(j) + pixels * step * step;
-    }
     float *stats = args.stats + (i * args.groups + g) * 2;
-    stats[0] = static_cast<float>(mean);
-    stats[1] = static_cast<float>(1.0 / sqrt(squares / count + static_cast<double>(args.eps)));
+    group_statistics(
+        g * width, (g + 1) * width, args.hw, args.eps, [&](int64_t j) { return moments.mean(j); },
+        [&](int64_t j) { return moments.squares(j); }, stats);
     for (int64_t j = g * width; j < (g + 1) * width; j++) {
       const float gain = modulation ? 1.0f + modulation[j] : 1.0f;
       table[j] = stats[0];

@@ -24,7 +24,7 @@ HS_KERNEL(hs_quantize)
  int64_t c0, int64_t c1, int32_t dtype) {
   HS_REQUIRE(x0 && (x1 || c1 == 0) && y && scale && *scale > 0 && zero && rows >= 0 && c0 >= 1 && c1 >= 0);
   HS_REQUIRE(is_dtype(dtype));
-  const ByteScale bytes{1.0f / *scale, *zero};
+  const ByteScale bytes(*scale, *zero);
   const int64_t c = c0 + c1;
   const int64_t block = kBlockElements / c > 1 ? kBlockElements / c : 1;
   with_storage(dtype, [&](auto storage) {

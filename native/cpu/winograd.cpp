@@ -17,8 +17,19 @@ static constexpr int64_t kRound = 128;                       // tiles that go th
 
 // ---- Weights ----------------------------------------------------------------------------------------------
 
+// Past the caches: packed weights are many times what these hold, and are read much later.
+static inline void stream(float *to, Floats value) {
+#if defined(__AVX512F__)
+  _mm512_stream_ps(to, value);
+#elif defined(__AVX2__)
+  _mm256_stream_ps(to, value);
+#else
+  _mm_stream_ps(to, value);
+#endif
+}
+
 // One input channel and panel of output channels: g [tap][kPanel] to packed, whose points are `stride` apart.
-template <typename F> static void pack_panel(const float *g, float *packed, int64_t stride) {
+template <typename F, bool Aligned> static void pack_panel(const float *g, float *packed, int64_t stride) {
   for (int j = 0; j < kPanel; j += kLanes) {
     Floats taps[kTaps], half[3 * F::kIn], u[F::kPoints];
     for (int tap = 0; tap < kTaps; tap++)
@@ -28,7 +39,10 @@ template <typename F> static void pack_panel(const float *g, float *packed, int6
     for (int y = 0; y < F::kIn; y++)
       F::weight(half + 3 * y, 1, u + F::kIn * y, 1);
     for (int p = 0; p < F::kPoints; p++)
-      store(packed + p * stride + j, u[p]);
+      if constexpr (Aligned)
+        stream(packed + p * stride + j, u[p]);
+      else
+        store(packed + p * stride + j, u[p]);
   }
 }
 
@@ -36,17 +50,28 @@ template <typename F> static void pack_panel(const float *g, float *packed, int6
 template <typename F>
 static void pack(const float *weight, int64_t stride, int64_t in, int64_t out, bool transposed,
                  float *packed) {
-  parallel_items(out / kPanel * in, F::kPoints * in * out, [=](int64_t item) {
-    const int64_t panel = item / in, i = item % in;
-    alignas(64) float g[kTaps * kPanel];
-    for (int64_t j = 0; j < kPanel; j++) {
-      const int64_t o = panel * kPanel + j;
-      const float *filter = weight + (transposed ? i * stride + o : o * stride + i) * kTaps;
-      for (int tap = 0; tap < kTaps; tap++)
-        g[tap * kPanel + j] = filter[transposed ? kTaps - 1 - tap : tap];
+  const int64_t items = out / kPanel * in;
+  const bool aligned = reinterpret_cast<uintptr_t>(packed) % HS_VECTOR_BYTES == 0;
+#pragma omp parallel if (F::kPoints * in * out >= kParallelElements)
+  {
+#pragma omp for schedule(static) nowait
+    for (int64_t item = 0; item < items; item++) {
+      const int64_t panel = item / in, i = item % in;
+      alignas(64) float g[kTaps * kPanel];
+      for (int64_t j = 0; j < kPanel; j++) {
+        const int64_t o = panel * kPanel + j;
+        const float *filter = weight + (transposed ? i * stride + o : o * stride + i) * kTaps;
+        for (int tap = 0; tap < kTaps; tap++)
+          g[tap * kPanel + j] = filter[transposed ? kTaps - 1 - tap : tap];
+      }
+      float *to = packed + (panel * F::kPoints * in + i) * kPanel;
+      if (aligned)
+        pack_panel<F, true>(g, to, in * kPanel);
+      else
+        pack_panel<F, false>(g, to, in * kPanel);
     }
-    pack_panel<F>(g, packed + (panel * F::kPoints * in + i) * kPanel, in * kPanel);
-  });
+    _mm_sfence(); // before other threads read what was streamed
+  }
 }
 
 // ---- Product ----------------------------------------------------------------------------------------------

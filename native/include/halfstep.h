@@ -70,7 +70,7 @@ HS_API int hs_group_norm_backward(hs_stream stream, const hs_group_norm *args);
 // ---- Quantization: activations as bytes ------------------------------------------------------------------------
 // A byte q stands for (q - zero) * scale: q = min(max(x / scale + zero, 0), 255) rounded to the nearest, halves up; a NaN
 // becomes 0. (CPU only: elsewhere HS_UNSUPPORTED.) `scale` (above 0) and `zero` (an integer in 0..255) point to one float each, read when the kernel runs.
-// hs_group_norm_forward whose y is such bytes.
+// hs_group_norm_forward whose y is such bytes; SiLU may be off by 2e-4 of its size before it is rounded.
 HS_API int hs_group_norm_quantize(hs_stream stream, const hs_group_norm *args, const float *scale, const float *zero);
 // y [rows,c0+c1] from the rows of x0 [rows,c0] and x1 [rows,c1] (c1 = 0: none) side by side.
 HS_API int hs_quantize(hs_stream stream, const void *x0, const void *x1, uint8_t *y, const float *scale, const float *zero, int64_t rows, int64_t c0, int64_t c1, int32_t dtype);

@@ -27,8 +27,8 @@ public final class NetworkRun {
   private static final int DEAREST_STEPS = 25;
   private static final String USAGE =
       "usage: NetworkRun S|M|L"
-          + " forward|int8|train|check|check-int8|profile|profile-int8|profile-train|overhead BATCH"
-          + " SECONDS";
+          + " forward|int8|train|check|check-int8|profile|profile-int8|profile-train|overhead"
+          + "|write-int8 BATCH SECONDS";
 
   private final PeerNetwork which;
   private final int batch;
@@ -62,6 +62,7 @@ public final class NetworkRun {
             case "profile-int8" -> run.profile(ForwardPass.int8(device, run.which, run.batch));
             case "overhead" -> run.overhead(device);
             case "profile-train" -> run.profileTraining(device);
+            case "write-int8" -> "wrote " + run.which.writeInt8(device);
             default -> throw new IllegalArgumentException(USAGE);
           });
     }

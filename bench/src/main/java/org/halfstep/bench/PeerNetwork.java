@@ -1,6 +1,7 @@
 package org.halfstep.bench;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -13,6 +14,7 @@ import org.halfstep.model.Network;
 import org.halfstep.model.UNetConfig;
 import org.halfstep.quantize.Calibration;
 import org.halfstep.quantize.CalibrationSettings;
+import org.halfstep.safetensors.Dtype;
 import org.halfstep.safetensors.SafetensorsFile;
 import org.halfstep.safetensors.TensorView;
 
@@ -30,6 +32,12 @@ public enum PeerNetwork {
    * random.
    */
   public static final String MODELS = "halfstep.bench.models";
+
+  /**
+   * System property: a folder where {@link #writeInt8} leaves int8 networks. Measured from there, a
+   * process holds what a user's does, not what calibration took.
+   */
+  static final String INT8 = "halfstep.bench.int8";
 
   private static final long SEED = 1;
   private static final int CALIBRATION_IMAGES = 4;
@@ -91,8 +99,32 @@ public enum PeerNetwork {
     }
   }
 
-  /** The same network in int8, its activations measured on images of random bytes. */
+  /** The same network in int8: from the file that {@value #INT8} leads to, or calibrated here. */
   Network openInt8(Device device) throws IOException {
+    String folder = System.getProperty(INT8, "");
+    return folder.isEmpty() ? calibrate(device) : Network.load(device, int8File(folder));
+  }
+
+  /** Writes the int8 network into the folder that {@value #INT8} names. */
+  Path writeInt8(Device device) throws IOException {
+    String folder = System.getProperty(INT8, "");
+    if (folder.isEmpty()) {
+      throw new IllegalArgumentException("-D" + INT8 + " must name the folder to write to");
+    }
+    Path path = int8File(folder);
+    Files.createDirectories(path.getParent());
+    try (Network network = calibrate(device)) {
+      network.save(path, network.card(), Dtype.F32);
+    }
+    return path;
+  }
+
+  private Path int8File(String folder) {
+    return Path.of(folder, name() + "-int8.safetensors");
+  }
+
+  /** Activations are measured on images of random bytes. */
+  private Network calibrate(Device device) throws IOException {
     byte[] pixels =
         new byte
             [CALIBRATION_IMAGES * config.imageSize() * config.imageSize() * config.inChannels()];

@@ -14,12 +14,15 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Bytes against the rule that the header states; a value near a half may go either way. */
+/** Bytes against the rules that the header states; a value near a half may go either way. */
 class QuantizeKernelTest {
   private static final Kernels KERNELS = Kernels.cpu();
   private static final float SCALE = 0.021f;
   private static final int ZERO = 40;
   private static final double NEAR_A_HALF = 1e-4;
+
+  /** SiLU's relative error before it becomes a byte. */
+  private static final double ROUGH_SILU = 2e-4;
 
   @ParameterizedTest
   @CsvSource({
@@ -44,7 +47,7 @@ class QuantizeKernelTest {
         System.arraycopy(x0, r * c0, expected, r * (c0 + c1), c0);
         System.arraycopy(x1, r * c1, expected, r * (c0 + c1) + c0, c1);
       }
-      assertBytes(expected, y);
+      assertBytes(expected, y, 0);
     }
   }
 
@@ -66,7 +69,13 @@ class QuantizeKernelTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"2, 49, 32, 0, 0", "1, 9, 24, 40, 1", "3, 100, 64, 0, 1", "8, 16, 96, 32, 1"})
+  @CsvSource({
+    "2, 49, 32, 0, 0",
+    "1, 9, 24, 40, 1",
+    "3, 100, 64, 0, 1",
+    "8, 16, 96, 32, 1",
+    "5, 333, 40, 24, 1" // chunks of 64 rows, a last one of 13
+  })
   void normWritesTheBytesOfWhatItWouldWrite(int n, int hw, int c0, int c1, int silu) {
     int c = c0 + c1;
     try (Arena arena = Arena.ofConfined()) {
@@ -99,7 +108,7 @@ class QuantizeKernelTest {
       for (int i = 0; i < expected.length; i++) {
         expected[i] = y.getAtIndex(ValueLayout.JAVA_FLOAT, i);
       }
-      assertBytes(expected, bytes);
+      assertBytes(expected, bytes, silu == 1 ? ROUGH_SILU : 0);
     }
   }
 
@@ -120,12 +129,12 @@ class QuantizeKernelTest {
     return arena.allocateFrom(ValueLayout.JAVA_FLOAT, value);
   }
 
-  private static void assertBytes(double[] values, MemorySegment bytes) {
+  private static void assertBytes(double[] values, MemorySegment bytes, double relative) {
     for (int i = 0; i < values.length; i++) {
       double exact = Math.clamp(values[i] / SCALE + ZERO, 0, 255);
       double got = Byte.toUnsignedInt(bytes.get(ValueLayout.JAVA_BYTE, i));
       assertTrue(
-          Math.abs(got - exact) <= 0.5 + NEAR_A_HALF,
+          Math.abs(got - exact) <= 0.5 + NEAR_A_HALF + relative * Math.abs(values[i]) / SCALE,
           "element " + i + ": byte " + got + " for " + exact);
     }
   }
