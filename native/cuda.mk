@@ -62,7 +62,8 @@ $(BUILD)/cuda $(BUILD)/cuda_on_cpu:
 # Runs every kernel beside the CPU's: build/cuda_conformance build/libhalfstep_cpu.so build/libhalfstep_cuda.so
 $(CONFORMANCE): cuda/test/conformance.cu cuda.mk include/halfstep.h | $(BUILD)/cuda
 	@echo 'compile $<'
-	@$(NVCC) -std=c++20 -O1 -Werror all-warnings -Xcompiler -Wall,-Wextra -Iinclude -cudart static $< -o $@ -ldl
+	@$(NVCC) -std=c++20 -O1 -Werror all-warnings -Xcompiler -Wall,-Wextra -Iinclude -cudart static \
+	  -Xcompiler -static-libstdc++,-static-libgcc $< -o $@ -ldl
 
 $(ON_CPU_CONFORMANCE): cuda/test/conformance.cu cuda_on_cpu/fibers.cpp cuda_on_cpu/cuda_runtime.h cuda.mk include/halfstep.h
 	@echo 'compile $< (for the CPU)'

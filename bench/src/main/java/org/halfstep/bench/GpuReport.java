@@ -138,6 +138,8 @@ public final class GpuReport {
     for (String line : lines(log)) {
       if (line.matches("(CHECK|SKIPPED|PRECISION|TOOL) .*")
           || line.matches("\\[ +\\d+ tests (successful|failed) +\\]")
+          || line.matches("\\d+ comparisons, .*")
+          || line.contains("RACECHECK SUMMARY")
           || line.contains("ERROR SUMMARY")) {
         said.add(line.replaceAll("[\\[\\]|]", " ").replaceAll("\\s+", " ").strip());
       }

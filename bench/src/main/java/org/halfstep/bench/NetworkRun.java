@@ -164,7 +164,7 @@ public final class NetworkRun {
   }
 
   private static String text(PlanProfile profile, Device device) {
-    Optional<Ceiling> ceiling = device.measureCeiling();
+    Optional<Ceiling> ceiling = device.measureCeiling(BenchDevice.precision());
     return ceiling.map(most -> most + "\n\n").orElse("")
         + profile.table(profile.kinds(), ceiling)
         + "\n"

@@ -3,7 +3,6 @@ package org.halfstep.cli;
 import java.io.PrintWriter;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.halfstep.device.Ceiling;
@@ -71,8 +70,9 @@ final class BenchCommand implements Callable<Integer> {
         DiffusionModel opened = ModelOption.open(choice, device)) {
       out.println(SampleCommand.describe(opened, choice));
       out.println(device.name() + ", " + Machine.name());
-      Optional<Ceiling> ceiling = profile ? device.measureCeiling() : Optional.empty();
-      ceiling.ifPresent(most -> out.println(describe(most)));
+      Optional<Ceiling> ceiling =
+          profile ? device.measureCeiling(precision.on(device)) : Optional.empty();
+      ceiling.ifPresent(out::println);
       out.println();
       measure(opened, out, ceiling);
     }
@@ -126,15 +126,6 @@ final class BenchCommand implements Callable<Integer> {
               + request.guidance());
     }
     out.print(profiles);
-  }
-
-  private static String describe(Ceiling most) {
-    return String.format(
-        Locale.ROOT,
-        "At most %.0f GFLOP/s (float32 multiply-adds in registers) and %.1f GB/s (adding large"
-            + " arrays); Winograd's convolutions count as their direct form and may show more",
-        most.gigaflopsPerSecond(),
-        most.gigabytesPerSecond());
   }
 
   /** Nanoseconds of each run, after a warm-up, for the time asked for and at least three times. */

@@ -22,8 +22,8 @@ final class BorrowedDevice implements Device {
   }
 
   @Override
-  public Optional<Ceiling> measureCeiling() {
-    return device.measureCeiling();
+  public Optional<Ceiling> measureCeiling(DataType precision) {
+    return device.measureCeiling(precision);
   }
 
   @Override

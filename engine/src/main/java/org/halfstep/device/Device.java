@@ -20,10 +20,12 @@ public interface Device extends AutoCloseable {
   String name();
 
   /**
-   * Measures what this device can do at most, in about a tenth of a second; empty where it is not
-   * known how.
+   * Measures what this device can do at most, in less than a second; empty where it is not known
+   * how.
+   *
+   * @param precision of the products that matter
    */
-  default Optional<Ceiling> measureCeiling() {
+  default Optional<Ceiling> measureCeiling(DataType precision) {
     return Optional.empty();
   }
 

@@ -13,6 +13,7 @@ import org.halfstep.graph.Plan;
 public final class NetworkInputs implements AutoCloseable {
   private final HostWindow times;
   private final HostWindow labels;
+  private final int labelRows;
   private final HostWindow guidances;
   private final GuidanceRange range;
 
@@ -23,6 +24,7 @@ public final class NetworkInputs implements AutoCloseable {
         network.config().isConditional()
             ? plan.device().window(plan.address("y"), Integer.BYTES * batch)
             : null;
+    labelRows = network.config().labelRows();
     guidances =
         network.config().isGuided()
             ? plan.device().window(plan.address("w"), Float.BYTES * batch)
@@ -39,10 +41,18 @@ public final class NetworkInputs implements AutoCloseable {
    * @param time t in [0, 1]
    * @param label class or null label; ignored by an unconditional network
    * @param guidance w; ignored by a network without that input
+   * @throws IllegalArgumentException if the network has no such label; a GPU could not say so
    */
   public void set(int row, double time, int label, double guidance) {
     setTime(row, time);
     if (labels != null) {
+      if (label < 0 || label >= labelRows) {
+        throw new IllegalArgumentException(
+            "this network's labels, with the null label if it has one, run from 0 to "
+                + (labelRows - 1)
+                + ", got "
+                + label);
+      }
       MemorySegment memory = labels.memory();
       memory.setAtIndex(ValueLayout.JAVA_INT, row, label);
     }

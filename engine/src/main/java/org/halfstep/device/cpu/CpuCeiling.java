@@ -20,7 +20,12 @@ final class CpuCeiling {
   private CpuCeiling() {}
 
   static Ceiling measure(CpuDevice device) {
-    return new Ceiling(gigaflopsPerSecond(), gigabytesPerSecond(device));
+    return new Ceiling(
+        gigaflopsPerSecond(),
+        gigabytesPerSecond(device),
+        "float32 multiply-adds in registers; Winograd's convolutions count as their direct form and"
+            + " may show more",
+        "adding large arrays");
   }
 
   private static double gigaflopsPerSecond() {

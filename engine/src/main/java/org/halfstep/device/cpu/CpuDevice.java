@@ -80,8 +80,9 @@ public final class CpuDevice implements Device {
         "kernels " + Kernels.cpu().hs_version() + " from " + NativeLibrary.KERNELS.location());
   }
 
+  /** Always of float32, whatever the precision. */
   @Override
-  public Optional<Ceiling> measureCeiling() {
+  public Optional<Ceiling> measureCeiling(DataType precision) {
     attach();
     return Optional.of(CpuCeiling.measure(this));
   }

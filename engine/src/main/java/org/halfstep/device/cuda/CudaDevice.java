@@ -3,16 +3,19 @@ package org.halfstep.device.cuda;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.function.LongFunction;
 import org.halfstep.bindings.CudaLibrary;
 import org.halfstep.bindings.Kernels;
 import org.halfstep.bindings.NativeLibrary;
 import org.halfstep.bindings.NativeLibraryException;
+import org.halfstep.device.Ceiling;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.DeviceOptions;
 import org.halfstep.device.HostWindow;
+import org.halfstep.device.OperationCeiling;
 import org.halfstep.device.Operations;
 import org.halfstep.device.Slab;
 import org.halfstep.device.cuda.driver.CudaException;
@@ -32,6 +35,15 @@ public final class CudaDevice implements Device {
   private static final String DRIVER = "NVIDIA driver 580 or newer";
 
   private static final long TRIAL_BYTES = 256;
+
+  /** Rows and columns of a result that one multiprocessor works on at a time, about. */
+  private static final int TILE = 128;
+
+  /** Tiles per multiprocessor when its speed is measured. */
+  private static final int TILES_EACH = 16;
+
+  private static final long MOST_COPIED = 1L << 30;
+  private static final int COPIED_SHARE = 16;
 
   private final CudaContext context;
   private final long stream;
@@ -177,6 +189,29 @@ public final class CudaDevice implements Device {
   public String name() {
     Gpu gpu = context.driver().gpu();
     return "cuda:" + gpu.ordinal() + " (" + gpu.name() + ", CUDA " + gpu.cuda() + ")";
+  }
+
+  /** A product by cuBLASLt that fills the GPU many times over, and a copy past its caches. */
+  @Override
+  public Optional<Ceiling> measureCeiling(DataType precision) {
+    attach();
+    Gpu gpu = context.driver().gpu();
+    int side = TILE;
+    while ((long) (side / TILE) * (side / TILE) < (long) TILES_EACH * gpu.multiprocessors()) {
+      side *= 2;
+    }
+    long copied = Math.min(MOST_COPIED, gpu.memoryBytes() / COPIED_SHARE);
+    return Optional.of(
+        new Ceiling(
+            OperationCeiling.gigaflopsPerSecond(this, precision, side),
+            OperationCeiling.gigabytesPerSecond(this, copied),
+            "a product of matrices of "
+                + side
+                + " x "
+                + side
+                + " in "
+                + precision.name().toLowerCase(Locale.ROOT),
+            "copying " + (copied >> 20) + " MiB"));
   }
 
   @Override

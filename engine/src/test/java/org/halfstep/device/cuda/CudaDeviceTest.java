@@ -9,6 +9,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
+import org.halfstep.device.Ceiling;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.HostWindow;
@@ -149,5 +150,16 @@ class CudaDeviceTest {
     }
     assertThrows(IllegalArgumentException.class, () -> gpu.device.requirePrecision(DataType.U8));
     assertEquals("cuda:0 (Host, CUDA 13.0)", gpu.device.name());
+  }
+
+  @Test
+  void whatItCanDoAtMostIsMeasured() {
+    Ceiling most = gpu.device.measureCeiling(DataType.F32).orElseThrow();
+    assertTrue(most.gigaflopsPerSecond() > 0.1, most.toString());
+    assertTrue(most.gigabytesPerSecond() > 0.1, most.toString());
+    assertTrue(
+        most.toString().contains("matrices of 512 x 512 in f32")
+            && most.toString().contains("copying 64 MiB"),
+        most.toString());
   }
 }
