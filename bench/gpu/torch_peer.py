@@ -2,17 +2,20 @@
 """The networks of the speed comparison in PyTorch: writes their weights, and times them.
 
     torch_peer.py export FOLDER [S M L]                       FOLDER/NAME.safetensors, read by every engine
+    torch_peer.py check FOLDER NAME "NUMBERS" [--device cuda|cpu]    compares its output with Halfstep's, in float32
     torch_peer.py time FOLDER NAME forward|train BATCH SECONDS --engine eager|compile [--device cuda|cpu] [--precision bf16|f32]
 
 The network is torch_unet.py (beside this file, or named by TORCH_UNET). Activations and products are bfloat16 over
 channels-last memory; a forward pass has bfloat16 weights, a training step float32 weights under autocast, the fused Adam and
 a mean squared error. `compile` is torch.compile(mode="max-autotune"), which records CUDA graphs. Prints one RESULT line.
+NUMBERS are what Halfstep prints of its output for the same weights and input: sum, sum of magnitudes, element 5, the last.
 """
 import argparse
 import importlib.util
 import json
 import os
 import pathlib
+import re
 import statistics
 import struct
 import sys
@@ -29,6 +32,8 @@ NETWORKS = {
 }
 COMMON = dict(use_scale_shift_norm=True, resblock_updown=True, use_new_attention_order=True)
 WARM_UP, MIN_RUNS, MAX_RUNS = 5, 10, 400
+CHECK_TIMES, CHECK_LABELS = (10, 700), (1, 7)
+CHECK_TOLERANCE = 1e-3  # of the mean magnitude, for an element; of the sum of magnitudes, for sums
 
 
 def reference():
@@ -95,12 +100,39 @@ def inputs(torch, name, batch, device, dtype):
     return x, t, y
 
 
+def stored(torch, options, device):
+    network = build(torch, options.name)
+    load(torch, network, pathlib.Path(options.folder, f"{options.name}.safetensors"))
+    return network.to(device).to(memory_format=torch.channels_last)
+
+
+def check(torch, options):
+    torch.backends.cudnn.allow_tf32 = False
+    torch.set_float32_matmul_precision("highest")
+    device = torch.device(options.device)
+    network = stored(torch, options, device).eval()
+    x, _, _ = inputs(torch, options.name, len(CHECK_TIMES), device, torch.float32)
+    with torch.inference_mode():
+        out = network(x, torch.tensor(CHECK_TIMES, dtype=torch.float32, device=device), torch.tensor(CHECK_LABELS, device=device))
+    out = out.double().cpu().contiguous().flatten()
+    ours = [out.sum().item(), out.abs().sum().item(), out[5].item(), out[-1].item()]
+    theirs = [float(number) for number in re.findall(r"(?<![\w\[])-?\d+\.\d+(?:e-?\d+)?", options.numbers)]
+    scales = [ours[1], ours[1], ours[1] / len(out), ours[1] / len(out)]
+    errors = [abs(a - b) / scale for a, b, scale in zip(ours, theirs, scales)]
+    passed = len(theirs) == len(ours) and max(errors) < CHECK_TOLERANCE
+    print("PyTorch: sum %f abs %f [5] %f last %f" % tuple(ours))
+    print(f"CHECK {'passed' if passed else 'failed'} {options.name}: Halfstep and PyTorch {torch.__version__}, same weights and input, "
+          f"float32: largest relative difference {max(errors, default=float('nan')):.1e} (at most {CHECK_TOLERANCE:.0e})")
+    sys.exit(0 if passed else 1)
+
+
 def measure(torch, options):
     device = torch.device(options.device)
     dtype = torch.bfloat16 if options.precision == "bf16" else torch.float32
-    network = build(torch, options.name)
-    load(torch, network, pathlib.Path(options.folder, f"{options.name}.safetensors"))
-    network = network.to(device).to(memory_format=torch.channels_last)
+    if options.engine == "compile" and not hasattr(torch, "compile"):
+        print(f"SKIPPED PyTorch {torch.__version__} has no torch.compile: 2.0 or newer is needed")
+        return
+    network = stored(torch, options, device)
     if device.type == "cuda":
         torch.backends.cudnn.benchmark = True
         torch.set_float32_matmul_precision("high" if options.precision == "bf16" else "highest")
@@ -166,6 +198,11 @@ def main():
     exporting = commands.add_parser("export")
     exporting.add_argument("folder")
     exporting.add_argument("names", nargs="*")
+    checking = commands.add_parser("check")
+    checking.add_argument("folder")
+    checking.add_argument("name", choices=list(NETWORKS))
+    checking.add_argument("numbers")
+    checking.add_argument("--device", default="cuda")
     timing = commands.add_parser("time")
     timing.add_argument("folder")
     timing.add_argument("name", choices=list(NETWORKS))
@@ -178,6 +215,8 @@ def main():
     options = parser.parse_args()
     if options.command == "export":
         export(torch, options.folder, options.names or list(NETWORKS))
+    elif options.command == "check":
+        check(torch, options)
     else:
         measure(torch, options)
 
