@@ -16,8 +16,8 @@ static constexpr int64_t kRun = 32; // rows whose mean is formed before their sq
 // One of the two sources, as seen by one chunk.
 template <typename T> struct Part {
   const T *x;
-  const T *dy; // rows are `c` apart, all other rows `channels`
-  T *out;      // dx
+  const T *dy;   // rows are `c` apart, all other rows `channels`
+  T *out;        // dx
   int64_t ahead; // elements from a row to the same row of the sample that the thread takes up next, or 0
   int64_t first, channels, c;
   bool accumulate;
@@ -384,9 +384,9 @@ template <bool Silu, typename T> static void backward(const hs_group_norm &args,
     part.accumulate = (second ? args.accumulate1 : args.accumulate0) != 0;
     return part;
   };
-  // SiLU's slope is dear: keep its product in dx between the passes where dx is not added to and does not
-  // round.
-  constexpr bool kMayKeep = Silu && sizeof(T) == sizeof(float);
+  // SiLU's slope is dear: keep its product in dx between the passes where dx is not added to. (In bfloat16 it
+  // is rounded there, as dx is anyway.)
+  constexpr bool kMayKeep = Silu;
   two_passes(
       s,
       [&](int64_t i, int64_t chunk) {
