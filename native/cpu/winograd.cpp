@@ -6,13 +6,14 @@
 // well. Large weights are to be read once: then all threads take all tiles through one step after the other.
 // Each tile's sums run in the same order either way, wherever it lies, so results depend neither on the batch nor
 // on the number of threads.
+#include "ahead.h"
+#include "moments.h"
 #include "winograd_input.h"
 
 static constexpr int kRows = HS_VECTOR_BYTES == 64 ? 12 : 6; // of a product held in registers
 static constexpr int64_t kBlockBytes = 512 << 10;            // of V in a block
 static constexpr int64_t kMinBlock = 12, kMaxBlock = 48;     // tiles
 static constexpr int64_t kStagedWeights = 6 << 20;           // bytes of weights from which steps are shared
-static constexpr int64_t kLine = 16;                         // floats of a line of the cache
 static constexpr int64_t kRound = 128;                       // tiles that go through the shared steps together
 
 // ---- Weights ----------------------------------------------------------------------------------------------
@@ -115,11 +116,6 @@ static void product(int64_t rows, int64_t k, const float *a, const float *b, flo
 
 namespace {
 
-// Sums of the deviations from the first pixel: a pixel is never far from the mean, so nothing cancels.
-struct Deviations {
-  Floats origin = {}, sum = {}, squares = {};
-};
-
 // Where a piece's tiles go: a vector of channels of y and what is added to it.
 struct Target {
   float *y;
@@ -165,10 +161,8 @@ HS_INLINE void write_tile(const float *m, int64_t stride, const Target &to, int6
       store(to.y + pixel, value);
       if constexpr (Moments) {
         if (r + c == 0 && first)
-          deviations.origin = value;
-        const Floats deviation = value - deviations.origin;
-        deviations.sum += deviation;
-        deviations.squares += deviation * deviation;
+          Deviations::begin(deviations, value);
+        Deviations::add(deviations, value);
       }
     }
 }
@@ -180,7 +174,7 @@ static void write_piece(const hs_winograd &args, const Run &piece, int64_t chann
   for (int64_t j = 0; j < kPanel; j += kLanes) {
     const Target to(args, piece.image, channel + j);
     const int64_t y = piece.row * F::kOut, rows = args.h - y;
-    Deviations deviations;
+    Deviations deviations = {};
     for (int64_t t = 0; t < piece.columns; t++) {
       const int64_t x = (piece.column + t) * F::kOut, columns = args.w - x;
       const float *from = m + t * m_row + j;
@@ -190,58 +184,15 @@ static void write_piece(const hs_winograd &args, const Run &piece, int64_t chann
       else
         write_tile<F, Moments>(from, stride, to, at, rows, columns, t == 0, deviations);
     }
-    if constexpr (Moments) {
-      const Floats mean = deviations.sum / pixels_of<F>(args, piece);
-      store(moments + channel + j, deviations.origin + mean);
-      store(moments + args.out + channel + j,
-            larger_of(deviations.squares - deviations.sum * mean, Floats{}));
-    }
+    if constexpr (Moments)
+      Deviations::finish(deviations, pixels_of<F>(args, piece), moments + channel + j,
+                         moments + args.out + channel + j);
   }
-}
-
-// moments [2,out] of every sample from those of its pieces, merged in order (Chan, Golub and LeVeque, 1983).
-template <typename F>
-static void merge_moments(const hs_winograd &args, const Tiling<F> &tiling, const float *pieces) {
-  const int64_t vectors = args.out / kLanes, count = tiling.pieces_of_image();
-  parallel_items(args.n * vectors, args.n * count * args.out, [&](int64_t item) {
-    const int64_t image = item / vectors, channel = item % vectors * kLanes;
-    Floats mean = {}, squares = {};
-    float pixels = 0;
-    for (int64_t k = 0; k < count; k++) {
-      const Run piece = tiling.piece(k);
-      const float *from = pieces + (image * count + k) * 2 * args.out + channel;
-      const float added = pixels_of<F>(args, piece);
-      const float share = added / (pixels + added);
-      const Floats step = load(from) - mean;
-      mean += step * share;
-      squares += load(from + args.out) + step * step * (share * pixels);
-      pixels += added;
-    }
-    float *to = args.moments + image * 2 * args.out + channel;
-    store(to, mean);
-    store(to + args.out, squares);
-  });
 }
 
 // ---- The three steps --------------------------------------------------------------------------------------
 
 namespace {
-
-// Memory that is asked for a little at a time during the products, which leave the memory bus idle, so that it is
-// near when it is read or written.
-struct Ahead {
-  const float *at;
-  int64_t items, stride, width, step; // lines of `width` floats, `stride` floats apart; so many each time
-
-  Ahead(const float *first, int64_t items, int64_t stride, int64_t width, int64_t times)
-      : at(first), items(first ? items : 0), stride(stride), width(width), step((items + times - 1) / times) {}
-
-  template <int Write> inline __attribute__((always_inline)) void fetch() {
-    for (int64_t i = smaller(step, items); i > 0; i--, items--, at += stride)
-      for (int64_t j = 0; j < width; j += kLine)
-        __builtin_prefetch(at + j, Write, 2);
-  }
-};
 
 // How the work of one convolution is cut, and what memory it takes, in floats.
 template <typename F> struct Schedule {
@@ -364,7 +315,8 @@ template <typename F, bool Moments> static void forward(const hs_winograd &args)
   else
     forward_blocks<F, Moments>(args, schedule, moments, memory);
   if constexpr (Moments)
-    merge_moments<F>(args, schedule.tiling, moments);
+    merge_moments(args.n, schedule.tiling.pieces_of_image(), args.out, args.out, moments, args.moments,
+                  [&](int64_t k) { return pixels_of<F>(args, schedule.tiling.piece(k)); });
 }
 
 // ---- Entry points -----------------------------------------------------------------------------------------

@@ -30,3 +30,11 @@ int64_t hs_winograd_workspace(const hs_winograd *, int32_t) { return 0; }
 int hs_winograd_forward(hs_stream, const hs_winograd *) { return HS_UNSUPPORTED; }
 
 int hs_winograd_gradient(hs_stream, const hs_winograd *) { return HS_UNSUPPORTED; }
+
+int hs_pointwise_pack(hs_stream, const float *, int64_t, int64_t, int64_t, int32_t, float *) { return HS_UNSUPPORTED; }
+
+int64_t hs_pointwise_workspace(const hs_pointwise *, int32_t) { return 0; }
+
+int hs_pointwise_forward(hs_stream, const hs_pointwise *) { return HS_UNSUPPORTED; }
+
+int hs_pointwise_gradient(hs_stream, const hs_pointwise *) { return HS_UNSUPPORTED; }

@@ -129,6 +129,34 @@ HS_API int hs_winograd_forward(hs_stream stream, const hs_winograd *args);
 // The gradients of weight and bias.
 HS_API int hs_winograd_gradient(hs_stream stream, const hs_winograd *args);
 
+// ---- 1x1 convolution and linear layer, float32 (CPU only) -----------------------------------------------------------------
+// in = in0 + in1. Reads x = f((source - mean) * factor + offset) by the table of hs_group_norm_table, or the sources as they are
+// where table is NULL.
+typedef struct hs_pointwise {
+  int64_t n, hw, in0, in1, out;
+  const float *x0, *x1;            // [n,hw,in0], [n,hw,in1] or NULL when in1 = 0
+  const float *table;              // or NULL; [n,3,in]
+  const float *packed;             // of hs_pointwise_pack              forward only, like the next four
+  const float *bias;               // or NULL; [out]
+  const float *residual;           // or NULL; like y, may be y
+  float *y;                        // [n,hw,out] = x W + bias + residual
+  float *moments;                  // or NULL; those of y, [n,2,out]
+  const float *dy;                 // [n,hw,out]                        gradient only, like the next three
+  float *dweight;                  // [out,stride], its first `in` columns; overwritten
+  int64_t stride;
+  float *dbias;                    // or NULL; [out], overwritten
+  float *workspace;                // hs_pointwise_workspace(...) bytes
+  int32_t silu;                    // f with a table: SiLU or identity
+} hs_pointwise;
+// packed (in times out rounded up to a multiple of 32 floats, in a layout of the kernel's own) from weight [out,stride] whose first
+// `in` columns are read; transposed: from weight [in,stride] and its first `out` columns, for the gradient of x.
+HS_API int hs_pointwise_pack(hs_stream stream, const float *weight, int64_t stride, int64_t in, int64_t out, int32_t transposed, float *packed);
+HS_API int64_t hs_pointwise_workspace(const hs_pointwise *args, int32_t gradient); // bytes, from the sizes alone; 0 where the library lacks these functions (HS_UNSUPPORTED: CUDA)
+// The same bits for any number of threads, and for a sample in any batch.
+HS_API int hs_pointwise_forward(hs_stream stream, const hs_pointwise *args);
+// The gradients of weight and bias; the same bits for any number of threads.
+HS_API int hs_pointwise_gradient(hs_stream stream, const hs_pointwise *args);
+
 // ---- Filters of convolutions, between the layout of checkpoints and that of NHWC convolutions ------------------------
 // packed [packed_out,taps,packed_in] from weight [out,stride,taps], whose first `in` input channels are read; what is not
 // there is zero. taps = kernel height times width.

@@ -3,10 +3,8 @@ package org.halfstep.bench;
 import java.lang.management.ManagementFactory;
 import java.lang.management.ThreadMXBean;
 import java.util.ArrayList;
-import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import org.halfstep.device.Convolution;
 import org.halfstep.device.ConvolutionAlgorithm;
 import org.halfstep.device.ConvolutionShape;
@@ -17,39 +15,87 @@ import org.halfstep.device.Slab;
 import org.halfstep.device.cpu.CpuDevice;
 
 /**
- * 3x3 convolutions of many shapes by each algorithm: what the rule that chooses one goes by. Prints
- * a table of direct-equivalent GFLOP/s, the best of several interleaved rounds, for each pass.
+ * 3x3 and 1x1 convolutions of many shapes by each algorithm: what the rules that choose one go by.
+ * Prints tables of direct-equivalent GFLOP/s, the best of several interleaved rounds, for each
+ * pass.
  *
  * <p>Weights are taken from memory of their own in every run of a batch of one, as inside a network
  * whose weights do not fit into the cache. With one thread the processor time of the thread counts,
  * which other work on the machine disturbs least.
  */
 public final class ConvolutionTable {
-  private static final ConvolutionAlgorithm[] ALGORITHMS = {
-    ConvolutionAlgorithm.DIRECT, ConvolutionAlgorithm.WINOGRAD2, ConvolutionAlgorithm.WINOGRAD4
-  };
+  /** An algorithm and what it is called in a table. */
+  private record Column(ConvolutionAlgorithm algorithm, String name) {}
+
   private static final String[] PASSES = {"forward", "data", "weights"};
   private static final int ROUNDS = 5;
 
   /** Copies of the weights are made until they take so many bytes together. */
   private static final long COLD_BYTES = 96L << 20;
 
-  /** Sides of the images, then input and output channels. */
-  private static final int[][] SHAPES = {
-    {32, 64, 64},
-    {32, 128, 64},
-    {28, 32, 32},
-    {16, 128, 128},
-    {14, 64, 64},
-    {8, 128, 128},
-    {8, 256, 256},
-    {8, 768, 768},
-    {7, 128, 128},
-    {4, 256, 256},
-    {2, 256, 256},
-    {16, 576, 576},
-    {64, 192, 192},
-  };
+  /**
+   * The shapes of one table.
+   *
+   * @param shapes sides of the images, then input and output channels
+   */
+  private record Table(int kernel, List<Column> columns, int[][] shapes, int[] batches) {}
+
+  private static final Table SQUARE =
+      new Table(
+          3,
+          List.of(
+              new Column(ConvolutionAlgorithm.DIRECT, "direct"),
+              new Column(ConvolutionAlgorithm.WINOGRAD2, "F(2x2)"),
+              new Column(ConvolutionAlgorithm.WINOGRAD4, "F(4x4)")),
+          new int[][] {
+            {32, 64, 64},
+            {32, 128, 64},
+            {28, 32, 32},
+            {16, 128, 128},
+            {14, 64, 64},
+            {8, 128, 128},
+            {8, 256, 256},
+            {8, 768, 768},
+            {7, 128, 128},
+            {4, 256, 256},
+            {2, 256, 256},
+            {16, 576, 576},
+            {64, 192, 192},
+          },
+          new int[] {1, 8});
+
+  /** Skip connections and attention of UNets, then linear layers. */
+  private static final Table POINTWISE =
+      new Table(
+          1,
+          List.of(
+              new Column(ConvolutionAlgorithm.DIRECT, "oneDNN"),
+              new Column(ConvolutionAlgorithm.WINOGRAD4, "ours")),
+          new int[][] {
+            {32, 128, 64},
+            {32, 192, 64},
+            {28, 64, 32},
+            {16, 128, 128},
+            {16, 128, 384},
+            {16, 256, 128},
+            {16, 32, 32},
+            {16, 16, 16},
+            {16, 48, 80},
+            {14, 96, 64},
+            {8, 128, 384},
+            {8, 256, 256},
+            {8, 256, 768},
+            {7, 64, 192},
+            {8, 768, 2304},
+            {4, 512, 256},
+            {16, 576, 1728},
+            {32, 384, 1152},
+            {64, 384, 192},
+            {1, 256, 256},
+            {1, 256, 4096},
+            {1, 768, 12288},
+          },
+          new int[] {1, 32});
 
   private final int threads;
   private final double seconds;
@@ -61,35 +107,45 @@ public final class ConvolutionTable {
   }
 
   public static void main(String[] arguments) {
-    if (arguments.length != 2) {
-      throw new IllegalArgumentException("usage: ConvolutionTable THREADS SECONDS_PER_SHAPE");
+    if (arguments.length < 2 || arguments.length > 3) {
+      throw new IllegalArgumentException(
+          "usage: ConvolutionTable THREADS SECONDS_PER_SHAPE [KERNEL: 1 or 3]");
     }
-    new ConvolutionTable(Integer.parseInt(arguments[0]), Double.parseDouble(arguments[1])).run();
-  }
-
-  private void run() {
-    System.out.printf(
-        "%-28s %-8s %10s %10s %10s   chosen%n", "shape", "pass", "direct", "F(2x2)", "F(4x4)");
-    for (int[] shape : SHAPES) {
-      for (int batch : new int[] {1, 8}) {
-        measure(ConvolutionShape.of(batch, shape[0], shape[0], shape[1], shape[2], 3, 1, 1));
+    ConvolutionTable bench =
+        new ConvolutionTable(Integer.parseInt(arguments[0]), Double.parseDouble(arguments[1]));
+    for (Table table : List.of(SQUARE, POINTWISE)) {
+      if (arguments.length == 2 || Integer.parseInt(arguments[2]) == table.kernel) {
+        bench.run(table);
       }
     }
   }
 
-  private void measure(ConvolutionShape shape) {
-    Map<ConvolutionAlgorithm, Bound> bound = new EnumMap<>(ConvolutionAlgorithm.class);
+  private void run(Table table) {
+    System.out.printf("%-28s %-8s", table.kernel + "x" + table.kernel, "pass");
+    table.columns.forEach(column -> System.out.printf(" %10s", column.name));
+    System.out.println("   chosen");
+    for (int[] shape : table.shapes) {
+      for (int batch : table.batches) {
+        int padding = table.kernel / 2;
+        measure(
+            table,
+            ConvolutionShape.of(
+                batch, shape[0], shape[0], shape[1], shape[2], table.kernel, 1, padding));
+      }
+    }
+  }
+
+  private void measure(Table table, ConvolutionShape shape) {
+    int columns = table.columns.size();
+    List<Bound> bound = new ArrayList<>();
     try {
-      for (ConvolutionAlgorithm algorithm : ALGORITHMS) {
-        bound.put(algorithm, new Bound(shape, algorithm));
-      }
-      double[][] best = new double[PASSES.length][ALGORITHMS.length];
-      double slice = seconds / (ROUNDS * PASSES.length * ALGORITHMS.length);
+      table.columns.forEach(column -> bound.add(new Bound(shape, column.algorithm)));
+      double[][] best = new double[PASSES.length][columns];
+      double slice = seconds / (ROUNDS * PASSES.length * columns);
       for (int round = 0; round < ROUNDS; round++) {
         for (int pass = 0; pass < PASSES.length; pass++) {
-          for (int i = 0; i < ALGORITHMS.length; i++) {
-            double speed =
-                shape.flops() / fastest(bound.get(ALGORITHMS[i]).launches.get(pass), slice);
+          for (int i = 0; i < columns; i++) {
+            double speed = shape.flops() / fastest(bound.get(i).launches.get(pass), slice);
             best[pass][i] = Math.max(best[pass][i], speed);
           }
         }
@@ -104,18 +160,14 @@ public final class ConvolutionTable {
               shape.inputChannels(),
               shape.outputChannels());
       for (int pass = 0; pass < PASSES.length; pass++) {
-        System.out.printf(
-            Locale.ROOT,
-            "%-28s %-8s %10.1f %10.1f %10.1f   %s%n",
-            name,
-            PASSES[pass],
-            best[pass][0],
-            best[pass][1],
-            best[pass][2],
-            chosen(shape));
+        System.out.printf("%-28s %-8s", name, PASSES[pass]);
+        for (double speed : best[pass]) {
+          System.out.printf(Locale.ROOT, " %10.1f", speed);
+        }
+        System.out.println("   " + chosen(shape));
       }
     } finally {
-      bound.values().forEach(Bound::close);
+      bound.forEach(Bound::close);
     }
   }
 
@@ -124,8 +176,11 @@ public final class ConvolutionTable {
     long channels = (long) Float.BYTES * shape.inputChannels() * shape.outputChannels();
     try (CpuDevice device = new CpuDevice();
         Operations operations = device.operations()) {
-      if (!operations.fusesNorm(shape, shape.inputChannels(), DataType.F32)) {
-        return "direct";
+      if (!operations.isFused(shape, shape.inputChannels(), DataType.F32)) {
+        return shape.kernel() == 1 ? "oneDNN" : "direct";
+      }
+      if (shape.kernel() == 1) {
+        return "ours";
       }
       long packed = operations.convolution(shape, DataType.F32, false).packedForwardBytes();
       return packed == 36 * channels ? "F(4x4)" : "F(2x2)";
@@ -162,7 +217,11 @@ public final class ConvolutionTable {
       operations = device.operations();
       Convolution convolution = operations.convolution(shape, DataType.F32, true);
       long pixels = (long) Float.BYTES * shape.batch() * shape.height() * shape.width();
-      long stored = 9L * Float.BYTES * shape.inputChannels() * shape.outputChannels();
+      long stored =
+          (long) Float.BYTES
+              * shape.window().taps()
+              * shape.inputChannels()
+              * shape.outputChannels();
       long x = memory(pixels * shape.inputChannels());
       long y = memory(pixels * shape.outputChannels());
       long weight = memory(stored);

@@ -84,6 +84,16 @@ public final class Kernels {
       shape(FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER));
   private static final MethodHandle hs_winograd_gradient =
       shape(FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER));
+  private static final MethodHandle hs_pointwise_pack =
+      shape(
+          FunctionDescriptor.of(
+              C_INT, C_POINTER, C_POINTER, C_LONG, C_LONG, C_LONG, C_INT, C_POINTER));
+  private static final MethodHandle hs_pointwise_workspace =
+      shape(FunctionDescriptor.of(C_LONG, C_POINTER, C_INT));
+  private static final MethodHandle hs_pointwise_forward =
+      shape(FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER));
+  private static final MethodHandle hs_pointwise_gradient =
+      shape(FunctionDescriptor.of(C_INT, C_POINTER, C_POINTER));
   private static final MethodHandle hs_filter_pack =
       shape(
           FunctionDescriptor.of(
@@ -226,6 +236,10 @@ public final class Kernels {
   private final MemorySegment hs_winograd_workspace$ADDRESS;
   private final MemorySegment hs_winograd_forward$ADDRESS;
   private final MemorySegment hs_winograd_gradient$ADDRESS;
+  private final MemorySegment hs_pointwise_pack$ADDRESS;
+  private final MemorySegment hs_pointwise_workspace$ADDRESS;
+  private final MemorySegment hs_pointwise_forward$ADDRESS;
+  private final MemorySegment hs_pointwise_gradient$ADDRESS;
   private final MemorySegment hs_filter_pack$ADDRESS;
   private final MemorySegment hs_filter_unpack$ADDRESS;
   private final MemorySegment hs_silu_forward$ADDRESS;
@@ -280,6 +294,10 @@ public final class Kernels {
     hs_winograd_workspace$ADDRESS = library.address("hs_winograd_workspace");
     hs_winograd_forward$ADDRESS = library.address("hs_winograd_forward");
     hs_winograd_gradient$ADDRESS = library.address("hs_winograd_gradient");
+    hs_pointwise_pack$ADDRESS = library.address("hs_pointwise_pack");
+    hs_pointwise_workspace$ADDRESS = library.address("hs_pointwise_workspace");
+    hs_pointwise_forward$ADDRESS = library.address("hs_pointwise_forward");
+    hs_pointwise_gradient$ADDRESS = library.address("hs_pointwise_gradient");
     hs_filter_pack$ADDRESS = library.address("hs_filter_pack");
     hs_filter_unpack$ADDRESS = library.address("hs_filter_unpack");
     hs_silu_forward$ADDRESS = library.address("hs_silu_forward");
@@ -635,6 +653,70 @@ public final class Kernels {
       check(
           "hs_winograd_gradient",
           (int) hs_winograd_gradient.invokeExact(hs_winograd_gradient$ADDRESS, stream, args));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  /** Weight [out,stride] (transposed: [in,stride]) to its packed form. */
+  public void hs_pointwise_pack(
+      MemorySegment stream,
+      MemorySegment weight,
+      long stride,
+      long in,
+      long out,
+      int transposed,
+      MemorySegment packed) {
+    try {
+      check(
+          "hs_pointwise_pack",
+          (int)
+              hs_pointwise_pack.invokeExact(
+                  hs_pointwise_pack$ADDRESS, stream, weight, stride, in, out, transposed, packed));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  /**
+   * Bytes of workspace of {@link #hs_pointwise_forward}, or of {@link #hs_pointwise_gradient}.
+   *
+   * @param args a struct of {@link hs_pointwise} with its sizes
+   */
+  public long hs_pointwise_workspace(MemorySegment args, int gradient) {
+    try {
+      return (long)
+          hs_pointwise_workspace.invokeExact(hs_pointwise_workspace$ADDRESS, args, gradient);
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  /**
+   * y = 1x1 convolution of the normalised sources + bias + residual, with the moments of y.
+   *
+   * @param args a struct of {@link hs_pointwise}
+   */
+  public void hs_pointwise_forward(MemorySegment stream, MemorySegment args) {
+    try {
+      check(
+          "hs_pointwise_forward",
+          (int) hs_pointwise_forward.invokeExact(hs_pointwise_forward$ADDRESS, stream, args));
+    } catch (Throwable failure) {
+      throw unchecked(failure);
+    }
+  }
+
+  /**
+   * Gradients of the weight and bias of {@link #hs_pointwise_forward}.
+   *
+   * @param args a struct of {@link hs_pointwise}
+   */
+  public void hs_pointwise_gradient(MemorySegment stream, MemorySegment args) {
+    try {
+      check(
+          "hs_pointwise_gradient",
+          (int) hs_pointwise_gradient.invokeExact(hs_pointwise_gradient$ADDRESS, stream, args));
     } catch (Throwable failure) {
       throw unchecked(failure);
     }

@@ -77,7 +77,7 @@ public final class Halfstep implements Runnable {
       paramLabel = "HOW",
       defaultValue = "fastest",
       description =
-          "3x3 convolutions on the CPU: fastest (Winograd where it pays) or direct "
+          "Convolutions on the CPU: fastest (Winograd where it pays) or direct (oneDNN) "
               + "(default: fastest).")
   private ConvolutionAlgorithm convolutions;
 

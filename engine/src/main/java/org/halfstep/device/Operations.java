@@ -59,12 +59,13 @@ public interface Operations extends AutoCloseable {
       GroupNormShape shape, GroupNormShape.Memory memory, GroupNormShape.Gradients gradients);
 
   /**
-   * Whether {@link #convolution} of this shape is a {@link FusedConvolution}, which reads its input
-   * through a group normalisation. Where it is not, the normalisation is an operation of its own.
+   * Whether {@link #convolution} of this shape is a {@link FusedConvolution}, which reads two
+   * sources in place and through a group normalisation. Where it is not, these are operations of
+   * their own.
    *
    * @param channels0 input channels that the first of two sources holds; all for a single source
    */
-  default boolean fusesNorm(ConvolutionShape shape, int channels0, DataType type) {
+  default boolean isFused(ConvolutionShape shape, int channels0, DataType type) {
     return false;
   }
 

@@ -4,19 +4,17 @@ import java.util.ArrayList;
 import java.util.List;
 import org.halfstep.device.Convolution;
 import org.halfstep.device.ConvolutionShape;
-import org.halfstep.device.DataType;
 import org.halfstep.device.FusedConvolution;
 import org.halfstep.device.Launch;
 import org.halfstep.device.Window;
 
 /**
  * A convolution or linear layer with bias, an optional residual and an optional ReLU. A 1x1
- * convolution of a concatenation is one convolution per source, each with its own range of the
- * weight's input channels, so nothing is copied together.
+ * convolution of a concatenation reads both sources in place where the device can; elsewhere, and
+ * for the gradients of the sources, it is one convolution per source, each with its own range of
+ * the weight's input channels. So nothing is copied together.
  */
 final class ConvolutionOp extends Op {
-  private static final Window SQUARE = Window.square(3, 1, 1);
-
   private final Value x;
   private final Parameter weight;
   private final Parameter bias;
@@ -68,13 +66,19 @@ final class ConvolutionOp extends Op {
   }
 
   /**
-   * A 3x3 convolution with the normalisation before it.
+   * A convolution with the normalisation before it.
    *
    * @param x what the normalisation writes, or dropout after it
    */
   static ConvolutionOp reading(
-      GroupNormOp norm, String label, Value x, Parameter weight, Parameter bias, Value residual) {
-    ConvolutionOp op = new ConvolutionOp(label, x, weight, bias, SQUARE, false, residual, norm);
+      GroupNormOp norm,
+      String label,
+      Value x,
+      Parameter weight,
+      Parameter bias,
+      Window window,
+      Value residual) {
+    ConvolutionOp op = new ConvolutionOp(label, x, weight, bias, window, false, residual, norm);
     norm.readBy(op);
     return op;
   }
@@ -86,8 +90,7 @@ final class ConvolutionOp extends Op {
     return !dropped
         && !kept
         && plan.operations()
-            .fusesNorm(
-                shape(plan, x, 0), norm.sources().getFirst().shape().channels(), plan.type(x));
+            .isFused(shape(plan, x, 0), norm.sources().getFirst().shape().channels(), plan.type(x));
   }
 
   private ConvolutionShape shape(PlanBuilder plan, Value source, int offset) {
@@ -141,27 +144,49 @@ final class ConvolutionOp extends Op {
 
   private final class Bound implements Binding {
     private final PlanBuilder plan;
+
+    /** One per source, unless {@link #fused} is all that is needed. */
     private final List<Convolution> parts = new ArrayList<>();
+
+    /** Reads all sources, where the device has one that can; or null. */
+    private final FusedConvolution fused;
+
     private final String kind;
     private final boolean normalises;
 
     Bound(PlanBuilder plan) {
       this.plan = plan;
       this.kind = kind();
-      DataType type = plan.type(x.sources().getFirst());
-      int offset = 0;
-      for (Value source : x.sources()) {
-        parts.add(
-            plan.operations().convolution(shape(plan, source, offset), type, plan.training()));
-        offset += source.shape().channels();
-      }
       this.normalises = norm != null && normalises(plan);
+      this.fused = fused();
+      if (fused == null || x.isConcatenation() && plan.training()) {
+        int offset = 0;
+        for (Value source : x.sources()) {
+          parts.add(convolution(source, offset));
+          offset += source.shape().channels();
+        }
+      } else {
+        parts.add(fused);
+      }
+    }
+
+    private FusedConvolution fused() {
+      Value first = x.sources().getFirst();
+      boolean possible =
+          plan.operations().isFused(shape(plan, x, 0), first.shape().channels(), plan.type(first));
+      return possible ? (FusedConvolution) convolution(x, 0) : null;
+    }
+
+    private Convolution convolution(Value source, int offset) {
+      return plan.operations()
+          .convolution(
+              shape(plan, source, offset), plan.type(x.sources().getFirst()), plan.training());
     }
 
     @Override
     public void forward() {
-      if (parts.size() == 1 && parts.getFirst() instanceof FusedConvolution fused) {
-        forwardFused(fused);
+      if (fused != null) {
+        forwardFused();
         return;
       }
       Buffer y = plan.buffer(output());
@@ -193,10 +218,10 @@ final class ConvolutionOp extends Op {
       }
     }
 
-    private void forwardFused(FusedConvolution part) {
+    private void forwardFused() {
       Buffer y = plan.buffer(output());
-      Buffer scratch = plan.transientBuffer(label() + " scratch", part.forwardScratchBytes());
-      Buffer packed = pack("packed", part.packedForwardBytes(), part::packForward);
+      Buffer scratch = plan.transientBuffer(label() + " scratch", fused.forwardScratchBytes());
+      Buffer packed = pack("packed", fused.packedForwardBytes(), fused::packForward);
       Buffer added = residual == null ? null : plan.buffer(residual);
       Buffer moments = plan.isNormalised(output()) ? plan.moments(output()) : null;
       List<Buffer> uses = inputs();
@@ -208,10 +233,10 @@ final class ConvolutionOp extends Op {
         uses.add(moments);
       }
       plan.step(
-          info("forward", part.shape()),
+          info("forward", fused.shape()),
           uses,
           () ->
-              part.forward(
+              fused.forward(
                   input(),
                   packed.address(),
                   bias == null ? 0 : plan.weight(bias),
@@ -223,39 +248,38 @@ final class ConvolutionOp extends Op {
 
     /** The buffers that a fused convolution reads. */
     private List<Buffer> inputs() {
-      if (!normalises) {
-        return new ArrayList<>(List.of(plan.buffer(x)));
-      }
       List<Buffer> buffers = new ArrayList<>();
-      norm.sources().forEach(source -> buffers.add(plan.buffer(source)));
-      buffers.add(plan.table(norm.output()));
+      sources().forEach(source -> buffers.add(plan.buffer(source)));
+      if (normalises) {
+        buffers.add(plan.table(norm.output()));
+      }
       return buffers;
     }
 
+    private List<Value> sources() {
+      return normalises ? norm.sources() : x.sources();
+    }
+
     private FusedConvolution.Input input() {
-      if (!normalises) {
-        return new FusedConvolution.Input(
-            plan.buffer(x).address(), x.shape().channels(), 0, 0, false);
-      }
-      List<Value> sources = norm.sources();
+      List<Value> sources = sources();
       return new FusedConvolution.Input(
           plan.buffer(sources.getFirst()).address(),
           sources.getFirst().shape().channels(),
           sources.size() == 1 ? 0 : plan.buffer(sources.get(1)).address(),
-          plan.table(norm.output()).address(),
-          norm.silu());
+          normalises ? plan.table(norm.output()).address() : 0,
+          normalises && norm.silu());
     }
 
     @Override
     public void backward() {
       Value y = output();
       Buffer dy = plan.gradient(y);
-      for (int i = 0; i < parts.size(); i++) {
-        if (normalises) {
-          fusedWeightGradient((FusedConvolution) parts.get(i), dy);
-          continue;
+      if (fused != null) {
+        fusedWeightGradient(dy);
+      } else {
+        for (int i = 0; i < parts.size(); i++) {
+          weightGradient(parts.get(i), x.sources().get(i), dy, i == 0);
         }
-        weightGradient(parts.get(i), x.sources().get(i), dy, i == 0);
       }
       for (int i = 0; i < parts.size(); i++) {
         dataGradient(parts.get(i), x.sources().get(i), dy);
@@ -265,16 +289,16 @@ final class ConvolutionOp extends Op {
       }
     }
 
-    private void fusedWeightGradient(FusedConvolution part, Buffer dy) {
+    private void fusedWeightGradient(Buffer dy) {
       Buffer scratch =
-          plan.transientBuffer(label() + " scratch", part.backwardWeightsScratchBytes());
+          plan.transientBuffer(label() + " scratch", fused.backwardWeightsScratchBytes());
       List<Buffer> uses = inputs();
       uses.addAll(List.of(dy, scratch));
       plan.step(
-          info("backward weights", part.shape()),
+          info("backward weights", fused.shape()),
           uses,
           () ->
-              part.backwardWeights(
+              fused.backwardWeights(
                   input(),
                   dy.address(),
                   plan.weightGradient(weight),

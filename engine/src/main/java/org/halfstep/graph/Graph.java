@@ -172,10 +172,10 @@ public final class Graph {
   }
 
   /**
-   * A 3x3 convolution, {@code convolution(dropout(norm(x))) + bias + residual}, with its group
-   * normalisation. Where the device can, the convolution normalises while it reads and the
-   * normalised image is never stored; elsewhere, and with dropout in training, each is an operation
-   * of its own.
+   * A convolution, {@code convolution(dropout(norm(x))) + bias + residual}, with its group
+   * normalisation; weight OIHW, stride 1, padding kernel/2. Where the device can, the convolution
+   * normalises while it reads and the normalised image is never stored; elsewhere, and with dropout
+   * in training, each is an operation of its own.
    *
    * @param dropout probability of dropout between the two, 0 for none
    * @param layer keys the random numbers of dropout
@@ -188,10 +188,13 @@ public final class Graph {
       String name,
       Parameter weight,
       Parameter bias,
+      int kernel,
       Value residual) {
     GroupNormOp first = new GroupNormOp(norm, null);
     Value x = dropout(norm.name() + " dropout", add(first), dropout, layer);
-    return add(ConvolutionOp.reading(first, name, x, weight, bias, residual));
+    return add(
+        ConvolutionOp.reading(
+            first, name, x, weight, bias, Window.square(kernel, 1, kernel / 2), residual));
   }
 
   /** {@link #groupNorm} that writes bytes, for inference only. */

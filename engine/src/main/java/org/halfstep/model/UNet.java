@@ -266,8 +266,23 @@ public final class UNet {
   private Value attention(UNetLayer.Attention layer, Value x) {
     String name = layer.name();
     int channels = layer.channels();
-    Value h = normFor(name + ".qkv", name + ".norm", x, null, false);
-    h = pointwise(name + ".qkv", h, 3 * channels, Initializer.FAN_IN_UNIFORM, null);
+    String projection = name + ".qkv";
+    Value h;
+    if (form == Form.FUSED) {
+      GroupNorm norm = groupNorm(name + ".norm", x, null, false);
+      Parameter weight =
+          graph.parameter(
+              projection + ".weight",
+              Initializer.FAN_IN_UNIFORM,
+              channels,
+              3 * channels,
+              channels,
+              1);
+      h = normConvolution(norm, 0, 0, projection, weight, Initializer.FAN_IN_UNIFORM, 1, null);
+    } else {
+      h = normFor(projection, name + ".norm", x, null, false);
+      h = pointwise(projection, h, 3 * channels, Initializer.FAN_IN_UNIFORM, null);
+    }
     h = graph.attention(name + ".attention", h, config.heads(channels), config.newAttentionOrder());
     h = inputFor(name + ".proj_out", h);
     return pointwise(name + ".proj_out", h, channels, Initializer.ZERO, x);
@@ -317,10 +332,24 @@ public final class UNet {
       Initializer initializer,
       Value residual) {
     int in = norm.x().shape().channels();
-    int fanIn = in * 9;
-    Parameter weight = graph.parameter(name + ".weight", initializer, fanIn, out, in, 3, 3);
-    Parameter bias = graph.parameter(name + ".bias", initializer, fanIn, out);
-    Value y = graph.groupNormConvolution(norm, dropout, dropoutLayer, name, weight, bias, residual);
+    Parameter weight = graph.parameter(name + ".weight", initializer, in * 9, out, in, 3, 3);
+    return normConvolution(norm, dropout, dropoutLayer, name, weight, initializer, 3, residual);
+  }
+
+  private Value normConvolution(
+      GroupNorm norm,
+      float dropout,
+      int dropoutLayer,
+      String name,
+      Parameter weight,
+      Initializer initializer,
+      int kernel,
+      Value residual) {
+    int fanIn = norm.x().shape().channels() * kernel * kernel;
+    Parameter bias = graph.parameter(name + ".bias", initializer, fanIn, weight.shape().getFirst());
+    Value y =
+        graph.groupNormConvolution(
+            norm, dropout, dropoutLayer, name, weight, bias, kernel, residual);
     graph.name(name + INPUT + ".0", graph.ops().getLast().inputs().getFirst());
     return y;
   }

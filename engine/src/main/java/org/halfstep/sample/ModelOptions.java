@@ -62,8 +62,8 @@ public record ModelOptions(
   }
 
   /**
-   * The same with another way to compute 3x3 convolutions: {@link ConvolutionAlgorithm#DIRECT}
-   * rounds as plain sums do, at more than half again the time.
+   * The same with another way to compute convolutions: {@link ConvolutionAlgorithm#DIRECT} rounds
+   * as plain sums do, at more than half again the time.
    */
   public ModelOptions withConvolutions(ConvolutionAlgorithm algorithm) {
     return new ModelOptions(device, threads, algorithm, maxBatch, precision);

@@ -33,6 +33,9 @@ final class CpuOperations extends KernelOperations {
 
   @Override
   public Convolution convolution(ConvolutionShape shape, DataType type, boolean training) {
+    if (PointwiseConvolution.isChosen(algorithm, shape, type)) {
+      return own(new PointwiseConvolution(arguments, shape, training));
+    }
     int tile = WinogradConvolution.tile(algorithm, shape, type);
     return own(
         tile != 0
@@ -46,9 +49,10 @@ final class CpuOperations extends KernelOperations {
   }
 
   @Override
-  public boolean fusesNorm(ConvolutionShape shape, int channels0, DataType type) {
-    return WinogradConvolution.tile(algorithm, shape, type) != 0
-        && WinogradConvolution.splitsAt(channels0);
+  public boolean isFused(ConvolutionShape shape, int channels0, DataType type) {
+    return PointwiseConvolution.isChosen(algorithm, shape, type)
+        || WinogradConvolution.tile(algorithm, shape, type) != 0
+            && WinogradConvolution.splitsAt(channels0);
   }
 
   @Override

@@ -14,15 +14,18 @@ import org.halfstep.device.DataType;
 import org.halfstep.device.FusedConvolution;
 import org.halfstep.device.GroupNormShape;
 import org.halfstep.device.Operations;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Norm, concatenation and moments as parts of a convolution, against plain double arithmetic. */
 class FusedConvolutionTest {
   private static final double TOLERANCE = 2e-5;
   private static final float EPS = 1e-5f;
   private static final int GROUPS = 16;
+
+  /** In place of a Winograd tile's side: a 1x1 convolution. */
+  private static final int POINTWISE = 1;
 
   /** Inputs of one case: two sources far from zero mean, a norm with modulation. */
   private static final class Case {
@@ -34,10 +37,19 @@ class FusedConvolutionTest {
     final double[] bias;
     final double[] modulation;
 
-    Case(int batch, int height, int width, int channels0, int channels1, int out, long seed) {
+    Case(
+        int tile,
+        int batch,
+        int height,
+        int width,
+        int channels0,
+        int channels1,
+        int out,
+        long seed) {
       Random random = new Random(seed);
       int in = channels0 + channels1;
-      shape = ConvolutionShape.of(batch, height, width, in, out, 3, 1, 1);
+      int kernel = tile == POINTWISE ? 1 : 3;
+      shape = ConvolutionShape.of(batch, height, width, in, out, kernel, 1, kernel / 2);
       this.channels0 = channels0;
       plain = new PlainConvolution(shape, DataType.F32, random);
       source = plain.x.clone();
@@ -137,7 +149,10 @@ class FusedConvolutionTest {
               0);
       operations.groupNormTable(norm, memory, moments0, moments1, table).run();
 
-      WinogradConvolution convolution = new WinogradConvolution(arena, shape, true, tile);
+      FusedConvolution convolution =
+          tile == POINTWISE
+              ? new PointwiseConvolution(arena, shape, true)
+              : new WinogradConvolution(arena, shape, true, tile);
       FusedConvolution.Input input = new FusedConvolution.Input(x0, c.channels0, x1, table, silu);
       long packed = arena.allocate(convolution.packedForwardBytes(), 64).address();
       convolution.packForward(floats(arena, c.plain.weight), packed).run();
@@ -206,10 +221,13 @@ class FusedConvolutionTest {
     "4, 2, 5, 109, 32, 0, 32, true",
     "4, 2, 9, 10, 128, 96, 224, true",
     "2, 2, 3, 2, 192, 128, 320, false",
+    "1, 2, 16, 16, 32, 0, 96, false",
+    "1, 3, 13, 15, 48, 16, 41, true",
+    "1, 5, 3, 3, 11, 5, 7, true",
   })
   void agreesWithPlainArithmetic(
       int tile, int n, int h, int w, int channels0, int channels1, int out, boolean silu) {
-    Case c = new Case(n, h, w, channels0, channels1, out, 11);
+    Case c = new Case(tile, n, h, w, channels0, channels1, out, 11);
     c.normalise(silu);
     Result result = run(c, tile, silu, 0);
     double[] y = c.plain.forward(true, true);
@@ -223,10 +241,10 @@ class FusedConvolutionTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"4, 12, 64", "2, 6, 64", "4, 8, 224", "2, 4, 320"})
+  @CsvSource({"4, 12, 64", "2, 6, 64", "4, 8, 224", "2, 4, 320", "1, 12, 64", "1, 5, 96"})
   void threadsAndBatchDoNotChangeABit(int tile, int side, int channels) {
     int threads = Kernels.cpu().hs_thread_count();
-    Case c = new Case(3, side, side, channels / 2, channels / 2, channels, 12);
+    Case c = new Case(tile, 3, side, side, channels / 2, channels / 2, channels, 12);
     Result many = run(c, tile, true, 2);
     Result one = run(c, tile, true, 1);
     Kernels.cpu().hs_set_thread_count(threads);
@@ -234,7 +252,7 @@ class FusedConvolutionTest {
     assertArrayEquals(one.moments, many.moments);
     assertArrayEquals(one.dweight, many.dweight);
     assertArrayEquals(one.dbias, many.dbias);
-    Case alone = new Case(1, side, side, channels / 2, channels / 2, channels, 12);
+    Case alone = new Case(tile, 1, side, side, channels / 2, channels / 2, channels, 12);
     int image = side * side * channels;
     System.arraycopy(c.source, 2 * image, alone.source, 0, image);
     System.arraycopy(c.plain.dy, 2 * image, alone.plain.dy, 0, image);
@@ -249,14 +267,15 @@ class FusedConvolutionTest {
   }
 
   /** A mean far above the deviations must not cost the variance its digits. */
-  @Test
-  void momentsOfAnImageFarFromZero() {
-    Case c = new Case(1, 12, 12, 32, 0, 32, 13);
+  @ParameterizedTest
+  @ValueSource(ints = {POINTWISE, 2, 4})
+  void momentsOfAnImageFarFromZero(int tile) {
+    Case c = new Case(tile, 1, 12, 12, 32, 0, 32, 13);
     Arrays.fill(c.plain.bias, 1000);
     c.normalise(true);
     double[] y = c.plain.forward(true, true);
     double[] expected = moments(c.shape, y);
-    Result result = run(c, 4, true, 0);
+    Result result = run(c, tile, true, 0);
     for (int i = 0; i < 32; i++) {
       assertEquals(expected[32 + i], result.moments[32 + i], 1e-3 * expected[32 + i]);
     }
