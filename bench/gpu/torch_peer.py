@@ -41,6 +41,7 @@ def reference():
         if path and pathlib.Path(path).exists():
             spec = importlib.util.spec_from_file_location("torch_unet", path)
             module = importlib.util.module_from_spec(spec)
+            sys.modules[spec.name] = module  # torch.compile looks its functions up by name
             spec.loader.exec_module(module)
             return module
     sys.exit("torch_peer: torch_unet.py is missing: name it by TORCH_UNET")
