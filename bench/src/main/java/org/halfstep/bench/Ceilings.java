@@ -24,7 +24,7 @@ public final class Ceilings {
     DataType type = BenchDevice.precision();
     try (Device device = BenchDevice.open()) {
       print(
-          "product %s %d: %.1f TFLOP/s",
+          "product %s %d: %.3f TFLOP/s",
           type.name().toLowerCase(Locale.ROOT),
           side,
           OperationCeiling.gigaflopsPerSecond(device, type, side) / 1e3);

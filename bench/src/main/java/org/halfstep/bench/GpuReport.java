@@ -24,7 +24,7 @@ public final class GpuReport {
       Pattern.compile(
           "RESULT (\\S+) ([SML]) (forward|train) batch (\\d+): median ([\\d.]+) ms min ([\\d.]+) ms"
               + " max ([\\d.]+) n (\\d+).*");
-  private static final Pattern WORK = Pattern.compile("([\\d.]+) GFLOP, ([\\d.]+) GB");
+  private static final Pattern WORK = Pattern.compile("([\\d.]+) GFLOP, ([\\d.]+) GB in (\\w+)");
   private static final Pattern PRODUCT =
       Pattern.compile("CEILING product (\\w+) \\d+: ([\\d.]+) T.*");
   private static final Pattern COPY = Pattern.compile("CEILING copy .*: ([\\d.]+) GB/s");
@@ -41,6 +41,7 @@ public final class GpuReport {
   private final Map<String, Map<String, List<Run>>> runs = new TreeMap<>();
 
   private final Map<String, double[]> work = new LinkedHashMap<>();
+  private final Map<String, String> precisions = new LinkedHashMap<>();
 
   private GpuReport(Path folder) throws IOException {
     this.folder = folder;
@@ -101,6 +102,7 @@ public final class GpuReport {
       work.put(
           name,
           new double[] {Double.parseDouble(cost.group(1)), Double.parseDouble(cost.group(2))});
+      precisions.put(name, cost.group(3));
     }
   }
 
@@ -122,7 +124,7 @@ public final class GpuReport {
     if (!runs.isEmpty()) {
       text.append(
           "\n## Speed\n\nMedian of the processes' medians in milliseconds, their spread in brackets."
-              + " The share is of the measured product in bf16 and of the measured copy.\n\n");
+              + " The share is of the measured product in the same precision and of the measured copy.\n\n");
       text.append(
           "| work | Halfstep | of product | of copy | PyTorch eager | compiled | eager / ours | compiled / ours |\n");
       text.append("| --- | --- | --- | --- | --- | --- | --- | --- |\n");
@@ -152,7 +154,7 @@ public final class GpuReport {
     double eager = median(name, "torch-eager");
     double compiled = median(name, "torch-compile");
     double[] cost = work.get(name);
-    Double flops = ceilings.get("TFLOP/s bf16");
+    Double flops = ceilings.get("TFLOP/s " + precisions.get(name));
     Double bytes = ceilings.get("GB/s");
     return String.format(
         Locale.ROOT,

@@ -91,10 +91,11 @@ public final class NetworkRun {
     steps.addAll(plan.backwardSteps());
     return String.format(
         Locale.ROOT,
-        "slab %d MiB, %.3f GFLOP, %.4f GB",
+        "slab %d MiB, %.3f GFLOP, %.4f GB in %s",
         plan.slabBytes() >> 20,
         steps.stream().mapToLong(StepInfo::flops).sum() / 1e9,
-        steps.stream().mapToLong(StepInfo::bytes).sum() / 1e9);
+        steps.stream().mapToLong(StepInfo::bytes).sum() / 1e9,
+        BenchDevice.precision().name().toLowerCase(Locale.ROOT));
   }
 
   /**
