@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Optional;
 import org.halfstep.bindings.Kernels;
 import org.halfstep.bindings.NativeLibrary;
+import org.halfstep.bindings.SystemMemory;
 import org.halfstep.device.Ceiling;
 import org.halfstep.device.ConvolutionAlgorithm;
 import org.halfstep.device.DataType;
@@ -17,6 +18,9 @@ import org.halfstep.device.Slab;
 /** The processor: our own kernels and oneDNN, over off-heap memory. */
 public final class CpuDevice implements Device {
   private static final long ALIGNMENT = 64;
+
+  /** Bytes from which memory is taken in large pages. */
+  private static final long LARGE = 2 * SystemMemory.LARGE_PAGE;
 
   private final OneDnnEngine engine = new OneDnnEngine();
   private final int threads;
@@ -92,18 +96,29 @@ public final class CpuDevice implements Device {
     if (bytes < 0) {
       throw new IllegalArgumentException("cannot allocate " + bytes + " bytes for " + purpose);
     }
+    if (bytes >= LARGE) {
+      long address = SystemMemory.allocate(bytes);
+      if (address == 0) {
+        throw refused(purpose, bytes);
+      }
+      return Slab.owning(purpose, address, bytes, () -> SystemMemory.release(address, bytes));
+    }
     Arena arena = Arena.ofShared();
     try {
       MemorySegment memory = arena.allocate(Math.max(bytes, 1), ALIGNMENT);
       return Slab.owning(purpose, memory.address(), bytes, arena::close);
     } catch (OutOfMemoryError e) {
       arena.close();
-      throw new OutOfMemoryError(
-          purpose
-              + " needs "
-              + (bytes >> 20)
-              + " MiB off-heap, which the system refused; use a smaller batch");
+      throw refused(purpose, bytes);
     }
+  }
+
+  private static OutOfMemoryError refused(String purpose, long bytes) {
+    return new OutOfMemoryError(
+        purpose
+            + " needs "
+            + (bytes >> 20)
+            + " MiB off-heap, which the system refused; use a smaller batch");
   }
 
   @Override

@@ -20,8 +20,10 @@ final class PointwiseConvolution implements FusedConvolution {
   /** Packed weights have a multiple of so many columns. */
   private static final int PACKED_MULTIPLE = 32;
 
-  /** Channel counts are multiples of this where the fastest way is asked for: a vector. */
-  private static final int CHANNEL_MULTIPLE = 16;
+  /** Channels that these kernels are chosen for: whole panels, and two of them at least. */
+  private static final int CHANNEL_MULTIPLE = 32;
+
+  private static final int MIN_CHANNELS = 64;
 
   /** Whether the library in use has these kernels. */
   private static final boolean AVAILABLE =
@@ -56,8 +58,11 @@ final class PointwiseConvolution implements FusedConvolution {
   }
 
   private static boolean isFaster(ConvolutionShape shape) {
-    return shape.inputChannels() % CHANNEL_MULTIPLE == 0
-        && shape.outputChannels() % CHANNEL_MULTIPLE == 0;
+    return fillsPanels(shape.inputChannels()) && fillsPanels(shape.outputChannels());
+  }
+
+  private static boolean fillsPanels(int channels) {
+    return channels >= MIN_CHANNELS && channels % CHANNEL_MULTIPLE == 0;
   }
 
   @Override

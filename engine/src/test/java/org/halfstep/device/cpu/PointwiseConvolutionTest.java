@@ -80,12 +80,15 @@ class PointwiseConvolutionTest {
     // height, width, in, out, kernel, stride, chosen
     "16, 16, 128, 384, 1, 1, true",
     "32, 32, 192, 64, 1, 1, true",
-    "7, 7, 48, 80, 1, 1, true",
+    "14, 14, 96, 64, 1, 1, true",
+    "7, 7, 48, 80, 1, 1, false",
+    "28, 28, 64, 32, 1, 1, false",
+    "28, 28, 32, 64, 1, 1, false",
     "1, 1, 256, 4096, 1, 1, true",
-    "16, 16, 32, 30, 1, 1, false",
-    "16, 16, 3, 32, 1, 1, false",
-    "16, 16, 32, 32, 1, 2, false",
-    "16, 16, 32, 32, 3, 1, false",
+    "16, 16, 64, 70, 1, 1, false",
+    "16, 16, 3, 64, 1, 1, false",
+    "16, 16, 64, 64, 1, 2, false",
+    "16, 16, 64, 64, 3, 1, false",
   })
   void isChosenByShape(int h, int w, int in, int out, int kernel, int stride, boolean chosen) {
     for (int batch : new int[] {1, 64}) {
