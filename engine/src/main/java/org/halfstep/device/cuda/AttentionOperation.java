@@ -41,13 +41,13 @@ record AttentionOperation(Kind kind, AttentionShape shape) implements CudnnOpera
   /** Sums over the channels of dy y, float32 [batch, heads, tokens]. */
   static final long ROW_SUMS = 10;
 
-  /** dq before it is rounded, float32 [batch, heads, tokens, channels]: parts are added to it. */
-  static final long DQ_SUMS = 11;
-
   /** Numbers in host memory: s, and 1. */
-  static final long FACTOR = 12;
+  static final long FACTOR = 11;
 
-  static final long ONE = 13;
+  static final long ONE = 12;
+
+  /** Tokens of a tile of cuDNN's: what it keeps of the scores' gradients is whole tiles. */
+  private static final int TILE = 64;
 
   private static final int BF16 = Cudnn.CUDNN_DATA_BFLOAT16;
   private static final int F32 = Cudnn.CUDNN_DATA_FLOAT;
@@ -72,8 +72,14 @@ record AttentionOperation(Kind kind, AttentionShape shape) implements CudnnOpera
     return (long) Float.BYTES * shape.batch() * shape.heads() * shape.tokens();
   }
 
-  long dqSumBytes() {
-    return rowSumBytes() * shape.headChannels();
+  /**
+   * What cuDNN keeps between its two backward kernels: the gradients of the scores, bfloat16. With
+   * them each row of dq is summed in one place. (A float32 dq of ours in the graph would make it
+   * add parts of dq there instead, in the order in which blocks finish.)
+   */
+  long scoreGradientBytes() {
+    long padded = (long) Math.ceilDiv(shape.tokens(), TILE) * TILE;
+    return type().bytes() * shape.batch() * shape.heads() * padded * padded;
   }
 
   @Override
@@ -139,9 +145,7 @@ record AttentionOperation(Kind kind, AttentionShape shape) implements CudnnOpera
 
     CudnnDescriptor k = graph.intermediate(BF16, sizes(), projectedStrides());
     graph.reshape(transposedK, k);
-    CudnnDescriptor dqSums = graph.tensor(DQ_SUMS, F32, sizes(), dqSumStrides());
-    graph.matmul(scoreGradients, k, dqSums);
-    graph.pointwise(Cudnn.CUDNN_POINTWISE_IDENTITY, dqSums, null, projected(graph, DQ));
+    graph.matmul(scoreGradients, k, projected(graph, DQ));
   }
 
   private CudnnDescriptor projected(CudnnGraph graph, long id) {
@@ -206,11 +210,6 @@ record AttentionOperation(Kind kind, AttentionShape shape) implements CudnnOpera
 
   private long[] rowStrides() {
     return new long[] {(long) shape.heads() * shape.tokens(), shape.tokens(), 1, 1};
-  }
-
-  private long[] dqSumStrides() {
-    long head = (long) shape.tokens() * shape.headChannels();
-    return new long[] {shape.heads() * head, head, shape.headChannels(), 1};
   }
 
   private long[] scoreStrides(boolean transposed) {

@@ -26,6 +26,9 @@ final class CudnnAttention implements Attention {
   /** Room for plans beside the tensors that a pass needs; most ask for a few hundred bytes. */
   private static final long WORKSPACE = 1L << 20;
 
+  /** Beyond, a backward pass is ours, which keeps no gradients of scores. */
+  private static final long MOST_WORKSPACE = 2L << 30;
+
   private final CudaLibraries libraries;
   private final MemorySegment stream;
   private final AttentionShape shape;
@@ -93,21 +96,21 @@ final class CudnnAttention implements Attention {
     return Optional.of(run(plan.get(), ids, addresses, workspace));
   }
 
-  private Optional<CudnnPlan> backwardPlan() {
-    return training
-        ? libraries.planner().find(gradient, WORKSPACE + gradient.dqSumBytes())
-        : Optional.empty();
+  private long workspaceLimit() {
+    return Math.min(WORKSPACE + gradient.scoreGradientBytes(), MOST_WORKSPACE);
   }
 
-  /** The plan's own workspace, the sums over rows, and the gradient of q in float32. */
+  private Optional<CudnnPlan> backwardPlan() {
+    return training ? libraries.planner().find(gradient, workspaceLimit()) : Optional.empty();
+  }
+
+  /** The plan's own workspace, and the sums over rows. */
   @Override
   public long backwardWorkspaceBytes() {
     return backwardPlan()
         .map(
             plan ->
-                Scratch.rounded(plan.workspaceBytes())
-                    + Scratch.rounded(gradient.rowSumBytes())
-                    + gradient.dqSumBytes())
+                Scratch.rounded(plan.workspaceBytes()) + Scratch.rounded(gradient.rowSumBytes()))
         .orElse(0L);
   }
 
@@ -131,7 +134,6 @@ final class CudnnAttention implements Attention {
       AttentionOperation.DV,
       AttentionOperation.DY,
       AttentionOperation.ROW_SUMS,
-      AttentionOperation.DQ_SUMS,
       AttentionOperation.FACTOR,
       AttentionOperation.ONE
     };
@@ -146,7 +148,6 @@ final class CudnnAttention implements Attention {
       dqkv + 2 * part,
       dy,
       rowSums,
-      rowSums + Scratch.rounded(gradient.rowSumBytes()),
       factor.address(),
       one.address()
     };
