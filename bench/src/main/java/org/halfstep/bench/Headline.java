@@ -5,7 +5,11 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 
-/** The lines that a run of the benchmarks ends with: what distillation gains, and latencies. */
+/**
+ * The lines that a run of the benchmarks ends with: what distillation gains, and latencies.
+ * Speedups are ratios of medians: on a machine that does other work as well, single runs are
+ * interrupted, and the mean of short ones carries it.
+ */
 final class Headline {
   private static final String TEACHER = "TeacherBenchmark.sample";
   private static final String STUDENT = "StudentBenchmark.sample";
@@ -52,8 +56,14 @@ final class Headline {
     int evaluations = 2 * Integer.parseInt(SLOWEST);
     out.println();
     out.printf(
-        "%-28s%11s%24s%19s%10s%10s%n",
-        "batch " + batch, "evaluations", "ms per image", "fewer evaluations", "faster", "of fewer");
+        "%-28s%11s%24s%10s%19s%10s%10s%n",
+        "batch " + batch,
+        "evaluations",
+        "mean ms per image",
+        "median",
+        "fewer evaluations",
+        "faster",
+        "of fewer");
     line(out, "teacher, 256 steps, guided", evaluations, teacher, images, 1, 1);
     for (Report.Entry entry : entries(report, TEACHER, batch)) {
       if (entry != teacher) {
@@ -65,7 +75,7 @@ final class Headline {
             entry,
             images,
             (double) evaluations / own,
-            teacher.mean() / entry.mean());
+            teacher.median() / entry.median());
       }
     }
     for (Report.Entry entry : entries(report, STUDENT, batch)) {
@@ -77,7 +87,7 @@ final class Headline {
           entry,
           images,
           (double) evaluations / own,
-          teacher.mean() / entry.mean());
+          teacher.median() / entry.median());
     }
   }
 
@@ -103,11 +113,12 @@ final class Headline {
         entry.samples() < 2 ? "" : String.format(Locale.ROOT, " ± %.3f", entry.error() / images);
     out.printf(
         Locale.ROOT,
-        "%-28s%11d%12.3f%-12s%18.1fx%9.1fx%10.2f%n",
+        "%-28s%11d%12.3f%-12s%10.3f%18.1fx%9.1fx%10.2f%n",
         name,
         evaluations,
         entry.mean() / images,
         error,
+        entry.median() / images,
         fewer,
         faster,
         faster / fewer);
