@@ -2,12 +2,10 @@ package org.halfstep.device.cpu;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import org.halfstep.bindings.Kernels;
 import org.halfstep.bindings.hs_winograd;
 import org.halfstep.device.ConvolutionAlgorithm;
 import org.halfstep.device.ConvolutionShape;
 import org.halfstep.device.DataType;
-import org.halfstep.device.FusedConvolution;
 import org.halfstep.device.Launch;
 import org.halfstep.device.Window;
 
@@ -16,9 +14,7 @@ import org.halfstep.device.Window;
  * quarter of the multiplications of the direct form, F(2x2, 3x3) four ninths. Relative rounding
  * errors are about 2e-6 and 3e-7, against 3e-7 of the direct form.
  */
-final class WinogradConvolution implements FusedConvolution {
-  private static final Kernels KERNELS = Kernels.cpu();
-  private static final MemorySegment NO_STREAM = MemorySegment.NULL;
+final class WinogradConvolution extends KernelConvolution {
   private static final int KERNEL = 3;
   private static final Window WINDOW = Window.square(KERNEL, 1, 1);
 
@@ -54,9 +50,6 @@ final class WinogradConvolution implements FusedConvolution {
               .forwardScratchBytes()
           > 0;
 
-  private final Arena arena;
-  private final ConvolutionShape shape;
-  private final boolean training;
   private final int tile;
 
   /**
@@ -64,9 +57,7 @@ final class WinogradConvolution implements FusedConvolution {
    * @param tile 2 or 4: the side of the output tiles
    */
   WinogradConvolution(Arena arena, ConvolutionShape shape, boolean training, int tile) {
-    this.arena = arena;
-    this.shape = shape;
-    this.training = training;
+    super(arena, shape, training);
     this.tile = tile;
   }
 
@@ -94,7 +85,9 @@ final class WinogradConvolution implements FusedConvolution {
   private static int fastest(ConvolutionShape shape) {
     int large = tiles(shape, LARGE_TILE);
     if (large >= MANY_LARGE_TILES
-        || (large >= MIN_TILES && packedBytes(shape, LARGE_TILE) <= CACHED_WEIGHTS)) {
+        || (large >= MIN_TILES
+            && packedBytes(shape.inputChannels(), shape.outputChannels(), LARGE_TILE)
+                <= CACHED_WEIGHTS)) {
       return LARGE_TILE;
     }
     return tiles(shape, SMALL_TILE) >= MIN_TILES ? SMALL_TILE : 0;
@@ -109,37 +102,28 @@ final class WinogradConvolution implements FusedConvolution {
     return ((shape.height() + side - 1) / side) * ((shape.width() + side - 1) / side);
   }
 
-  @Override
-  public ConvolutionShape shape() {
-    return shape;
-  }
-
-  // ---- Forward
-  // ------------------------------------------------------------------------------------
-
-  private static long packedBytes(ConvolutionShape shape, int tile) {
+  private static long packedBytes(int in, int out, int tile) {
     long points = (long) (tile + KERNEL - 1) * (tile + KERNEL - 1);
-    return Float.BYTES * points * shape.inputChannels() * shape.outputChannels();
+    return Float.BYTES * points * in * out;
   }
 
   @Override
-  public long packedForwardBytes() {
-    return packedBytes(shape, tile);
+  long packedBytes(int in, int out) {
+    return packedBytes(in, out, tile);
   }
 
   @Override
-  public long forwardScratchBytes() {
-    return scratchBytes(shape.inputChannels(), shape.outputChannels(), false);
+  long scratchBytes(int in, int out, boolean gradient) {
+    try (Arena temporary = Arena.ofConfined()) {
+      return KERNELS.hs_winograd_workspace(sizes(temporary, in, out), gradient ? 1 : 0);
+    }
   }
 
   @Override
-  public Launch packForward(long storedWeight, long packedWeight) {
-    return pack(storedWeight, packedWeight, shape.inputChannels(), shape.outputChannels(), 0);
-  }
-
-  @Override
-  public Launch forward(long x, long weight, long bias, long residual, long y, long scratch) {
-    return forward(plain(x), weight, bias, residual, y, 0, scratch);
+  Launch pack(MemorySegment weight, int in, int out, boolean transposed, MemorySegment to) {
+    long stride = shape.weightInputStride();
+    return () ->
+        KERNELS.hs_winograd_pack(NO_STREAM, tile, weight, stride, in, out, transposed ? 1 : 0, to);
   }
 
   @Override
@@ -155,76 +139,25 @@ final class WinogradConvolution implements FusedConvolution {
     return () -> KERNELS.hs_winograd_forward(NO_STREAM, args);
   }
 
-  // ---- Gradient of the input
-  // ----------------------------------------------------------------------
-
   @Override
-  public long packedBackwardBytes() {
-    return training ? packedBytes(shape, tile) : 0;
-  }
-
-  @Override
-  public long backwardDataScratchBytes() {
-    return training ? scratchBytes(shape.outputChannels(), shape.inputChannels(), false) : 0;
-  }
-
-  @Override
-  public Launch packBackward(long storedWeight, long packedWeight) {
-    return pack(storedWeight, packedWeight, shape.outputChannels(), shape.inputChannels(), 1);
-  }
-
-  @Override
-  public Launch backwardData(long dy, long weight, long dx, long scratch) {
-    requireTraining();
-    MemorySegment args = sizes(arena, shape.outputChannels(), shape.inputChannels());
-    hs_winograd.x0(args, at(dy));
+  Launch product(long x, int in, int out, long weight, long y, long scratch) {
+    MemorySegment args = sizes(arena, in, out);
+    hs_winograd.x0(args, at(x));
     hs_winograd.packed(args, at(weight));
-    hs_winograd.y(args, at(dx));
+    hs_winograd.y(args, at(y));
     hs_winograd.workspace(args, at(scratch));
     return () -> KERNELS.hs_winograd_forward(NO_STREAM, args);
   }
 
-  // ---- Gradient of the weight
-  // ---------------------------------------------------------------------
-
-  /** The stored form is written directly. */
   @Override
-  public long packedGradientBytes() {
-    return 0;
-  }
-
-  @Override
-  public long backwardWeightsScratchBytes() {
-    return training ? scratchBytes(shape.inputChannels(), shape.outputChannels(), true) : 0;
-  }
-
-  @Override
-  public Launch backwardWeights(long x, long dy, long dweight, long dbias, long scratch) {
-    return backwardWeights(plain(x), dy, dweight, dbias, scratch);
-  }
-
-  @Override
-  public Launch backwardWeights(Input input, long dy, long dweight, long dbias, long scratch) {
-    requireTraining();
+  Launch gradient(Input input, long dy, MemorySegment dweight, long dbias, long scratch) {
     MemorySegment args = input(input);
     hs_winograd.dy(args, at(dy));
-    hs_winograd.dweight(args, at(stored(dweight)));
+    hs_winograd.dweight(args, dweight);
     hs_winograd.stride(args, shape.weightInputStride());
     hs_winograd.dbias(args, at(dbias));
     hs_winograd.workspace(args, at(scratch));
     return () -> KERNELS.hs_winograd_gradient(NO_STREAM, args);
-  }
-
-  @Override
-  public Launch unpackGradient(long packedGradient, long storedGradient) {
-    return () -> {};
-  }
-
-  // ---- Arguments
-  // ----------------------------------------------------------------------------------
-
-  private Input plain(long x) {
-    return new Input(x, shape.inputChannels(), 0, 0, false);
   }
 
   private MemorySegment input(Input input) {
@@ -247,39 +180,4 @@ final class WinogradConvolution implements FusedConvolution {
     hs_winograd.tile(args, tile);
     return args;
   }
-
-  private long scratchBytes(int in, int out, boolean gradient) {
-    try (Arena temporary = Arena.ofConfined()) {
-      return KERNELS.hs_winograd_workspace(sizes(temporary, in, out), gradient ? 1 : 0);
-    }
-  }
-
-  private Launch pack(long storedWeight, long packed, int in, int out, int transposed) {
-    MemorySegment weight = at(stored(storedWeight));
-    MemorySegment target = at(packed);
-    long stride = shape.weightInputStride();
-    return () ->
-        KERNELS.hs_winograd_pack(NO_STREAM, tile, weight, stride, in, out, transposed, target);
-  }
-
-  /** Address 0 is the null pointer. */
-  private static MemorySegment at(long address) {
-    return MemorySegment.ofAddress(address);
-  }
-
-  /** Where this convolution's input channels start in the stored weight. */
-  private long stored(long weight) {
-    return weight + (long) Float.BYTES * shape.weightInputOffset() * KERNEL * KERNEL;
-  }
-
-  private void requireTraining() {
-    if (!training) {
-      throw new IllegalStateException(
-          "this convolution was created for inference: create it for training to run backward");
-    }
-  }
-
-  /** Owns nothing. */
-  @Override
-  public void close() {}
 }
