@@ -28,7 +28,7 @@ struct Schedule {
     slices = smaller(kMostSlices, kSliceFloats / (in_width * out_width));
     slices = larger(1, smaller(slices, pixels / kSlicePixels));
     slice = (pixels + slices - 1) / slices;
-    direct = slices == 1 && in % kPanel == 0 && out % kStrip == 0;
+    direct = slices == 1 && in == in_width && out == out_width;
     block = kBlockBytes / ((in_width + out_width) * static_cast<int64_t>(sizeof(float)));
     block = larger(1, smaller(slice, larger(kMinBlock, smaller(kMaxBlock, block))));
   }

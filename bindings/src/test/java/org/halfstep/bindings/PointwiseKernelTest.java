@@ -222,6 +222,9 @@ class PointwiseKernelTest {
     "1, 331, 48, 16, 96, 7, false, false",
     "2, 193, 64, 64, 64, 0, false, false",
     "7, 4, 33, 1, 129, 2, true, false",
+    // Whole vectors and panels of some instruction sets, but not of all.
+    "2, 49, 48, 0, 40, 0, false, false",
+    "3, 20, 24, 16, 16, 5, true, true",
     // Rows that would share the sets of a cache, and more than one slice of pixels.
     "1, 29, 1024, 0, 20, 0, false, false",
     "1, 17, 20, 1024, 9, 0, false, false",
