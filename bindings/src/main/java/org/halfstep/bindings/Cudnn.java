@@ -30,7 +30,6 @@ public final class Cudnn {
   public static final int CUDNN_POINTWISE_MUL = 1;
   public static final int CUDNN_POINTWISE_SUB = 9;
   public static final int CUDNN_POINTWISE_EXP = 13;
-  public static final int CUDNN_POINTWISE_IDENTITY = 21;
   public static final int CUDNN_POINTWISE_RELU_FWD = 100;
   public static final int CUDNN_REDUCE_TENSOR_ADD = 0;
 

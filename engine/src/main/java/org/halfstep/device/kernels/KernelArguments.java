@@ -1,5 +1,7 @@
 package org.halfstep.device.kernels;
 
+import static org.halfstep.device.kernels.KernelOperations.at;
+
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import org.halfstep.bindings.Kernels;
@@ -13,10 +15,6 @@ import org.halfstep.device.GroupNormShape;
 /** Argument structs of the kernels that take one, filled once when a launch is bound. */
 final class KernelArguments {
   private KernelArguments() {}
-
-  private static MemorySegment at(long address) {
-    return MemorySegment.ofAddress(address);
-  }
 
   /**
    * @param gradients null for the forward pass
