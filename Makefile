@@ -17,8 +17,8 @@ NATIVE := native/build/libhalfstep_cpu.so
 # Part of the jars where it was built (make native-cuda, which takes minutes): a build does not wait for it.
 CUDA := $(wildcard native/build/libhalfstep_cuda.so)
 # Touched when the jars are newer than every source; a folder counts as well, so that a removed file is noticed.
-BUILT := engine/target/built
-SOURCES := pom.xml bindings/pom.xml engine/pom.xml $(shell find bindings/src/main engine/src/main)
+BUILT := engine/cli/target/built
+SOURCES := $(shell find pom.xml {bindings,engine,engine/core,engine/models,engine/cli}/pom.xml bindings/src/main engine/*/src/main)
 
 .PHONY: help run build test fixtures native native-cuda data data-emoji train distill report report-full sample bench bench-long bench-history format image verify-bindings clean force
 
@@ -83,7 +83,7 @@ verify-bindings: $(BUILT) ## Compare the native bindings with the C headers, whe
 	@scripts/verify-bindings
 
 clean: ## Remove everything that was built
-	@rm -rf target {bindings,engine,bench}/target native/build
+	@rm -rf target {bindings,engine/core,engine/models,engine/cli,bench}/target native/build
 
 $(NATIVE): force
 	@scripts/require-compiler
@@ -93,5 +93,5 @@ $(NATIVE): force
 $(BUILT): $(NATIVE) $(CUDA) $(SOURCES)
 	@scripts/find-jdk >/dev/null
 	@echo "Building the jars"
-	@scripts/maven -q -pl engine -am package -Dmaven.test.skip=true
+	@scripts/maven -q -pl engine/cli -am package -Dmaven.test.skip=true
 	@touch $@

@@ -3,7 +3,7 @@
 
 #include <omp.h>
 
-const char *hs_version(void) { return "0.1.0"; }
+const char *hs_version(void) { return "0.2.0"; }
 
 const char *hs_status_string(int status) {
   switch (status) {

@@ -1,7 +1,7 @@
 // What the library says about itself.
 #include "device.cuh"
 
-const char *hs_version(void) { return "0.1.0"; }
+const char *hs_version(void) { return "0.2.0"; }
 
 const char *hs_instruction_set(void) {
 #ifdef __CUDACC__

@@ -32,7 +32,7 @@ enum hs_attention_order {
 };
 
 // ---- Library ----------------------------------------------------------------------------------------------
-HS_API const char *hs_version(void);                // "0.1.0"
+HS_API const char *hs_version(void);                // "0.2.0"
 HS_API const char *hs_instruction_set(void);        // "x86-64-v4", "x86-64-v3" or "x86-64-v2": what runs here
 HS_API const char *hs_status_string(int status);    // never NULL
 HS_API int hs_thread_count(void);                   // threads of a parallel region started by this thread

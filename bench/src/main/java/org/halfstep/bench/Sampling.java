@@ -2,7 +2,7 @@ package org.halfstep.bench;
 
 import java.io.IOException;
 import java.util.stream.IntStream;
-import org.halfstep.data.ImageBatch;
+import org.halfstep.image.ImageBatch;
 import org.halfstep.sample.DiffusionModel;
 import org.halfstep.sample.SampleRequest;
 

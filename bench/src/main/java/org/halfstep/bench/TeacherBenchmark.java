@@ -2,7 +2,7 @@ package org.halfstep.bench;
 
 import java.io.IOException;
 import java.util.concurrent.TimeUnit;
-import org.halfstep.data.ImageBatch;
+import org.halfstep.image.ImageBatch;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Level;

@@ -353,7 +353,7 @@ public final class Kernels {
 
   // ---- Library
 
-  /** The version of the kernels, as in "0.1.0". */
+  /** The version of the kernels, as in "0.2.0". */
   public String hs_version() {
     try {
       return text((MemorySegment) hs_version.invokeExact(hs_version$ADDRESS));

@@ -15,7 +15,7 @@ import org.junit.jupiter.api.Test;
 class KernelsTest {
   @Test
   void tellsItsVersionAndInstructionSet() {
-    assertEquals("0.1.0", Kernels.cpu().hs_version());
+    assertEquals("0.2.0", Kernels.cpu().hs_version());
     if (Arrays64.ON_CUDA) {
       assertEquals("cuda-on-cpu", Kernels.cpu().hs_instruction_set());
       return;

@@ -1,0 +1,93 @@
+package org.halfstep.cli;
+
+import java.io.PrintWriter;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
+import java.util.List;
+import org.halfstep.files.DataException;
+import org.halfstep.model.UnsuitableWeightsException;
+import org.halfstep.safetensors.SafetensorsException;
+import org.halfstep.torch.TorchFileException;
+import picocli.CommandLine;
+import picocli.CommandLine.ParameterException;
+
+/** Turns every failure into one line and an exit code; a stack trace only when asked for. */
+final class ErrorLine {
+  /** The work failed. */
+  static final int FAILURE = 1;
+
+  /** What the user gave cannot be used. */
+  static final int BAD_INPUT = 2;
+
+  /** Ended by Ctrl-C, as shells report it: 128 and the signal's number. */
+  static final int INTERRUPTED = 130;
+
+  private ErrorLine() {}
+
+  static int badUsage(ParameterException failure, String[] arguments) {
+    CommandLine command = failure.getCommandLine();
+    String name = command.getCommandSpec().qualifiedName();
+    PrintWriter err = command.getErr();
+    err.println(
+        "halfstep: " + oneLine(lowerFirst(failure.getMessage())) + "; see '" + name + " --help'");
+    if (List.of(arguments).contains("--verbose")) {
+      failure.printStackTrace(err);
+    }
+    err.flush();
+    return BAD_INPUT;
+  }
+
+  static int report(Throwable failure, PrintWriter err, boolean verbose) {
+    err.println("halfstep: " + line(failure));
+    if (verbose) {
+      failure.printStackTrace(err);
+    }
+    err.flush();
+    return exitCode(failure);
+  }
+
+  static int exitCode(Throwable failure) {
+    return switch (failure) {
+      case InputException _, IllegalArgumentException _ -> BAD_INPUT;
+      case DataException _, SafetensorsException _, NoSuchFileException _ -> BAD_INPUT;
+      case TorchFileException _, UnsuitableWeightsException _ -> BAD_INPUT;
+      default -> FAILURE;
+    };
+  }
+
+  static String line(Throwable failure) {
+    String text =
+        switch (failure) {
+          case NoSuchFileException e -> e.getFile() + ": there is no such file or folder";
+          case AccessDeniedException e -> e.getFile() + ": access is denied";
+          case FileAlreadyExistsException e -> e.getFile() + ": exists already and is in the way";
+          case NotDirectoryException e -> e.getFile() + ": is not a folder";
+          case FileSystemException e when e.getReason() == null -> e.getFile() + ": cannot be used";
+          case OutOfMemoryError e -> "out of memory: " + e.getMessage();
+          default -> failure.getMessage();
+        };
+    boolean expected =
+        failure instanceof InputException
+            || failure instanceof IllegalArgumentException
+            || failure instanceof java.io.IOException;
+    if (text == null || text.isBlank()) {
+      return failure.getClass().getSimpleName() + " (a stack trace comes with --verbose)";
+    }
+    return expected || failure.getClass().getPackageName().startsWith("org.halfstep")
+        ? oneLine(text)
+        : oneLine(failure.getClass().getSimpleName() + ": " + text);
+  }
+
+  private static String oneLine(String text) {
+    return text.strip().replaceAll("\\s*\\R\\s*", "; ");
+  }
+
+  private static String lowerFirst(String text) {
+    return text.isEmpty() || text.length() > 1 && Character.isUpperCase(text.charAt(1))
+        ? text
+        : Character.toLowerCase(text.charAt(0)) + text.substring(1);
+  }
+}

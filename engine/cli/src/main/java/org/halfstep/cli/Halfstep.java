@@ -1,0 +1,150 @@
+package org.halfstep.cli;
+
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import org.halfstep.device.AttentionAlgorithm;
+import org.halfstep.device.ConvolutionAlgorithm;
+import org.halfstep.device.Device;
+import org.halfstep.device.DeviceOptions;
+import org.halfstep.device.Devices;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ScopeType;
+
+/** The command line: {@code halfstep COMMAND ...}. */
+@Command(
+    name = "halfstep",
+    mixinStandardHelpOptions = true,
+    version = "halfstep " + Halfstep.VERSION,
+    description = "Trains, distills and samples guided diffusion models.",
+    synopsisSubcommandLabel = "COMMAND",
+    scope = ScopeType.INHERIT,
+    usageHelpAutoWidth = true,
+    commandListHeading = "%nCommands:%n",
+    optionListHeading = "%nOptions:%n",
+    footerHeading = "%nExample:%n",
+    footer = "  halfstep sample --model fashion-mnist-4 --labels Sneaker,Coat --grid out/pair.png",
+    subcommands = {
+      DemoCommand.class,
+      TrainCommand.class,
+      TrainClassifierCommand.class,
+      DistillCommand.class,
+      SampleCommand.class,
+      EvaluateCommand.class,
+      InfoCommand.class,
+      ExportCommand.class,
+      QuantizeCommand.class,
+      ReportCommand.class,
+      BenchCommand.class
+    })
+public final class Halfstep implements Runnable {
+  /** Version of this build. */
+  static final String VERSION = "0.2.0";
+
+  @Option(
+      names = "--verbose",
+      scope = ScopeType.INHERIT,
+      description = "Show stack traces of failures.")
+  private boolean verbose;
+
+  @Option(
+      names = "--threads",
+      scope = ScopeType.INHERIT,
+      paramLabel = "N",
+      description = "Threads to compute with (default: one per core).")
+  private int threads;
+
+  @Option(
+      names = "--device",
+      scope = ScopeType.INHERIT,
+      paramLabel = "NAME",
+      description =
+          "cpu, cuda, cuda:N (GPU N), or auto: a GPU where one works, else the CPU (default: auto).")
+  private String device = Devices.standard();
+
+  @Option(
+      names = "--deterministic",
+      scope = ScopeType.INHERIT,
+      description =
+          "On a GPU, take algorithms that give the same bits in every run; the CPU always does.")
+  private boolean deterministic;
+
+  @Option(
+      names = "--conv",
+      scope = ScopeType.INHERIT,
+      paramLabel = "HOW",
+      defaultValue = "fastest",
+      description =
+          "Convolutions on the CPU: fastest (Winograd where it pays) or direct (oneDNN) "
+              + "(default: fastest).")
+  private ConvolutionAlgorithm convolutions;
+
+  @Option(
+      names = "--attention",
+      scope = ScopeType.INHERIT,
+      paramLabel = "HOW",
+      defaultValue = "fastest",
+      description =
+          "Attention on a GPU: fastest (cuDNN's where it pays) or own (default: fastest).")
+  private AttentionAlgorithm attention;
+
+  @CommandLine.Spec private CommandLine.Model.CommandSpec spec;
+
+  private Halfstep() {}
+
+  /**
+   * Runs one command and exits with its code: 0, 1 for a failure, 2 for unusable input, 130 after
+   * Ctrl-C.
+   */
+  public static void main(String[] arguments) {
+    PrintWriter out = new PrintWriter(System.out, true, StandardCharsets.UTF_8);
+    PrintWriter err = new PrintWriter(System.err, true, StandardCharsets.UTF_8);
+    System.exit(run(out, err, arguments));
+  }
+
+  /** Runs one command and returns its exit code. */
+  static int run(PrintWriter out, PrintWriter err, String... arguments) {
+    Halfstep halfstep = new Halfstep();
+    CommandLine line = new CommandLine(halfstep);
+    line.setOut(out);
+    line.setErr(err);
+    line.setCaseInsensitiveEnumValuesAllowed(true);
+    line.setParameterExceptionHandler(ErrorLine::badUsage);
+    line.setExecutionExceptionHandler(
+        (failure, command, parsed) -> ErrorLine.report(failure, err, halfstep.verbose));
+    try {
+      return line.execute(arguments);
+    } catch (OutOfMemoryError | ExceptionInInitializerError | UnsatisfiedLinkError failure) {
+      return ErrorLine.report(failure, err, halfstep.verbose);
+    } finally {
+      out.flush();
+      err.flush();
+    }
+  }
+
+  @Override
+  public void run() {
+    throw new ParameterException(spec.commandLine(), "name a command, such as demo or sample");
+  }
+
+  /** The number of threads asked for; 0 for one per core. */
+  int threads() {
+    if (threads < 0) {
+      throw new InputException("--threads must be at least 1, got " + threads);
+    }
+    return threads;
+  }
+
+  /** The name of the device that was asked for. */
+  String deviceName() {
+    return device;
+  }
+
+  /** The device that a command computes on. */
+  Device openDevice() {
+    return Devices.open(
+        device, new DeviceOptions(threads(), convolutions, attention, deterministic));
+  }
+}

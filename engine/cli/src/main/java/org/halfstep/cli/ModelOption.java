@@ -1,0 +1,85 @@
+package org.halfstep.cli;
+
+import java.io.IOException;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.halfstep.device.Device;
+import org.halfstep.files.FileDigest;
+import org.halfstep.sample.DiffusionModel;
+import org.halfstep.sample.ModelOptions;
+import picocli.CommandLine.Option;
+
+/** The choice of a model: a file, or the name of a bundled one. */
+final class ModelOption {
+  @Option(
+      names = "--model",
+      paramLabel = "FILE|NAME",
+      description = "A weights file, or the name of a bundled model (see 'halfstep info').")
+  private String model;
+
+  boolean isGiven() {
+    return model != null;
+  }
+
+  /** What was given; {@code fallback} when nothing was. */
+  String orElse(String fallback) {
+    return model == null ? fallback : model;
+  }
+
+  /** What was given, else the fastest bundled model with more than two steps, else any. */
+  String orBundled() {
+    if (model != null) {
+      return model;
+    }
+    List<String> names = DiffusionModel.bundledNames();
+    if (names.isEmpty()) {
+      throw new InputException(
+          "no models are bundled with this build: name a weights file with --model FILE");
+    }
+    return names.stream().filter(name -> name.endsWith("-4")).findFirst().orElse(names.getFirst());
+  }
+
+  /**
+   * Opens a model by file or bundled name; every reason why that fails is the user's input.
+   *
+   * @param device stays the caller's
+   */
+  static DiffusionModel open(String choice, Device device) {
+    return open(choice, device, ModelOptions.DEFAULT_MAX_BATCH);
+  }
+
+  /** The same with another largest batch, a power of two. */
+  static DiffusionModel open(String choice, Device device, int maxBatch) {
+    return open(choice, ModelOptions.standard().withDevice(device).withMaxBatch(maxBatch));
+  }
+
+  /** The same with all options. */
+  static DiffusionModel open(String choice, ModelOptions options) {
+    try {
+      if (Files.exists(Path.of(choice))) {
+        return DiffusionModel.open(Path.of(choice), options);
+      }
+      if (choice.contains("/") || choice.contains(".")) {
+        throw new InputException(choice + ": there is no such file");
+      }
+      return DiffusionModel.bundled(choice, options);
+    } catch (FileSystemException e) {
+      throw new InputException(ErrorLine.line(e), e);
+    } catch (IOException e) {
+      throw new InputException(e.getMessage(), e);
+    }
+  }
+
+  /**
+   * SHA-256 of a weights file, or the empty text for a bundled model, which the version identifies.
+   */
+  static String checksum(String choice) throws IOException {
+    Path file = Path.of(choice);
+    if (!Files.isRegularFile(file)) {
+      return "";
+    }
+    return FileDigest.sha256(file);
+  }
+}

@@ -1,0 +1,100 @@
+package org.halfstep.cli;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectWriter;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Iterator;
+import java.util.Objects;
+import java.util.Set;
+import java.util.TreeSet;
+import org.halfstep.files.AtomicFile;
+
+/** A run's folder: its results, and the whole of what it was told, in config.json. */
+final class RunFolder {
+  private static final String CONFIG = "config.json";
+
+  /** What may differ between a run and its continuation: it says where, not what. */
+  private static final Set<String> PLACES = Set.of("halfstep", "data.folder", "from.file");
+
+  private RunFolder() {}
+
+  /**
+   * Makes a folder the one of a run with this configuration.
+   *
+   * @throws InputException when it is another run's, with the first difference
+   */
+  static void claim(Path folder, ObjectNode config) throws IOException {
+    Path file = folder.resolve(CONFIG);
+    if (Files.exists(file)) {
+      String difference = difference("", Settings.JSON.readTree(Files.readAllBytes(file)), config);
+      if (difference != null) {
+        throw new InputException(
+            folder
+                + ": holds a run with "
+                + difference
+                + "; continue it with its own settings (--config "
+                + file
+                + "), or choose another --out");
+      }
+    }
+    Files.createDirectories(folder);
+    ObjectWriter pretty = Settings.JSON.writerWithDefaultPrettyPrinter();
+    byte[] text = pretty.writeValueAsBytes(config);
+    AtomicFile.write(
+        file,
+        channel -> {
+          ByteBuffer bytes = ByteBuffer.wrap(text);
+          while (bytes.hasRemaining()) {
+            channel.write(bytes);
+          }
+        });
+  }
+
+  /**
+   * The first setting that differs, as {@code teacher.run.batch 64, not 32}; null when none does.
+   */
+  private static String difference(String path, JsonNode known, JsonNode wanted) {
+    if (PLACES.contains(path)) {
+      return null;
+    }
+    if (known instanceof ObjectNode && wanted instanceof ObjectNode) {
+      Set<String> names = new TreeSet<>();
+      known.fieldNames().forEachRemaining(names::add);
+      wanted.fieldNames().forEachRemaining(names::add);
+      for (Iterator<String> i = names.iterator(); i.hasNext(); ) {
+        String name = i.next();
+        String inner = path.isEmpty() ? name : path + "." + name;
+        String found = difference(inner, known.get(name), wanted.get(name));
+        if (found != null) {
+          return found;
+        }
+      }
+      return null;
+    }
+    return same(known, wanted) ? null : path + " " + text(known) + ", not " + text(wanted);
+  }
+
+  // 4 and 4.0 are the same setting.
+  private static boolean same(JsonNode a, JsonNode b) {
+    if (a != null && b != null && a.isNumber() && b.isNumber()) {
+      return a.decimalValue().compareTo(b.decimalValue()) == 0;
+    }
+    if (a != null && b != null && a.isArray() && b.isArray() && a.size() == b.size()) {
+      for (int i = 0; i < a.size(); i++) {
+        if (!same(a.get(i), b.get(i))) {
+          return false;
+        }
+      }
+      return true;
+    }
+    return Objects.equals(a, b);
+  }
+
+  private static String text(JsonNode value) {
+    return value == null ? "not set" : value.toString();
+  }
+}

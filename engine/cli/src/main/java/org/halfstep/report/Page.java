@@ -1,0 +1,381 @@
+package org.halfstep.report;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.function.ToDoubleFunction;
+import java.util.stream.Collectors;
+import org.halfstep.files.AtomicFile;
+import org.halfstep.image.PngFile;
+import org.halfstep.metrics.Quality;
+import org.halfstep.metrics.ReferenceImages;
+
+/** A report as Markdown, from nothing but what was measured. */
+final class Page {
+  static final String FILE = "report.md";
+
+  private static final int KID_SCALE = 1000;
+  private static final int DECIMALS = 3;
+
+  private final List<Measurement> measurements;
+  private final List<Timing> timings;
+  private final Origin origin;
+  private final StringBuilder text = new StringBuilder();
+
+  /**
+   * @param measurements all on one scale: one extractor, one reference
+   */
+  Page(List<Measurement> measurements, List<Timing> timings, Origin origin) {
+    this.measurements = measurements;
+    this.timings = timings;
+    this.origin = origin;
+  }
+
+  /** Writes the page. Its plots are drawn by {@link #draw}. */
+  void write(Path folder) throws IOException {
+    line("# Quality and time of diffusion models");
+    line("");
+    if (!measurements.isEmpty()) {
+      // Plots and targets compare the teacher with students: at its number of images.
+      TreeMap<Long, List<Measurement>> byCount = byCount();
+      long compared = compared();
+      List<Series> series = Series.of(byCount.get(compared));
+      summary(series, compared);
+      targets(series, compared);
+      byCount.forEach((count, all) -> all(Series.of(all), count));
+    }
+    if (!timings.isEmpty()) {
+      times();
+    }
+    if (Files.exists(folder.resolve(SampleGrid.FILE))) {
+      line("## Samples");
+      line("");
+      line("![Images of every model from the same noise](" + SampleGrid.FILE + ")");
+      line("");
+      line(
+          "From the same noise and labels, one column per class. From top to bottom, "
+              + PngFile.text(folder.resolve(SampleGrid.FILE)).get(SampleGrid.ROWS_TEXT)
+              + ".");
+      line("");
+    }
+    how();
+    byte[] bytes = text.toString().getBytes(StandardCharsets.UTF_8);
+    AtomicFile.write(
+        folder.resolve(FILE),
+        channel -> {
+          ByteBuffer left = ByteBuffer.wrap(bytes);
+          while (left.hasRemaining()) {
+            channel.write(left);
+          }
+        });
+  }
+
+  private void line(String line) {
+    text.append(line).append('\n');
+  }
+
+  private void row(List<String> cells) {
+    line("| " + String.join(" | ", cells) + " |");
+  }
+
+  private void header(List<String> cells) {
+    row(cells);
+    row(cells.stream().map(_ -> "---").toList());
+  }
+
+  private String extractor() {
+    return measurements.getFirst().extractor();
+  }
+
+  private Map<String, String> metadata(String title) {
+    Map<String, String> entries = new TreeMap<>();
+    entries.put("Title", title);
+    entries.put("Software", "Halfstep " + origin.version());
+    entries.put("Command", origin.command());
+    if (!measurements.isEmpty()) {
+      entries.put("Extractor", extractor() + " " + measurements.getFirst().extractorSha256());
+      entries.put("Reference", measurements.getFirst().reference());
+    }
+    return entries;
+  }
+
+  /** Draws the plots that the page shows. */
+  void draw(Path folder) throws IOException {
+    if (!measurements.isEmpty()) {
+      List<Series> series = Series.of(byCount().get(compared()));
+      Map<String, String> entries = metadata(compared() + " images of each");
+      Plots.fid(folder, series, extractor(), entries);
+      Plots.inceptionScore(folder, series, extractor(), entries);
+      Plots.tradeOff(folder, series, extractor(), entries);
+    }
+    if (!timings.isEmpty()) {
+      Plots.time(folder, timings, metadata("time per image"));
+    }
+  }
+
+  private TreeMap<Long, List<Measurement>> byCount() {
+    return measurements.stream()
+        .collect(
+            Collectors.groupingBy(
+                one -> one.quality().samples(), TreeMap::new, Collectors.toList()));
+  }
+
+  /** The number of images that a teacher and its students are compared on. */
+  private long compared() {
+    return measurements.stream()
+        .filter(Measurement::teacher)
+        .mapToLong(one -> one.quality().samples())
+        .max()
+        .orElse(byCount().lastKey());
+  }
+
+  private void summary(List<Series> series, long samples) {
+    int batch = Stopwatch.BATCHES.getLast();
+    line("## Each model at its best guidance strength");
+    line("");
+    List<String> names =
+        new ArrayList<>(
+            List.of(
+                "model",
+                "steps",
+                "network evaluations",
+                "ms per image",
+                "fewer steps",
+                "fewer evaluations",
+                "measured speedup",
+                "w"));
+    names.addAll(qualityColumns());
+    header(names);
+    Optional<Series> base = series.stream().filter(Series::teacher).findFirst();
+    Optional<Timing> slow =
+        base.flatMap(one -> Timing.find(timings, one.model(), one.steps(), batch));
+    for (Series one : series) {
+      Optional<Timing> own = Timing.find(timings, one.model(), one.steps(), batch);
+      double w = one.bestGuidance();
+      List<String> cells = new ArrayList<>();
+      cells.add(one.title());
+      cells.add(Integer.toString(one.steps()));
+      cells.add(own.map(timing -> Long.toString(timing.evaluations())).orElse("–"));
+      cells.add(own.map(timing -> Numbers.decimal(timing.milliseconds())).orElse("–"));
+      cells.add(base.map(first -> Numbers.times((double) first.steps() / one.steps())).orElse("–"));
+      cells.add(ratio(slow, own, Timing::evaluations));
+      cells.add(ratio(slow, own, Timing::milliseconds));
+      cells.add(Numbers.plain(w));
+      cells.addAll(quality(one, w));
+      row(cells);
+    }
+    line("");
+    line(
+        samples
+            + " images of each model and seed; ± is the standard deviation over seeds. Best is the w of least FID among those"
+            + " measured. Evaluations and time per image are those of a guided sample (w > 0) in batches of "
+            + batch
+            + ": a teacher evaluates its network twice per step then, a student once whatever w is.");
+    sweep(series);
+    line("");
+    plot("FID against steps", Plots.FID);
+    plot("Inception Score against steps", Plots.INCEPTION_SCORE);
+    plot("Inception Score against FID", Plots.TRADE_OFF);
+  }
+
+  /** Says where a teacher's best guidance strength was found at fewer steps. */
+  private void sweep(List<Series> series) {
+    List<Series> teachers = series.stream().filter(Series::teacher).toList();
+    for (Series full : teachers) {
+      teachers.stream()
+          .filter(one -> one.model().equals(full.model()) && one.steps() < full.steps())
+          .filter(one -> one.byGuidance().size() > full.byGuidance().size())
+          .findFirst()
+          .ifPresent(
+              one ->
+                  line(
+                      full.model()
+                          + " was measured with "
+                          + full.steps()
+                          + " steps at the w that was best with "
+                          + one.steps()
+                          + " steps, among "
+                          + one.byGuidance().keySet().stream()
+                              .map(Numbers::plain)
+                              .collect(Collectors.joining(", "))
+                          + "."));
+    }
+  }
+
+  private void plot(String title, String file) {
+    line("![" + title + "](" + file + ")");
+    line("");
+  }
+
+  private static String ratio(
+      Optional<Timing> slow, Optional<Timing> own, ToDoubleFunction<Timing> value) {
+    return slow.isPresent() && own.isPresent()
+        ? Numbers.times(value.applyAsDouble(slow.get()) / value.applyAsDouble(own.get()))
+        : "–";
+  }
+
+  private List<String> qualityColumns() {
+    String extractor = extractor();
+    return List.of(
+        "FID (" + extractor + ")",
+        "IS (" + extractor + ")",
+        "KID x " + KID_SCALE,
+        "precision",
+        "recall",
+        "seeds");
+  }
+
+  private static List<String> quality(Series series, double w) {
+    return List.of(
+        series.fid(w).toString(DECIMALS),
+        series.inceptionScore(w).toString(DECIMALS),
+        series.at(w, one -> KID_SCALE * one.quality().kid()).toString(2),
+        series.at(w, one -> one.quality().precision()).toString(DECIMALS),
+        series.at(w, one -> one.quality().recall()).toString(DECIMALS),
+        series.byGuidance().get(w).stream()
+            .map(one -> Long.toString(one.seed()))
+            .sorted()
+            .collect(Collectors.joining(", ")));
+  }
+
+  private void targets(List<Series> series, long samples) {
+    line("## Targets");
+    line("");
+    Targets.check(series, timings).forEach(check -> line("- " + check));
+    TreeSet<Double> taken = new TreeSet<>();
+    series.stream()
+        .filter(one -> !one.teacher())
+        .forEach(one -> taken.addAll(one.byGuidance().keySet()));
+    line("");
+    line(
+        "Each model at its best w; students took w = "
+            + taken.stream().map(Numbers::plain).collect(Collectors.joining(", "))
+            + " as an input of one network each. "
+            + samples
+            + " images, "
+            + measurements.getFirst().referenceImages()
+            + " reference images"
+            + (samples < 10_000
+                ? ": fewer than the 10,000 the targets are set for, which raises every FID; KID, beside it, is unbiased."
+                : "."));
+    line("");
+  }
+
+  private void all(List<Series> series, long samples) {
+    line("## All guidance strengths, " + samples + " images");
+    line("");
+    List<String> names = new ArrayList<>(List.of("model", "steps", "w"));
+    names.addAll(qualityColumns());
+    header(names);
+    for (Series one : series) {
+      for (double w : one.byGuidance().keySet()) {
+        List<String> cells =
+            new ArrayList<>(List.of(one.title(), Integer.toString(one.steps()), Numbers.plain(w)));
+        cells.addAll(quality(one, w));
+        row(cells);
+      }
+    }
+    line("");
+  }
+
+  private void times() {
+    line("## Time per image");
+    line("");
+    header(
+        List.of(
+            "model",
+            "steps",
+            "network evaluations",
+            "batch",
+            "ms per image",
+            "least",
+            "greatest",
+            "runs"));
+    for (Timing one : timings) {
+      row(
+          List.of(
+              Series.title(one.model(), one.int8()),
+              Integer.toString(one.steps()),
+              Long.toString(one.evaluations()),
+              Integer.toString(one.batch()),
+              Numbers.decimal(one.milliseconds()),
+              Numbers.decimal(one.least()),
+              Numbers.decimal(one.greatest()),
+              Integer.toString(one.runs())));
+    }
+    Timing first = timings.getFirst();
+    line("");
+    line(
+        "From request to pixels; median, least and greatest of runs in turns, on "
+            + first.device()
+            + ", "
+            + first.machine()
+            + ", "
+            + first.date()
+            + ". Distributions of single requests (p50, p99) and JMH's errors come from `make bench-long`.");
+    line("");
+    plot("Time per image against steps", Plots.TIME);
+  }
+
+  private void how() {
+    line("## How it was measured");
+    line("");
+    if (!measurements.isEmpty()) {
+      Measurement first = measurements.getFirst();
+      line("- Reference: " + first.reference() + ", " + first.referenceImages() + " images.");
+      line(
+          "- Extractor: "
+              + first.extractor()
+              + ", SHA-256 `"
+              + first.extractorSha256()
+              + "`. Numbers of other extractors cannot be compared with these.");
+      line(
+          "- FID over all images. IS: mean over "
+              + Quality.SPLITS
+              + " splits. KID: mean over "
+              + Quality.KID_SUBSETS
+              + " random subsets of "
+              + Quality.KID_SUBSET
+              + " (all where there are fewer). Precision and recall: 3 nearest neighbours, the first "
+              + ReferenceImages.ROWS
+              + " images of each set at most.");
+      line(
+          "- Images 0 to N - 1 of each seed, the classes in turn; image k of a seed starts from the same noise in every"
+              + " model.");
+      line(
+          "- Images by: "
+              + measurements.stream()
+                  .map(one -> one.device() + ", " + one.machine() + ", Halfstep " + one.version())
+                  .distinct()
+                  .collect(Collectors.joining("; "))
+              + ", "
+              + measurements.stream().map(Measurement::date).min(String::compareTo).orElseThrow()
+              + " to "
+              + measurements.stream().map(Measurement::date).max(String::compareTo).orElseThrow()
+              + ".");
+      line("- Weights, SHA-256 of the parameters in memory:");
+      measurements.stream()
+          .map(one -> "  - " + one.model() + " `" + one.weights() + "`")
+          .distinct()
+          .forEach(this::line);
+    }
+    Set<String> commands = new LinkedHashSet<>();
+    timings.forEach(one -> commands.add(one.command()));
+    measurements.forEach(one -> commands.add(one.command()));
+    commands.add(origin.command());
+    // Results of earlier builds do not name theirs.
+    commands.remove(null);
+    commands.forEach(command -> line("- Command: `" + command + "`"));
+    line("- Every single number, with its seed and date: `" + Report.RESULTS + "`.");
+  }
+}

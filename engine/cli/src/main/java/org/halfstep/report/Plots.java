@@ -1,0 +1,180 @@
+package org.halfstep.report;
+
+import java.awt.Color;
+import java.awt.Font;
+import java.awt.image.BufferedImage;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.function.BiFunction;
+import org.halfstep.image.PngFile;
+import org.knowm.xchart.BitmapEncoder;
+import org.knowm.xchart.XYChart;
+import org.knowm.xchart.XYChartBuilder;
+import org.knowm.xchart.XYSeries;
+import org.knowm.xchart.style.Styler.LegendPosition;
+import org.knowm.xchart.style.markers.SeriesMarkers;
+
+/** The plots of a report, as PNG files. None needs a display. */
+final class Plots {
+  static final String FID = "fid-against-steps.png";
+  static final String INCEPTION_SCORE = "is-against-steps.png";
+  static final String TRADE_OFF = "is-against-fid.png";
+  static final String TIME = "time-against-steps.png";
+
+  private static final int WIDTH = 900;
+  private static final int HEIGHT = 600;
+  private static final int MARKER_SIZE = 8;
+
+  /** What a quality plot is of one measured series and guidance strength. */
+  private interface Value extends BiFunction<Series, Double, Series.OverSeeds> {}
+
+  private Plots() {}
+
+  /** Frechet distance against steps, a line per guidance strength. */
+  static void fid(Path folder, List<Series> series, String extractor, Map<String, String> text)
+      throws IOException {
+    String axis = "FID (" + extractor + ")";
+    write(
+        folder.resolve(FID),
+        againstSteps(series, axis + " against steps", axis, Series::fid),
+        text);
+  }
+
+  /** Inception Score against steps, a line per guidance strength. */
+  static void inceptionScore(
+      Path folder, List<Series> series, String extractor, Map<String, String> text)
+      throws IOException {
+    String axis = "IS (" + extractor + ")";
+    write(
+        folder.resolve(INCEPTION_SCORE),
+        againstSteps(series, axis + " against steps", axis, Series::inceptionScore),
+        text);
+  }
+
+  private static XYChart againstSteps(List<Series> series, String title, String axis, Value value) {
+    XYChart chart = chart(title, "sampler steps", axis);
+    stepsAxis(chart);
+    TreeSet<Double> guidances = new TreeSet<>();
+    series.forEach(one -> guidances.addAll(one.byGuidance().keySet()));
+    int colour = 0;
+    for (double w : guidances) {
+      Color own = chart.getStyler().getSeriesColors()[colour++ % colours(chart)];
+      // Students of one kind of weights are one line; a teacher's points stand alone.
+      Map<String, List<Series>> kinds = new TreeMap<>();
+      for (Series one : series) {
+        if (one.byGuidance().containsKey(w)) {
+          kinds.computeIfAbsent(kind(one), _ -> new ArrayList<>()).add(one);
+        }
+      }
+      kinds.forEach(
+          (kind, members) -> {
+            double[] x = members.stream().mapToDouble(one -> log2(one.steps())).toArray();
+            double[] y = members.stream().mapToDouble(one -> value.apply(one, w).mean()).toArray();
+            double[] error =
+                members.stream().mapToDouble(one -> value.apply(one, w).deviation()).toArray();
+            XYSeries line = chart.addSeries("w = " + Numbers.plain(w) + kind, x, y, error);
+            line.setLineColor(own);
+            line.setMarkerColor(own);
+            line.setMarker(kind.isEmpty() ? SeriesMarkers.CIRCLE : SeriesMarkers.DIAMOND);
+            if (members.getFirst().teacher()) {
+              line.setXYSeriesRenderStyle(XYSeries.XYSeriesRenderStyle.Scatter);
+              line.setMarker(SeriesMarkers.SQUARE);
+            }
+          });
+    }
+    return chart;
+  }
+
+  private static String kind(Series series) {
+    return series.teacher() ? ", teacher" : series.int8() ? ", int8" : "";
+  }
+
+  /** Inception Score against Frechet distance, a line per model over guidance strengths. */
+  static void tradeOff(Path folder, List<Series> series, String extractor, Map<String, String> text)
+      throws IOException {
+    XYChart chart =
+        chart(
+            "IS against FID, over guidance strengths w",
+            "FID (" + extractor + ")",
+            "IS (" + extractor + ")");
+    for (Series one : series) {
+      double[] x = one.byGuidance().keySet().stream().mapToDouble(w -> one.fid(w).mean()).toArray();
+      double[] y =
+          one.byGuidance().keySet().stream()
+              .mapToDouble(w -> one.inceptionScore(w).mean())
+              .toArray();
+      chart.addSeries(one.title() + ", " + Series.steps(one.steps()), x, y);
+    }
+    write(folder.resolve(TRADE_OFF), chart, text);
+  }
+
+  /** Milliseconds per image against steps, both axes logarithmic, a line per batch size. */
+  static void time(Path folder, List<Timing> timings, Map<String, String> text) throws IOException {
+    XYChart chart = chart("Time per image against steps", "sampler steps", "ms per image");
+    stepsAxis(chart);
+    chart.getStyler().setYAxisLogarithmic(true);
+    TreeMap<String, List<Timing>> lines = new TreeMap<>();
+    for (Timing timing : timings) {
+      boolean guided = timing.evaluations() > timing.steps();
+      String kind = guided ? "guided teacher" : timing.int8() ? "students, int8" : "students";
+      lines.computeIfAbsent(kind + ", batch " + timing.batch(), _ -> new ArrayList<>()).add(timing);
+    }
+    lines.forEach(
+        (name, line) -> {
+          line.sort((a, b) -> Integer.compare(a.steps(), b.steps()));
+          chart
+              .addSeries(
+                  name,
+                  line.stream().mapToDouble(one -> log2(one.steps())).toArray(),
+                  line.stream().mapToDouble(Timing::milliseconds).toArray())
+              .setMarker(SeriesMarkers.CIRCLE);
+        });
+    write(folder.resolve(TIME), chart, text);
+  }
+
+  private static XYChart chart(String title, String x, String y) {
+    XYChart chart =
+        new XYChartBuilder()
+            .width(WIDTH)
+            .height(HEIGHT)
+            .title(title)
+            .xAxisTitle(x)
+            .yAxisTitle(y)
+            .build();
+    chart
+        .getStyler()
+        .setLegendPosition(LegendPosition.OutsideE)
+        .setChartBackgroundColor(Color.WHITE)
+        .setChartTitleFont(new Font(Font.SANS_SERIF, Font.PLAIN, 16));
+    chart.getStyler().setMarkerSize(MARKER_SIZE);
+    return chart;
+  }
+
+  /** Whole powers of two are the ticks. */
+  private static void stepsAxis(XYChart chart) {
+    chart.getStyler().setxAxisTickLabelsFormattingFunction(Plots::power);
+  }
+
+  private static String power(double exponent) {
+    double nearest = Math.rint(exponent);
+    return Math.abs(exponent - nearest) < 1e-6 ? Long.toString(1L << (int) nearest) : "";
+  }
+
+  private static double log2(double value) {
+    return Math.log(value) / Math.log(2);
+  }
+
+  private static int colours(XYChart chart) {
+    return chart.getStyler().getSeriesColors().length;
+  }
+
+  private static void write(Path file, XYChart chart, Map<String, String> text) throws IOException {
+    BufferedImage picture = BitmapEncoder.getBufferedImage(chart);
+    PngFile.write(file, picture, text);
+  }
+}

@@ -1,0 +1,174 @@
+package org.halfstep.report;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.BooleanSupplier;
+import javax.imageio.ImageIO;
+import org.halfstep.data.ImageDataset;
+import org.halfstep.device.Device;
+import org.halfstep.device.Owned;
+import org.halfstep.device.cpu.CpuDevice;
+import org.halfstep.image.PngFile;
+import org.halfstep.metrics.ClassifierExtractor;
+import org.halfstep.metrics.ReferenceImages;
+import org.halfstep.model.Classifier;
+import org.halfstep.model.ClassifierCard;
+import org.halfstep.model.ClassifierConfig;
+import org.halfstep.model.TinyNetworks;
+import org.halfstep.safetensors.Dtype;
+import org.halfstep.sample.DiffusionModel;
+import org.halfstep.sample.ModelOptions;
+import org.halfstep.sample.TinyModels;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A report of tiny models: measured, stopped, continued and drawn. */
+class ReportTest {
+  private static final Origin ORIGIN = new Origin("a machine", "a device", "1", "halfstep report");
+  private static final ReportPlan PLAN =
+      new ReportPlan(60, 24, 4, 2, List.of(0.0, 1.0), List.of(3L, 4L));
+
+  /** Two students at two w and two seeds, for 24 and 60 images each; a teacher's sweep and best. */
+  private static final int MEASUREMENTS = 2 * 2 * 2 * 2 + 2 + 2;
+
+  @TempDir Path folder;
+  private final List<String> lines = new ArrayList<>();
+
+  private interface Work {
+    void with(List<ReportedModel> models, ClassifierExtractor extractor, ReferenceImages reference)
+        throws IOException;
+  }
+
+  private void withModels(Work work) throws IOException {
+    Path file = folder.resolve("classifier.safetensors");
+    ClassifierConfig config = new ClassifierConfig(8, 1, 3, List.of(8, 16));
+    try (Owned owned = new Owned();
+        ImageDataset data = TinyNetworks.images(8, 50)) {
+      Device device = owned.add(new CpuDevice());
+      ModelOptions options = ModelOptions.standard().withDevice(device);
+      List<ReportedModel> models = new ArrayList<>();
+      for (Path path :
+          List.of(
+              TinyModels.teacher(folder.resolve("teacher.safetensors")),
+              TinyModels.student(folder.resolve("two.safetensors"), 2),
+              TinyModels.student(folder.resolve("one.safetensors"), 1))) {
+        models.add(
+            ReportedModel.of(
+                path.getFileName().toString().replace(".safetensors", ""),
+                owned.add(DiffusionModel.open(path, options))));
+      }
+      try (Classifier classifier =
+          Classifier.fresh(
+              device, config, new ClassifierCard("waves", List.of("a", "b", "c"), null), 1)) {
+        classifier.save(file, Dtype.F32);
+      }
+      ClassifierExtractor extractor = owned.add(ClassifierExtractor.load(device, file));
+      work.with(models, extractor, ReferenceImages.of(extractor, data, "waves test"));
+    }
+  }
+
+  private Report report(String name) throws IOException {
+    return new Report(folder.resolve(name), ORIGIN, lines::add);
+  }
+
+  private List<Measurement> results(String name) throws IOException {
+    return new Results(folder.resolve(name).resolve(Report.RESULTS)).measurements();
+  }
+
+  @Test
+  void aStoppedReportGoesOnWhereItWas() throws IOException {
+    withModels(
+        (models, extractor, reference) -> {
+          assertTrue(report("whole").measure(PLAN, models, extractor, reference, () -> false));
+          int[] asked = {0};
+          BooleanSupplier afterSome = () -> ++asked[0] > 7;
+          assertFalse(report("stopped").measure(PLAN, models, extractor, reference, afterSome));
+          int before = results("stopped").size();
+          assertTrue(before > 0 && before < MEASUREMENTS, before + " measurements");
+          assertTrue(report("stopped").measure(PLAN, models, extractor, reference, () -> false));
+
+          List<Measurement> whole = results("whole");
+          List<Measurement> stopped = results("stopped");
+          assertEquals(MEASUREMENTS, whole.size());
+          assertEquals(
+              whole.stream().map(Measurement::quality).toList(),
+              stopped.stream().map(Measurement::quality).toList());
+          lines.clear();
+          assertTrue(report("stopped").measure(PLAN, models, extractor, reference, () -> false));
+          assertEquals(List.of(), lines);
+        });
+  }
+
+  @Test
+  void thePageSaysWhatWasMeasured() throws IOException {
+    withModels(
+        (models, extractor, reference) -> {
+          Report report = report("page");
+          assertTrue(report.time(PLAN, models, 1, false, () -> false));
+          assertTrue(report.measure(PLAN, models, extractor, reference, () -> false));
+          report.drawSamples(PLAN, models);
+          Path page = report.draw();
+          String text = Files.readString(page);
+          assertTrue(text.contains("FID (waves classifier)"), text);
+          assertTrue(text.contains(extractor.sha256()), text);
+          assertTrue(text.contains("Reference: waves test, 50 images"), text);
+          assertTrue(text.contains("`halfstep report`"), text);
+          // Four guided steps against one: steps, evaluations.
+          assertTrue(
+              text.lines()
+                  .anyMatch(
+                      line ->
+                          line.matches("\\| one \\| 1 \\| 1 \\| .* \\| 4.00x \\| 8.00x \\| .*")),
+              text);
+          assertTrue(text.contains("## All guidance strengths, 60 images"), text);
+          assertTrue(text.contains("at the w that was best with 2 steps, among 0, 1."), text);
+          for (String plot :
+              List.of(Plots.FID, Plots.INCEPTION_SCORE, Plots.TRADE_OFF, Plots.TIME)) {
+            assertTrue(text.contains("(" + plot + ")"), plot);
+            assertTrue(ImageIO.read(page.resolveSibling(plot).toFile()).getWidth() > 100, plot);
+          }
+          Path grid = page.resolveSibling(SampleGrid.FILE);
+          assertTrue(PngFile.text(grid).get("Rows").contains("teacher, 4 steps, w = 1; two, 2"));
+
+          Files.delete(page.resolveSibling(Plots.FID));
+          assertEquals(page, report("page").draw());
+          assertEquals(text, Files.readString(page));
+          assertTrue(Files.exists(page.resolveSibling(Plots.FID)));
+        });
+  }
+
+  @Test
+  void timesAreTakenOncePerDevice() throws IOException {
+    withModels(
+        (models, extractor, reference) -> {
+          assertTrue(report("time").time(PLAN, models, 1, false, () -> false));
+          List<Timing> first =
+              new Results(folder.resolve("time").resolve(Report.RESULTS)).timings();
+          // Teacher with two numbers of steps and two students, each with two batches.
+          assertEquals(8, first.size());
+          lines.clear();
+          assertTrue(report("time").time(PLAN, models, 1, false, () -> false));
+          assertEquals(List.of(), lines);
+          assertFalse(report("time").time(PLAN, models, 1, true, () -> true));
+        });
+  }
+
+  @Test
+  void damagedResultsAndNoneAtAll() throws IOException {
+    Path results = folder.resolve("bad").resolve(Report.RESULTS);
+    Files.createDirectories(results.getParent());
+    Files.writeString(results, "{\"measurements\": [");
+    IOException damaged = assertThrows(IOException.class, () -> report("bad"));
+    assertTrue(damaged.getMessage().startsWith(results + ": is damaged"), damaged.getMessage());
+    Report empty = report("empty");
+    assertThrows(IllegalArgumentException.class, empty::draw);
+  }
+}

@@ -1,0 +1,82 @@
+package org.halfstep.data;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.halfstep.files.DataException;
+
+/** Opens a dataset of any kind by what lies in its folder. */
+public final class Datasets {
+  private static final int DEFAULT_CHANNELS = 3;
+
+  private Datasets() {}
+
+  /**
+   * Opens a folder of IDX files ({@link IdxFiles}), CIFAR binary files ({@link CifarFiles}), or one
+   * sub-folder of images per class ({@link ImageFolder}, which needs a size; RGB unless asked
+   * otherwise). The images of the first two have one size: another one is refused.
+   *
+   * @throws DataException in one line, when the folder is of no known kind or its files cannot be
+   *     used
+   */
+  public static ImageDataset open(Path folder, DatasetOptions options) throws IOException {
+    if (!Files.isDirectory(folder)) {
+      throw new DataException(
+          folder,
+          "expected a folder with a dataset, found "
+              + (Files.exists(folder) ? "a file" : "nothing"));
+    }
+    if (IdxFiles.isIdxFolder(folder)) {
+      return ofSize(folder, options, IdxFiles.open(folder, options.split()));
+    }
+    if (CifarFiles.isCifarFolder(folder)) {
+      return ofSize(folder, options, CifarFiles.open(folder, options.split()));
+    }
+    if (!hasSubFolder(folder)) {
+      throw new DataException(
+          folder,
+          "expected IDX files (train-images-idx3-ubyte.gz, ...), CIFAR binary files (data_batch_1.bin or train.bin, with"
+              + " their class names), or one sub-folder of PNG or JPEG files per class, found none of these");
+    }
+    if (options.height() == 0) {
+      throw new DataException(
+          folder, "is a folder of images: say the size to bring them to, height and width");
+    }
+    int channels = options.channels() == 0 ? DEFAULT_CHANNELS : options.channels();
+    return ImageFolder.open(folder, options.split(), options.height(), options.width(), channels);
+  }
+
+  private static boolean hasSubFolder(Path folder) throws IOException {
+    try (var entries = Files.list(folder)) {
+      return entries.anyMatch(
+          entry -> Files.isDirectory(entry) && !entry.getFileName().toString().startsWith("."));
+    }
+  }
+
+  private static ImageDataset ofSize(Path folder, DatasetOptions options, ImageDataset dataset)
+      throws IOException {
+    List<Integer> wanted = List.of(options.height(), options.width(), options.channels());
+    List<Integer> found = List.of(dataset.height(), dataset.width(), dataset.channels());
+    for (int i = 0; i < wanted.size(); i++) {
+      if (wanted.get(i) != 0 && !wanted.get(i).equals(found.get(i))) {
+        dataset.close();
+        throw new DataException(
+            folder,
+            "expected images of "
+                + describe(wanted)
+                + ", found "
+                + describe(found)
+                + "; only a folder of images is resized");
+      }
+    }
+    return dataset;
+  }
+
+  private static String describe(List<Integer> size) {
+    return size.get(0)
+        + "x"
+        + size.get(1)
+        + (size.get(2) == 0 ? "" : " with " + size.get(2) + " channel(s)");
+  }
+}

@@ -1,0 +1,302 @@
+package org.halfstep.sample;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import org.halfstep.device.DataType;
+import org.halfstep.device.Device;
+import org.halfstep.device.DeviceOptions;
+import org.halfstep.device.Devices;
+import org.halfstep.image.ImageBatch;
+import org.halfstep.model.ModelCard;
+import org.halfstep.model.ModelCard.Role;
+import org.halfstep.model.Network;
+import org.halfstep.model.UNetConfig;
+
+/**
+ * A trained model, ready to make images: the engine's front door for programs.
+ *
+ * <pre>{@code
+ * try (DiffusionModel model = DiffusionModel.bundled("fashion-mnist-4")) {
+ *   ImageBatch images = model.sample(model.request(model.labels("Sneaker", "Coat")).withSeed(7));
+ * }
+ * }</pre>
+ *
+ * <p>Thread-safe: requests run one after another, each on all of the model's threads. {@link
+ * #close} waits for the request that is running. {@link #sample(SampleRequest, MemorySegment)}
+ * allocates nothing on the Java heap once a request of the same size, steps and guidance has run.
+ */
+public final class DiffusionModel implements AutoCloseable {
+  /** Sampler steps of a request to a model that was not distilled for a number of its own. */
+  public static final int DEFAULT_STEPS = 256;
+
+  /** Guidance strength w of a request, unless the model's range lies elsewhere. */
+  public static final double DEFAULT_GUIDANCE = 1;
+
+  private static final long ALIGNMENT = 64;
+
+  private final Device ownDevice;
+  private final Network network;
+  private final Sampler sampler;
+  private boolean closed;
+
+  @FunctionalInterface
+  private interface Loader {
+    Network load(Device device) throws IOException;
+  }
+
+  private DiffusionModel(ModelOptions options, Loader loader) throws IOException {
+    ownDevice =
+        options.device() == null
+            ? Devices.open(
+                Devices.standard(),
+                DeviceOptions.standard()
+                    .withThreads(options.threads())
+                    .withConvolutions(options.convolutions()))
+            : null;
+    Network loaded = null;
+    try {
+      Device device = ownDevice == null ? options.device() : ownDevice;
+      loaded = loader.load(device);
+      network = loaded;
+      DataType precision =
+          options.precision() == null ? device.defaultPrecision() : options.precision();
+      sampler = new Sampler(network, options.maxBatch(), precision);
+    } catch (IOException | RuntimeException | Error failure) {
+      if (loaded != null) {
+        loaded.close();
+      }
+      if (ownDevice != null) {
+        ownDevice.close();
+      }
+      throw failure;
+    }
+  }
+
+  /**
+   * Opens a weights file that this engine wrote, on a GPU where one works, else on the CPU.
+   *
+   * @throws IOException when it cannot be read or is no model; one line with the file's name
+   */
+  public static DiffusionModel open(Path file) throws IOException {
+    return open(file, ModelOptions.standard());
+  }
+
+  /**
+   * Opens a weights file that this engine wrote.
+   *
+   * @throws IOException when it cannot be read or is no model; one line with the file's name
+   */
+  public static DiffusionModel open(Path file, ModelOptions options) throws IOException {
+    return new DiffusionModel(options, device -> Network.load(device, file));
+  }
+
+  /**
+   * Opens a model that comes with the engine, on a GPU where one works, else on the CPU.
+   *
+   * @param name one of {@link #bundledNames}
+   * @throws IllegalArgumentException when there is none of this name
+   */
+  public static DiffusionModel bundled(String name) throws IOException {
+    return bundled(name, ModelOptions.standard());
+  }
+
+  /**
+   * Opens a model that comes with the engine.
+   *
+   * @param name one of {@link #bundledNames}
+   * @throws IllegalArgumentException when there is none of this name
+   */
+  public static DiffusionModel bundled(String name, ModelOptions options) throws IOException {
+    return new DiffusionModel(options, device -> BundledModels.load(device, name));
+  }
+
+  /**
+   * Names of the models that come with this build: the teacher first, then students of fewer and
+   * fewer steps.
+   */
+  public static List<String> bundledNames() {
+    return BundledModels.names();
+  }
+
+  /**
+   * A request as this model is best used: images 0, 1, … of seed 0, with a student's own steps and
+   * sampler, {@value #DEFAULT_STEPS} DDIM steps otherwise, and guidance {@link #defaultGuidance}.
+   *
+   * @param labels one class per image; for an unconditional model only the count matters
+   */
+  public SampleRequest request(int... labels) {
+    return new SampleRequest(
+        labels.clone(), 0, defaultGuidance(), defaultSteps(), defaultSampler(), false, 0);
+  }
+
+  /** The steps that a student was distilled for, {@value #DEFAULT_STEPS} for other models. */
+  public int defaultSteps() {
+    return card().role() == Role.STUDENT ? card().steps() : DEFAULT_STEPS;
+  }
+
+  /** The sampler that a student was distilled for, DDIM for other models. */
+  public SamplerKind defaultSampler() {
+    return Sampler.samplerOf(card());
+  }
+
+  /** {@value #DEFAULT_GUIDANCE}, or the nearest strength that the model takes. */
+  public double defaultGuidance() {
+    if (card().role() == Role.TEACHER) {
+      return config().nullLabel() ? DEFAULT_GUIDANCE : 0;
+    }
+    return Math.clamp(DEFAULT_GUIDANCE, card().guidanceMin(), card().guidanceMax());
+  }
+
+  /**
+   * Makes images in memory of the caller's.
+   *
+   * @param destination float32 NHWC with values about [-1, 1]; at least {@code 4 * count *
+   *     imageValues()} bytes, aligned to 4, on or off the heap
+   * @throws IllegalArgumentException when the model does not take this request, in one line that
+   *     says what it takes
+   * @throws IllegalStateException when the model is closed
+   */
+  public void sample(SampleRequest request, MemorySegment destination) {
+    sampler.sample(request, destination);
+  }
+
+  /**
+   * Makes images as 8-bit pixels: values outside [-1, 1] are clamped.
+   *
+   * @throws IllegalArgumentException when the model does not take this request, in one line that
+   *     says what it takes
+   * @throws IllegalStateException when the model is closed
+   */
+  public ImageBatch sample(SampleRequest request) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment values =
+          arena.allocate((long) Float.BYTES * request.count() * imageValues(), ALIGNMENT);
+      sample(request, values);
+      int side = config().imageSize();
+      return ImageBatch.ofNormalized(request.count(), side, side, config().inChannels(), values, 0);
+    }
+  }
+
+  /** Makes ready what a request needs, so that the first one takes no longer than the next. */
+  public void warmUp(SampleRequest request) {
+    sampler.warmUp(request);
+  }
+
+  /**
+   * Fails, in one line that says what the model takes, when it does not take this request.
+   *
+   * @throws IllegalArgumentException then
+   */
+  public void requireTaken(SampleRequest request) {
+    sampler.requireTaken(request);
+  }
+
+  /**
+   * Network evaluations per image that a request costs: two per step for a guided teacher, else
+   * one.
+   */
+  public long evaluations(SampleRequest request) {
+    return sampler.evaluations(request);
+  }
+
+  /** Numbers of one image: height x width x channels. */
+  public int imageValues() {
+    return sampler.imageValues();
+  }
+
+  /** What the model is and was trained on. */
+  public ModelCard card() {
+    return network.card();
+  }
+
+  /** The network's shape. */
+  public UNetConfig config() {
+    return network.config();
+  }
+
+  /** Trained numbers in the network. */
+  public long parameters() {
+    return network.graph().parameters().values().stream().mapToLong(p -> p.size()).sum();
+  }
+
+  /** The network itself, for tools; it belongs to this model. */
+  public Network network() {
+    return network;
+  }
+
+  /**
+   * Names of the classes; a label is an index into this list. Empty when the model's file names
+   * none.
+   */
+  public List<String> classNames() {
+    return card().classNames();
+  }
+
+  /**
+   * Labels by class name or number, in the order given. Upper and lower case are the same, and a
+   * unique beginning of a name is enough.
+   *
+   * @throws IllegalArgumentException when a name is unknown; names the classes
+   */
+  public int[] labels(String... names) {
+    return Arrays.stream(names).mapToInt(this::label).toArray();
+  }
+
+  private int label(String name) {
+    String wanted = fold(name);
+    List<Integer> matches = new ArrayList<>();
+    for (int i = 0; i < classNames().size(); i++) {
+      String known = fold(classNames().get(i));
+      if (known.equals(wanted)) {
+        return i;
+      }
+      if (!wanted.isEmpty() && known.startsWith(wanted)) {
+        matches.add(i);
+      }
+    }
+    if (wanted.matches("\\d{1,9}")) {
+      int number = Integer.parseInt(wanted);
+      if (number < classes()) {
+        return number;
+      }
+    } else if (matches.size() == 1) {
+      return matches.getFirst();
+    }
+    throw new IllegalArgumentException(
+        "\"" + name + "\" is no class of this model; " + describeClasses());
+  }
+
+  /** Number of classes; 1 for an unconditional model. */
+  public int classes() {
+    return config().isConditional() ? config().numClasses() : 1;
+  }
+
+  private String describeClasses() {
+    String numbers = "its labels are 0 to " + (classes() - 1);
+    return classNames().isEmpty() ? numbers : numbers + " or " + String.join(", ", classNames());
+  }
+
+  private static String fold(String name) {
+    return name.strip().toLowerCase(Locale.ROOT);
+  }
+
+  /** Waits for the request that is running, then frees all memory. Closing twice is harmless. */
+  @Override
+  public synchronized void close() {
+    if (closed) {
+      return;
+    }
+    closed = true;
+    sampler.close();
+    network.close();
+    if (ownDevice != null) {
+      ownDevice.close();
+    }
+  }
+}

@@ -1,0 +1,57 @@
+package org.halfstep.sample;
+
+import org.halfstep.data.ImageSource;
+import org.halfstep.image.ImageBatch;
+
+/** The images of a request, made when they are asked for: as many as wanted, few in memory. */
+public final class GeneratedImages implements ImageSource {
+  private final DiffusionModel model;
+  private final SampleRequest request;
+  private int done;
+
+  /**
+   * @param model stays the caller's
+   * @param request for all images
+   * @throws IllegalArgumentException when the model does not take it
+   */
+  public GeneratedImages(DiffusionModel model, SampleRequest request) {
+    model.requireTaken(request);
+    this.model = model;
+    this.request = request;
+  }
+
+  @Override
+  public int count() {
+    return request.count();
+  }
+
+  @Override
+  public int height() {
+    return model.config().imageSize();
+  }
+
+  @Override
+  public int width() {
+    return model.config().imageSize();
+  }
+
+  @Override
+  public int channels() {
+    return model.config().inChannels();
+  }
+
+  @Override
+  public ImageBatch next(int atMost) {
+    int end = Math.min(done + atMost, count());
+    if (end == done) {
+      return new ImageBatch(0, height(), width(), channels(), new byte[0]);
+    }
+    ImageBatch images = model.sample(request.slice(done, end));
+    done = end;
+    return images;
+  }
+
+  /** The model is the caller's. */
+  @Override
+  public void close() {}
+}
