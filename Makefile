@@ -1,6 +1,6 @@
 # The front door: every command a person types starts here. `make` alone lists them.
 #
-# Variables: ARGS="..." goes to the command line behind run, train, distill, report, sample and bench; FIXTURES=FOLDER names
+# Variables: ARGS="..." goes to the command line behind run, train, distill, report, sample and bench; FIXTURES=FOLDER:FOLDER names
 # other reference data; FROM=FOLDER names a folder that has the data already.
 
 SHELL := /bin/bash
@@ -9,7 +9,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
-FIXTURES ?= ../shared/fixtures
+FIXTURES ?= ../shared/fixtures:../shared/fixtures-latent
 DATA ?= data/fashion-mnist
 ARGS ?=
 
@@ -33,7 +33,7 @@ build: $(BUILT) ## Build the native kernels and the jars that bin/halfstep runs
 test: $(NATIVE) native-cuda ## Run every test and check the formatting
 	@scripts/run-tests
 
-fixtures: $(NATIVE) ## Check the engine against reference data (FIXTURES=FOLDER)
+fixtures: $(NATIVE) ## Check the engine against reference data (FIXTURES=FOLDER:FOLDER)
 	@scripts/run-fixtures "$(FIXTURES)"
 
 native: $(NATIVE) native-cuda ## Build the native kernels

@@ -18,7 +18,9 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.NoSuchElementException;
+import java.util.Optional;
 import java.util.Random;
+import org.halfstep.fixtures.FixtureFolders;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -196,10 +198,13 @@ class SafetensorsFileTest {
 
   @Test
   void readsAReferenceFile() throws IOException {
-    Path path =
-        Path.of(System.getProperty("halfstep.fixtures"), "diffusion", "schedule.safetensors");
-    assumeTrue(Files.exists(path), "no reference data at " + path);
-    try (SafetensorsFile file = SafetensorsFile.open(path)) {
+    Optional<Path> path =
+        FixtureFolders.present().stream()
+            .map(fixtures -> fixtures.resolve("diffusion/schedule.safetensors"))
+            .filter(Files::exists)
+            .findFirst();
+    assumeTrue(path.isPresent(), "no reference data in " + FixtureFolders.named());
+    try (SafetensorsFile file = SafetensorsFile.open(path.get())) {
       TensorView t = file.tensor("t");
       assertEquals(Dtype.F64, t.dtype());
       assertArrayEquals(new long[] {101}, t.shape());
