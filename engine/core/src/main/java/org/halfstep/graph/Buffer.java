@@ -20,6 +20,14 @@ final class Buffer {
     lastUse = Math.max(lastUse, step);
   }
 
+  int firstUse() {
+    return firstUse;
+  }
+
+  int lastUse() {
+    return lastUse;
+  }
+
   boolean isUsed() {
     return lastUse >= 0;
   }

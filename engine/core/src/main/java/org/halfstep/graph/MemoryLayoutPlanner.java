@@ -5,6 +5,7 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 
 /**
  * Places buffers in one slab so that two that live at the same time never overlap: largest first,
@@ -44,6 +45,22 @@ final class MemoryLayoutPlanner {
   /** Bytes of the slab. */
   long bytes() {
     return total;
+  }
+
+  /** The largest sum of bytes that live at one time: no layout can be smaller. */
+  long leastBytes() {
+    TreeMap<Integer, Long> changes = new TreeMap<>();
+    for (Buffer buffer : offsets.keySet()) {
+      changes.merge(buffer.firstUse(), buffer.bytes(), Long::sum);
+      changes.merge(buffer.lastUse() + 1, -buffer.bytes(), Long::sum);
+    }
+    long live = 0;
+    long most = 0;
+    for (long change : changes.values()) {
+      live += change;
+      most = Math.max(most, live);
+    }
+    return most;
   }
 
   void place(long base) {

@@ -98,11 +98,16 @@ public final class Plan implements AutoCloseable {
    * @param options inference or training
    */
   public static long requiredBytes(Device device, Graph graph, PlanOptions options) {
+    return layout(device, graph, options).bytes();
+  }
+
+  /** Where the buffers of a plan of these options would lie. */
+  static MemoryLayoutPlanner layout(Device device, Graph graph, PlanOptions options) {
     device.requirePrecision(options.type());
     try (Operations operations = device.operations()) {
       PlanBuilder builder = new PlanBuilder(graph, operations, options, null, null);
       emit(graph, options, builder);
-      return builder.layout().bytes();
+      return builder.layout();
     }
   }
 
