@@ -15,6 +15,7 @@ import org.halfstep.data.ImageSource;
 import org.halfstep.data.PictureFolder;
 import org.halfstep.data.SampleBatchFile;
 import org.halfstep.device.Device;
+import org.halfstep.diffusion.Solver;
 import org.halfstep.files.FileDigest;
 import org.halfstep.image.ImageBatch;
 import org.halfstep.metrics.FeatureExtractor;
@@ -24,7 +25,6 @@ import org.halfstep.metrics.ReferenceStatistics;
 import org.halfstep.sample.DiffusionModel;
 import org.halfstep.sample.GeneratedImages;
 import org.halfstep.sample.SampleRequest;
-import org.halfstep.sample.SamplerKind;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -88,7 +88,7 @@ final class EvaluateCommand implements Callable<Integer> {
       names = "--sampler",
       paramLabel = "KIND",
       description = "ddim, ancestral or stochastic (default: ddim, or a student's own).")
-  private SamplerKind sampler;
+  private Solver sampler;
 
   @Option(names = "--clip", description = "Clip predicted images to their range before each step.")
   private boolean clip;

@@ -12,13 +12,13 @@ import java.util.concurrent.Callable;
 import org.halfstep.data.SampleBatchFile;
 import org.halfstep.device.Device;
 import org.halfstep.diffusion.Guidance;
+import org.halfstep.diffusion.Solver;
 import org.halfstep.image.ImageBatch;
 import org.halfstep.image.ImageGrid;
 import org.halfstep.sample.DiffusionModel;
 import org.halfstep.sample.GeneratedImages;
 import org.halfstep.sample.ModelOptions;
 import org.halfstep.sample.SampleRequest;
-import org.halfstep.sample.SamplerKind;
 import picocli.CommandLine;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
@@ -105,7 +105,7 @@ final class SampleCommand implements Callable<Integer> {
       names = "--sampler",
       paramLabel = "KIND",
       description = "ddim, ancestral or stochastic (default: ddim, or a student's own).")
-  private SamplerKind sampler;
+  private Solver sampler;
 
   @Option(names = "--clip", description = "Clip predicted images to their range before each step.")
   private boolean clip;

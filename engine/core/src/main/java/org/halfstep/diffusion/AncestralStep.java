@@ -45,6 +45,13 @@ public final class AncestralStep {
     double large = Math.sqrt(oneMinusR) * sigmaT;
     double noise = s == 0 ? 0 : Math.pow(small, 1 - interpolation) * Math.pow(large, interpolation);
     return new SamplingStep(
-        t, s, alphaT, sigmaT, new LinearMap(onZ + onX * alphaT, -onX * sigmaT), noise);
+        t,
+        s,
+        schedule.timeInput(t),
+        alphaT,
+        sigmaT,
+        new LinearMap(onZ + onX * alphaT, -onX * sigmaT),
+        0,
+        noise);
   }
 }

@@ -36,9 +36,11 @@ public final class DdimStep {
     return new SamplingStep(
         t,
         s,
+        schedule.timeInput(t),
         t == 0 ? 1 : schedule.alpha(t),
         t == 0 ? 0 : schedule.sigma(t),
         rotation(from - schedule.pathAngle(s)),
+        0,
         0);
   }
 

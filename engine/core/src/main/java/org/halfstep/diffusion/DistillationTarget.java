@@ -58,12 +58,12 @@ public final class DistillationTarget {
     }
   }
 
-  private final String chain;
+  private final Chain chain;
   private final int steps;
   private final int firstIndex;
   private final Coefficients[] coefficients;
 
-  private DistillationTarget(String chain, int steps, int firstIndex) {
+  private DistillationTarget(Chain chain, int steps, int firstIndex) {
     this.chain = chain;
     this.steps = requireSteps(steps);
     this.firstIndex = firstIndex;
@@ -71,35 +71,38 @@ public final class DistillationTarget {
   }
 
   /**
-   * Targets for a deterministic student of N steps: teacher t -> t - 0.5/N -> t - 1/N, for t = i/N,
-   * i = 1 .. N.
+   * Targets for a deterministic student of N steps: two steps of the teacher's grid of 2N, which
+   * are t -> t - 0.5/N -> t - 1/N for t = i/N, i = 1 .. N, on a uniform one.
    *
-   * @throws IllegalArgumentException if N is below 1
+   * @throws IllegalArgumentException if N is below 1, or the grid does not suit the schedule
    */
-  public static DistillationTarget deterministic(NoiseSchedule schedule, int n) {
-    DistillationTarget target = new DistillationTarget("deterministic", n, 1);
+  public static DistillationTarget deterministic(NoiseSchedule schedule, TimeGrid grid, int n) {
+    DistillationTarget target = new DistillationTarget(Chain.DETERMINISTIC, n, 1);
+    double[] times = grid.times(schedule, 2 * n);
     for (int i = 1; i <= n; i++) {
-      target.set(twoSteps(schedule, i, (double) i / n, (i - 0.5) / n, (i - 1.0) / n));
+      int at = 2 * (n - i);
+      target.set(twoSteps(schedule, i, times[at], times[at + 1], times[at + 2]));
     }
     return target;
   }
 
   /**
    * Targets for a student of the stochastic N-step sampler, whose steps are two grid intervals
-   * long: teacher t -> t - 1/N -> t - 2/N, for t = i/N, i = 2 .. N. At i = 1 one interval remains:
-   * a single teacher step, so the target is the teacher's own prediction.
+   * long: on a uniform grid teacher t -> t - 1/N -> t - 2/N, for t = i/N, i = 2 .. N. At i = 1 one
+   * interval remains: a single teacher step, so the target is the teacher's own prediction.
    *
-   * @throws IllegalArgumentException if N is below 1
+   * @throws IllegalArgumentException if N is below 1, or the grid does not suit the schedule
    */
-  public static DistillationTarget stochastic(NoiseSchedule schedule, int n) {
-    DistillationTarget target = new DistillationTarget("stochastic", n, 1);
-    double first = 1.0 / n;
+  public static DistillationTarget stochastic(NoiseSchedule schedule, TimeGrid grid, int n) {
+    DistillationTarget target = new DistillationTarget(Chain.STOCHASTIC, n, 1);
+    double[] times = grid.times(schedule, n);
+    double first = times[n - 1];
     target.set(
         new Coefficients(
             1,
             first,
             first,
-            0,
+            times[n],
             schedule.alpha(first),
             schedule.sigma(first),
             LinearMap.KEEP_Z,
@@ -107,19 +110,21 @@ public final class DistillationTarget {
             1,
             0));
     for (int i = 2; i <= n; i++) {
-      target.set(twoSteps(schedule, i, (double) i / n, (i - 1.0) / n, (i - 2.0) / n));
+      int at = n - i;
+      target.set(twoSteps(schedule, i, times[at], times[at + 1], times[at + 2]));
     }
     return target;
   }
 
   /**
    * Targets for an encoder of N steps, from the data towards noise: teacher t -> t + 0.5/N -> t +
-   * 1/N, for t = i/N, i = 0 .. N - 1. At time 0, z_t is the image itself (alpha 1, sigma 0).
+   * 1/N, for t = i/N, i = 0 .. N - 1 (a uniform grid backwards). At time 0, z_t is the image itself
+   * (alpha 1, sigma 0).
    *
    * @throws IllegalArgumentException if N is below 1
    */
   public static DistillationTarget encoder(NoiseSchedule schedule, int n) {
-    DistillationTarget target = new DistillationTarget("encoder", n, 0);
+    DistillationTarget target = new DistillationTarget(Chain.ENCODER, n, 0);
     for (int i = 0; i < n; i++) {
       target.set(twoSteps(schedule, i, (double) i / n, (i + 0.5) / n, (i + 1.0) / n));
     }
@@ -151,8 +156,8 @@ public final class DistillationTarget {
     coefficients[one.index() - firstIndex] = one;
   }
 
-  /** {@code deterministic}, {@code stochastic} or {@code encoder}. */
-  public String chain() {
+  /** What the student's steps are made for. */
+  public Chain chain() {
     return chain;
   }
 

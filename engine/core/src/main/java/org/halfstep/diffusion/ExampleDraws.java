@@ -27,10 +27,21 @@ public final class ExampleDraws {
   private static final int SHIFT_PAIR = 4;
 
   private final long seed;
+  private final NoiseSchedule schedule;
 
-  /** Draws of one stage. */
-  public ExampleDraws(long seed) {
+  /**
+   * Draws of one stage.
+   *
+   * @param schedule whose times are drawn
+   */
+  public ExampleDraws(long seed, NoiseSchedule schedule) {
     this.seed = seed;
+    this.schedule = schedule;
+  }
+
+  /** Draws of one stage of a network without noise. */
+  public ExampleDraws(long seed) {
+    this(seed, new NoiseSchedule.Cosine());
   }
 
   /** The seed, also for the kernels that draw noise and dropout. */
@@ -38,9 +49,9 @@ public final class ExampleDraws {
     return seed;
   }
 
-  /** A continuous time, uniform in (0, 1). */
+  /** A time: uniform in (0, 1), or any level of a discrete schedule. */
   public double time(long example) {
-    return Philox.uniformFromPair(seed, example, SCALARS, TIME_PAIR);
+    return schedule.trainingTime(Philox.uniformFromPair(seed, example, SCALARS, TIME_PAIR));
   }
 
   /**

@@ -9,18 +9,16 @@ package org.halfstep.diffusion;
  * Ho, "Progressive Distillation", 2022, section 2).
  */
 public sealed interface NoiseSchedule
-    permits NoiseSchedule.Cosine, NoiseSchedule.ClippedCosine, NoiseSchedule.TruncatedCosine {
+    permits NoiseSchedule.Cosine,
+        NoiseSchedule.ClippedCosine,
+        NoiseSchedule.TruncatedCosine,
+        DiscreteSchedule {
 
-  /** Largest magnitude of the log-SNR that the networks here are trained with. */
-  double STANDARD_MAX_LOG_SNR = 20;
+  /** Largest magnitude of the log-SNR that pixel models are trained with. */
+  double MAX_LOG_SNR = 20;
 
-  /**
-   * The schedule that training, distillation and sampling use: cosine with the log-SNR truncated to
-   * +-20.
-   */
-  static NoiseSchedule standard() {
-    return new TruncatedCosine(STANDARD_MAX_LOG_SNR);
-  }
+  /** What the public networks call one unit of time. */
+  double TIME_UNITS = 1000;
 
   /**
    * The noise angle phi(t) in radians, 0 .. pi/2, rising with t.
@@ -52,6 +50,25 @@ public sealed interface NoiseSchedule
    */
   default double pathAngle(double t) {
     return t == 0 ? 0 : angle(t);
+  }
+
+  /**
+   * What a network is told of time t, in the units that its sinusoidal embedding was made for: 1000
+   * t for a continuous schedule.
+   *
+   * <p>Salimans and Ho feed {@code 1000 phi(t) / (pi / 2)}. With the truncated cosine schedule that
+   * differs from 1000 t by at most 0.03, and plain time makes the grid i/N exact.
+   */
+  default double timeInput(double t) {
+    return TIME_UNITS * t;
+  }
+
+  /**
+   * A time to train at, from a number uniform in (0, 1): that number itself for a continuous
+   * schedule.
+   */
+  default double trainingTime(double uniform) {
+    return uniform;
   }
 
   /** {@code alpha = cos(pi t / 2)}: log-SNR unbounded at both ends. */

@@ -1,113 +1,133 @@
 package org.halfstep.diffusion;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
  * The steps of a sampler in the order they run. Sampling is the loop over them; each is one
  * evaluation of a distilled network (two of a guided teacher).
  *
- * @param sampler name for reports, such as {@code ddim}
- * @param gridSteps N of the time grid i/N
  * @param steps at least one
  */
-public record SamplingSchedule(String sampler, int gridSteps, List<SamplingStep> steps) {
+public record SamplingSchedule(List<SamplingStep> steps) {
+  /** Below so many steps a multistep solver ends with a step of first order. */
+  private static final int FEW_STEPS = 15;
+
   public SamplingSchedule {
     steps = List.copyOf(steps);
     if (steps.isEmpty()) {
-      throw new IllegalArgumentException("the sampler " + sampler + " has no steps");
+      throw new IllegalArgumentException("a sampler needs at least one step, got 0");
     }
-  }
-
-  /** DDIM from noise at time 1 to an image in N equal steps. */
-  public static SamplingSchedule ddim(NoiseSchedule schedule, int n) {
-    return ddimFrom(schedule, n, n);
   }
 
   /**
-   * DDIM from time {@code start / n} to an image on the grid of n steps: what image-to-image runs
-   * after noising.
+   * A solver on a grid of n steps, from noise to an image.
    *
-   * @param start 1 .. n
+   * @throws IllegalArgumentException if n is below 1, or the grid does not suit the schedule
    */
-  public static SamplingSchedule ddimFrom(NoiseSchedule schedule, int n, int start) {
-    requireSteps(n);
-    if (start < 1 || start > n) {
+  public static SamplingSchedule of(Solver solver, NoiseSchedule schedule, TimeGrid grid, int n) {
+    return ofLast(solver, schedule, grid, n, n);
+  }
+
+  /**
+   * The last steps of a solver on a grid of n: what editing an image runs after it was noised to
+   * the first of their times.
+   *
+   * @param steps how many of the n, at least 1
+   * @throws IllegalArgumentException if there are not so many, or the grid does not suit the
+   *     schedule
+   */
+  public static SamplingSchedule ofLast(
+      Solver solver, NoiseSchedule schedule, TimeGrid grid, int n, int steps) {
+    double[] all =
+        solver == Solver.DPM_SOLVER ? grid.multistepTimes(schedule, n) : grid.times(schedule, n);
+    if (steps < 1 || steps > n) {
       throw new IllegalArgumentException(
-          "the first grid index must be in 1 .. " + n + ", got " + start);
+          "of " + n + " steps the last 1 to " + n + " can be taken, got " + steps);
     }
+    double[] times = Arrays.copyOfRange(all, n - steps, n + 1);
+    return switch (solver) {
+      case DDIM -> ddim(schedule, times);
+      case ANCESTRAL -> ancestral(schedule, times, 0);
+      case STOCHASTIC -> stochastic(schedule, times);
+      case DPM_SOLVER -> dpmSolver(schedule, times);
+    };
+  }
+
+  /**
+   * DDIM from each time to the next: towards the data, or, with rising times, from an image to its
+   * noise.
+   */
+  public static SamplingSchedule ddim(NoiseSchedule schedule, double[] times) {
     List<SamplingStep> steps = new ArrayList<>();
-    for (int i = start; i >= 1; i--) {
-      steps.add(DdimStep.between(schedule, time(i, n), time(i - 1, n)));
+    for (int i = 0; i + 1 < times.length; i++) {
+      steps.add(DdimStep.between(schedule, times[i], times[i + 1]));
     }
-    return new SamplingSchedule("ddim", n, steps);
+    return new SamplingSchedule(steps);
   }
 
   /** DDIM run backwards: from an image at time 0 to noise at time 1 in N equal steps. */
   public static SamplingSchedule encode(NoiseSchedule schedule, int n) {
-    requireSteps(n);
-    List<SamplingStep> steps = new ArrayList<>();
-    for (int i = 0; i < n; i++) {
-      steps.add(DdimStep.between(schedule, time(i, n), time(i + 1, n)));
+    double[] times = TimeGrid.UNIFORM.times(schedule, n);
+    double[] rising = new double[times.length];
+    for (int i = 0; i < times.length; i++) {
+      rising[i] = times[times.length - 1 - i];
     }
-    return new SamplingSchedule("encode", n, steps);
+    return ddim(schedule, rising);
+  }
+
+  /** Ancestral sampling; see {@link AncestralStep} for the interpolation of the variance. */
+  public static SamplingSchedule ancestral(
+      NoiseSchedule schedule, double[] times, double interpolation) {
+    List<SamplingStep> steps = new ArrayList<>();
+    for (int i = 0; i + 1 < times.length; i++) {
+      steps.add(AncestralStep.between(schedule, times[i], times[i + 1], interpolation));
+    }
+    return new SamplingSchedule(steps);
   }
 
   /**
-   * Ancestral sampling in N equal steps; see {@link AncestralStep} for the interpolation of the
-   * variance.
+   * The stochastic sampler of Meng et al., section 3.3: from each time a deterministic step of two
+   * grid intervals, then noise for one interval, so that the network is evaluated at each time and
+   * noise is added N - 1 times. From the last time but one, one interval remains. The network must
+   * have been distilled for these longer steps ({@link DistillationTarget#stochastic}).
    */
-  public static SamplingSchedule ancestral(NoiseSchedule schedule, int n, double interpolation) {
-    requireSteps(n);
+  public static SamplingSchedule stochastic(NoiseSchedule schedule, double[] times) {
     List<SamplingStep> steps = new ArrayList<>();
-    for (int i = n; i >= 1; i--) {
-      steps.add(AncestralStep.between(schedule, time(i, n), time(i - 1, n), interpolation));
-    }
-    return new SamplingSchedule("ancestral", n, steps);
-  }
-
-  /**
-   * The stochastic N-step sampler of Meng et al., section 3.3: from i/N a deterministic step of two
-   * grid intervals, then noise for one interval, so that the network is evaluated at 1, 1 - 1/N,
-   * ..., 1/N and noise is added N - 1 times. From 1/N one interval remains. The network must have
-   * been distilled for these longer steps ({@link DistillationTarget#stochastic}).
-   */
-  public static SamplingSchedule stochastic(NoiseSchedule schedule, int n) {
-    requireSteps(n);
-    List<SamplingStep> steps = new ArrayList<>();
-    for (int i = n; i >= 2; i--) {
-      SamplingStep jump = DdimStep.between(schedule, time(i, n), time(i - 2, n));
-      ForwardStep back = ForwardStep.between(schedule, time(i - 2, n), time(i - 1, n));
+    for (int i = 0; i + 2 < times.length; i++) {
+      SamplingStep jump = DdimStep.between(schedule, times[i], times[i + 2]);
+      ForwardStep back = ForwardStep.between(schedule, times[i + 2], times[i + 1]);
       steps.add(
           new SamplingStep(
               jump.time(),
-              time(i - 1, n),
+              times[i + 1],
+              jump.timeInput(),
               jump.alpha(),
               jump.sigma(),
               jump.toNext().times(back.scale()),
+              0,
               back.noise()));
     }
-    steps.add(DdimStep.between(schedule, time(1, n), 0));
-    return new SamplingSchedule("stochastic", n, steps);
+    steps.add(DdimStep.between(schedule, times[times.length - 2], times[times.length - 1]));
+    return new SamplingSchedule(steps);
   }
 
   /**
-   * Network evaluations per image.
-   *
-   * @param branches evaluations per step: 1 for a distilled student, {@link Guidance#branches} for
-   *     a teacher
+   * DPM-Solver++(2M): the first step and one that ends at the image are of first order; so is the
+   * last of fewer than 15 steps, which is steadier.
    */
-  public int evaluations(int branches) {
-    return branches * steps.size();
-  }
-
-  private static double time(int i, int n) {
-    return (double) i / n;
-  }
-
-  private static void requireSteps(int n) {
-    if (n < 1) {
-      throw new IllegalArgumentException("a sampler needs at least one step, got " + n);
+  public static SamplingSchedule dpmSolver(NoiseSchedule schedule, double[] times) {
+    int n = times.length - 1;
+    List<SamplingStep> steps = new ArrayList<>();
+    for (int i = 0; i < n; i++) {
+      boolean last = i == n - 1;
+      boolean first = i == 0 || last && (times[n] == 0 || n < FEW_STEPS);
+      steps.add(
+          first
+              ? DpmSolverStep.first(schedule, times[i], times[i + 1])
+              : DpmSolverStep.second(schedule, times[i - 1], times[i], times[i + 1]));
     }
+    return new SamplingSchedule(steps);
   }
 }

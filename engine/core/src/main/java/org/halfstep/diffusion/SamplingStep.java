@@ -2,18 +2,28 @@ package org.halfstep.diffusion;
 
 /**
  * One network evaluation of a sampler and what follows from it: {@code z_next = toNext.onZ * z +
- * toNext.onOutput * v + noise * eps}, with v the network's prediction at (z, time) and eps fresh
- * standard normal noise.
+ * toNext.onOutput * v + onPrevious * x_previous + noise * eps}, with v the network's prediction at
+ * (z, time), x_previous the image that the step before predicted, and eps fresh standard normal
+ * noise.
  *
  * @param time t at which the network is evaluated, 0 .. 1
  * @param nextTime time of z_next
+ * @param timeInput what the network is told of the time ({@link NoiseSchedule#timeInput})
  * @param alpha scale of the data at {@code time}
  * @param sigma scale of the noise at {@code time}
  * @param toNext coefficients on z and v
+ * @param onPrevious coefficient of the image that the step before predicted; 0 for none
  * @param noise standard deviation of the fresh noise; 0 for none
  */
 public record SamplingStep(
-    double time, double nextTime, double alpha, double sigma, LinearMap toNext, double noise) {
+    double time,
+    double nextTime,
+    double timeInput,
+    double alpha,
+    double sigma,
+    LinearMap toNext,
+    double onPrevious,
+    double noise) {
 
   /** Whether z_next is an image: the predicted x itself. */
   public boolean last() {

@@ -14,6 +14,7 @@ import org.halfstep.diffusion.GuidanceRange;
 import org.halfstep.diffusion.HalvingSchedule;
 import org.halfstep.diffusion.HalvingSchedule.Stage;
 import org.halfstep.diffusion.NoiseSchedule;
+import org.halfstep.diffusion.TimeGrid;
 import org.halfstep.files.FileDigest;
 import org.halfstep.model.ModelCard;
 import org.halfstep.model.ModelCard.Role;
@@ -213,11 +214,12 @@ public final class DistillationRun {
     }
     RunSettings run = settings.halving();
     try (Network teacher = Network.load(device, teacherFile)) {
-      NoiseSchedule noise = new NoiseSchedule.TruncatedCosine(teacher.card().maxLogSnr());
+      NoiseSchedule noise = teacher.card().noiseSchedule();
+      TimeGrid grid = teacher.card().timeGrid();
       DistillationTarget target =
           settings.stochastic()
-              ? DistillationTarget.stochastic(noise, stage.studentSteps())
-              : DistillationTarget.deterministic(noise, stage.studentSteps());
+              ? DistillationTarget.stochastic(noise, grid, stage.studentSteps())
+              : DistillationTarget.deterministic(noise, grid, stage.studentSteps());
       ModelCard card =
           teacher
               .card()

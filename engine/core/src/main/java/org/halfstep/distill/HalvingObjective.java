@@ -14,7 +14,7 @@ import org.halfstep.diffusion.DistillationTarget;
 import org.halfstep.diffusion.ExampleDraws;
 import org.halfstep.diffusion.GuidanceRange;
 import org.halfstep.diffusion.LossWeighting;
-import org.halfstep.diffusion.TimeInput;
+import org.halfstep.diffusion.NoiseSchedule;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
 import org.halfstep.model.Network;
@@ -33,6 +33,7 @@ public final class HalvingObjective implements Objective {
   private final GuidanceRange range;
   private final LossWeighting weighting;
   private final DistillationTarget target;
+  private final NoiseSchedule schedule;
   private final DistillationTarget.Coefficients[] rows;
   private final Plan teacher;
   private final NetworkInputs inputs;
@@ -65,6 +66,7 @@ public final class HalvingObjective implements Objective {
     this.range = range;
     this.weighting = weighting;
     this.target = target;
+    this.schedule = teacherNetwork.card().noiseSchedule();
     int size = batch.size();
     int values = batch.imageValues();
     long count = (long) size * values;
@@ -130,7 +132,7 @@ public final class HalvingObjective implements Objective {
       inputs.set(row, now.time(), batch.labels()[row], batch.guidances()[row]);
       midTimes
           .memory()
-          .setAtIndex(ValueLayout.JAVA_FLOAT, row, (float) TimeInput.of(now.midTime()));
+          .setAtIndex(ValueLayout.JAVA_FLOAT, row, (float) schedule.timeInput(now.midTime()));
       toMid.set(0, row, now.toMid().onZ());
       toMid.set(1, row, now.toMid().onOutput());
       toTarget.set(0, row, now.onZ());

@@ -8,6 +8,13 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import org.halfstep.diffusion.Betas;
+import org.halfstep.diffusion.Chain;
+import org.halfstep.diffusion.DiscreteSchedule;
+import org.halfstep.diffusion.NoiseSchedule;
+import org.halfstep.diffusion.Parameterization;
+import org.halfstep.diffusion.Solver;
+import org.halfstep.diffusion.TimeGrid;
 
 /**
  * What a weights file says of itself beside the network's shape: what the network was trained to
@@ -17,11 +24,13 @@ import java.util.TreeMap;
  * @param dataset name of the training data
  * @param classNames one per class
  * @param steps the one step count a student was distilled for; null where any number works
- * @param chain "deterministic" or "stochastic": which sampler a student was distilled for; null for
- *     others
+ * @param chain what a student's steps were distilled for; null for others
  * @param guidanceMin smallest guidance strength w the network takes; null for a teacher
  * @param guidanceMax largest one; the network's input is w / guidanceMax
- * @param maxLogSnr the cosine schedule is truncated to ±this
+ * @param maxLogSnr the cosine schedule is truncated to ±this; not used where there are betas
+ * @param betas of a discrete schedule; null for the cosine schedule
+ * @param prediction what the network's output is; null for v
+ * @param grid at which times samplers evaluate it; null for i/N down to the image
  * @param provenance how it was made, for people: updates, batch, seed, …
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
@@ -31,10 +40,13 @@ public record ModelCard(
     String dataset,
     List<String> classNames,
     Integer steps,
-    String chain,
+    Chain chain,
     Double guidanceMin,
     Double guidanceMax,
     double maxLogSnr,
+    Betas betas,
+    Parameterization prediction,
+    TimeGrid grid,
     Map<String, String> provenance) {
 
   /** Where in the two stages of distillation a network stands. */
@@ -46,9 +58,6 @@ public record ModelCard(
     /** Stage two: one step count. */
     STUDENT
   }
-
-  /** Truncation used throughout. */
-  public static final double MAX_LOG_SNR = 20;
 
   private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -81,17 +90,78 @@ public record ModelCard(
   public static ModelCard teacher(
       String dataset, List<String> classNames, Map<String, String> provenance) {
     return new ModelCard(
-        Role.TEACHER, dataset, classNames, null, null, null, null, MAX_LOG_SNR, provenance);
+        Role.TEACHER,
+        dataset,
+        classNames,
+        null,
+        null,
+        null,
+        null,
+        NoiseSchedule.MAX_LOG_SNR,
+        null,
+        null,
+        null,
+        provenance);
   }
 
-  /** The card of a stage-one student of the model with this card. */
+  /** The noise schedule that the network was trained with. */
+  public NoiseSchedule noiseSchedule() {
+    return betas == null
+        ? new NoiseSchedule.TruncatedCosine(maxLogSnr)
+        : DiscreteSchedule.of(betas);
+  }
+
+  /** What the network's output is. */
+  public Parameterization predicts() {
+    return prediction == null ? Parameterization.V : prediction;
+  }
+
+  /** The times that samplers evaluate the network at. */
+  public TimeGrid timeGrid() {
+    return grid == null ? TimeGrid.UNIFORM : grid;
+  }
+
+  /** The solver that a student was distilled for; DDIM for networks of any number of steps. */
+  public Solver solver() {
+    return chain == null ? Solver.DDIM : chain.solver();
+  }
+
+  /** The same with a discrete noise schedule, another output, and the times to sample at. */
+  public ModelCard withDiffusion(Betas newBetas, Parameterization output, TimeGrid newGrid) {
+    return new ModelCard(
+        role,
+        dataset,
+        classNames,
+        steps,
+        chain,
+        guidanceMin,
+        guidanceMax,
+        maxLogSnr,
+        newBetas,
+        output,
+        newGrid,
+        provenance);
+  }
+
+  /** The card of a stage-one student, which predicts v, of the model with this card. */
   public ModelCard guided(double min, double max, Map<String, String> newProvenance) {
     return new ModelCard(
-        Role.GUIDED, dataset, classNames, null, null, min, max, maxLogSnr, newProvenance);
+        Role.GUIDED,
+        dataset,
+        classNames,
+        null,
+        null,
+        min,
+        max,
+        maxLogSnr,
+        betas,
+        null,
+        grid,
+        newProvenance);
   }
 
   /** The card of a few-step student of the model with this card. */
-  public ModelCard student(int newSteps, String newChain, Map<String, String> newProvenance) {
+  public ModelCard student(int newSteps, Chain newChain, Map<String, String> newProvenance) {
     return new ModelCard(
         Role.STUDENT,
         dataset,
@@ -101,6 +171,9 @@ public record ModelCard(
         guidanceMin,
         guidanceMax,
         maxLogSnr,
+        betas,
+        null,
+        grid,
         newProvenance);
   }
 

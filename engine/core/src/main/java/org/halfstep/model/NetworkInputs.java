@@ -4,13 +4,14 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import org.halfstep.device.HostWindow;
 import org.halfstep.diffusion.GuidanceRange;
-import org.halfstep.diffusion.TimeInput;
+import org.halfstep.diffusion.NoiseSchedule;
 import org.halfstep.graph.Plan;
 
 /**
  * The small inputs of a plan, time, label and guidance strength per row, as the host writes them.
  */
 public final class NetworkInputs implements AutoCloseable {
+  private final NoiseSchedule schedule;
   private final HostWindow times;
   private final HostWindow labels;
   private final int labelRows;
@@ -18,6 +19,7 @@ public final class NetworkInputs implements AutoCloseable {
   private final GuidanceRange range;
 
   public NetworkInputs(Network network, Plan plan) {
+    schedule = network.card().noiseSchedule();
     long batch = plan.batch();
     times = plan.device().window(plan.address("t"), Float.BYTES * batch);
     labels =
@@ -44,7 +46,7 @@ public final class NetworkInputs implements AutoCloseable {
    * @throws IllegalArgumentException if the network has no such label; a GPU could not say so
    */
   public void set(int row, double time, int label, double guidance) {
-    setTime(row, time);
+    times.memory().setAtIndex(ValueLayout.JAVA_FLOAT, row, (float) schedule.timeInput(time));
     if (labels != null) {
       if (label < 0 || label >= labelRows) {
         throw new IllegalArgumentException(
@@ -60,11 +62,6 @@ public final class NetworkInputs implements AutoCloseable {
       MemorySegment memory = guidances.memory();
       memory.setAtIndex(ValueLayout.JAVA_FLOAT, row, (float) range.networkInput(guidance));
     }
-  }
-
-  /** Sets the time of one row. */
-  private void setTime(int row, double time) {
-    times.memory().setAtIndex(ValueLayout.JAVA_FLOAT, row, (float) TimeInput.of(time));
   }
 
   /** Makes all rows visible to the device. */

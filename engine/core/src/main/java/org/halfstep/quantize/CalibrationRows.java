@@ -57,13 +57,9 @@ final class CalibrationRows implements AutoCloseable {
               + network.config().numClasses()
               + ": calibrate with the images that it was trained on");
     }
-    this.schedule = new NoiseSchedule.TruncatedCosine(card.maxLogSnr());
+    this.schedule = card.noiseSchedule();
     int number = card.steps() == null ? STEPS : card.steps();
-    this.steps =
-        ("stochastic".equals(card.chain())
-                ? SamplingSchedule.stochastic(schedule, number)
-                : SamplingSchedule.ddim(schedule, number))
-            .steps();
+    this.steps = SamplingSchedule.of(card.solver(), schedule, card.timeGrid(), number).steps();
     this.range =
         card.guidanceMax() == null
             ? null

@@ -12,6 +12,7 @@ import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.DeviceOptions;
 import org.halfstep.device.Devices;
+import org.halfstep.diffusion.Solver;
 import org.halfstep.image.ImageBatch;
 import org.halfstep.model.ModelCard;
 import org.halfstep.model.ModelCard.Role;
@@ -141,8 +142,8 @@ public final class DiffusionModel implements AutoCloseable {
   }
 
   /** The sampler that a student was distilled for, DDIM for other models. */
-  public SamplerKind defaultSampler() {
-    return Sampler.samplerOf(card());
+  public Solver defaultSampler() {
+    return card().solver();
   }
 
   /** {@value #DEFAULT_GUIDANCE}, or the nearest strength that the model takes. */

@@ -1,32 +1,58 @@
 package org.halfstep.sample;
 
-import java.util.Arrays;
 import org.halfstep.diffusion.LinearMap;
+import org.halfstep.diffusion.Parameterization;
 import org.halfstep.diffusion.SamplingSchedule;
 import org.halfstep.diffusion.SamplingStep;
+import org.halfstep.diffusion.Solver;
 
-/** A sampler's steps with everything that a loop over them asks for already worked out. */
+/**
+ * A sampler's steps with everything that a loop over them asks for already worked out, for networks
+ * of one kind of output.
+ */
 final class PreparedSchedule {
-  private final SamplerKind kind;
+  private final Solver solver;
   private final int steps;
   private final SamplingStep[] stages;
+  private final LinearMap[] toNext;
   private final LinearMap[] toImage;
   private final LinearMap[] fromImage;
+  private final boolean keepsImages;
 
-  private PreparedSchedule(SamplerKind kind, int steps, SamplingStep[] stages) {
-    this.kind = kind;
+  /**
+   * @param steps the number asked for
+   * @param output what the network predicts
+   * @throws IllegalArgumentException if a step cannot be formed from such an output
+   */
+  PreparedSchedule(Solver solver, int steps, SamplingSchedule schedule, Parameterization output) {
+    this.solver = solver;
     this.steps = steps;
-    this.stages = stages;
-    this.toImage = Arrays.stream(stages).map(SamplingStep::toX).toArray(LinearMap[]::new);
-    this.fromImage = Arrays.stream(stages).map(SamplingStep::toNextFromX).toArray(LinearMap[]::new);
+    this.stages = schedule.steps().toArray(SamplingStep[]::new);
+    this.toNext = new LinearMap[stages.length];
+    this.toImage = new LinearMap[stages.length];
+    this.fromImage = new LinearMap[stages.length];
+    boolean keeps = false;
+    for (int i = 0; i < stages.length; i++) {
+      SamplingStep stage = stages[i];
+      LinearMap toV = output.to(Parameterization.V, stage.alpha(), stage.sigma());
+      if (!Double.isFinite(toV.onZ()) || !Double.isFinite(toV.onOutput())) {
+        throw new IllegalArgumentException(
+            "a network that predicts "
+                + output
+                + " says nothing of the image at time "
+                + stage.time()
+                + ", where only noise is left: sample from a model that predicts v");
+      }
+      toNext[i] = stage.toNext().after(toV);
+      toImage[i] = output.to(Parameterization.X, stage.alpha(), stage.sigma());
+      fromImage[i] = stage.toNextFromX();
+      keeps |= stage.onPrevious() != 0;
+    }
+    this.keepsImages = keeps;
   }
 
-  static PreparedSchedule of(SamplerKind kind, int steps, SamplingSchedule schedule) {
-    return new PreparedSchedule(kind, steps, schedule.steps().toArray(SamplingStep[]::new));
-  }
-
-  SamplerKind kind() {
-    return kind;
+  Solver solver() {
+    return solver;
   }
 
   /** The number of steps asked for. */
@@ -42,7 +68,17 @@ final class PreparedSchedule {
     return stages[index];
   }
 
-  /** Coefficients on (z, v) that give the predicted image. */
+  /** Whether a step reads the image that the one before it predicted. */
+  boolean keepsImages() {
+    return keepsImages;
+  }
+
+  /** Coefficients on (z, output) that give the next z. */
+  LinearMap toNext(int index) {
+    return toNext[index];
+  }
+
+  /** Coefficients on (z, output) that give the predicted image. */
   LinearMap toImage(int index) {
     return toImage[index];
   }

@@ -1,6 +1,7 @@
 package org.halfstep.sample;
 
 import java.util.Arrays;
+import org.halfstep.diffusion.Solver;
 
 /**
  * What to sample. Image k of a request is keyed by (seed, firstImage + k), so it is the same image
@@ -19,7 +20,7 @@ public record SampleRequest(
     long seed,
     double guidance,
     int steps,
-    SamplerKind sampler,
+    Solver sampler,
     boolean clip,
     long firstImage) {
   public SampleRequest {
@@ -39,7 +40,7 @@ public record SampleRequest(
 
   /** Deterministic sampling of images 0, 1, … of a seed. */
   public static SampleRequest of(int[] labels, long seed, double guidance, int steps) {
-    return new SampleRequest(labels, seed, guidance, steps, SamplerKind.DDIM, false, 0);
+    return new SampleRequest(labels, seed, guidance, steps, Solver.DDIM, false, 0);
   }
 
   /** The same with other noise. */
@@ -58,7 +59,7 @@ public record SampleRequest(
   }
 
   /** The same with steps made another way. */
-  public SampleRequest withSampler(SamplerKind newSampler) {
+  public SampleRequest withSampler(Solver newSampler) {
     return new SampleRequest(labels, seed, guidance, steps, newSampler, clip, firstImage);
   }
 

@@ -8,6 +8,7 @@ import org.halfstep.device.DataType;
 import org.halfstep.diffusion.GuidanceRange;
 import org.halfstep.diffusion.NoiseSchedule;
 import org.halfstep.diffusion.SamplingSchedule;
+import org.halfstep.diffusion.Solver;
 import org.halfstep.model.ModelCard;
 import org.halfstep.model.ModelCard.Role;
 import org.halfstep.model.Network;
@@ -18,9 +19,6 @@ import org.halfstep.model.Network;
  * another, each on all cores.
  */
 public final class Sampler implements AutoCloseable {
-  /** Weight between the small (0) and the large (1) variance of ancestral sampling. */
-  private static final double ANCESTRAL_INTERPOLATION = 0;
-
   private static final int DEFAULT_MAX_BATCH = 16;
   private static final int MOST_SCHEDULES = 8;
 
@@ -68,7 +66,7 @@ public final class Sampler implements AutoCloseable {
     this.network = network;
     this.maxBatch = maxBatch;
     this.type = type;
-    this.schedule = new NoiseSchedule.TruncatedCosine(network.card().maxLogSnr());
+    this.schedule = network.card().noiseSchedule();
     this.range =
         network.card().role() == Role.TEACHER
             ? null
@@ -103,11 +101,6 @@ public final class Sampler implements AutoCloseable {
     }
   }
 
-  /** The sampler that a student was distilled for; DDIM for networks of any number of steps. */
-  static SamplerKind samplerOf(ModelCard card) {
-    return "stochastic".equals(card.chain()) ? SamplerKind.STOCHASTIC : SamplerKind.DDIM;
-  }
-
   private void requireOpen() {
     if (closed) {
       throw new IllegalStateException("the model is closed and makes no more images");
@@ -127,27 +120,21 @@ public final class Sampler implements AutoCloseable {
     return known[index];
   }
 
-  private PreparedSchedule schedule(SamplerKind kind, int steps) {
+  private PreparedSchedule schedule(Solver solver, int steps) {
     for (int i = 0; i < schedules.size(); i++) {
       PreparedSchedule known = schedules.get(i);
-      if (known.kind() == kind && known.steps() == steps) {
+      if (known.solver() == solver && known.steps() == steps) {
         return known;
       }
     }
-    PreparedSchedule made = PreparedSchedule.of(kind, steps, plain(kind, steps));
+    ModelCard card = network.card();
+    SamplingSchedule plain = SamplingSchedule.of(solver, schedule, card.timeGrid(), steps);
+    PreparedSchedule made = new PreparedSchedule(solver, steps, plain, card.predicts());
     if (schedules.size() == MOST_SCHEDULES) {
       schedules.removeFirst();
     }
     schedules.add(made);
     return made;
-  }
-
-  private SamplingSchedule plain(SamplerKind kind, int steps) {
-    return switch (kind) {
-      case DDIM -> SamplingSchedule.ddim(schedule, steps);
-      case ANCESTRAL -> SamplingSchedule.ancestral(schedule, steps, ANCESTRAL_INTERPOLATION);
-      case STOCHASTIC -> SamplingSchedule.stochastic(schedule, steps);
-    };
   }
 
   /**
@@ -165,7 +152,7 @@ public final class Sampler implements AutoCloseable {
                 + " and takes no other number, got "
                 + request.steps());
       }
-      SamplerKind made = samplerOf(card);
+      Solver made = card.solver();
       if (request.sampler() != made) {
         throw new IllegalArgumentException(
             "this student was distilled for the "
@@ -202,8 +189,8 @@ public final class Sampler implements AutoCloseable {
     return number == 1 ? "1 step" : number + " steps";
   }
 
-  private static String name(SamplerKind kind) {
-    return kind.name().toLowerCase(Locale.ROOT);
+  private static String name(Solver solver) {
+    return solver.name().toLowerCase(Locale.ROOT);
   }
 
   /** Numbers of one image: height x width x channels. */
@@ -217,7 +204,7 @@ public final class Sampler implements AutoCloseable {
    * one.
    */
   public long evaluations(SampleRequest request) {
-    return plain(request.sampler(), request.steps()).evaluations(twoBranches(request) ? 2 : 1);
+    return (long) request.steps() * (twoBranches(request) ? 2 : 1);
   }
 
   public Network network() {

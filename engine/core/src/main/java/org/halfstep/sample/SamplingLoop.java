@@ -65,14 +65,15 @@ final class SamplingLoop implements AutoCloseable {
       long imageBytes = (long) Float.BYTES * batch * imageValues;
       this.z = owned.add(device.window(plan.address("x"), imageBytes));
       long idBytes = (long) Long.BYTES * batch;
-      Slab slab = owned.add(device.allocate("sampling", 2 * imageBytes + idBytes));
+      Slab slab = owned.add(device.allocate("sampling", 3 * imageBytes + idBytes));
       long noise = slab.address();
       long image = noise + imageBytes;
-      long idsAddress = image + imageBytes;
+      long otherImage = image + imageBytes;
+      long idsAddress = otherImage + imageBytes;
       this.ids = owned.add(device.window(idsAddress, idBytes));
       this.memory =
           new SamplingProgram.Memory(
-              plan.address("x"), plan.address("out"), noise, image, idsAddress);
+              plan.address("x"), plan.address("out"), noise, image, otherImage, idsAddress);
     } catch (RuntimeException | Error failure) {
       owned.close();
       throw failure;

@@ -14,7 +14,6 @@ import org.halfstep.device.Sequence;
 import org.halfstep.device.Slab;
 import org.halfstep.diffusion.Guidance;
 import org.halfstep.diffusion.LinearMap;
-import org.halfstep.diffusion.TimeInput;
 import org.halfstep.graph.Plan;
 
 /**
@@ -24,7 +23,7 @@ import org.halfstep.graph.Plan;
  */
 final class SamplingProgram implements AutoCloseable {
   private static final float IMAGE_LIMIT = 1;
-  private static final int NEXT_FROM_IMAGE_TERMS = 2;
+  private static final int NEXT_FROM_IMAGE_TERMS = 3;
   private static final int NOISE_TERMS = 2;
 
   /** A key is a seed of 8 bytes and a draw of 4, and starts at a multiple of 16. */
@@ -40,9 +39,10 @@ final class SamplingProgram implements AutoCloseable {
    * @param out the network's output, rows in the order of x
    * @param noise room for fresh noise
    * @param image room for predicted images
+   * @param otherImage the same again, for steps that read what the one before predicted
    * @param ids int64 per image: which image of the seed it is
    */
-  record Memory(long x, long out, long noise, long image, long ids) {}
+  record Memory(long x, long out, long noise, long image, long otherImage, long ids) {}
 
   private final Owned owned = new Owned();
   private final PreparedSchedule schedule;
@@ -105,7 +105,7 @@ final class SamplingProgram implements AutoCloseable {
   private void writeTimes(Device device, long bytes) {
     try (HostWindow times = device.window(timesAddress, bytes)) {
       for (int step = 0; step < schedule.evaluations(); step++) {
-        float time = (float) TimeInput.of(schedule.step(step).time());
+        float time = (float) schedule.step(step).timeInput();
         for (int row = 0; row < plan.batch(); row++) {
           times
               .memory()
@@ -177,11 +177,16 @@ final class SamplingProgram implements AutoCloseable {
     long second = memory.out() + Float.BYTES * count;
     long[] outputs =
         twoBranches ? new long[] {x, memory.out(), second} : new long[] {x, memory.out()};
-    long image = memory.image();
-    if (clip) {
+    if (throughImages()) {
+      long image = image(step);
       launches.add(combine(image, outputs, firstTerm(step)));
-      launches.add(operations.clamp(image, image, -IMAGE_LIMIT, IMAGE_LIMIT, count, DataType.F32));
-      launches.add(combine(x, new long[] {x, image}, imageTerm(step)));
+      if (clip) {
+        launches.add(
+            operations.clamp(image, image, -IMAGE_LIMIT, IMAGE_LIMIT, count, DataType.F32));
+      }
+      boolean takesPrevious = schedule.step(step).onPrevious() != 0;
+      long[] terms = takesPrevious ? new long[] {x, image, image(step - 1)} : new long[] {x, image};
+      launches.add(combine(x, terms, imageTerm(step)));
     } else {
       launches.add(combine(x, outputs, firstTerm(step)));
     }
@@ -190,6 +195,15 @@ final class SamplingProgram implements AutoCloseable {
       launches.add(normal(memory.noise(), step + 1));
       launches.add(combine(x, new long[] {x, memory.noise()}, noiseTerm(step)));
     }
+  }
+
+  /** Whether a step goes through the image that it predicts. */
+  private boolean throughImages() {
+    return clip || schedule.keepsImages();
+  }
+
+  private long image(int step) {
+    return step % 2 == 0 ? memory.image() : memory.otherImage();
   }
 
   private Launch normal(long y, int draw) {
@@ -221,13 +235,14 @@ final class SamplingProgram implements AutoCloseable {
     }
     keys.push();
     for (int step = 0; step < schedule.evaluations(); step++) {
-      if (clip) {
+      if (throughImages()) {
         setOutputs(firstTerm(step), schedule.toImage(step), guidance);
         LinearMap map = schedule.fromImage(step);
         coefficients.setAll(imageTerm(step), map.onZ());
         coefficients.setAll(imageTerm(step) + 1, map.onOutput());
+        coefficients.setAll(imageTerm(step) + 2, schedule.step(step).onPrevious());
       } else {
-        setOutputs(firstTerm(step), schedule.step(step).toNext(), guidance);
+        setOutputs(firstTerm(step), schedule.toNext(step), guidance);
       }
       coefficients.setAll(noiseTerm(step), 1);
       coefficients.setAll(noiseTerm(step) + 1, schedule.step(step).noise());

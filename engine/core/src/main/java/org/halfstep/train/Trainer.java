@@ -16,6 +16,7 @@ import org.halfstep.device.Slab;
 import org.halfstep.diffusion.ExampleDraws;
 import org.halfstep.diffusion.LossWeighting;
 import org.halfstep.diffusion.NoiseSchedule;
+import org.halfstep.diffusion.Parameterization;
 import org.halfstep.graph.ParameterSlab;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
@@ -102,10 +103,10 @@ public final class Trainer implements UpdateStep, AutoCloseable {
       ObjectiveFactory objectiveFactory) {
     requireFit(network, data);
     this.data = data;
-    this.schedule = new NoiseSchedule.TruncatedCosine(network.card().maxLogSnr());
+    this.schedule = network.card().noiseSchedule();
     this.mirror = mirror;
     this.seed = seed;
-    this.draws = new ExampleDraws(seed);
+    this.draws = new ExampleDraws(seed, schedule);
     try {
       Device device = owned.add(network.device().stream());
       this.operations = owned.add(device.operations());
@@ -192,6 +193,11 @@ public final class Trainer implements UpdateStep, AutoCloseable {
   }
 
   private static void requireFit(Network network, ImageDataset data) {
+    if (network.card().predicts() != Parameterization.V) {
+      throw new IllegalArgumentException(
+          "training and distillation need networks that predict v, this one predicts "
+              + network.card().predicts());
+    }
     int side = network.config().imageSize();
     if (data.height() != side
         || data.width() != side

@@ -11,7 +11,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class DistillationTargetTest {
-  private static final NoiseSchedule SCHEDULE = NoiseSchedule.standard();
+  private static final NoiseSchedule SCHEDULE =
+      new NoiseSchedule.TruncatedCosine(NoiseSchedule.MAX_LOG_SNR);
   private static final Gaussian GAUSSIAN = new Gaussian(SCHEDULE, 0.5);
 
   /** A teacher that is not linear in z, so that no identity holds by accident: v(z, t). */
@@ -37,8 +38,8 @@ class DistillationTargetTest {
   void oneStudentStepLandsWhereTwoTeacherStepsLandInEveryChain(int n) {
     for (DistillationTarget chain :
         List.of(
-            DistillationTarget.deterministic(SCHEDULE, n),
-            DistillationTarget.stochastic(SCHEDULE, n),
+            DistillationTarget.deterministic(SCHEDULE, TimeGrid.UNIFORM, n),
+            DistillationTarget.stochastic(SCHEDULE, TimeGrid.UNIFORM, n),
             DistillationTarget.encoder(SCHEDULE, n))) {
       for (int i = chain.firstIndex(); i < chain.firstIndex() + n; i++) {
         DistillationTarget.Coefficients at = chain.at(i);
@@ -60,7 +61,7 @@ class DistillationTargetTest {
   @ParameterizedTest
   @ValueSource(ints = {1, 2, 4, 64})
   void equalsThePublishedQuotientInX(int n) {
-    DistillationTarget chain = DistillationTarget.deterministic(SCHEDULE, n);
+    DistillationTarget chain = DistillationTarget.deterministic(SCHEDULE, TimeGrid.UNIFORM, n);
     for (int i = 2; i <= n; i++) {
       DistillationTarget.Coefficients at = chain.at(i);
       double z = -0.6;
@@ -89,7 +90,8 @@ class DistillationTargetTest {
   @ParameterizedTest
   @ValueSource(ints = {1, 2, 16})
   void firstIndexTakesTheTeachersImageAtTheMidpoint(int n) {
-    DistillationTarget.Coefficients at = DistillationTarget.deterministic(SCHEDULE, n).at(1);
+    DistillationTarget.Coefficients at =
+        DistillationTarget.deterministic(SCHEDULE, TimeGrid.UNIFORM, n).at(1);
     double z = 0.8;
     double mid = step(z, TEACHER.applyAsDouble(z, at.time()), at.time(), at.midTime());
     double x =
@@ -105,7 +107,7 @@ class DistillationTargetTest {
     double x = -0.35;
     DoubleBinaryOperator teacher = (z, t) -> (SCHEDULE.alpha(t) * z - x) / SCHEDULE.sigma(t);
     for (int n : new int[] {1, 2, 8, 512}) {
-      DistillationTarget chain = DistillationTarget.deterministic(SCHEDULE, n);
+      DistillationTarget chain = DistillationTarget.deterministic(SCHEDULE, TimeGrid.UNIFORM, n);
       for (int i = 1; i <= n; i++) {
         DistillationTarget.Coefficients at = chain.at(i);
         double v = target(at, teacher, 0.9);
@@ -119,7 +121,7 @@ class DistillationTargetTest {
     // If the teacher's two steps follow the exact flow, the student's v is the chord of the flow,
     // also as a composition.
     for (int n : new int[] {1, 2, 8}) {
-      DistillationTarget chain = DistillationTarget.deterministic(SCHEDULE, n);
+      DistillationTarget chain = DistillationTarget.deterministic(SCHEDULE, TimeGrid.UNIFORM, n);
       for (int i = 1; i <= n; i++) {
         DistillationTarget.Coefficients at = chain.at(i);
         double z = 1.3;
@@ -147,7 +149,7 @@ class DistillationTargetTest {
   }
 
   private static double largestError(int n) {
-    DistillationTarget chain = DistillationTarget.deterministic(SCHEDULE, n);
+    DistillationTarget chain = DistillationTarget.deterministic(SCHEDULE, TimeGrid.UNIFORM, n);
     double worst = 0;
     for (int i = 1; i <= n; i++) {
       DistillationTarget.Coefficients at = chain.at(i);
@@ -159,7 +161,7 @@ class DistillationTargetTest {
 
   @Test
   void stochasticStudentStepsTwoIntervalsExceptAtTheEdge() {
-    DistillationTarget chain = DistillationTarget.stochastic(SCHEDULE, 4);
+    DistillationTarget chain = DistillationTarget.stochastic(SCHEDULE, TimeGrid.UNIFORM, 4);
     assertEquals(0.5, chain.at(4).endTime());
     assertEquals(0.75, chain.at(4).midTime());
     assertEquals(0, chain.at(2).endTime());
@@ -170,7 +172,7 @@ class DistillationTargetTest {
     // One step only: the edge alone.
     assertEquals(
         TEACHER.applyAsDouble(0.3, 1),
-        target(DistillationTarget.stochastic(SCHEDULE, 1).at(1), TEACHER, 0.3));
+        target(DistillationTarget.stochastic(SCHEDULE, TimeGrid.UNIFORM, 1).at(1), TEACHER, 0.3));
   }
 
   @Test
@@ -191,7 +193,8 @@ class DistillationTargetTest {
   @Test
   void float32PredictionsSufficeAtManySteps() {
     // The plain quotient divides the rounding error of z_end by sin(delta), here by 326 at N = 512.
-    DistillationTarget.Coefficients at = DistillationTarget.deterministic(SCHEDULE, 512).at(300);
+    DistillationTarget.Coefficients at =
+        DistillationTarget.deterministic(SCHEDULE, TimeGrid.UNIFORM, 512).at(300);
     double size = Math.abs(at.onZ()) + Math.abs(at.onFirst()) + Math.abs(at.onSecond());
     assertTrue(size < 1.01, "coefficients amplify rounding by " + size);
   }
@@ -199,10 +202,12 @@ class DistillationTargetTest {
   @Test
   void refusesIndicesOutsideTheGrid() {
     assertThrows(
-        IndexOutOfBoundsException.class, () -> DistillationTarget.deterministic(SCHEDULE, 4).at(0));
+        IndexOutOfBoundsException.class,
+        () -> DistillationTarget.deterministic(SCHEDULE, TimeGrid.UNIFORM, 4).at(0));
     assertThrows(
         IndexOutOfBoundsException.class, () -> DistillationTarget.encoder(SCHEDULE, 4).at(4));
     assertThrows(
-        IllegalArgumentException.class, () -> DistillationTarget.deterministic(SCHEDULE, 0));
+        IllegalArgumentException.class,
+        () -> DistillationTarget.deterministic(SCHEDULE, TimeGrid.UNIFORM, 0));
   }
 }

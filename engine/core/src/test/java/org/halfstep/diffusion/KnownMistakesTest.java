@@ -14,11 +14,13 @@ import org.junit.jupiter.api.Test;
  * found to make.
  */
 class KnownMistakesTest {
-  private static final NoiseSchedule SCHEDULE = NoiseSchedule.standard();
+  private static final NoiseSchedule SCHEDULE =
+      new NoiseSchedule.TruncatedCosine(NoiseSchedule.MAX_LOG_SNR);
 
   @Test
   void secondHalfStepsImageIsNotTheTargetButTheImageThatOneStudentStepNeeds() {
-    DistillationTarget.Coefficients at = DistillationTarget.deterministic(SCHEDULE, 4).at(3);
+    DistillationTarget.Coefficients at =
+        DistillationTarget.deterministic(SCHEDULE, TimeGrid.UNIFORM, 4).at(3);
     double z = 0.5;
     double first = 0.9;
     double second = -0.7;
@@ -39,7 +41,8 @@ class KnownMistakesTest {
   void midTimeAndEndTimeAreNotSwapped() {
     for (int n : new int[] {1, 2, 8}) {
       for (int i = 1; i <= n; i++) {
-        DistillationTarget.Coefficients at = DistillationTarget.deterministic(SCHEDULE, n).at(i);
+        DistillationTarget.Coefficients at =
+            DistillationTarget.deterministic(SCHEDULE, TimeGrid.UNIFORM, n).at(i);
         assertTrue(at.time() > at.midTime() && at.midTime() > at.endTime());
         assertEquals(at.time() - at.midTime(), at.midTime() - at.endTime(), 1e-15);
         DistillationTarget.Coefficients up = DistillationTarget.encoder(SCHEDULE, n).at(i - 1);
@@ -54,9 +57,11 @@ class KnownMistakesTest {
     // the sampler's steps; the
     // teacher's two evaluations are two consecutive steps of its own sampler with twice as many.
     for (int n : new int[] {1, 2, 4, 128}) {
-      DistillationTarget chain = DistillationTarget.deterministic(SCHEDULE, n);
-      List<SamplingStep> student = SamplingSchedule.ddim(SCHEDULE, n).steps();
-      List<SamplingStep> teacher = SamplingSchedule.ddim(SCHEDULE, 2 * n).steps();
+      DistillationTarget chain = DistillationTarget.deterministic(SCHEDULE, TimeGrid.UNIFORM, n);
+      List<SamplingStep> student =
+          SamplingSchedule.of(Solver.DDIM, SCHEDULE, TimeGrid.UNIFORM, n).steps();
+      List<SamplingStep> teacher =
+          SamplingSchedule.of(Solver.DDIM, SCHEDULE, TimeGrid.UNIFORM, 2 * n).steps();
       for (int k = 0; k < n; k++) {
         DistillationTarget.Coefficients at = chain.at(n - k);
         assertEquals(student.get(k).time(), at.time());
@@ -74,8 +79,9 @@ class KnownMistakesTest {
   @Test
   void stochasticGridOfTrainingIsTheGridOfTheSampler() {
     for (int n : new int[] {1, 2, 8}) {
-      DistillationTarget chain = DistillationTarget.stochastic(SCHEDULE, n);
-      List<SamplingStep> sampler = SamplingSchedule.stochastic(SCHEDULE, n).steps();
+      DistillationTarget chain = DistillationTarget.stochastic(SCHEDULE, TimeGrid.UNIFORM, n);
+      List<SamplingStep> sampler =
+          SamplingSchedule.of(Solver.STOCHASTIC, SCHEDULE, TimeGrid.UNIFORM, n).steps();
       for (int k = 0; k < n; k++) {
         DistillationTarget.Coefficients at = chain.at(n - k);
         assertEquals(sampler.get(k).time(), at.time());
@@ -107,7 +113,8 @@ class KnownMistakesTest {
   void teacherPredictionsAreNotClippedInsideTheTarget() {
     // Predictions far outside the range of images: the target scales with them, which a clip
     // anywhere would break.
-    DistillationTarget.Coefficients at = DistillationTarget.deterministic(SCHEDULE, 4).at(2);
+    DistillationTarget.Coefficients at =
+        DistillationTarget.deterministic(SCHEDULE, TimeGrid.UNIFORM, 4).at(2);
     double[] small = new double[1];
     double[] large = new double[1];
     at.apply(new double[] {0.1}, new double[] {-0.3}, new double[] {0.2}, small);

@@ -7,7 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import org.junit.jupiter.api.Test;
 
 class NoiseScheduleTest {
-  private static final NoiseSchedule STANDARD = NoiseSchedule.standard();
+  private static final NoiseSchedule STANDARD =
+      new NoiseSchedule.TruncatedCosine(NoiseSchedule.MAX_LOG_SNR);
 
   @Test
   void truncatedEndsLieExactlyOnTheBound() {

@@ -11,13 +11,15 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class SamplingScheduleTest {
-  private static final NoiseSchedule SCHEDULE = NoiseSchedule.standard();
+  private static final NoiseSchedule SCHEDULE =
+      new NoiseSchedule.TruncatedCosine(NoiseSchedule.MAX_LOG_SNR);
   private static final Gaussian GAUSSIAN = new Gaussian(SCHEDULE, 0.5);
 
   @ParameterizedTest
   @ValueSource(ints = {1, 2, 3, 4, 8, 16})
   void stochasticSamplerEvaluatesNTimesAndAddsNoiseOneTimeFewer(int n) {
-    List<SamplingStep> steps = SamplingSchedule.stochastic(SCHEDULE, n).steps();
+    List<SamplingStep> steps =
+        SamplingSchedule.of(Solver.STOCHASTIC, SCHEDULE, TimeGrid.UNIFORM, n).steps();
     assertEquals(n, steps.size());
     for (int k = 0; k < n; k++) {
       assertEquals((double) (n - k) / n, steps.get(k).time());
@@ -32,7 +34,8 @@ class SamplingScheduleTest {
   void stochasticSamplerKeepsTheVarianceOfAGaussian(int n) {
     // With a network that jumps along the exact flow, every z has the variance of the forward
     // process at its time.
-    List<SamplingStep> steps = SamplingSchedule.stochastic(SCHEDULE, n).steps();
+    List<SamplingStep> steps =
+        SamplingSchedule.of(Solver.STOCHASTIC, SCHEDULE, TimeGrid.UNIFORM, n).steps();
     for (int k = 0; k < n - 1; k++) {
       SamplingStep step = steps.get(k);
       double landing = (double) (n - k - 2) / n;
@@ -48,7 +51,8 @@ class SamplingScheduleTest {
 
   @Test
   void secondToLastStochasticJumpReachesTheDataAndItsNoiseIsFresh() {
-    SamplingStep step = SamplingSchedule.stochastic(SCHEDULE, 4).steps().get(2);
+    SamplingStep step =
+        SamplingSchedule.of(Solver.STOCHASTIC, SCHEDULE, TimeGrid.UNIFORM, 4).steps().get(2);
     assertEquals(0.5, step.time());
     assertEquals(0.25, step.nextTime());
     // x_hat = alpha z - sigma v, then alpha(1/4) x_hat + sigma(1/4) eps.
@@ -94,17 +98,17 @@ class SamplingScheduleTest {
   void lastStepReturnsThePredictedImageItself() {
     for (SamplingSchedule sampler :
         List.of(
-            SamplingSchedule.ddim(SCHEDULE, 4),
-            SamplingSchedule.stochastic(SCHEDULE, 4),
-            SamplingSchedule.ancestral(SCHEDULE, 4, 0),
-            SamplingSchedule.ancestral(SCHEDULE, 4, 1))) {
+            SamplingSchedule.of(Solver.DDIM, SCHEDULE, TimeGrid.UNIFORM, 4),
+            SamplingSchedule.of(Solver.STOCHASTIC, SCHEDULE, TimeGrid.UNIFORM, 4),
+            SamplingSchedule.ancestral(SCHEDULE, TimeGrid.UNIFORM.times(SCHEDULE, 4), 0),
+            SamplingSchedule.ancestral(SCHEDULE, TimeGrid.UNIFORM.times(SCHEDULE, 4), 1))) {
       SamplingStep last = sampler.steps().getLast();
       assertEquals(0.25, last.time());
       assertEquals(SCHEDULE.alpha(0.25), last.toNext().onZ(), 1e-15);
       assertEquals(-SCHEDULE.sigma(0.25), last.toNext().onOutput(), 1e-15);
       assertEquals(LinearMap.TAKE_OUTPUT, last.toNextFromX());
       assertEquals(0, last.noise());
-      assertEquals(4, sampler.evaluations(1));
+      assertEquals(4, sampler.steps().size());
     }
   }
 
@@ -156,28 +160,26 @@ class SamplingScheduleTest {
     for (SamplingStep step : SamplingSchedule.encode(SCHEDULE, n).steps()) {
       z *= step.toNext().onZ() + step.toNext().onOutput() * GAUSSIAN.vPerZ(step.time());
     }
-    for (SamplingStep step : SamplingSchedule.ddim(SCHEDULE, n).steps()) {
+    for (SamplingStep step :
+        SamplingSchedule.of(Solver.DDIM, SCHEDULE, TimeGrid.UNIFORM, n).steps()) {
       z *= step.toNext().onZ() + step.toNext().onOutput() * GAUSSIAN.vPerZ(step.time());
     }
     return Math.abs(z - 0.9);
   }
 
   @Test
-  void guidedTeacherIsEvaluatedTwicePerStepAndAStudentOnce() {
-    SamplingSchedule sampler = SamplingSchedule.ddim(SCHEDULE, 1024);
-    assertEquals(2048, sampler.evaluations(Guidance.branches(0.3)));
-    assertEquals(1024, sampler.evaluations(Guidance.branches(0)));
-    assertEquals(8, SamplingSchedule.ddim(SCHEDULE, 8).evaluations(1));
-  }
-
-  @Test
   void partialStartKeepsTheGrid() {
-    SamplingSchedule sampler = SamplingSchedule.ddimFrom(SCHEDULE, 4, 3);
-    assertEquals(3, sampler.evaluations(1));
+    SamplingSchedule sampler =
+        SamplingSchedule.ofLast(Solver.DDIM, SCHEDULE, TimeGrid.UNIFORM, 4, 3);
+    assertEquals(3, sampler.steps().size());
     assertEquals(0.75, sampler.steps().getFirst().time());
     assertFalse(sampler.steps().getFirst().last());
-    assertThrows(IllegalArgumentException.class, () -> SamplingSchedule.ddimFrom(SCHEDULE, 4, 5));
-    assertThrows(IllegalArgumentException.class, () -> SamplingSchedule.ddim(SCHEDULE, 0));
+    assertThrows(
+        IllegalArgumentException.class,
+        () -> SamplingSchedule.ofLast(Solver.DDIM, SCHEDULE, TimeGrid.UNIFORM, 4, 5));
+    assertThrows(
+        IllegalArgumentException.class,
+        () -> SamplingSchedule.of(Solver.DDIM, SCHEDULE, TimeGrid.UNIFORM, 0));
   }
 
   @Test

@@ -12,10 +12,12 @@ import java.util.Set;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.device.Device;
 import org.halfstep.device.cpu.CpuDevice;
+import org.halfstep.diffusion.Chain;
 import org.halfstep.diffusion.DistillationTarget;
 import org.halfstep.diffusion.HalvingSchedule;
 import org.halfstep.diffusion.LearningRate;
 import org.halfstep.diffusion.NoiseSchedule;
+import org.halfstep.diffusion.TimeGrid;
 import org.halfstep.distill.SmallRuns.Events;
 import org.halfstep.model.ModelCard;
 import org.halfstep.model.ModelCard.Role;
@@ -74,7 +76,7 @@ class DistillationRunTest {
       ModelCard student = card(run.resolve(DistillationRun.studentFile(steps)));
       assertEquals(Role.STUDENT, student.role());
       assertEquals(steps, student.steps());
-      assertEquals(stochastic ? "stochastic" : "deterministic", student.chain());
+      assertEquals(stochastic ? Chain.STOCHASTIC : Chain.DETERMINISTIC, student.chain());
       assertEquals(steps == 1 ? "3" : "2", student.provenance().get("updates"));
     }
     for (String name : List.of("guided", "student-2", "student-1")) {
@@ -125,7 +127,11 @@ class DistillationRunTest {
       try (ImageDataset data = SmallRuns.data();
           Network from = Network.load(device, run.resolve(teacherName));
           Network student =
-              Network.like(device, from.config(), from.card().student(1, "x", Map.of()), from);
+              Network.like(
+                  device,
+                  from.config(),
+                  from.card().student(1, Chain.DETERMINISTIC, Map.of()),
+                  from);
           Trainer trainer =
               trainer(student, from, data, settings, now, Philox.childSeed(6, 3 + stage))) {
         LearningRate rate = new LearningRate.LinearToZero(SmallRuns.RATE, now.updates());
@@ -162,6 +168,9 @@ class DistillationRunTest {
                 draws,
                 settings.guidance(),
                 run.weighting(),
-                DistillationTarget.deterministic(NoiseSchedule.standard(), stage.studentSteps())));
+                DistillationTarget.deterministic(
+                    new NoiseSchedule.TruncatedCosine(NoiseSchedule.MAX_LOG_SNR),
+                    TimeGrid.UNIFORM,
+                    stage.studentSteps())));
   }
 }

@@ -12,6 +12,7 @@ import org.halfstep.diffusion.DistillationTarget;
 import org.halfstep.diffusion.GuidanceRange;
 import org.halfstep.diffusion.LossWeighting;
 import org.halfstep.diffusion.NoiseSchedule;
+import org.halfstep.diffusion.TimeGrid;
 import org.halfstep.model.Network;
 import org.halfstep.model.TinyNetworks;
 import org.halfstep.sample.SampleRequest;
@@ -113,7 +114,10 @@ class HalfMadeTest {
                           draws,
                           RANGE,
                           LossWeighting.TRUNCATED_SNR,
-                          DistillationTarget.deterministic(NoiseSchedule.standard(), 4))));
+                          DistillationTarget.deterministic(
+                              new NoiseSchedule.TruncatedCosine(NoiseSchedule.MAX_LOG_SNR),
+                              TimeGrid.UNIFORM,
+                              4))));
     }
   }
 

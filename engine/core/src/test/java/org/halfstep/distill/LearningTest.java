@@ -8,11 +8,13 @@ import java.util.Map;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.device.Device;
 import org.halfstep.device.cpu.CpuDevice;
+import org.halfstep.diffusion.Chain;
 import org.halfstep.diffusion.DistillationTarget;
 import org.halfstep.diffusion.GuidanceRange;
 import org.halfstep.diffusion.LearningRate;
 import org.halfstep.diffusion.LossWeighting;
 import org.halfstep.diffusion.NoiseSchedule;
+import org.halfstep.diffusion.TimeGrid;
 import org.halfstep.model.Network;
 import org.halfstep.model.TinyNetworks;
 import org.halfstep.sample.SampleRequest;
@@ -70,7 +72,7 @@ class LearningTest {
   }
 
   private static void distillOneStep(Device device, ImageDataset data, Network guided) {
-    try (Network student = guided.withCard(card -> card.student(1, "deterministic", Map.of()));
+    try (Network student = guided.withCard(card -> card.student(1, Chain.DETERMINISTIC, Map.of()));
         Sampler ofTeacher = new Sampler(guided)) {
       float[] wanted = sample(ofTeacher, 2);
       double before = distance(wanted, sample(ofTeacher, 1));
@@ -89,7 +91,10 @@ class LearningTest {
                       draws,
                       new GuidanceRange(0, MAX_W),
                       LossWeighting.TRUNCATED_SNR,
-                      DistillationTarget.deterministic(NoiseSchedule.standard(), 1)))) {
+                      DistillationTarget.deterministic(
+                          new NoiseSchedule.TruncatedCosine(NoiseSchedule.MAX_LOG_SNR),
+                          TimeGrid.UNIFORM,
+                          1)))) {
         LearningRate rate = new LearningRate.LinearToZero(2e-3, UPDATES);
         for (int update = 0; update < UPDATES; update++) {
           trainer.step(update, rate.at(update));

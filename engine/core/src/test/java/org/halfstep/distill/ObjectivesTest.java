@@ -20,6 +20,7 @@ import org.halfstep.diffusion.ExampleDraws;
 import org.halfstep.diffusion.GuidanceRange;
 import org.halfstep.diffusion.LossWeighting;
 import org.halfstep.diffusion.NoiseSchedule;
+import org.halfstep.diffusion.TimeGrid;
 import org.halfstep.model.Network;
 import org.halfstep.model.SingleEvaluation;
 import org.halfstep.model.TinyNetworks;
@@ -42,7 +43,8 @@ class ObjectivesTest {
   private static final int BATCH = 6;
   private static final double MAX_W = 4;
   private static final GuidanceRange RANGE = new GuidanceRange(0, MAX_W);
-  private static final NoiseSchedule SCHEDULE = NoiseSchedule.standard();
+  private static final NoiseSchedule SCHEDULE =
+      new NoiseSchedule.TruncatedCosine(NoiseSchedule.MAX_LOG_SNR);
 
   private final ExampleDraws draws = new ExampleDraws(17);
   private Device device;
@@ -126,8 +128,8 @@ class ObjectivesTest {
   void halvingTarget(int steps, boolean stochastic) {
     DistillationTarget chain =
         stochastic
-            ? DistillationTarget.stochastic(SCHEDULE, steps)
-            : DistillationTarget.deterministic(SCHEDULE, steps);
+            ? DistillationTarget.stochastic(SCHEDULE, TimeGrid.UNIFORM, steps)
+            : DistillationTarget.deterministic(SCHEDULE, TimeGrid.UNIFORM, steps);
     try (Network teacher = TinyNetworks.guided(device, SIDE, MAX_W, 2);
         SingleEvaluation single = new SingleEvaluation(teacher);
         Objective objective =

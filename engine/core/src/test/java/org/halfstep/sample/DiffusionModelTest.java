@@ -17,6 +17,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.stream.IntStream;
 import org.halfstep.HeapAllocation;
+import org.halfstep.diffusion.Solver;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -115,7 +116,7 @@ class DiffusionModelTest {
         request.withGuidance(4.5));
     assertRefused(
         "this student was distilled for the ddim sampler, got ancestral",
-        request.withSampler(SamplerKind.ANCESTRAL));
+        request.withSampler(Solver.ANCESTRAL));
     assertRefused("labels run from 0 to 2, got 3", student.request(3));
   }
 
@@ -157,8 +158,8 @@ class DiffusionModelTest {
               guided,
               guided.withGuidance(0),
               guided.withClip(true),
-              guided.withSampler(SamplerKind.ANCESTRAL),
-              guided.withSampler(SamplerKind.STOCHASTIC))) {
+              guided.withSampler(Solver.ANCESTRAL),
+              guided.withSampler(Solver.STOCHASTIC))) {
         assertEquals(
             0, HeapAllocation.bytes(() -> teacher.sample(request, memory)), request.toString());
       }

@@ -13,7 +13,13 @@ import java.util.Map;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.cpu.CpuDevice;
+import org.halfstep.diffusion.Betas;
+import org.halfstep.diffusion.Chain;
 import org.halfstep.diffusion.NoiseSchedule;
+import org.halfstep.diffusion.Parameterization;
+import org.halfstep.diffusion.Solver;
+import org.halfstep.diffusion.TimeGrid;
+import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
 import org.halfstep.model.SingleEvaluation;
 import org.halfstep.model.TinyNetworks;
@@ -30,7 +36,7 @@ class SamplerTest {
   private static final int VALUES = SIDE * SIDE;
   private static final long SEED = 4;
   private static final int[] LABELS = {0, 1, 2, 1, 0};
-  private static final NoiseSchedule SCHEDULE = NoiseSchedule.standard();
+  private NoiseSchedule schedule = new NoiseSchedule.TruncatedCosine(NoiseSchedule.MAX_LOG_SNR);
 
   private Device device;
   private Network teacher;
@@ -68,16 +74,48 @@ class SamplerTest {
     "ANCESTRAL,3,0,true",
     "STOCHASTIC,1,0,false",
     "STOCHASTIC,4,0,false",
-    "STOCHASTIC,4,1.5,true"
+    "STOCHASTIC,4,1.5,true",
+    "DPM_SOLVER,1,0,false",
+    "DPM_SOLVER,4,1.5,false",
+    "DPM_SOLVER,16,0,true"
   })
   @DisplayName("Each sampler is its plain loop in double over single evaluations, N of them")
-  void isThePlainLoop(SamplerKind kind, int steps, double w, boolean clip) {
-    SampleRequest request = new SampleRequest(LABELS, SEED, w, steps, kind, clip, 0);
-    try (Sampler sampler = new Sampler(teacher);
-        SingleEvaluation single = new SingleEvaluation(teacher)) {
+  void isThePlainLoop(Solver kind, int steps, double w, boolean clip) {
+    requirePlainLoop(teacher, new SampleRequest(LABELS, SEED, w, steps, kind, clip, 0));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "EPS,DDIM,4,LEADING,1,FIRST_LEVEL",
+    "EPS,DPM_SOLVER,20,LINSPACE,0,CLEAN",
+    "EPS,ANCESTRAL,3,TRAILING,0,CLEAN",
+    "V,DDIM,3,TRAILING,0,CLEAN",
+    "X,STOCHASTIC,4,UNIFORM,0,CLEAN"
+  })
+  @DisplayName("So it is on a discrete schedule, for networks that predict eps or x")
+  void isThePlainLoopOnNumberedLevels(
+      Parameterization output,
+      Solver solver,
+      int steps,
+      TimeGrid.Spacing spacing,
+      int offset,
+      TimeGrid.End end) {
+    TimeGrid grid = new TimeGrid(spacing, offset, end);
+    try (Network other =
+        teacher.withCard(card -> card.withDiffusion(Betas.STABLE_DIFFUSION, output, grid))) {
+      schedule = other.card().noiseSchedule();
+      requirePlainLoop(other, new SampleRequest(LABELS, SEED, 1.5, steps, solver, false, 0));
+    }
+  }
+
+  private void requirePlainLoop(Network network, SampleRequest request) {
+    int steps = request.steps();
+    double w = request.guidance();
+    try (Sampler sampler = new Sampler(network);
+        SingleEvaluation single = new SingleEvaluation(network)) {
       float[] images = sample(sampler, request);
       for (int image = 0; image < LABELS.length; image++) {
-        double[] expected = loop(single, request, image);
+        double[] expected = loop(single, network.card(), request, image);
         double largest = Arrays.stream(expected).map(Math::abs).max().orElseThrow();
         for (int i = 0; i < VALUES; i++) {
           assertEquals(expected[i], images[image * VALUES + i], 5e-4 * largest, "image " + image);
@@ -89,37 +127,70 @@ class SamplerTest {
     }
   }
 
-  /** The samplers as the specification writes them: x and eps from v, no angles. */
-  private static double[] loop(SingleEvaluation network, SampleRequest request, int image) {
+  /** The samplers as the specification writes them: x and eps, no angles. */
+  private double[] loop(
+      SingleEvaluation network, ModelCard card, SampleRequest request, int image) {
     int n = request.steps();
+    double[] times =
+        request.sampler() == Solver.DPM_SOLVER
+            ? card.timeGrid().multistepTimes(schedule, n)
+            : card.timeGrid().times(schedule, n);
     double[] z = noise(image, 0);
-    for (int i = n; i >= 1; i--) {
-      double t = (double) i / n;
-      double[] x = image(network, request, z, t, request.labels()[image]);
-      if (i == 1) {
+    double[] before = null;
+    for (int i = 0; i < n; i++) {
+      double t = times[i];
+      double s = times[i + 1];
+      double[] x = image(network, card.predicts(), request, z, t, request.labels()[image]);
+      if (s == 0) {
         return x;
       }
-      double s = (i - 1.0) / n;
-      double[] fresh = noise(image, n - i + 1);
+      double[] fresh = noise(image, i + 1);
       z =
           switch (request.sampler()) {
             case DDIM -> step(z, x, t, s);
             case ANCESTRAL -> ancestral(z, x, t, s, fresh);
-            case STOCHASTIC -> forward(step(z, x, t, (i - 2.0) / n), (i - 2.0) / n, s, fresh);
+            case STOCHASTIC -> forward(step(z, x, t, times[i + 2]), times[i + 2], s, fresh);
+            case DPM_SOLVER -> dpmSolver(z, x, before, i == 0 ? 0 : times[i - 1], t, s);
           };
+      before = x;
     }
-    throw new AssertionError("no steps");
+    return z;
   }
 
-  private static double[] image(
-      SingleEvaluation network, SampleRequest request, double[] z, double t, int label) {
+  private double[] dpmSolver(
+      double[] z, double[] x, double[] before, double earlier, double t, double s) {
+    double h = (schedule.logSnr(s) - schedule.logSnr(t)) / 2;
+    double[] next = new double[VALUES];
+    for (int i = 0; i < VALUES; i++) {
+      double d = x[i];
+      if (before != null) {
+        double r = (schedule.logSnr(t) - schedule.logSnr(earlier)) / 2 / h;
+        d += (x[i] - before[i]) / (2 * r);
+      }
+      next[i] = sigma(s) / sigma(t) * z[i] - alpha(s) * Math.expm1(-h) * d;
+    }
+    return next;
+  }
+
+  private double[] image(
+      SingleEvaluation network,
+      Parameterization output,
+      SampleRequest request,
+      double[] z,
+      double t,
+      int label) {
     double w = request.guidance();
     double[] v = network.v(z, t, label, w);
     double[] without = w == 0 ? v : network.v(z, t, TinyNetworks.CLASSES, w);
     double[] x = new double[VALUES];
     for (int i = 0; i < VALUES; i++) {
       double guided = (1 + w) * v[i] - w * without[i];
-      x[i] = SCHEDULE.alpha(t) * z[i] - SCHEDULE.sigma(t) * guided;
+      x[i] =
+          switch (output) {
+            case V -> alpha(t) * z[i] - sigma(t) * guided;
+            case EPS -> (z[i] - sigma(t) * guided) / alpha(t);
+            case X -> guided;
+          };
       if (request.clip()) {
         x[i] = Math.clamp(x[i], -1, 1);
       }
@@ -137,15 +208,15 @@ class SamplerTest {
     return values;
   }
 
-  private static double alpha(double t) {
-    return t == 0 ? 1 : SCHEDULE.alpha(t);
+  private double alpha(double t) {
+    return t == 0 ? 1 : schedule.alpha(t);
   }
 
-  private static double sigma(double t) {
-    return t == 0 ? 0 : SCHEDULE.sigma(t);
+  private double sigma(double t) {
+    return t == 0 ? 0 : schedule.sigma(t);
   }
 
-  private static double[] step(double[] z, double[] x, double t, double s) {
+  private double[] step(double[] z, double[] x, double t, double s) {
     double[] next = new double[VALUES];
     for (int i = 0; i < VALUES; i++) {
       next[i] = alpha(s) * x[i] + sigma(s) * (z[i] - alpha(t) * x[i]) / sigma(t);
@@ -153,8 +224,8 @@ class SamplerTest {
     return next;
   }
 
-  private static double[] ancestral(double[] z, double[] x, double t, double s, double[] fresh) {
-    double r = Math.exp(SCHEDULE.logSnr(t) - SCHEDULE.logSnr(s));
+  private double[] ancestral(double[] z, double[] x, double t, double s, double[] fresh) {
+    double r = Math.exp(schedule.logSnr(t) - schedule.logSnr(s));
     double[] next = new double[VALUES];
     for (int i = 0; i < VALUES; i++) {
       next[i] =
@@ -165,7 +236,7 @@ class SamplerTest {
     return next;
   }
 
-  private static double[] forward(double[] z, double from, double to, double[] fresh) {
+  private double[] forward(double[] z, double from, double to, double[] fresh) {
     double scale = alpha(to) / alpha(from);
     double added = Math.sqrt(Math.pow(sigma(to), 2) - Math.pow(scale * sigma(from), 2));
     double[] next = new double[VALUES];
@@ -178,7 +249,7 @@ class SamplerTest {
   @Test
   @DisplayName("Image k of a seed is the same image in any batch and any request")
   void imagesDoNotDependOnTheirCompany() {
-    SampleRequest all = SampleRequest.of(LABELS, SEED, 1.5, 3).withSampler(SamplerKind.ANCESTRAL);
+    SampleRequest all = SampleRequest.of(LABELS, SEED, 1.5, 3).withSampler(Solver.ANCESTRAL);
     try (Sampler sampler = new Sampler(teacher);
         Sampler one = new Sampler(teacher, 1, DataType.F32)) {
       float[] together = sample(sampler, all);
@@ -187,7 +258,7 @@ class SamplerTest {
       for (int k = 0; k < LABELS.length; k++) {
         SampleRequest single =
             SampleRequest.of(new int[] {LABELS[k]}, SEED, 1.5, 3)
-                .withSampler(SamplerKind.ANCESTRAL)
+                .withSampler(Solver.ANCESTRAL)
                 .withFirstImage(k);
         float[] expected = Arrays.copyOfRange(together, k * VALUES, (k + 1) * VALUES);
         assertArrayEquals(expected, sample(sampler, single), 1e-4f, "image " + k);
@@ -204,23 +275,21 @@ class SamplerTest {
   @DisplayName("A student takes the steps, the sampler and the w it was distilled for, no others")
   void studentsRefuseWhatTheyWereNotMadeFor() {
     try (Network guided = TinyNetworks.guided(device, SIDE, 4, 3);
-        Network student = guided.withCard(card -> card.student(4, "stochastic", Map.of()));
+        Network student = guided.withCard(card -> card.student(4, Chain.STOCHASTIC, Map.of()));
         Sampler sampler = new Sampler(student)) {
-      SampleRequest good = SampleRequest.of(LABELS, SEED, 4, 4).withSampler(SamplerKind.STOCHASTIC);
+      SampleRequest good = SampleRequest.of(LABELS, SEED, 4, 4).withSampler(Solver.STOCHASTIC);
       assertEquals(4, sampler.evaluations(good));
       sample(sampler, good);
       refused(sampler, SampleRequest.of(LABELS, SEED, 4, 4), "stochastic");
       refused(
-          sampler,
-          SampleRequest.of(LABELS, SEED, 4, 8).withSampler(SamplerKind.STOCHASTIC),
-          "4 steps");
+          sampler, SampleRequest.of(LABELS, SEED, 4, 8).withSampler(Solver.STOCHASTIC), "4 steps");
       refused(
           sampler,
-          SampleRequest.of(LABELS, SEED, 4.1, 4).withSampler(SamplerKind.STOCHASTIC),
+          SampleRequest.of(LABELS, SEED, 4.1, 4).withSampler(Solver.STOCHASTIC),
           "[0.0, 4.0]");
       refused(
           sampler,
-          SampleRequest.of(new int[] {3}, SEED, 4, 4).withSampler(SamplerKind.STOCHASTIC),
+          SampleRequest.of(new int[] {3}, SEED, 4, 4).withSampler(Solver.STOCHASTIC),
           "0 to 2");
     }
   }
@@ -243,5 +312,16 @@ class SamplerTest {
         IllegalStateException.class, () -> sample(sampler, SampleRequest.of(LABELS, SEED, 0, 1)));
     assertThrows(
         IllegalStateException.class, () -> sampler.warmUp(SampleRequest.of(LABELS, SEED, 1, 1)));
+  }
+
+  @Test
+  void whatPredictsNoiseCannotStartFromPureNoise() {
+    Betas zero = new Betas(0.00085, 0.012, 1000, true);
+    try (Network other =
+            teacher.withCard(
+                card -> card.withDiffusion(zero, Parameterization.EPS, TimeGrid.UNIFORM));
+        Sampler sampler = new Sampler(other)) {
+      refused(sampler, SampleRequest.of(LABELS, SEED, 0, 4), "predicts v");
+    }
   }
 }

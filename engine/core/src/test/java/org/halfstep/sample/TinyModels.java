@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import org.halfstep.device.Device;
 import org.halfstep.device.cpu.CpuDevice;
+import org.halfstep.diffusion.Chain;
 import org.halfstep.graph.Parameter;
 import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
@@ -79,7 +80,7 @@ public final class TinyModels {
     return save(
         file,
         config().withGuidance(32),
-        teacherCard().guided(0, 4, Map.of()).student(steps, "deterministic", Map.of()));
+        teacherCard().guided(0, 4, Map.of()).student(steps, Chain.DETERMINISTIC, Map.of()));
   }
 
   private static Path save(Path file, UNetConfig config, ModelCard card) throws IOException {

@@ -12,11 +12,11 @@ import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.cpu.CpuDevice;
 import org.halfstep.diffusion.LossWeighting;
+import org.halfstep.diffusion.Solver;
 import org.halfstep.model.Network;
 import org.halfstep.model.TinyNetworks;
 import org.halfstep.sample.SampleRequest;
 import org.halfstep.sample.Sampler;
-import org.halfstep.sample.SamplerKind;
 import org.halfstep.sample.TinyModels;
 import org.halfstep.train.OptimizerSettings;
 import org.halfstep.train.TeacherObjective;
@@ -33,7 +33,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 class RecordedRunsTest {
   private static final int IMAGE_BYTES = 8 * 8 * Float.BYTES;
 
-  private static List<float[]> samples(Device device, SamplerKind kind, boolean clip) {
+  private static List<float[]> samples(Device device, Solver kind, boolean clip) {
     List<float[]> images = new ArrayList<>();
     try (Network network =
             TinyModels.network(device, TinyModels.config(), TinyModels.teacherCard());
@@ -51,9 +51,9 @@ class RecordedRunsTest {
   }
 
   @ParameterizedTest
-  @EnumSource(SamplerKind.class)
-  void aSamplerAsOneGraphMakesTheImagesOfTheCpu(SamplerKind kind) {
-    boolean clip = kind == SamplerKind.ANCESTRAL;
+  @EnumSource(Solver.class)
+  void aSamplerAsOneGraphMakesTheImagesOfTheCpu(Solver kind) {
+    boolean clip = kind == Solver.ANCESTRAL;
     List<float[]> expected;
     try (Device cpu = new CpuDevice(0, ConvolutionAlgorithm.DIRECT)) {
       expected = samples(cpu, kind, clip);

@@ -1,7 +1,7 @@
-package org.halfstep.sample;
+package org.halfstep.diffusion;
 
 /** How an image is made from noise. */
-public enum SamplerKind {
+public enum Solver {
   /** Deterministic (Song et al., 2021), in the angle form. */
   DDIM,
   /** Stochastic, with the posterior variance of DDPM (Ho et al., 2020). */
@@ -10,5 +10,10 @@ public enum SamplerKind {
    * The stochastic N-step sampler of Meng et al. (2023), section 3.3: two steps forward, one step
    * of noise back.
    */
-  STOCHASTIC
+  STOCHASTIC,
+  /**
+   * DPM-Solver++(2M) (Lu et al., 2022): deterministic, of second order by what the step before
+   * predicted.
+   */
+  DPM_SOLVER
 }

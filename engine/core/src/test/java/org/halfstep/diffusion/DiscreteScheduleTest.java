@@ -1,0 +1,159 @@
+package org.halfstep.diffusion;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.Arrays;
+import org.halfstep.diffusion.TimeGrid.End;
+import org.halfstep.diffusion.TimeGrid.Spacing;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Discrete schedules against the published levels, and against data whose path is known. */
+class DiscreteScheduleTest {
+  private static final DiscreteSchedule SD = DiscreteSchedule.of(Betas.STABLE_DIFFUSION);
+  private static final DiscreteSchedule LDM = DiscreteSchedule.of(Betas.LATENT_DIFFUSION);
+
+  /** Level, then what Stable Diffusion and the latent diffusion models of 2022 have there. */
+  @ParameterizedTest
+  @CsvSource({
+    "0, .999150000, .029159, 7.0694, .998500000, .038740",
+    "249, .675432414, .606151, .7329, .510514301, .774883",
+    "499, .277669650, 1.015796, -.9561, .115844491, 1.223497",
+    "749, .056623492, 1.330535, -2.8130, .008444830, 1.478771",
+    "999, .004660099, 1.502478, -5.3640, .000142304, 1.558867"
+  })
+  void levelsAreThePublishedOnes(
+      int level, double abar, double phi, double logSnr, double ldmAbar, double ldmPhi) {
+    double t = SD.time(level);
+    assertEquals(level, SD.level(t));
+    assertEquals(level, SD.timeInput(t));
+    assertEquals(abar, SD.alphaBar(level), 6e-10);
+    assertEquals(abar, SD.alpha(t) * SD.alpha(t), 6e-10);
+    assertEquals(1 - abar, SD.sigma(t) * SD.sigma(t), 6e-10);
+    assertEquals(phi, SD.angle(t), 6e-7);
+    assertEquals(logSnr, SD.logSnr(t), 6e-5);
+    assertEquals(ldmAbar, LDM.alphaBar(level), 6e-10);
+    assertEquals(ldmPhi, LDM.angle(t), 6e-7);
+  }
+
+  @Test
+  void timeZeroIsTheImageItselfAndTheNetworkIsToldOfTheFirstLevel() {
+    assertEquals(-1, SD.level(0));
+    assertEquals(0, SD.pathAngle(0));
+    assertEquals(1, SD.alpha(0));
+    assertEquals(0, SD.sigma(0));
+    assertEquals(0, SD.timeInput(0));
+  }
+
+  @Test
+  void zeroTerminalEndsInPureNoiseAndKeepsTheFirstLevel() {
+    DiscreteSchedule zero = DiscreteSchedule.of(new Betas(0.00085, 0.012, 1000, true));
+    assertEquals(SD.alphaBar(0), zero.alphaBar(0), 1e-15);
+    assertEquals(.654189, zero.alphaBar(249), 6e-7);
+    assertEquals(.242359, zero.alphaBar(499), 6e-7);
+    assertEquals(.033171, zero.alphaBar(749), 6e-7);
+    assertEquals(1.97e-7, zero.alphaBar(998), 6e-10);
+    assertEquals(0, zero.alphaBar(999));
+    assertEquals(Math.PI / 2, zero.angle(1));
+  }
+
+  @Test
+  void everyLevelIsTrainedAsOftenAsAnyOther() {
+    int[] counts = new int[1000];
+    for (int i = 0; i < 10_000; i++) {
+      double t = SD.trainingTime((i + 0.5) / 10_000);
+      counts[SD.level(t)]++;
+    }
+    assertTrue(Arrays.stream(counts).allMatch(count -> count == 10));
+    assertEquals(999, SD.level(SD.trainingTime(Math.nextDown(1.0))));
+  }
+
+  @Test
+  void aUniformGridVisitsTheTrailingLevels() {
+    TimeGrid trailing = new TimeGrid(Spacing.TRAILING, 0, End.CLEAN);
+    for (int n : new int[] {1, 2, 3, 4, 7, 8, 16, 47, 128, 512}) {
+      assertArrayEquals(trailing.times(SD, n), levelTimes(TimeGrid.UNIFORM.times(SD, n)), 1e-15);
+    }
+  }
+
+  private static double[] levelTimes(double[] times) {
+    return Arrays.stream(times).map(t -> SD.time(SD.level(t))).toArray();
+  }
+
+  @Test
+  void gridsOfLevelsNeedLevels() {
+    NoiseSchedule cosine = new NoiseSchedule.Cosine();
+    TimeGrid leading = new TimeGrid(Spacing.LEADING, 1, End.FIRST_LEVEL);
+    assertThrows(IllegalArgumentException.class, () -> leading.times(cosine, 4));
+    assertThrows(IllegalArgumentException.class, () -> leading.times(SD, 0));
+    assertThrows(IllegalArgumentException.class, () -> leading.times(SD, 1001));
+    assertThrows(
+        IllegalArgumentException.class, () -> new TimeGrid(Spacing.TRAILING, 1, End.CLEAN));
+    assertThrows(IllegalArgumentException.class, () -> new TimeGrid(null, 0, End.CLEAN));
+    assertEquals(1, leading.times(SD, 1000)[0], "beyond the last level comes the last level");
+  }
+
+  @Test
+  void betasMustRiseBelowOne() {
+    assertThrows(IllegalArgumentException.class, () -> new Betas(0, 0.01, 1000, false));
+    assertThrows(IllegalArgumentException.class, () -> new Betas(0.01, 0.001, 1000, false));
+    assertThrows(IllegalArgumentException.class, () -> new Betas(0.01, Double.NaN, 1000, false));
+    assertThrows(IllegalArgumentException.class, () -> new Betas(0.01, 1, 1000, false));
+    assertThrows(IllegalArgumentException.class, () -> new Betas(0.01, 0.02, 1, false));
+    assertThrows(
+        IllegalArgumentException.class, () -> new Betas(0.01, 0.02, Integer.MAX_VALUE, false));
+  }
+
+  /**
+   * Data of variance 1/4 about zero: eps is sigma z / (alpha^2 / 4 + sigma^2), and a sampler
+   * started at z = 1 ends where its steps lead; the exact flow ends at .5008761.
+   */
+  @ParameterizedTest
+  @CsvSource({
+    "DDIM, UNIFORM, 0, CLEAN, 1, .0171261",
+    "DDIM, UNIFORM, 0, CLEAN, 2, .1430782",
+    "DDIM, TRAILING, 0, CLEAN, 4, .2722649",
+    "DDIM, UNIFORM, 0, CLEAN, 8, .3635667",
+    "DDIM, UNIFORM, 0, CLEAN, 50, .4698672",
+    "DDIM, LEADING, 1, FIRST_LEVEL, 4, .3088363",
+    "DDIM, LEADING, 1, FIRST_LEVEL, 10, .4065774",
+    "DDIM, LEADING, 1, FIRST_LEVEL, 50, .4785734",
+    "DPM_SOLVER, LINSPACE, 0, CLEAN, 4, .2808128",
+    "DPM_SOLVER, LINSPACE, 0, CLEAN, 10, .4097389",
+    "DPM_SOLVER, LINSPACE, 0, CLEAN, 50, .4846526"
+  })
+  void gaussianDataEndsWhereItMust(
+      Solver solver, Spacing spacing, int offset, End end, int n, double expected) {
+    TimeGrid grid = new TimeGrid(spacing, offset, end);
+    double z = 1;
+    double before = 0;
+    for (SamplingStep step : SamplingSchedule.of(solver, SD, grid, n).steps()) {
+      double alpha = step.alpha();
+      double sigma = step.sigma();
+      double eps = sigma * z / (0.25 * alpha * alpha + sigma * sigma);
+      LinearMap toV = Parameterization.EPS.to(Parameterization.V, alpha, sigma);
+      double v = toV.onZ() * z + toV.onOutput() * eps;
+      double x = step.toX().onZ() * z + step.toX().onOutput() * v;
+      z = step.toNext().onZ() * z + step.toNext().onOutput() * v + step.onPrevious() * before;
+      before = x;
+    }
+    assertEquals(expected, z, 6e-8);
+  }
+
+  @Test
+  void aStepOfSecondOrderIsFiniteFromPureNoise() {
+    DiscreteSchedule zero = DiscreteSchedule.of(new Betas(0.00085, 0.012, 1000, true));
+    for (SamplingStep step :
+        SamplingSchedule.of(
+                Solver.DPM_SOLVER, zero, new TimeGrid(Spacing.TRAILING, 0, End.CLEAN), 20)
+            .steps()) {
+      assertTrue(Double.isFinite(step.toNext().onZ()), step::toString);
+      assertTrue(Double.isFinite(step.toNext().onOutput()), step::toString);
+      assertTrue(Double.isFinite(step.onPrevious()), step::toString);
+    }
+  }
+}
