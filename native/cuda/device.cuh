@@ -48,6 +48,16 @@ inline bool is_dtype(int32_t dtype) { return dtype == HS_F32 || dtype == HS_BF16
 
 template <typename T> struct Same { typedef T Type; };
 
+// The last CUDA error of this thread by its name, for hs_status_string(HS_DEVICE_ERROR).
+extern thread_local const char *hs_last_device_error;
+
+inline int device_status(cudaError_t error) {
+  if (error == cudaSuccess)
+    return HS_OK;
+  hs_last_device_error = cudaGetErrorName(error);
+  return HS_DEVICE_ERROR;
+}
+
 // Launches a kernel on the stream; arguments convert to its parameters. A grid without blocks is no work.
 template <typename... Parameters>
 inline int launch(void (*kernel)(Parameters...), dim3 grid, int threads, int64_t shared_bytes,
@@ -55,11 +65,14 @@ inline int launch(void (*kernel)(Parameters...), dim3 grid, int threads, int64_t
   if (grid.x == 0 || grid.y == 0 || grid.z == 0)
     return HS_OK;
   constexpr int64_t kWithoutAsking = 48 * 1024;
-  if (shared_bytes > kWithoutAsking &&
-      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                           static_cast<int>(shared_bytes)) != cudaSuccess) {
-    (void)cudaGetLastError();
-    return HS_UNSUPPORTED;
+  if (shared_bytes > kWithoutAsking) {
+    const cudaError_t granted = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                                     static_cast<int>(shared_bytes));
+    if (granted != cudaSuccess) {
+      (void)cudaGetLastError();
+      // Too much for this GPU; anything else is an error of an earlier launch.
+      return granted == cudaErrorInvalidValue ? HS_UNSUPPORTED : device_status(granted);
+    }
   }
   cudaLaunchConfig_t config = {};
   config.gridDim = grid;
@@ -67,7 +80,8 @@ inline int launch(void (*kernel)(Parameters...), dim3 grid, int threads, int64_t
   config.dynamicSmemBytes = static_cast<size_t>(shared_bytes);
   config.stream = static_cast<cudaStream_t>(stream);
   const cudaError_t launched = cudaLaunchKernelEx(&config, kernel, arguments...);
-  return launched == cudaSuccess && cudaGetLastError() == cudaSuccess ? HS_OK : HS_DEVICE_ERROR;
+  const cudaError_t pending = cudaGetLastError();
+  return device_status(launched != cudaSuccess ? launched : pending);
 }
 
 // The block's dynamic shared memory.

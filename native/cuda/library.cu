@@ -11,6 +11,8 @@ const char *hs_instruction_set(void) {
 #endif
 }
 
+thread_local const char *hs_last_device_error = "device error";
+
 const char *hs_status_string(int status) {
   switch (status) {
   case HS_OK:
@@ -20,7 +22,7 @@ const char *hs_status_string(int status) {
   case HS_UNSUPPORTED:
     return "unsupported";
   case HS_DEVICE_ERROR:
-    return "device error";
+    return hs_last_device_error;
   default:
     return "unknown status";
   }

@@ -179,6 +179,7 @@ struct cudaLaunchConfig_t {
 
 cudaError_t cudaGetLastError();
 const char *cudaGetErrorString(cudaError_t error);
+const char *cudaGetErrorName(cudaError_t error);
 cudaError_t cudaDeviceSynchronize();
 cudaError_t cudaMalloc(void **address, size_t bytes); // ends at a page that cannot be touched
 cudaError_t cudaFree(void *address);

@@ -363,6 +363,21 @@ cudaError_t cudaGetLastError() {
   return error;
 }
 
+const char *cudaGetErrorName(cudaError_t error) {
+  switch (error) {
+  case cudaSuccess:
+    return "cudaSuccess";
+  case cudaErrorInvalidConfiguration:
+    return "cudaErrorInvalidConfiguration";
+  case cudaErrorLaunchFailure:
+    return "cudaErrorLaunchFailure";
+  case cudaErrorMemoryAllocation:
+    return "cudaErrorMemoryAllocation";
+  default:
+    return "cudaErrorInvalidValue";
+  }
+}
+
 const char *cudaGetErrorString(cudaError_t error) {
   switch (error) {
   case cudaSuccess:

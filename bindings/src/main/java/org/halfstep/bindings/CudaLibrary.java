@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Supplier;
 
 /**
@@ -39,6 +40,15 @@ public final class CudaLibrary {
           "libcudnn_engines_runtime_compiled.so.9",
           "libcudnn_heuristic.so.9");
 
+  /** Without these nothing can be planned; the others bring engines that may be done without. */
+  private static final Set<String> CUDNN_CORE =
+      Set.of(
+          "libcudnn_graph.so.9",
+          "libcudnn_ops.so.9",
+          "libcudnn_cnn.so.9",
+          "libcudnn_engines_precompiled.so.9",
+          "libcudnn_heuristic.so.9");
+
   private static final List<String> NVRTC = List.of("libnvrtc.so.13", "libnvrtc.so.12");
 
   /** cuBLASLt of CUDA 13 or 12. */
@@ -47,6 +57,7 @@ public final class CudaLibrary {
           "cuBLASLt",
           List.of("libcublasLt.so.13", "libcublasLt.so.12"),
           null,
+          Set.of(),
           List.of(),
           "pip install nvidia-cublas",
           CudaLibraryFolders::ofThisProcess);
@@ -57,6 +68,7 @@ public final class CudaLibrary {
           "cuDNN",
           List.of("libcudnn.so.9"),
           "libcudnn_*.so.9",
+          CUDNN_CORE,
           NVRTC,
           "pip install nvidia-cudnn-cu13",
           CudaLibraryFolders::ofThisProcess);
@@ -64,17 +76,20 @@ public final class CudaLibrary {
   private final String title;
   private final List<String> names;
   private final String parts;
+  private final Set<String> compulsory;
   private final List<String> companions;
   private final String remedy;
   private final Supplier<CudaLibraryFolders> search;
 
   private SymbolLookup symbols;
   private Path location;
+  private List<String> leftOut = List.of();
 
   /**
    * @param title for people
    * @param names file names that will do, the best first
    * @param parts a pattern for the other libraries of a set, opened first; null for none
+   * @param compulsory names of the parts without which the set is of no use
    * @param companions libraries that are opened before when they are found; the first that is
    * @param remedy a command that installs it
    */
@@ -82,12 +97,14 @@ public final class CudaLibrary {
       String title,
       List<String> names,
       String parts,
+      Set<String> compulsory,
       List<String> companions,
       String remedy,
       Supplier<CudaLibraryFolders> search) {
     this.title = title;
     this.names = names;
     this.parts = parts;
+    this.compulsory = compulsory;
     this.companions = companions;
     this.remedy = remedy;
     this.search = search;
@@ -118,6 +135,12 @@ public final class CudaLibrary {
   public synchronized Path location() {
     load();
     return location;
+  }
+
+  /** Parts of the set that did not load and are done without, each with the loader's words. */
+  public synchronized List<String> leftOut() {
+    load();
+    return leftOut;
   }
 
   /**
@@ -197,14 +220,23 @@ public final class CudaLibrary {
   /** Opens a library with its set; what was wrong, or nothing. */
   private Optional<String> open(Path file, CudaLibraryFolders folders) {
     List<MemorySegment> opened = new ArrayList<>();
+    List<String> missing = new ArrayList<>();
     try {
       openCompanion(folders);
       for (Path part : parts(file.getParent())) {
-        opened.add(SystemLoader.open(part.toString()));
+        try {
+          opened.add(SystemLoader.open(part.toString()));
+        } catch (UnsatisfiedLinkError refused) {
+          if (compulsory.contains(part.getFileName().toString())) {
+            throw refused;
+          }
+          missing.add(part.getFileName() + " (" + refused.getMessage() + ")");
+        }
       }
       opened.add(SystemLoader.open(file.toString()));
       symbols = SymbolLookup.libraryLookup(file, Arena.global());
       location = file;
+      leftOut = List.copyOf(missing);
       return Optional.empty();
     } catch (UnsatisfiedLinkError | IllegalArgumentException refused) {
       // What stays open would be taken for a part of the next folder's set.

@@ -35,6 +35,9 @@ public final class CudaLibraryFolders {
   static final String PROPERTY = "halfstep.cuda";
   static final String VARIABLE = "HALFSTEP_CUDA";
 
+  /** As many as the system follows. */
+  private static final int MOST_LINKS = 40;
+
   private static final List<String> TOOLKIT = List.of("lib64", "lib", "targets/x86_64-linux/lib");
   private static final List<String> SYSTEM =
       List.of(
@@ -148,9 +151,7 @@ public final class CudaLibraryFolders {
           for (String name : List.of("python3", "python")) {
             Path python = bin.resolve(name);
             if (Files.isExecutable(python)) {
-              // A virtual environment's Python is a link: first the environment, then its base.
-              addPythonPrefix(bin.resolve("..").normalize(), folders);
-              addPythonPrefix(real(python).resolve("../..").normalize(), folders);
+              addPythonsOf(python, folders);
             }
           }
         });
@@ -161,6 +162,30 @@ public final class CudaLibraryFolders {
     }
     addPythonPrefix(root.resolve("usr/local"), folders);
     addPythonPrefix(root.resolve("usr"), folders);
+  }
+
+  /**
+   * The prefixes of a Python that may be a link: to a virtual environment's, which is itself a link
+   * to that of its base. Each on the way may have the libraries.
+   */
+  private static void addPythonsOf(Path python, Set<Path> folders) {
+    Path link = python;
+    for (int hop = 0; hop < MOST_LINKS && link != null; hop++) {
+      addPythonPrefix(link.resolve("../..").normalize(), folders);
+      link = target(link);
+    }
+    addPythonPrefix(real(python).resolve("../..").normalize(), folders);
+  }
+
+  /** Where a link leads; null for what is none. */
+  private static Path target(Path link) {
+    try {
+      return Files.isSymbolicLink(link)
+          ? link.resolveSibling(Files.readSymbolicLink(link)).normalize()
+          : null;
+    } catch (IOException unreadable) {
+      return null;
+    }
   }
 
   /** The site-packages folders of the Pythons below one prefix; Debian calls them dist-packages. */

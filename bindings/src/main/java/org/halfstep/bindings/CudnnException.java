@@ -7,7 +7,7 @@ public final class CudnnException extends RuntimeException {
   private final String function;
   private final int status;
 
-  CudnnException(String function, int status, String name, String detail) {
+  public CudnnException(String function, int status, String name, String detail) {
     super(
         function
             + " returned "

@@ -70,6 +70,20 @@ class CudaLibraryFoldersTest {
   }
 
   @Test
+  void everyLinkOnTheWayToAPythonIsLookedAt() throws IOException {
+    Path environment = folder("opt/venv/lib/python3.12/site-packages/nvidia/cudnn/lib");
+    Path python = folder("usr2/bin").resolve("python3.12");
+    Files.writeString(python, "#!/bin/sh\n");
+    python.toFile().setExecutable(true);
+    Path inEnvironment =
+        Files.createSymbolicLink(folder("opt/venv/bin").resolve("python3"), python);
+    Path bin = folder("tools/bin");
+    Files.createSymbolicLink(bin.resolve("python3"), inEnvironment);
+    variables.put("PATH", bin.toString());
+    assertEquals(List.of(environment), search().folders());
+  }
+
+  @Test
   void userAndSystemPackagesAndPythonPathAreFound() throws IOException {
     Path user = folder("home/.local/lib/python3.11/site-packages/nvidia/cudnn/lib");
     Path debian = folder("usr/lib/python3/dist-packages/nvidia/cudnn/lib");

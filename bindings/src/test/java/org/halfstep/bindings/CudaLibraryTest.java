@@ -13,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -30,6 +31,7 @@ class CudaLibraryTest {
         "Testing",
         List.of("lib" + name + ".so.9"),
         "lib" + name + "_*.so.9",
+        Set.of("lib" + name + "_part.so.9"),
         List.of(),
         "pip install testing",
         () ->
@@ -91,11 +93,23 @@ class CudaLibraryTest {
   @Test
   void aBrokenSetIsLeftForTheNextFolder() throws Throwable {
     Path broken = set("broken", "halfsteptwo", 1);
-    Files.writeString(broken.resolve("libhalfsteptwo_zero.so.9"), "no library");
+    Files.writeString(broken.resolve("libhalfsteptwo_part.so.9"), "no library");
     Path whole = set("whole", "halfsteptwo", 2);
     CudaLibrary library = library("halfsteptwo", broken, whole);
     assertEquals(2, front(library));
     assertEquals(whole.resolve("libhalfsteptwo.so.9"), library.location());
+  }
+
+  @Test
+  void anOptionalPartThatDoesNotLoadIsDoneWithout() throws Throwable {
+    Path folder = set("optional", "halfstepfive", 5);
+    Files.writeString(folder.resolve("libhalfstepfive_extra.so.9"), "no library");
+    CudaLibrary library = library("halfstepfive", folder);
+    assertEquals(5, front(library));
+    assertEquals(1, library.leftOut().size());
+    assertTrue(
+        library.leftOut().getFirst().startsWith("libhalfstepfive_extra.so.9 ("),
+        library.leftOut().getFirst());
   }
 
   @Test

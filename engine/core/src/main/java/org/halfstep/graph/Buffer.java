@@ -2,7 +2,8 @@ package org.halfstep.graph;
 
 /** A range of a plan's slab with a lifetime: from the first step that uses it to the last. */
 final class Buffer {
-  private static final long ALIGNMENT = 64;
+  /** What cuBLASLt asks of its workspace; more than any other kernel or cache line needs. */
+  static final long ALIGNMENT = 256;
 
   private final String name;
   private final long bytes;

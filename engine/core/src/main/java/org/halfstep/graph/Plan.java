@@ -8,6 +8,7 @@ import org.halfstep.device.Launch;
 import org.halfstep.device.Operations;
 import org.halfstep.device.Sequence;
 import org.halfstep.device.Slab;
+import org.halfstep.device.TracedLaunch;
 
 /**
  * A graph bound to a device, a batch, a data type and a mode. Every intermediate has its place in
@@ -151,7 +152,9 @@ public final class Plan implements AutoCloseable {
     List<Launch> launches = new ArrayList<>();
     for (PlanBuilder.Step step : builder.steps()) {
       if (step.phase() == phase) {
-        launches.add(step.binder().get());
+        Launch launch = step.binder().get();
+        launches.add(
+            TracedLaunch.isOn() ? new TracedLaunch(step.info().toString(), launch) : launch);
         info.add(step.info());
       }
     }

@@ -76,7 +76,9 @@ final class CudaContext implements AutoCloseable {
               + driver.gpu().name()
               + ", where "
               + (driver.freeBytes() >> 20)
-              + " MiB are free; use a smaller batch");
+              + " MiB are free; this process holds "
+              + (driver.pooledBytes() >> 20)
+              + " MiB; use a smaller batch");
     }
     driver.zero(address, taken, memoryStream);
     driver.synchronizeStream(memoryStream);

@@ -86,7 +86,7 @@ public final class CudaDevice implements Device {
               kernels,
               libraries::operations,
               libraries,
-              List.of(
+              describe(
                   "gpu "
                       + gpu.name()
                       + ", compute capability "
@@ -117,6 +117,13 @@ public final class CudaDevice implements Device {
       driver.close();
       throw failure;
     }
+  }
+
+  /** What is in use, with what is done without and what no GPU has shown yet. */
+  private static List<String> describe(String... lines) {
+    List<String> all = new ArrayList<>(List.of(lines));
+    CudaLibrary.CUDNN.leftOut().forEach(part -> all.add("without " + part));
+    return List.copyOf(all);
   }
 
   /** A device over a driver, which it takes over with the libraries. */

@@ -6,6 +6,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Supplier;
 import org.halfstep.bindings.Cudnn;
 import org.halfstep.bindings.CudnnException;
 import org.halfstep.device.DataType;
@@ -112,11 +113,11 @@ final class CudnnPlanner implements AutoCloseable {
           Optional<CudnnPlan> plan =
               compile(parts, configuration, operation.type(), workspaceLimit);
           if (plan.isPresent()) {
-            cache.store(
+            CudnnDescriptor found = plan.get().descriptor();
+            keep(
+                cache,
                 key,
-                plan.get()
-                    .descriptor()
-                    .getText(Cudnn.CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION));
+                () -> found.getText(Cudnn.CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION));
             return plan;
           }
         }
@@ -127,6 +128,15 @@ final class CudnnPlanner implements AutoCloseable {
       }
     }
     return Optional.empty();
+  }
+
+  /** Stores a plan where it can be written as text; one that cannot is as good as any other. */
+  static void keep(PlanCache cache, String key, Supplier<String> text) {
+    try {
+      cache.store(key, text.get());
+    } catch (CudnnException notSerialisable) {
+      // It will be found again, which takes its time again.
+    }
   }
 
   private List<CudnnDescriptor> configurations(Owned parts, CudnnDescriptor graph, int mode) {

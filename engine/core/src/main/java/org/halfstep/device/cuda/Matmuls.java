@@ -22,6 +22,8 @@ final class Matmuls implements AutoCloseable {
   /** What NVIDIA advises for Hopper; shared by everything that does not run at the same time. */
   static final long WORKSPACE_BYTES = 32L << 20;
 
+  private static final long WORKSPACE_ALIGNMENT = 256;
+
   /** A result: its algorithm, and how the factors of the equation are laid out. */
   private static final long STATE =
       CublasLt.cublasLtMatmulHeuristicResult_t.byteOffset(PathElement.groupElement("state"));
@@ -63,6 +65,10 @@ final class Matmuls implements AutoCloseable {
       long d,
       long bias,
       long workspace) {
+    if (workspace % WORKSPACE_ALIGNMENT != 0) {
+      throw new IllegalArgumentException(
+          "cuBLASLt's workspace starts at a multiple of " + WORKSPACE_ALIGNMENT + " bytes");
+    }
     Descriptors descriptors = new Descriptors(product, bias, owned);
     MemorySegment algorithm =
         algorithm(product, descriptors)

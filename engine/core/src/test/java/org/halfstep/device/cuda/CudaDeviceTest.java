@@ -56,7 +56,7 @@ class CudaDeviceTest {
         assertThrows(
             OutOfMemoryError.class, () -> gpu.device.allocate("plan of batch 64", 9 << 20));
     assertEquals(
-        "plan of batch 64 needs 9 MiB on Host, where 3 MiB are free; use a smaller batch",
+        "plan of batch 64 needs 9 MiB on Host, where 3 MiB are free; this process holds 5 MiB; use a smaller batch",
         refused.getMessage());
   }
 

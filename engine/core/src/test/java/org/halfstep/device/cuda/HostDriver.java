@@ -8,6 +8,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
+import org.halfstep.device.cuda.driver.CudaException;
 import org.halfstep.device.cuda.driver.Driver;
 import org.halfstep.device.cuda.driver.Gpu;
 
@@ -28,6 +29,7 @@ final class HostDriver implements Driver {
   private boolean lazy;
   private boolean capturing;
   private boolean closed;
+  boolean refusesCapture;
   int captures;
   int graphLaunches;
   int waits;
@@ -150,6 +152,11 @@ final class HostDriver implements Driver {
   }
 
   @Override
+  public long pooledBytes() {
+    return 5L << 20;
+  }
+
+  @Override
   public long freeBytes() {
     return 3L << 20;
   }
@@ -208,6 +215,13 @@ final class HostDriver implements Driver {
   public long capture(long stream, Runnable work) {
     requireNotCapturing("cuStreamBeginCapture");
     captures++;
+    if (refusesCapture) {
+      throw new CudaException(
+          "cuStreamEndCapture",
+          901,
+          "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED",
+          "operation failed due to a previous error during capture");
+    }
     graphs.put(++handles, work);
     return handles;
   }

@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Optional;
 import java.util.stream.Stream;
+import org.halfstep.bindings.CudnnException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -73,5 +74,20 @@ class PlanCacheTest {
     none.remove("shape");
     assertEquals(Optional.empty(), none.load("shape"));
     assertTrue(Files.isRegularFile(file));
+  }
+
+  @Test
+  void aPlanThatCannotBeWrittenAsTextIsNoFailure() {
+    PlanCache cache = new PlanCache(folder, "gpu");
+    CudnnPlanner.keep(
+        cache,
+        "key",
+        () -> {
+          throw new CudnnException(
+              "cudnnBackendGetAttribute", 3000, "CUDNN_STATUS_NOT_SUPPORTED", "");
+        });
+    assertTrue(cache.load("key").isEmpty());
+    CudnnPlanner.keep(cache, "key", () -> "{}");
+    assertEquals("{}", cache.load("key").orElseThrow());
   }
 }

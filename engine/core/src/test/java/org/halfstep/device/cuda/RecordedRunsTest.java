@@ -2,6 +2,7 @@ package org.halfstep.device.cuda;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
@@ -10,7 +11,10 @@ import org.halfstep.data.ImageDataset;
 import org.halfstep.device.ConvolutionAlgorithm;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
+import org.halfstep.device.Launch;
+import org.halfstep.device.TracedLaunch;
 import org.halfstep.device.cpu.CpuDevice;
+import org.halfstep.device.cuda.driver.CudaException;
 import org.halfstep.diffusion.LossWeighting;
 import org.halfstep.diffusion.Solver;
 import org.halfstep.model.Network;
@@ -70,6 +74,50 @@ class RecordedRunsTest {
       assertEquals(0, gpu.driver.heldGraphs());
     }
     assertEquals(0, gpu.driver.held());
+  }
+
+  @Test
+  void whatCannotBeRecordedIsLaunchedOneByOne() {
+    List<float[]> expected;
+    try (Device cpu = new CpuDevice(0, ConvolutionAlgorithm.DIRECT)) {
+      expected = samples(cpu, Solver.DDIM, false);
+    }
+    HostGpu gpu = new HostGpu();
+    gpu.driver.refusesCapture = true;
+    try (gpu) {
+      List<float[]> got = samples(gpu.device, Solver.DDIM, false);
+      for (int run = 0; run < got.size(); run++) {
+        assertArrayEquals(expected.get(run), got.get(run), "run " + run);
+      }
+      assertEquals(1, gpu.driver.captures, "it is tried once");
+      assertEquals(0, gpu.driver.graphLaunches);
+    }
+    assertEquals(0, gpu.driver.held());
+  }
+
+  @Test
+  void theStepThatFailsIsNamed() {
+    HostGpu gpu = new HostGpu();
+    Launch broken =
+        new TracedLaunch(
+            "input_blocks.0.0",
+            () -> {
+              throw new CudaException(
+                  "cuLaunchKernel", 700, "CUDA_ERROR_ILLEGAL_ADDRESS", "an address");
+            });
+    try (gpu) {
+      long stream = gpu.driver.createStream();
+      IllegalStateException failure =
+          assertThrows(
+              IllegalStateException.class,
+              () ->
+                  RecordedSequence.launchAndWait(
+                      new Launch[] {() -> {}, broken}, gpu.driver, stream));
+      assertTrue(
+          failure.getMessage().startsWith("launch 2 of 2, input_blocks.0.0: cuLaunchKernel failed"),
+          failure.getMessage());
+      gpu.driver.destroyStream(stream);
+    }
   }
 
   private static float[] trained(Device device, HostDriver driver) {

@@ -41,6 +41,9 @@ public interface Driver extends AutoCloseable {
   /** Bytes of device memory that no process uses. */
   long freeBytes();
 
+  /** Bytes that the device's pool holds for this process, in use or kept for the next request. */
+  long pooledBytes();
+
   /** Page-locked host memory, which the device copies from and to without the host's help. */
   MemorySegment allocatePinned(long bytes);
 

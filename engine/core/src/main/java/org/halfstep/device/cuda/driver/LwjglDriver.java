@@ -14,6 +14,7 @@ import static org.lwjgl.cuda.CU.CU_STREAM_NON_BLOCKING;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.IntBuffer;
+import java.nio.LongBuffer;
 import org.halfstep.bindings.NativeLibrary;
 import org.lwjgl.PointerBuffer;
 import org.lwjgl.cuda.CU;
@@ -215,6 +216,22 @@ public final class LwjglDriver implements Driver {
       PointerBuffer total = stack.mallocPointer(1);
       check("cuMemGetInfo", CU.cuMemGetInfo(free, total));
       return free.get(0);
+    }
+  }
+
+  @Override
+  public long pooledBytes() {
+    try (MemoryStack stack = MemoryStack.stackPush()) {
+      PointerBuffer pool = stack.mallocPointer(1);
+      check("cuDeviceGetDefaultMemPool", CU.cuDeviceGetDefaultMemPool(pool, device));
+      LongBuffer reserved = stack.mallocLong(1);
+      check(
+          "cuMemPoolGetAttribute",
+          CU.cuMemPoolGetAttribute(
+              pool.get(0),
+              CU.CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT,
+              MemoryUtil.memByteBuffer(reserved)));
+      return reserved.get(0);
     }
   }
 

@@ -70,7 +70,7 @@ class LwjglDriverTest {
         List.of(
             "Gpu[ordinal=0, name=Imagined GPU, major=9, minor=0, multiprocessors=132,"
                 + " memoryBytes=8589934592, cudaVersion=13000]",
-            "out of memory: 0, free 5",
+            "out of memory: 0, free 5, pooled 11",
             "there and back: 42 0",
             "recorded: 1",
             "recording that fails: stopped",
@@ -117,7 +117,12 @@ class LwjglDriverTest {
         lines.add(driver.gpu().toString());
         long stream = driver.createStream();
         lines.add(
-            "out of memory: " + driver.allocate(2L << 30, stream) + ", free " + driver.freeBytes());
+            "out of memory: "
+                + driver.allocate(2L << 30, stream)
+                + ", free "
+                + driver.freeBytes()
+                + ", pooled "
+                + driver.pooledBytes());
         long address = driver.allocate(16, stream);
         driver.zero(address, 16, stream);
         MemorySegment host = driver.allocatePinned(16);

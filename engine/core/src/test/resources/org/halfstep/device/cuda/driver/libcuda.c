@@ -55,6 +55,10 @@ int cuMemsetD8Async(uint64_t address, unsigned char value, size_t bytes, handle 
   memset((void *)address, value, bytes);
   return which == &stream ? SUCCESS : INVALID_VALUE;
 }
+int cuMemPoolGetAttribute(handle which, int attribute, void *value) {
+  *(unsigned long long *)value = 11;
+  return which == &pool && attribute == 5 ? SUCCESS : INVALID_VALUE; // CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT
+}
 int cuMemGetInfo_v2(size_t *available, size_t *total) { *available = 5; *total = 9; return SUCCESS; }
 int cuMemHostAlloc(void **out, size_t bytes, unsigned flags) { NEEDS_CONTEXT; *out = malloc(bytes); return flags == 0 ? SUCCESS : INVALID_VALUE; }
 int cuMemFreeHost(void *memory) { free(memory); return SUCCESS; }
