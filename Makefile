@@ -20,7 +20,7 @@ CUDA := $(wildcard native/build/libhalfstep_cuda.so)
 BUILT := engine/cli/target/built
 SOURCES := $(shell find pom.xml {bindings,engine,engine/core,engine/models,engine/cli}/pom.xml bindings/src/main engine/*/src/main)
 
-.PHONY: help run build test fixtures native native-cuda data data-emoji train distill report report-full sample bench bench-long bench-history format image verify-bindings clean force
+.PHONY: help run build test fixtures native native-cuda data data-emoji train distill report report-full sample bench bench-long bench-history format image gpu-bundle verify-bindings clean force
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -78,6 +78,9 @@ format: ## Format the Java and C++ sources
 
 image: $(NATIVE) native-cuda $(BUILT) ## Build a folder and an archive that run on a Linux machine without a JDK
 	@scripts/make-image
+
+gpu-bundle: $(NATIVE) native-cuda $(BUILT) ## Build what a GPU machine needs into .gpu-bundle (FORM=train DATA=FOLDER for training)
+	@scripts/make-gpu-bundle $(FORM) $(if $(FORM),"$(DATA)")
 
 verify-bindings: $(BUILT) ## Compare the native bindings with the C headers, where jextract is installed
 	@scripts/verify-bindings

@@ -7,7 +7,8 @@
 
 The network is torch_unet.py (beside this file, or named by TORCH_UNET). Activations and products are bfloat16 over
 channels-last memory; a forward pass has bfloat16 weights, a training step float32 weights under autocast, the fused Adam and
-a mean squared error. `compile` is torch.compile(mode="max-autotune"), which records CUDA graphs. Prints one RESULT line.
+a mean squared error. `compile` is torch.compile in the mode
+max-autotune (--compile-mode), which records CUDA graphs. Prints one RESULT line.
 NUMBERS are what Halfstep prints of its output for the same weights and input: sum, sum of magnitudes, element 5, the last.
 """
 import argparse
@@ -33,6 +34,7 @@ NETWORKS = {
 COMMON = dict(use_scale_shift_norm=True, resblock_updown=True, use_new_attention_order=True)
 WARM_UP, MIN_RUNS, MAX_RUNS = 5, 10, 400
 CHECK_TIMES, CHECK_LABELS = (10, 700), (1, 7)
+COMPILE_MODE = ["max-autotune"]
 CHECK_TOLERANCE = 1e-3  # of the mean magnitude, for an element; of the sum of magnitudes, for sums
 
 
@@ -45,6 +47,19 @@ def reference():
             spec.loader.exec_module(module)
             return module
     sys.exit("torch_peer: torch_unet.py is missing: name it by TORCH_UNET")
+
+
+def plain(torch, name):
+    """The network without the seconds that initialising its weights takes: they are read from a file."""
+    module = torch.nn.init
+    kept = {what: getattr(module, what) for what in ("kaiming_uniform_", "uniform_", "normal_", "zeros_", "ones_")}
+    try:
+        for what in kept:
+            setattr(module, what, lambda tensor, *_, **__: tensor)
+        return reference().UNet(**NETWORKS[name], **COMMON)
+    finally:
+        for what, function in kept.items():
+            setattr(module, what, function)
 
 
 def build(torch, name):
@@ -102,7 +117,7 @@ def inputs(torch, name, batch, device, dtype):
 
 
 def stored(torch, options, device):
-    network = build(torch, options.name)
+    network = plain(torch, options.name)
     load(torch, network, pathlib.Path(options.folder, f"{options.name}.safetensors"))
     return network.to(device).to(memory_format=torch.channels_last)
 
@@ -185,7 +200,7 @@ def measure(torch, options):
 
 
 def compiled(torch, function, engine):
-    return torch.compile(function, mode="max-autotune") if engine == "compile" else function
+    return torch.compile(function, mode=COMPILE_MODE[0]) if engine == "compile" else function
 
 
 def main():
@@ -211,6 +226,7 @@ def main():
     timing.add_argument("batch", type=int)
     timing.add_argument("seconds", type=float)
     timing.add_argument("--engine", choices=["eager", "compile"], default="eager")
+    timing.add_argument("--compile-mode", default="max-autotune")
     timing.add_argument("--device", default="cuda")
     timing.add_argument("--precision", choices=["bf16", "f32"], default="bf16")
     options = parser.parse_args()
@@ -219,6 +235,7 @@ def main():
     elif options.command == "check":
         check(torch, options)
     else:
+        COMPILE_MODE[0] = options.compile_mode
         measure(torch, options)
 
 

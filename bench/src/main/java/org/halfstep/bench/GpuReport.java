@@ -24,7 +24,8 @@ public final class GpuReport {
       Pattern.compile(
           "RESULT (\\S+) ([SML]) (forward|train) batch (\\d+): median ([\\d.]+) ms min ([\\d.]+) ms"
               + " max ([\\d.]+) n (\\d+).*");
-  private static final Pattern WORK = Pattern.compile("([\\d.]+) GFLOP, ([\\d.]+) GB in (\\w+)");
+  private static final Pattern WORK =
+      Pattern.compile("(\\d+) launches, ([\\d.]+) GFLOP, ([\\d.]+) GB in (\\w+)");
   private static final Pattern PRODUCT =
       Pattern.compile("CEILING product (\\w+) \\d+: ([\\d.]+) T.*");
   private static final Pattern COPY = Pattern.compile("CEILING copy .*: ([\\d.]+) GB/s");
@@ -40,7 +41,7 @@ public final class GpuReport {
   /** By case ("S forward batch 16"), then by engine. */
   private final Map<String, Map<String, List<Run>>> runs = new TreeMap<>();
 
-  private final Map<String, double[]> work = new LinkedHashMap<>();
+  private final Map<String, Roofline.Work> work = new LinkedHashMap<>();
   private final Map<String, String> precisions = new LinkedHashMap<>();
 
   private GpuReport(Path folder) throws IOException {
@@ -101,8 +102,11 @@ public final class GpuReport {
     if (cost.find()) {
       work.put(
           name,
-          new double[] {Double.parseDouble(cost.group(1)), Double.parseDouble(cost.group(2))});
-      precisions.put(name, cost.group(3));
+          new Roofline.Work(
+              Double.parseDouble(cost.group(2)),
+              Double.parseDouble(cost.group(3)),
+              Integer.parseInt(cost.group(1))));
+      precisions.put(name, cost.group(4));
     }
   }
 
@@ -129,6 +133,21 @@ public final class GpuReport {
           "| work | Halfstep | of product | of copy | PyTorch eager | compiled | eager / ours | compiled / ours |\n");
       text.append("| --- | --- | --- | --- | --- | --- | --- | --- |\n");
       runs.keySet().forEach(name -> text.append(row(name)).append('\n'));
+      text.append(
+          "\n## Floors, guesses and what was measured\n\nMilliseconds. Floors are those of the"
+              + " measured ceilings, each alone; guesses were made before anything had run on a"
+              + " GPU.\n\n");
+      text.append(Roofline.HEADER);
+      for (String name : runs.keySet()) {
+        text.append(
+            Roofline.row(
+                name,
+                work.get(name),
+                ceilings.get("TFLOP/s " + precisions.get(name)),
+                ceilings.get("GB/s"),
+                median(name, OURS),
+                median(name, "torch-compile")));
+      }
     }
     text.append("\nEvery log lies beside this file; profiles are in profile.log.\n");
     return text.toString();
@@ -153,7 +172,7 @@ public final class GpuReport {
     double ours = median(name, OURS);
     double eager = median(name, "torch-eager");
     double compiled = median(name, "torch-compile");
-    double[] cost = work.get(name);
+    Roofline.Work cost = work.get(name);
     Double flops = ceilings.get("TFLOP/s " + precisions.get(name));
     Double bytes = ceilings.get("GB/s");
     return String.format(
@@ -161,8 +180,8 @@ public final class GpuReport {
         "| %s | %s | %s | %s | %s | %s | %s | %s |",
         name,
         cell(name, OURS),
-        cost == null || flops == null ? "" : percent(cost[0] / ours / flops),
-        cost == null || bytes == null ? "" : percent(cost[1] * 1e3 / ours / bytes),
+        cost == null || flops == null ? "" : percent(cost.gigaflops() / ours / flops),
+        cost == null || bytes == null ? "" : percent(cost.gigabytes() * 1e3 / ours / bytes),
         cell(name, "torch-eager"),
         cell(name, "torch-compile"),
         ratio(eager / ours),

@@ -25,10 +25,20 @@ public final class NetworkRun {
   private static final int MIN_RUNS = 5;
   private static final int MAX_RUNS = 400;
   private static final int DEAREST_STEPS = 25;
+
+  /** Steps after which two precisions' losses are compared. */
+  private static final int LOSS_STEPS = 20;
+
+  /** Relative error of another precision's output that passes; the CPU's is 0.023 for S. */
+  private static final double MOST_ROUNDING = 0.03;
+
+  /** The same of a loss. */
+  private static final double MOST_LOSS_ROUNDING = 0.02;
+
   private static final String USAGE =
       "usage: NetworkRun S|M|L"
-          + " forward|int8|train|check|check-int8|profile|profile-int8|profile-train|overhead"
-          + "|write-int8 BATCH SECONDS";
+          + " forward|int8|train|plan|plan-train|check|check-int8|check-precision|loss|profile"
+          + "|profile-int8|profile-train|overhead|write-int8 BATCH SECONDS";
 
   private final PeerNetwork which;
   private final int batch;
@@ -56,6 +66,10 @@ public final class NetworkRun {
             case "forward" -> run.forward(new ForwardPass(device, run.which, run.batch, precision));
             case "int8" -> run.forward(ForwardPass.int8(device, run.which, run.batch));
             case "train" -> run.train(device);
+            case "plan" -> run.plan(device, false);
+            case "plan-train" -> run.plan(device, true);
+            case "check-precision" -> run.checkPrecision(device);
+            case "loss" -> run.loss(device);
             case "check" -> check(new ForwardPass(device, run.which, 2, precision));
             case "check-int8" -> check(ForwardPass.int8(device, run.which, 2));
             case "profile" -> run.profile(new ForwardPass(device, run.which, run.batch, precision));
@@ -85,14 +99,100 @@ public final class NetworkRun {
     }
   }
 
+  /**
+   * Makes a plan and nothing else: on a GPU that fills the cache of compiled plans, so that the
+   * processes that measure find it warm.
+   */
+  private String plan(Device device, boolean training) throws IOException {
+    long start = System.nanoTime();
+    long bytes;
+    if (training) {
+      try (TrainingStep step = new TrainingStep(device, which, batch, BenchDevice.precision())) {
+        bytes = step.plan().slabBytes();
+      }
+    } else {
+      try (ForwardPass pass = new ForwardPass(device, which, batch, BenchDevice.precision())) {
+        bytes = pass.plan().slabBytes();
+      }
+    }
+    return String.format(
+        Locale.ROOT,
+        "PLAN %s %s batch %d: network opened and planned in %.1f s, slab %d MiB",
+        which,
+        training ? "train" : "forward",
+        batch,
+        (System.nanoTime() - start) / 1e9,
+        bytes >> 20);
+  }
+
+  /** The relative error of a forward pass in the run's precision against float32's. */
+  private String checkPrecision(Device device) throws IOException {
+    float[] exact;
+    float[] rounded;
+    try (ForwardPass pass = new ForwardPass(device, which, batch)) {
+      pass.run();
+      exact = pass.output();
+    }
+    try (ForwardPass pass = new ForwardPass(device, which, batch, BenchDevice.precision())) {
+      pass.run();
+      rounded = pass.output();
+    }
+    double difference = 0;
+    double norm = 0;
+    for (int i = 0; i < exact.length; i++) {
+      difference += Math.pow(exact[i] - rounded[i], 2);
+      norm += Math.pow(exact[i], 2);
+    }
+    double error = Math.sqrt(difference / norm);
+    return String.format(
+        Locale.ROOT,
+        "CHECK %s %s batch %d: %s differs from float32 by %.5f (at most %.2f passes)",
+        error <= MOST_ROUNDING ? "passed" : "failed",
+        which,
+        batch,
+        BenchDevice.precision().name().toLowerCase(Locale.ROOT),
+        error,
+        MOST_ROUNDING);
+  }
+
+  /** The loss after some training steps in float32 and in the run's precision, same draws. */
+  private String loss(Device device) throws IOException {
+    double exact = lossAfterSteps(device, DataType.F32);
+    double rounded = lossAfterSteps(device, BenchDevice.precision());
+    double error = Math.abs(rounded - exact) / exact;
+    return String.format(
+        Locale.ROOT,
+        "CHECK %s %s batch %d: loss after %d steps %.5f in %s, %.5f in float32 (%.2f %% apart, at"
+            + " most %.0f passes)",
+        error <= MOST_LOSS_ROUNDING ? "passed" : "failed",
+        which,
+        batch,
+        LOSS_STEPS,
+        rounded,
+        BenchDevice.precision().name().toLowerCase(Locale.ROOT),
+        exact,
+        100 * error,
+        100 * MOST_LOSS_ROUNDING);
+  }
+
+  private double lossAfterSteps(Device device, DataType precision) throws IOException {
+    try (TrainingStep step = new TrainingStep(device, which, batch, precision)) {
+      for (int i = 0; i < LOSS_STEPS; i++) {
+        step.run();
+      }
+      return step.loss();
+    }
+  }
+
   /** The plan's memory, and what one run of it computes and moves at least. */
   private static String work(Plan plan) {
     List<StepInfo> steps = new ArrayList<>(plan.forwardSteps());
     steps.addAll(plan.backwardSteps());
     return String.format(
         Locale.ROOT,
-        "slab %d MiB, %.3f GFLOP, %.4f GB in %s",
+        "slab %d MiB, %d launches, %.3f GFLOP, %.4f GB in %s",
         plan.slabBytes() >> 20,
+        steps.size(),
         steps.stream().mapToLong(StepInfo::flops).sum() / 1e9,
         steps.stream().mapToLong(StepInfo::bytes).sum() / 1e9,
         BenchDevice.precision().name().toLowerCase(Locale.ROOT));
@@ -191,7 +291,7 @@ public final class NetworkRun {
   private String result(String mode, List<Double> times, String more) throws IOException {
     return String.format(
         Locale.ROOT,
-        "RESULT halfstep %s %s batch %d: median %.2f ms min %.2f ms max %.2f n %d | peak RSS %d MiB"
+        "RESULT halfstep %s %s batch %d: median %.3f ms min %.3f ms max %.3f n %d | peak RSS %d MiB"
             + " | %s",
         which,
         mode,

@@ -9,11 +9,13 @@ import java.util.Map;
 import java.util.Random;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.device.Device;
+import org.halfstep.graph.Parameter;
 import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
 import org.halfstep.model.UNetConfig;
 import org.halfstep.quantize.Calibration;
 import org.halfstep.quantize.CalibrationSettings;
+import org.halfstep.random.Philox;
 import org.halfstep.safetensors.Dtype;
 import org.halfstep.safetensors.SafetensorsFile;
 import org.halfstep.safetensors.TensorView;
@@ -40,6 +42,10 @@ public enum PeerNetwork {
   static final String INT8 = "halfstep.bench.int8";
 
   private static final long SEED = 1;
+
+  /** Deviation of the weights that take the place of zeros, as in the peers. */
+  private static final float SMALL = 0.02f;
+
   private static final int CALIBRATION_IMAGES = 4;
 
   private final UNetConfig config;
@@ -87,7 +93,7 @@ public enum PeerNetwork {
     ModelCard card = ModelCard.teacher("none", List.of(), Map.of());
     String folder = System.getProperty(MODELS, "");
     if (folder.isEmpty()) {
-      return Network.fresh(device, config, card, SEED);
+      return withoutZeros(Network.fresh(device, config, card, SEED));
     }
     Path path = Path.of(folder, name() + ".safetensors");
     try (SafetensorsFile file = SafetensorsFile.open(path)) {
@@ -97,6 +103,23 @@ public enum PeerNetwork {
       }
       return Network.of(device, config, card, tensors, path.toString());
     }
+  }
+
+  /** Layers that start at zero would make every output zero, and hide differences. */
+  private static Network withoutZeros(Network network) {
+    long number = 0;
+    for (Parameter parameter : network.graph().parameters().values()) {
+      number++;
+      if (parameter.initializer() == Parameter.Initializer.ZERO) {
+        float[] values = new float[Math.toIntExact(parameter.size())];
+        Philox.normal(SEED, number, 0, values);
+        for (int i = 0; i < values.length; i++) {
+          values[i] *= SMALL;
+        }
+        network.weights().set(parameter, values);
+      }
+    }
+    return network;
   }
 
   /** The same network in int8: from the file that {@value #INT8} leads to, or calibrated here. */

@@ -4,6 +4,10 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import org.halfstep.device.DataType;
@@ -32,13 +36,53 @@ public final class SampleChecks {
 
   private SampleChecks() {}
 
-  /** Runs {@code same FOLDER}, which writes grids there, or {@code memory IMAGES}. */
+  /**
+   * Runs {@code same FOLDER}, which writes grids there, {@code repeat MODEL} or {@code memory
+   * IMAGES}.
+   */
   public static void main(String[] arguments) throws Exception {
     boolean passed =
-        arguments[0].equals("same")
-            ? same(Path.of(arguments[1]))
-            : memory(Integer.parseInt(arguments[1]));
+        switch (arguments[0]) {
+          case "same" -> same(Path.of(arguments[1]));
+          case "repeat" -> repeat(arguments[1]);
+          case "memory" -> memory(Integer.parseInt(arguments[1]));
+          default ->
+              throw new IllegalArgumentException(
+                  "usage: SampleChecks same FOLDER | repeat MODEL | memory IMAGES");
+        };
     System.exit(passed ? 0 : 1);
+  }
+
+  /**
+   * The same request three times: launched one by one, recorded, replayed. The bits must be equal;
+   * the line ends with a digest, which must be that of a process with {@code
+   * -Dhalfstep.graphs=off}.
+   */
+  private static boolean repeat(String name) throws Exception {
+    List<String> digests = new ArrayList<>();
+    try (Device device = BenchDevice.open();
+        DiffusionModel model =
+            DiffusionModel.bundled(
+                name,
+                ModelOptions.standard()
+                    .withDevice(device)
+                    .withPrecision(BenchDevice.precision()))) {
+      for (int run = 0; run < 3; run++) {
+        ImageBatch made = sample(model, Math.min(model.defaultSteps(), 16));
+        byte[] digest = MessageDigest.getInstance("SHA-256").digest(made.pixels());
+        digests.add(HexFormat.of().formatHex(digest, 0, 8));
+      }
+    }
+    boolean equal = digests.stream().distinct().count() == 1;
+    System.out.println(
+        "CHECK "
+            + (equal ? "passed " : "failed ")
+            + name
+            + ", "
+            + BenchDevice.precision().name().toLowerCase(Locale.ROOT)
+            + ", by itself, recorded, replayed: "
+            + String.join(" ", digests));
+    return equal;
   }
 
   private static boolean same(Path folder) throws IOException {
@@ -116,7 +160,7 @@ public final class SampleChecks {
   private static boolean memory(int images) throws Exception {
     try (Device device = BenchDevice.open();
         DiffusionModel model =
-            DiffusionModel.bundled("fashion-mnist-1", ModelOptions.standard().withDevice(device))) {
+            DiffusionModel.bundled(fewestSteps(), ModelOptions.standard().withDevice(device))) {
       int batch = 100;
       int warm = Math.max(batch, images / 10);
       int done = 0;
@@ -148,6 +192,11 @@ public final class SampleChecks {
               resident));
       return passed;
     }
+  }
+
+  /** The last of the bundled models has the fewest steps. */
+  private static String fewestSteps() {
+    return DiffusionModel.bundledNames().getLast();
   }
 
   private static long residentMebibytes() throws IOException {
