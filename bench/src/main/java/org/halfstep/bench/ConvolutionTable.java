@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Locale;
 import org.halfstep.device.Convolution;
 import org.halfstep.device.ConvolutionAlgorithm;
+import org.halfstep.device.ConvolutionRequest;
 import org.halfstep.device.ConvolutionShape;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Launch;
@@ -176,13 +177,15 @@ public final class ConvolutionTable {
     long channels = (long) Float.BYTES * shape.inputChannels() * shape.outputChannels();
     try (CpuDevice device = new CpuDevice();
         Operations operations = device.operations()) {
-      if (!operations.isFused(shape, shape.inputChannels(), DataType.F32)) {
+      Convolution chosen =
+          operations.convolution(ConvolutionRequest.plain(shape, DataType.F32, false));
+      if (!chosen.taken().contains(ConvolutionRequest.Part.MOMENTS)) {
         return shape.kernel() == 1 ? "oneDNN" : "direct";
       }
       if (shape.kernel() == 1) {
         return "ours";
       }
-      long packed = operations.convolution(shape, DataType.F32, false).packedForwardBytes();
+      long packed = chosen.packedForwardBytes();
       return packed == 36 * channels ? "F(4x4)" : "F(2x2)";
     }
   }
@@ -215,7 +218,8 @@ public final class ConvolutionTable {
     Bound(ConvolutionShape shape, ConvolutionAlgorithm algorithm) {
       device = new CpuDevice(threads, algorithm);
       operations = device.operations();
-      Convolution convolution = operations.convolution(shape, DataType.F32, true);
+      Convolution convolution =
+          operations.convolution(ConvolutionRequest.plain(shape, DataType.F32, true));
       long pixels = (long) Float.BYTES * shape.batch() * shape.height() * shape.width();
       long stored =
           (long) Float.BYTES

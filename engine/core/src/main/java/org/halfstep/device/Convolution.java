@@ -1,5 +1,7 @@
 package org.halfstep.device;
 
+import java.util.Set;
+
 /**
  * A convolution prepared for one shape: its primitives exist, its sizes are known, and it is bound
  * to memory by the methods that return a {@link Launch}. All addresses are raw device addresses;
@@ -13,7 +15,31 @@ package org.halfstep.device;
  * and may be shared by everything that does not run at the same time.
  */
 public interface Convolution extends AutoCloseable {
+  /**
+   * What a convolution reads.
+   *
+   * @param x0 first source
+   * @param channels0 its channels
+   * @param x1 second source with the remaining channels; 0 for none
+   * @param table of {@link Operations#groupNormTable}; 0 to read the sources as they are
+   * @param activation what follows the normalisation
+   */
+  record Input(long x0, int channels0, long x1, long table, Activation activation) {}
+
+  /**
+   * What it adds and where it writes.
+   *
+   * @param bias 0 for none; float32 [outputChannels]
+   * @param residual 0 for none; same shape as y; may be y itself (then y is accumulated into)
+   * @param y the result
+   * @param moments 0 for none; those of y, as {@link Operations#channelMoments} writes them
+   */
+  record Output(long bias, long residual, long y, long moments) {}
+
   ConvolutionShape shape();
+
+  /** What it takes over of the {@link ConvolutionRequest} that it was made for. */
+  Set<ConvolutionRequest.Part> taken();
 
   /** Bytes of the packed weight that {@link #forward} reads; 0 when it reads the stored one. */
   long packedForwardBytes();
@@ -25,12 +51,20 @@ public interface Convolution extends AutoCloseable {
   Launch packForward(long storedWeight, long packedWeight);
 
   /**
-   * {@code y = convolution(x) + bias + residual}, then ReLU if the shape has one.
-   *
-   * @param bias 0 for none; float32 [outputChannels]
-   * @param residual 0 for none; same shape as y; may be y itself (then y is accumulated into)
+   * {@code y = activation(convolution(input) + bias + residual)}, as far as that is {@link #taken}:
+   * what is not must be 0 in the arguments.
    */
-  Launch forward(long x, long weight, long bias, long residual, long y, long scratch);
+  Launch forward(Input input, long weight, Output output, long scratch);
+
+  /** The same from one source, with nothing taken over but bias and residual; 0 for none. */
+  default Launch forward(long x, long weight, long bias, long residual, long y, long scratch) {
+    return forward(plain(x), weight, new Output(bias, residual, y, 0), scratch);
+  }
+
+  /** One source as it is. */
+  private Input plain(long x) {
+    return new Input(x, shape().inputChannels(), 0, 0, Activation.NONE);
+  }
 
   /**
    * Bytes of the packed weight that {@link #backwardData} reads; 0 when it reads the stored one.
@@ -58,7 +92,12 @@ public interface Convolution extends AutoCloseable {
    *
    * @param dweight packed gradient, or the stored one when {@code packedGradientBytes() == 0}
    */
-  Launch backwardWeights(long x, long dy, long dweight, long dbias, long scratch);
+  Launch backwardWeights(Input input, long dy, long dweight, long dbias, long scratch);
+
+  /** The same from one source as it is. */
+  default Launch backwardWeights(long x, long dy, long dweight, long dbias, long scratch) {
+    return backwardWeights(plain(x), dy, dweight, dbias, scratch);
+  }
 
   /**
    * Packed weight gradient to the stored form (only this convolution's range of input channels is

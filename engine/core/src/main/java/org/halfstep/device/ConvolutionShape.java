@@ -14,7 +14,6 @@ package org.halfstep.device;
  * @param inputChannels channels read
  * @param outputChannels channels written
  * @param window the kernel's size, step and padding
- * @param relu whether max(., 0) follows; such a convolution is for inference only
  * @param weightInputStride input channels of the stored weight
  * @param weightInputOffset first of them that this convolution reads
  */
@@ -25,11 +24,8 @@ public record ConvolutionShape(
     int inputChannels,
     int outputChannels,
     Window window,
-    boolean relu,
     int weightInputStride,
     int weightInputOffset) {
-
-  private static final Window PIXEL = Window.square(1, 1, 0);
 
   public ConvolutionShape {
     if (batch < 1 || height < 1 || width < 1 || inputChannels < 1 || outputChannels < 1) {
@@ -57,7 +53,7 @@ public record ConvolutionShape(
     window.requireFits(height, width);
   }
 
-  /** A square kernel, the same padding on every side, and no ReLU. */
+  /** A square kernel and the same padding on every side. */
   public ConvolutionShape(
       int batch,
       int height,
@@ -76,7 +72,6 @@ public record ConvolutionShape(
         inputChannels,
         outputChannels,
         Window.square(kernel, stride, padding),
-        false,
         weightInputStride,
         weightInputOffset);
   }
@@ -140,7 +135,7 @@ public record ConvolutionShape(
    * and never slower.
    */
   public ConvolutionShape withoutGeometry() {
-    if (!window.equals(PIXEL)) {
+    if (!window.equals(Window.PIXEL)) {
       return this;
     }
     int pixels = Math.multiplyExact(Math.multiplyExact(batch, height), width);
@@ -150,8 +145,7 @@ public record ConvolutionShape(
         pixels,
         inputChannels,
         outputChannels,
-        PIXEL,
-        relu,
+        Window.PIXEL,
         weightInputStride,
         weightInputOffset);
   }

@@ -36,6 +36,16 @@ public record GroupNormShape(
     return channels0 + channels1;
   }
 
+  /** Bytes of the table of factors that {@link Operations#groupNormTable} fills. */
+  public long tableBytes() {
+    return 3L * Float.BYTES * batch * channels();
+  }
+
+  /** Bytes of the moments of so many samples and channels ({@link Operations#channelMoments}). */
+  public static long momentBytes(int batch, int channels) {
+    return 2L * Float.BYTES * batch * channels;
+  }
+
   /** Bytes of the statistics that the forward pass leaves for the backward pass. */
   public long statisticsBytes() {
     return 2L * Float.BYTES * batch * groups;

@@ -19,7 +19,8 @@ public final class OperationCeiling {
     long count = (long) side * side;
     try (Operations operations = device.operations()) {
       Convolution linear =
-          operations.convolution(ConvolutionShape.linear(side, side, side), type, false);
+          operations.convolution(
+              ConvolutionRequest.plain(ConvolutionShape.linear(side, side, side), type, false));
       try (Slab x = device.allocate("x", count * type.bytes());
           Slab y = device.allocate("y", count * type.bytes());
           Slab stored = device.allocate("weight", Float.BYTES * count);

@@ -10,7 +10,12 @@ import java.util.List;
  */
 public interface Operations extends AutoCloseable {
 
-  Convolution convolution(ConvolutionShape shape, DataType type, boolean training);
+  /**
+   * A convolution that takes over as much of a request as this device does in one go; a device that
+   * fuses nothing takes nothing. What it takes may depend on everything in the request but the
+   * batch.
+   */
+  Convolution convolution(ConvolutionRequest request);
 
   /**
    * An int8 convolution.
@@ -59,19 +64,8 @@ public interface Operations extends AutoCloseable {
       GroupNormShape shape, GroupNormShape.Memory memory, GroupNormShape.Gradients gradients);
 
   /**
-   * Whether {@link #convolution} of this shape is a {@link FusedConvolution}, which reads two
-   * sources in place and through a group normalisation. Where it is not, these are operations of
-   * their own.
-   *
-   * @param channels0 input channels that the first of two sources holds; all for a single source
-   */
-  default boolean isFused(ConvolutionShape shape, int channels0, DataType type) {
-    return false;
-  }
-
-  /**
    * Moments [n,2,c] of an image: per sample and channel the mean over the pixels and the sum of
-   * squared deviations from it. For devices that fuse, like the two below.
+   * squared deviations from it. For devices that take over prologues, like the two below.
    */
   Launch channelMoments(long x, long moments, int batch, int pixels, int channels, DataType type);
 

@@ -11,6 +11,9 @@ package org.halfstep.device;
  * @param columnPadding columns of zeros on either side of it
  */
 public record Window(int height, int width, int stride, int rowPadding, int columnPadding) {
+  /** A single pixel: what 1x1 convolutions and linear layers read. */
+  public static final Window PIXEL = square(1, 1, 0);
+
   public Window {
     if (height < 1 || width < 1 || stride < 1 || rowPadding < 0 || columnPadding < 0) {
       throw new IllegalArgumentException(

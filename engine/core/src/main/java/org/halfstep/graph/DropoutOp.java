@@ -8,18 +8,12 @@ import java.util.List;
  */
 final class DropoutOp extends Op {
   private final Value x;
-  private final float probability;
-  private final int layer;
+  private final Dropout dropout;
 
-  DropoutOp(String label, Value x, float probability, int layer) {
-    super(label, List.of(x));
+  DropoutOp(Value x, Dropout dropout) {
+    super(dropout.name(), List.of(x));
     this.x = x;
-    this.probability = probability;
-    this.layer = layer;
-    if (!(probability > 0 && probability < 1)) {
-      throw new IllegalArgumentException(
-          "dropout probability must lie in [0, 1), got " + probability);
-    }
+    this.dropout = dropout;
   }
 
   @Override
@@ -28,33 +22,17 @@ final class DropoutOp extends Op {
   }
 
   @Override
+  boolean draws() {
+    return true;
+  }
+
+  @Override
   Binding bind(PlanBuilder plan) {
     return new Binding() {
-      private void emit(Buffer from, Buffer to) {
-        Buffer ids = plan.sampleIds();
-        Buffer draw = plan.draw();
-        plan.step(
-            StepInfo.memory(label(), "dropout", 2 * plan.bytes(x)),
-            List.of(from, to, ids, draw),
-            () ->
-                plan.operations()
-                    .dropout(
-                        from.address(),
-                        to.address(),
-                        probability,
-                        plan.options().dropoutSeed(),
-                        ids.address(),
-                        draw.address(),
-                        layer,
-                        plan.batch(),
-                        x.shape().size(),
-                        plan.type(x)));
-      }
-
       @Override
       public void forward() {
         if (plan.training()) {
-          emit(plan.buffer(x), plan.buffer(output()));
+          dropout.emit(plan, x, plan.buffer(x), plan.buffer(output()));
         } else {
           plan.alias(output(), x);
         }
@@ -62,7 +40,8 @@ final class DropoutOp extends Op {
 
       @Override
       public void backward() {
-        plan.writeGradient(x, label(), target -> emit(plan.gradient(output()), target));
+        plan.writeGradient(
+            x, label(), target -> dropout.emit(plan, x, plan.gradient(output()), target));
       }
     };
   }

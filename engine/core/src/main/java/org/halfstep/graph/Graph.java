@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
+import org.halfstep.device.Activation;
 import org.halfstep.device.Window;
 import org.halfstep.graph.Parameter.Initializer;
 
@@ -19,8 +20,6 @@ import org.halfstep.graph.Parameter.Initializer;
 public final class Graph {
   /** Parameters start at multiples of this many floats, except inside a stack. */
   private static final int PARAMETER_ALIGNMENT = 16;
-
-  private static final Window PIXEL = Window.square(1, 1, 0);
 
   private final List<Op> ops = new ArrayList<>();
   private final List<Value> inputs = new ArrayList<>();
@@ -123,7 +122,7 @@ public final class Graph {
       Value residual) {
     Value source = x.isConcatenation() && kernel != 1 ? materialize(x) : x;
     Window window = Window.square(kernel, stride, kernel / 2);
-    return add(new ConvolutionOp(name, source, weight, bias, window, false, residual));
+    return add(plainConvolution(name, source, weight, bias, window, residual, Activation.NONE));
   }
 
   /**
@@ -133,7 +132,7 @@ public final class Graph {
    */
   public Value convolutionRelu(
       String name, Value x, Parameter weight, Parameter bias, Window window) {
-    return add(new ConvolutionOp(name, single(x), weight, bias, window, true, null));
+    return add(plainConvolution(name, single(x), weight, bias, window, null, Activation.RELU));
   }
 
   /** The mean of the pixels in a window that lie inside the image, for inference only. */
@@ -148,7 +147,7 @@ public final class Graph {
 
   /** {@code x W^T + b} on vectors, float32. {@code bias} may be null. */
   public Value linear(String name, Value x, Parameter weight, Parameter bias) {
-    return add(new ConvolutionOp(name, x, weight, bias, PIXEL, false, null));
+    return add(plainConvolution(name, x, weight, bias, Window.PIXEL, null, Activation.NONE));
   }
 
   /**
@@ -179,22 +178,45 @@ public final class Graph {
    *
    * @param dropout probability of dropout between the two, 0 for none
    * @param layer keys the random numbers of dropout
+   * @param readAs name of what the convolution reads, for plans that keep it; null for none
    * @param residual null for none
    */
   public Value groupNormConvolution(
       GroupNorm norm,
       float dropout,
       int layer,
+      String readAs,
       String name,
       Parameter weight,
       Parameter bias,
       int kernel,
       Value residual) {
-    GroupNormOp first = new GroupNormOp(norm, null);
-    Value x = dropout(norm.name() + " dropout", add(first), dropout, layer);
+    Value normalised = between(norm.name(), norm.x());
+    Dropout drop = dropout == 0 ? null : new Dropout(norm.name() + " dropout", dropout, layer);
+    Value read = drop == null ? normalised : between(drop.name(), norm.x());
+    if (readAs != null) {
+      name(readAs, read);
+    }
+    Prologue prologue = new Prologue(norm, normalised, drop, read);
+    Window window = Window.square(kernel, 1, kernel / 2);
     return add(
-        ConvolutionOp.reading(
-            first, name, x, weight, bias, Window.square(kernel, 1, kernel / 2), residual));
+        new ConvolutionOp(name, read, prologue, weight, bias, window, residual, Activation.NONE));
+  }
+
+  /** A value within an op, like another one. */
+  private Value between(String name, Value like) {
+    return new Value(values++, name, like.shape(), like.storage(), null, List.of());
+  }
+
+  private static ConvolutionOp plainConvolution(
+      String name,
+      Value x,
+      Parameter weight,
+      Parameter bias,
+      Window window,
+      Value residual,
+      Activation activation) {
+    return new ConvolutionOp(name, x, null, weight, bias, window, residual, activation);
   }
 
   /** {@link #groupNorm} that writes bytes, for inference only. */
@@ -242,7 +264,7 @@ public final class Graph {
   }
 
   public Value silu(String name, Value x) {
-    return add(new SiluOp(name, x));
+    return add(new ActivationOp(name, x, Activation.SILU));
   }
 
   /** Self-attention on a qkv projection; the output has a third of its channels. */
@@ -281,7 +303,7 @@ public final class Graph {
 
   /** Inverted dropout in training, nothing in inference. {@code layer} keys its random numbers. */
   public Value dropout(String name, Value x, float probability, int layer) {
-    return probability == 0 ? x : add(new DropoutOp(name, x, probability, layer));
+    return probability == 0 ? x : add(new DropoutOp(x, new Dropout(name, probability, layer)));
   }
 
   /** Values side by side along channels, without copying. */

@@ -4,7 +4,8 @@ import java.util.List;
 
 /** One operation of a graph, with a hand-written forward and backward pass. */
 public abstract sealed class Op
-    permits AddEmbeddingOp,
+    permits ActivationOp,
+        AddEmbeddingOp,
         AddOp,
         AddPerChannelOp,
         AttentionOp,
@@ -17,7 +18,6 @@ public abstract sealed class Op
         QuantizeOp,
         QuantizedConvolutionOp,
         ResampleOp,
-        SiluOp,
         SinusoidOp {
   private final String label;
   private final List<Value> inputs;
@@ -55,6 +55,28 @@ public abstract sealed class Op
   /** Whether it has parameters, so that a gradient must reach it. */
   boolean hasParameters() {
     return false;
+  }
+
+  /** Whether a gradient passes through it to what it reads. */
+  boolean isDifferentiable() {
+    return true;
+  }
+
+  /** Whether it draws random numbers in training, keyed by sample and draw. */
+  boolean draws() {
+    return false;
+  }
+
+  /** The values whose moments it would use if a step before it left them. */
+  List<Value> normalised() {
+    return List.of();
+  }
+
+  /**
+   * Values between what it reads and what it writes, which get a gradient where its output does.
+   */
+  List<Value> between() {
+    return List.of();
   }
 
   /** Prepares this op for one plan: creates what it needs and emits its steps when asked. */

@@ -259,7 +259,7 @@ public final class Plan implements AutoCloseable {
    * #drawAddress} must be filled.
    */
   public boolean hasDropout() {
-    return options.training() && graph.ops().stream().anyMatch(DropoutOp.class::isInstance);
+    return options.training() && graph.ops().stream().anyMatch(Op::draws);
   }
 
   /** Address of one int64 per sample: the identity that keys its dropout masks. */

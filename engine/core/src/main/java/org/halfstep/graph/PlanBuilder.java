@@ -1,11 +1,13 @@
 package org.halfstep.graph;
 
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.halfstep.device.DataType;
-import org.halfstep.device.FusedConvolution;
+import org.halfstep.device.GroupNormShape;
 import org.halfstep.device.Launch;
 import org.halfstep.device.Operations;
 
@@ -38,8 +40,7 @@ final class PlanBuilder {
   private final boolean[] needsGradient;
   private final boolean[] normalised;
   private final boolean[] kept;
-  private final Buffer[] moments;
-  private final Buffer[] tables;
+  private final EnumMap<Companion, Buffer[]> companions = new EnumMap<>(Companion.class);
   private Phase phase = Phase.FORWARD;
   private Buffer sampleIds;
   private Buffer draw;
@@ -59,8 +60,9 @@ final class PlanBuilder {
     this.gradientBuffers = new Buffer[values];
     this.gradientWritten = new boolean[values];
     this.sliceChannelsWritten = new int[values];
-    this.moments = new Buffer[values];
-    this.tables = new Buffer[values];
+    for (Companion companion : Companion.values()) {
+      companions.put(companion, new Buffer[values]);
+    }
     this.normalised = normalised(graph);
     this.kept = new boolean[values];
     options.kept().forEach(name -> kept[graph.named(name).id()] = true);
@@ -70,9 +72,7 @@ final class PlanBuilder {
   private static boolean[] normalised(Graph graph) {
     boolean[] found = new boolean[graph.valueCount()];
     for (Op op : graph.ops()) {
-      if (op instanceof GroupNormOp norm) {
-        norm.sources().forEach(source -> found[source.id()] = true);
-      }
+      op.normalised().forEach(value -> found[value.id()] = true);
     }
     return found;
   }
@@ -89,7 +89,9 @@ final class PlanBuilder {
           need |= needed[source.id()];
         }
       }
-      needed[op.output().id()] = need && !(op instanceof SinusoidOp);
+      boolean passes = need && op.isDifferentiable();
+      needed[op.output().id()] = passes;
+      op.between().forEach(value -> needed[value.id()] = passes);
     }
     return needed;
   }
@@ -187,7 +189,7 @@ final class PlanBuilder {
     persistent.add(gradient(value));
   }
 
-  // ---- Normalisation
+  // ---- Companions
   // --------------------------------------------------------------------------------
 
   /** Whether a group normalisation reads a value, so that its moments are of use. */
@@ -200,29 +202,25 @@ final class PlanBuilder {
     return kept[value.id()];
   }
 
-  /** Whether a step before has left a value's moments. */
-  boolean hasMoments(Value value) {
-    return moments[value.id()] != null;
+  /** Whether a step before has left something beside a value. */
+  boolean has(Companion companion, Value value) {
+    return companions.get(companion)[value.id()] != null;
+  }
+
+  /** Memory of what is left beside a value; taken when it is first asked for. */
+  Buffer companion(Companion companion, Value value, long bytes) {
+    Buffer[] all = companions.get(companion);
+    if (all[value.id()] == null) {
+      String name = value.name() + " " + companion.name().toLowerCase(Locale.ROOT);
+      all[value.id()] = transientBuffer(name, bytes);
+    }
+    return all[value.id()];
   }
 
   /** Memory of a value's moments. */
   Buffer moments(Value value) {
-    if (moments[value.id()] == null) {
-      long bytes = FusedConvolution.momentBytes(batch(), value.shape().channels());
-      moments[value.id()] = transientBuffer(value.name() + " moments", bytes);
-    }
-    return moments[value.id()];
-  }
-
-  /** Memory of the table that makes a normalised value; it may be all that there is of it. */
-  Buffer table(Value value, long bytes) {
-    tables[value.id()] = transientBuffer(value.name() + " table", bytes);
-    return tables[value.id()];
-  }
-
-  /** The table that a step before has filled. */
-  Buffer table(Value value) {
-    return tables[value.id()];
+    return companion(
+        Companion.MOMENTS, value, GroupNormShape.momentBytes(batch(), value.shape().channels()));
   }
 
   Buffer sampleIds() {

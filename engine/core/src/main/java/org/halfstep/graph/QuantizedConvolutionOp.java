@@ -71,7 +71,6 @@ final class QuantizedConvolutionOp extends Op {
                     in.channels(),
                     outputShape().channels(),
                     window,
-                    false,
                     in.channels(),
                     0),
                 plan.type(output()));

@@ -31,6 +31,11 @@ final class SinusoidOp extends Op {
   }
 
   @Override
+  boolean isDifferentiable() {
+    return false;
+  }
+
+  @Override
   Binding bind(PlanBuilder plan) {
     return new Binding() {
       @Override

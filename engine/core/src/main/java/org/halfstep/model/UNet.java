@@ -347,11 +347,8 @@ public final class UNet {
       Value residual) {
     int fanIn = norm.x().shape().channels() * kernel * kernel;
     Parameter bias = graph.parameter(name + ".bias", initializer, fanIn, weight.shape().getFirst());
-    Value y =
-        graph.groupNormConvolution(
-            norm, dropout, dropoutLayer, name, weight, bias, kernel, residual);
-    graph.name(name + INPUT + ".0", graph.ops().getLast().inputs().getFirst());
-    return y;
+    return graph.groupNormConvolution(
+        norm, dropout, dropoutLayer, name + INPUT + ".0", name, weight, bias, kernel, residual);
   }
 
   /** A value in the form that the convolution {@code reader} reads. */

@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Supplier;
 import org.halfstep.bindings.OneDnn;
+import org.halfstep.device.Activation;
 import org.halfstep.device.ConvolutionShape;
 import org.halfstep.device.DataType;
 
@@ -36,7 +37,8 @@ final class ConvolutionPrimitives implements AutoCloseable {
       DataType type,
       boolean training,
       boolean bias,
-      Residual residual) {}
+      Residual residual,
+      Activation activation) {}
 
   // Set while this is constructed; null when the packed form is the stored one.
   OneDnnPrimitive packForward;
@@ -52,6 +54,7 @@ final class ConvolutionPrimitives implements AutoCloseable {
   private final ConvolutionShape shape;
   private final DataType type;
   private final boolean training;
+  private final Activation activation;
   private final OneDnnPrimitive[] forward = new OneDnnPrimitive[2 * Residual.values().length];
   private final OneDnnPrimitive[] backwardWeights = new OneDnnPrimitive[2];
   private final List<OneDnnPrimitive> acquired = new ArrayList<>();
@@ -63,7 +66,15 @@ final class ConvolutionPrimitives implements AutoCloseable {
   private final MemoryDescriptor output;
 
   ConvolutionPrimitives(
-      OneDnnEngine engine, ConvolutionShape asked, DataType type, boolean training) {
+      OneDnnEngine engine,
+      ConvolutionShape asked,
+      DataType type,
+      boolean training,
+      Activation activation) {
+    if (activation == Activation.SILU) {
+      throw new IllegalArgumentException("a convolution by oneDNN has ReLU behind it, or nothing");
+    }
+    this.activation = activation;
     this.shape = asked.withoutGeometry();
     this.engine = engine;
     this.type = type;
@@ -206,14 +217,14 @@ final class ConvolutionPrimitives implements AutoCloseable {
   private MemorySegment attributes(Residual residual) {
     MemorySegment attributes = OneDnnEngine.create(OneDnn::dnnl_primitive_attr_create);
     OneDnn.dnnl_primitive_attr_set_scratchpad_mode(attributes, OneDnn.dnnl_scratchpad_mode_user);
-    if (residual != Residual.NONE || shape.relu()) {
+    if (residual != Residual.NONE || activation == Activation.RELU) {
       MemorySegment operations = OneDnnEngine.create(OneDnn::dnnl_post_ops_create);
       if (residual == Residual.SAME_AS_OUTPUT) {
         OneDnn.dnnl_post_ops_append_sum(operations, 1, 0, MemoryDescriptor.oneDnnType(type));
       } else if (residual == Residual.SEPARATE) {
         OneDnn.dnnl_post_ops_append_binary(operations, OneDnn.dnnl_binary_add, output.handle);
       }
-      if (shape.relu()) {
+      if (activation == Activation.RELU) {
         OneDnn.dnnl_post_ops_append_eltwise(operations, OneDnn.dnnl_eltwise_relu, 0, 0);
       }
       OneDnn.dnnl_primitive_attr_set_post_ops(attributes, operations);
@@ -265,7 +276,14 @@ final class ConvolutionPrimitives implements AutoCloseable {
       return null;
     }
     Key key =
-        new Key(kind, withWeight(shape.weightInputStride()), type, training, false, Residual.NONE);
+        new Key(
+            kind,
+            withWeight(shape.weightInputStride()),
+            type,
+            training,
+            false,
+            Residual.NONE,
+            Activation.NONE);
     return acquire(
         key,
         () ->
@@ -282,7 +300,15 @@ final class ConvolutionPrimitives implements AutoCloseable {
 
   private OneDnnPrimitive acquire(
       Kind kind, boolean withBias, Residual residual, Supplier<MemorySegment> descriptor) {
-    Key key = new Key(kind, withWeight(shape.inputChannels()), type, training, withBias, residual);
+    Key key =
+        new Key(
+            kind,
+            withWeight(shape.inputChannels()),
+            type,
+            training,
+            withBias,
+            residual,
+            activation);
     return acquire(key, descriptor);
   }
 
@@ -300,7 +326,6 @@ final class ConvolutionPrimitives implements AutoCloseable {
         shape.inputChannels(),
         shape.outputChannels(),
         shape.window(),
-        shape.relu(),
         weightInputStride,
         0);
   }

@@ -4,8 +4,10 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import org.halfstep.bindings.Kernels;
+import org.halfstep.device.Activation;
 import org.halfstep.device.Convolution;
 import org.halfstep.device.ConvolutionAlgorithm;
+import org.halfstep.device.ConvolutionRequest;
 import org.halfstep.device.ConvolutionShape;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Launch;
@@ -32,27 +34,30 @@ final class CpuOperations extends KernelOperations {
   }
 
   @Override
-  public Convolution convolution(ConvolutionShape shape, DataType type, boolean training) {
-    if (PointwiseConvolution.isChosen(algorithm, shape, type)) {
-      return own(new PointwiseConvolution(arguments, shape, training));
+  public Convolution convolution(ConvolutionRequest request) {
+    ConvolutionShape shape = request.shape();
+    boolean ours = request.epilogue().activation() == Activation.NONE;
+    if (ours && PointwiseConvolution.isChosen(algorithm, shape, request.type())) {
+      return own(new PointwiseConvolution(arguments, shape, request.training()));
     }
-    int tile = WinogradConvolution.tile(algorithm, shape, type);
+    int tile = WinogradConvolution.tile(algorithm, shape, request.type());
+    if (ours && tile != 0 && WinogradConvolution.splitsAt(request.channels0())) {
+      return own(new WinogradConvolution(arguments, shape, request.training(), tile));
+    }
     return own(
-        tile != 0
-            ? new WinogradConvolution(arguments, shape, training, tile)
-            : OneDnnConvolution.create(engine, shape, type, training));
+        new OneDnnConvolution(
+            engine,
+            shape,
+            request.type(),
+            request.training(),
+            request.epilogue().activation() == Activation.RELU
+                ? Activation.RELU
+                : Activation.NONE));
   }
 
   @Override
   public QuantizedConvolution quantizedConvolution(ConvolutionShape shape, DataType output) {
     return own(new OneDnnQuantizedConvolution(engine, shape, output));
-  }
-
-  @Override
-  public boolean isFused(ConvolutionShape shape, int channels0, DataType type) {
-    return PointwiseConvolution.isChosen(algorithm, shape, type)
-        || WinogradConvolution.tile(algorithm, shape, type) != 0
-            && WinogradConvolution.splitsAt(channels0);
   }
 
   @Override

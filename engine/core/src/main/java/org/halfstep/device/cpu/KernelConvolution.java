@@ -2,9 +2,12 @@ package org.halfstep.device.cpu;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.EnumSet;
+import java.util.Set;
 import org.halfstep.bindings.Kernels;
+import org.halfstep.device.Convolution;
+import org.halfstep.device.ConvolutionRequest;
 import org.halfstep.device.ConvolutionShape;
-import org.halfstep.device.FusedConvolution;
 import org.halfstep.device.Launch;
 
 /**
@@ -12,7 +15,7 @@ import org.halfstep.device.Launch;
  * in common. The gradient of the input is a forward pass with the weight's channels exchanged, and
  * the gradient of the weight is written as it is stored.
  */
-abstract sealed class KernelConvolution implements FusedConvolution
+abstract sealed class KernelConvolution implements Convolution
     permits PointwiseConvolution, WinogradConvolution {
   static final Kernels KERNELS = Kernels.cpu();
   static final MemorySegment NO_STREAM = MemorySegment.NULL;
@@ -48,6 +51,15 @@ abstract sealed class KernelConvolution implements FusedConvolution
     return shape;
   }
 
+  /** Everything but an activation. */
+  @Override
+  public final Set<ConvolutionRequest.Part> taken() {
+    return EnumSet.of(
+        ConvolutionRequest.Part.SOURCES,
+        ConvolutionRequest.Part.PROLOGUE,
+        ConvolutionRequest.Part.MOMENTS);
+  }
+
   @Override
   public final long packedForwardBytes() {
     return packedBytes(shape.inputChannels(), shape.outputChannels());
@@ -66,11 +78,6 @@ abstract sealed class KernelConvolution implements FusedConvolution
         shape.outputChannels(),
         false,
         at(packedWeight));
-  }
-
-  @Override
-  public final Launch forward(long x, long weight, long bias, long residual, long y, long scratch) {
-    return forward(plain(x), weight, bias, residual, y, 0, scratch);
   }
 
   @Override
@@ -110,11 +117,6 @@ abstract sealed class KernelConvolution implements FusedConvolution
   }
 
   @Override
-  public final Launch backwardWeights(long x, long dy, long dweight, long dbias, long scratch) {
-    return backwardWeights(plain(x), dy, dweight, dbias, scratch);
-  }
-
-  @Override
   public final Launch backwardWeights(
       Input input, long dy, long dweight, long dbias, long scratch) {
     requireTraining();
@@ -124,10 +126,6 @@ abstract sealed class KernelConvolution implements FusedConvolution
   @Override
   public final Launch unpackGradient(long packedGradient, long storedGradient) {
     return () -> {};
-  }
-
-  private Input plain(long x) {
-    return new Input(x, shape.inputChannels(), 0, 0, false);
   }
 
   /** Address 0 is the null pointer. */

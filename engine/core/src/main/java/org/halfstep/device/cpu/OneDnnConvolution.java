@@ -2,9 +2,13 @@ package org.halfstep.device.cpu;
 
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Set;
 import org.halfstep.bindings.OneDnn;
+import org.halfstep.device.Activation;
 import org.halfstep.device.Convolution;
+import org.halfstep.device.ConvolutionRequest;
 import org.halfstep.device.ConvolutionShape;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Launch;
@@ -20,27 +24,42 @@ public final class OneDnnConvolution implements Convolution {
   private final OneDnnEngine engine;
   private final ConvolutionShape shape;
   private final boolean training;
+  private final Activation activation;
   private final ConvolutionPrimitives primitives;
   private final List<OneDnnLaunch> launches = new ArrayList<>();
   private boolean closed;
-
-  private OneDnnConvolution(
-      OneDnnEngine engine, ConvolutionShape shape, DataType type, boolean training) {
-    this.engine = engine;
-    this.shape = shape;
-    this.training = training;
-    this.primitives = new ConvolutionPrimitives(engine, shape, type, training);
-  }
 
   /**
    * A convolution for one shape.
    *
    * @param type storage of the activations
    * @param training whether the backward passes exist
+   * @param activation what follows bias and residual; other than NONE for inference only
    */
+  public OneDnnConvolution(
+      OneDnnEngine engine,
+      ConvolutionShape shape,
+      DataType type,
+      boolean training,
+      Activation activation) {
+    this.engine = engine;
+    this.shape = shape;
+    this.training = training;
+    this.activation = activation;
+    this.primitives = new ConvolutionPrimitives(engine, shape, type, training, activation);
+  }
+
+  /** A convolution without an activation. */
   public static OneDnnConvolution create(
       OneDnnEngine engine, ConvolutionShape shape, DataType type, boolean training) {
-    return new OneDnnConvolution(engine, shape, type, training);
+    return new OneDnnConvolution(engine, shape, type, training, Activation.NONE);
+  }
+
+  @Override
+  public Set<ConvolutionRequest.Part> taken() {
+    return activation == Activation.NONE
+        ? EnumSet.noneOf(ConvolutionRequest.Part.class)
+        : EnumSet.of(ConvolutionRequest.Part.ACTIVATION);
   }
 
   @Override
@@ -73,7 +92,10 @@ public final class OneDnnConvolution implements Convolution {
   }
 
   @Override
-  public Launch forward(long x, long weight, long bias, long residual, long y, long scratch) {
+  public Launch forward(Input input, long weight, Output output, long scratch) {
+    long bias = output.bias();
+    long residual = output.residual();
+    long y = output.y();
     ConvolutionPrimitives.Residual kind =
         residual == 0
             ? ConvolutionPrimitives.Residual.NONE
@@ -83,7 +105,7 @@ public final class OneDnnConvolution implements Convolution {
     OneDnnPrimitive forward = primitives.forward(bias != 0, kind);
     OneDnnLaunch.Builder launch =
         new OneDnnLaunch.Builder(engine, forward)
-            .argument(OneDnn.DNNL_ARG_SRC, OneDnn.dnnl_query_src_md, x)
+            .argument(OneDnn.DNNL_ARG_SRC, OneDnn.dnnl_query_src_md, input.x0())
             .argument(
                 OneDnn.DNNL_ARG_WEIGHTS,
                 OneDnn.dnnl_query_weights_md,
@@ -150,11 +172,11 @@ public final class OneDnnConvolution implements Convolution {
   }
 
   @Override
-  public Launch backwardWeights(long x, long dy, long dweight, long dbias, long scratch) {
+  public Launch backwardWeights(Input input, long dy, long dweight, long dbias, long scratch) {
     requireTraining();
     OneDnnLaunch.Builder launch =
         new OneDnnLaunch.Builder(engine, primitives.backwardWeights(dbias != 0))
-            .argument(OneDnn.DNNL_ARG_SRC, OneDnn.dnnl_query_src_md, x)
+            .argument(OneDnn.DNNL_ARG_SRC, OneDnn.dnnl_query_src_md, input.x0())
             .argument(OneDnn.DNNL_ARG_DIFF_DST, OneDnn.dnnl_query_diff_dst_md, dy)
             .argument(
                 OneDnn.DNNL_ARG_DIFF_WEIGHTS,

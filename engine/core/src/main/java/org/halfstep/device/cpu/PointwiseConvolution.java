@@ -3,6 +3,7 @@ package org.halfstep.device.cpu;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import org.halfstep.bindings.hs_pointwise;
+import org.halfstep.device.Activation;
 import org.halfstep.device.ConvolutionAlgorithm;
 import org.halfstep.device.ConvolutionShape;
 import org.halfstep.device.DataType;
@@ -11,8 +12,6 @@ import org.halfstep.device.Window;
 
 /** A 1x1 convolution or linear layer by our own kernels: a matrix product over all pixels. */
 final class PointwiseConvolution extends KernelConvolution {
-  private static final Window WINDOW = Window.square(1, 1, 0);
-
   /** Packed weights have a multiple of so many columns. */
   private static final int PACKED_MULTIPLE = 32;
 
@@ -38,8 +37,7 @@ final class PointwiseConvolution extends KernelConvolution {
   static boolean isChosen(ConvolutionAlgorithm algorithm, ConvolutionShape shape, DataType type) {
     return AVAILABLE
         && type == DataType.F32
-        && shape.window().equals(WINDOW)
-        && !shape.relu()
+        && shape.window().equals(Window.PIXEL)
         && switch (algorithm) {
           case DIRECT -> false;
           case FASTEST -> isFaster(shape);
@@ -76,14 +74,13 @@ final class PointwiseConvolution extends KernelConvolution {
   }
 
   @Override
-  public Launch forward(
-      Input input, long weight, long bias, long residual, long y, long moments, long scratch) {
+  public Launch forward(Input input, long weight, Output output, long scratch) {
     MemorySegment args = input(input);
     hs_pointwise.packed(args, at(weight));
-    hs_pointwise.bias(args, at(bias));
-    hs_pointwise.residual(args, at(residual));
-    hs_pointwise.y(args, at(y));
-    hs_pointwise.moments(args, at(moments));
+    hs_pointwise.bias(args, at(output.bias()));
+    hs_pointwise.residual(args, at(output.residual()));
+    hs_pointwise.y(args, at(output.y()));
+    hs_pointwise.moments(args, at(output.moments()));
     hs_pointwise.workspace(args, at(scratch));
     return () -> KERNELS.hs_pointwise_forward(NO_STREAM, args);
   }
@@ -115,7 +112,7 @@ final class PointwiseConvolution extends KernelConvolution {
     hs_pointwise.x0(args, at(input.x0()));
     hs_pointwise.x1(args, at(input.x1()));
     hs_pointwise.table(args, at(input.table()));
-    hs_pointwise.silu(args, input.silu() ? 1 : 0);
+    hs_pointwise.silu(args, input.activation() == Activation.SILU ? 1 : 0);
     return args;
   }
 

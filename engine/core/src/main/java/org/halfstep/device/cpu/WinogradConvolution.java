@@ -3,6 +3,7 @@ package org.halfstep.device.cpu;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import org.halfstep.bindings.hs_winograd;
+import org.halfstep.device.Activation;
 import org.halfstep.device.ConvolutionAlgorithm;
 import org.halfstep.device.ConvolutionShape;
 import org.halfstep.device.DataType;
@@ -77,7 +78,6 @@ final class WinogradConvolution extends KernelConvolution {
     return AVAILABLE
         && type == DataType.F32
         && shape.window().equals(WINDOW)
-        && !shape.relu()
         && shape.inputChannels() % CHANNEL_MULTIPLE == 0
         && shape.outputChannels() % CHANNEL_MULTIPLE == 0;
   }
@@ -127,14 +127,13 @@ final class WinogradConvolution extends KernelConvolution {
   }
 
   @Override
-  public Launch forward(
-      Input input, long weight, long bias, long residual, long y, long moments, long scratch) {
+  public Launch forward(Input input, long weight, Output output, long scratch) {
     MemorySegment args = input(input);
     hs_winograd.packed(args, at(weight));
-    hs_winograd.bias(args, at(bias));
-    hs_winograd.residual(args, at(residual));
-    hs_winograd.y(args, at(y));
-    hs_winograd.moments(args, at(moments));
+    hs_winograd.bias(args, at(output.bias()));
+    hs_winograd.residual(args, at(output.residual()));
+    hs_winograd.y(args, at(output.y()));
+    hs_winograd.moments(args, at(output.moments()));
     hs_winograd.workspace(args, at(scratch));
     return () -> KERNELS.hs_winograd_forward(NO_STREAM, args);
   }
@@ -166,7 +165,7 @@ final class WinogradConvolution extends KernelConvolution {
     hs_winograd.x0(args, at(input.x0()));
     hs_winograd.x1(args, at(input.x1()));
     hs_winograd.table(args, at(input.table()));
-    hs_winograd.silu(args, input.silu() ? 1 : 0);
+    hs_winograd.silu(args, input.activation() == Activation.SILU ? 1 : 0);
     return args;
   }
 

@@ -11,8 +11,7 @@ import org.halfstep.bindings.Kernels;
 import org.halfstep.device.AttentionAlgorithm;
 import org.halfstep.device.AttentionShape;
 import org.halfstep.device.Convolution;
-import org.halfstep.device.ConvolutionShape;
-import org.halfstep.device.DataType;
+import org.halfstep.device.ConvolutionRequest;
 
 /**
  * cuDNN and cuBLASLt on one device: their handles, and what was found out about the shapes in use.
@@ -85,10 +84,10 @@ final class CudaLibraries implements AutoCloseable {
     MemorySegment on = MemorySegment.ofAddress(stream);
     return new LibraryOperations() {
       @Override
-      public Convolution convolution(ConvolutionShape shape, DataType type, boolean training) {
-        return PointwiseConvolution.suits(shape)
-            ? new PointwiseConvolution(matmuls, kernels, on, shape, type, training)
-            : new CudnnConvolution(CudaLibraries.this, kernels, on, shape, type, training);
+      public Convolution convolution(ConvolutionRequest request) {
+        return PointwiseConvolution.suits(request.shape())
+            ? new PointwiseConvolution(matmuls, kernels, on, request)
+            : new CudnnConvolution(CudaLibraries.this, kernels, on, request);
       }
 
       @Override

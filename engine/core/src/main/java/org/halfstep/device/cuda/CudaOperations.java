@@ -7,8 +7,7 @@ import java.util.Map;
 import java.util.Optional;
 import org.halfstep.device.AttentionShape;
 import org.halfstep.device.Convolution;
-import org.halfstep.device.ConvolutionShape;
-import org.halfstep.device.DataType;
+import org.halfstep.device.ConvolutionRequest;
 import org.halfstep.device.Launch;
 import org.halfstep.device.Sequence;
 import org.halfstep.device.kernels.KernelOperations;
@@ -28,8 +27,8 @@ final class CudaOperations extends KernelOperations {
   }
 
   @Override
-  public Convolution convolution(ConvolutionShape shape, DataType type, boolean training) {
-    return own(libraries.convolution(shape, type, training));
+  public Convolution convolution(ConvolutionRequest request) {
+    return own(libraries.convolution(request));
   }
 
   @Override

@@ -1,9 +1,13 @@
 package org.halfstep.device.cuda;
 
 import java.lang.foreign.MemorySegment;
+import java.util.EnumSet;
 import java.util.Optional;
+import java.util.Set;
 import org.halfstep.bindings.Kernels;
+import org.halfstep.device.Activation;
 import org.halfstep.device.Convolution;
+import org.halfstep.device.ConvolutionRequest;
 import org.halfstep.device.ConvolutionShape;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Launch;
@@ -32,6 +36,7 @@ final class CudnnConvolution implements Convolution {
   private final DataType type;
   private final int dtype;
   private final boolean training;
+  private final boolean relu;
   private final int inputs;
   private final int outputs;
   private final ConvolutionOperation forward;
@@ -45,19 +50,15 @@ final class CudnnConvolution implements Convolution {
   private final Owned owned = new Owned();
 
   CudnnConvolution(
-      CudaLibraries libraries,
-      Kernels kernels,
-      MemorySegment stream,
-      ConvolutionShape shape,
-      DataType type,
-      boolean training) {
+      CudaLibraries libraries, Kernels kernels, MemorySegment stream, ConvolutionRequest request) {
     this.libraries = libraries;
     this.kernels = kernels;
     this.stream = stream;
-    this.shape = shape;
-    this.type = type;
+    this.shape = request.shape();
+    this.type = request.type();
     this.dtype = Scratch.code(type);
-    this.training = training;
+    this.training = request.training();
+    this.relu = request.epilogue().activation() == Activation.RELU;
     this.inputs = ConvolutionOperation.paddedChannels(shape.inputChannels());
     this.outputs = ConvolutionOperation.paddedChannels(shape.outputChannels());
     this.inputRows = (long) shape.batch() * shape.height() * shape.width();
@@ -103,6 +104,13 @@ final class CudnnConvolution implements Convolution {
   }
 
   @Override
+  public Set<ConvolutionRequest.Part> taken() {
+    return relu
+        ? EnumSet.of(ConvolutionRequest.Part.ACTIVATION)
+        : EnumSet.noneOf(ConvolutionRequest.Part.class);
+  }
+
+  @Override
   public long packedForwardBytes() {
     return forward.filterBytes();
   }
@@ -134,12 +142,16 @@ final class CudnnConvolution implements Convolution {
   }
 
   @Override
-  public Launch forward(long x, long weight, long bias, long residual, long y, long scratch) {
+  public Launch forward(Input read, long weight, Output output, long scratch) {
+    long x = read.x0();
+    long bias = output.bias();
+    long residual = output.residual();
+    long y = output.y();
     long paddedInput = scratch + forwardWorkspace;
     long plainOutput = paddedInput + paddedInputBytes;
     Launch padded = padInput(x, paddedInput);
     long input = paddedInputBytes == 0 ? x : paddedInput;
-    boolean anything = bias != 0 || residual != 0 || shape.relu();
+    boolean anything = bias != 0 || residual != 0 || relu;
     if (paddedOutputBytes == 0 && residual != y) {
       Optional<CudnnPlan> fused =
           libraries
@@ -156,7 +168,7 @@ final class CudnnConvolution implements Convolution {
                       type,
                       bias != 0,
                       residual != 0,
-                      shape.relu()),
+                      relu),
                   forwardWorkspace);
       if (fused.isPresent()) {
         return Scratch.inOrder(padded, run(fused.get(), scratch, input, weight, y, bias, residual));
@@ -227,8 +239,9 @@ final class CudnnConvolution implements Convolution {
   }
 
   @Override
-  public Launch backwardWeights(long x, long dy, long dweight, long dbias, long scratch) {
+  public Launch backwardWeights(Input input, long dy, long dweight, long dbias, long scratch) {
     requireTraining();
+    long x = input.x0();
     long paddedInput = scratch + Scratch.rounded(backwardWeights.workspaceBytes());
     long paddedOutput = paddedInput + paddedInputBytes;
     Launch gradient =
@@ -345,7 +358,7 @@ final class CudnnConvolution implements Convolution {
             : () ->
                 kernels.hs_add_per_channel(
                     stream, target, biases, columns, target, 1, outputRows, columns, dtype),
-        shape.relu()
+        relu
             ? () ->
                 kernels.hs_clamp(stream, target, target, 0, Float.POSITIVE_INFINITY, count, dtype)
             : null);

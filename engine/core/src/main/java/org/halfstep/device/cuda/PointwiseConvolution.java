@@ -1,13 +1,18 @@
 package org.halfstep.device.cuda;
 
 import java.lang.foreign.MemorySegment;
+import java.util.EnumSet;
+import java.util.Set;
 import org.halfstep.bindings.CublasLt;
 import org.halfstep.bindings.Kernels;
+import org.halfstep.device.Activation;
 import org.halfstep.device.Convolution;
+import org.halfstep.device.ConvolutionRequest;
 import org.halfstep.device.ConvolutionShape;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Launch;
 import org.halfstep.device.Owned;
+import org.halfstep.device.Window;
 
 /**
  * {@link Convolution} with a window of one pixel, and so every linear layer, as a matrix product by
@@ -28,6 +33,7 @@ final class PointwiseConvolution implements Convolution {
   private final ConvolutionShape shape;
   private final DataType type;
   private final boolean training;
+  private final boolean relu;
   private final long rows;
   private final int inputs;
   private final int outputs;
@@ -39,18 +45,14 @@ final class PointwiseConvolution implements Convolution {
   private boolean hasPacked;
 
   PointwiseConvolution(
-      Matmuls matmuls,
-      Kernels kernels,
-      MemorySegment stream,
-      ConvolutionShape shape,
-      DataType type,
-      boolean training) {
+      Matmuls matmuls, Kernels kernels, MemorySegment stream, ConvolutionRequest request) {
     this.matmuls = matmuls;
     this.kernels = kernels;
     this.stream = stream;
-    this.shape = shape;
-    this.type = type;
-    this.training = training;
+    this.shape = request.shape();
+    this.type = request.type();
+    this.training = request.training();
+    this.relu = request.epilogue().activation() == Activation.RELU;
     this.rows = (long) shape.batch() * shape.height() * shape.width();
     this.inputs = shape.inputChannels();
     this.outputs = shape.outputChannels();
@@ -58,15 +60,19 @@ final class PointwiseConvolution implements Convolution {
 
   /** Whether every output pixel depends on the input pixel in its place alone. */
   static boolean suits(ConvolutionShape shape) {
-    return shape.window().taps() == 1
-        && shape.window().stride() == 1
-        && shape.window().rowPadding() == 0
-        && shape.window().columnPadding() == 0;
+    return shape.window().equals(Window.PIXEL);
   }
 
   @Override
   public ConvolutionShape shape() {
     return shape;
+  }
+
+  @Override
+  public Set<ConvolutionRequest.Part> taken() {
+    return relu
+        ? EnumSet.of(ConvolutionRequest.Part.ACTIVATION)
+        : EnumSet.noneOf(ConvolutionRequest.Part.class);
   }
 
   private boolean packs() {
@@ -117,7 +123,11 @@ final class PointwiseConvolution implements Convolution {
   }
 
   @Override
-  public Launch forward(long x, long weight, long bias, long residual, long y, long scratch) {
+  public Launch forward(Input input, long weight, Output output, long scratch) {
+    long x = input.x0();
+    long bias = output.bias();
+    long residual = output.residual();
+    long y = output.y();
     long biasAddress = bias;
     if (bias != 0 && packs()) {
       if (hasPacked && packedBias != bias) {
@@ -148,7 +158,7 @@ final class PointwiseConvolution implements Convolution {
   }
 
   private int epilogue(boolean bias) {
-    if (shape.relu()) {
+    if (relu) {
       return bias
           ? CublasLt.CUBLASLT_EPILOGUE_RELU | CublasLt.CUBLASLT_EPILOGUE_BIAS
           : CublasLt.CUBLASLT_EPILOGUE_RELU;
@@ -224,8 +234,9 @@ final class PointwiseConvolution implements Convolution {
   }
 
   @Override
-  public Launch backwardWeights(long x, long dy, long dweight, long dbias, long scratch) {
+  public Launch backwardWeights(Input input, long dy, long dweight, long dbias, long scratch) {
     requireTraining();
+    long x = input.x0();
     long target = Scratch.storedWeight(shape, dweight);
     if (dbias != 0) {
       Matmul both = weightGradient(x, dy, target, dbias);

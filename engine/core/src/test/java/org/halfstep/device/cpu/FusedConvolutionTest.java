@@ -8,10 +8,11 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.Random;
 import org.halfstep.bindings.Kernels;
+import org.halfstep.device.Activation;
+import org.halfstep.device.Convolution;
 import org.halfstep.device.ConvolutionAlgorithm;
 import org.halfstep.device.ConvolutionShape;
 import org.halfstep.device.DataType;
-import org.halfstep.device.FusedConvolution;
 import org.halfstep.device.GroupNormShape;
 import org.halfstep.device.Operations;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -135,7 +136,7 @@ class FusedConvolutionTest {
             .channelMoments(x1, moments1, batch, pixels, norm.channels1(), DataType.F32)
             .run();
       }
-      long table = arena.allocate(FusedConvolution.tableBytes(norm), 64).address();
+      long table = arena.allocate(norm.tableBytes(), 64).address();
       GroupNormShape.Memory memory =
           new GroupNormShape.Memory(
               0,
@@ -149,11 +150,13 @@ class FusedConvolutionTest {
               0);
       operations.groupNormTable(norm, memory, moments0, moments1, table).run();
 
-      FusedConvolution convolution =
+      Convolution convolution =
           tile == POINTWISE
               ? new PointwiseConvolution(arena, shape, true)
               : new WinogradConvolution(arena, shape, true, tile);
-      FusedConvolution.Input input = new FusedConvolution.Input(x0, c.channels0, x1, table, silu);
+      Convolution.Input input =
+          new Convolution.Input(
+              x0, c.channels0, x1, table, silu ? Activation.SILU : Activation.NONE);
       long packed = arena.allocate(convolution.packedForwardBytes(), 64).address();
       convolution.packForward(floats(arena, c.plain.weight), packed).run();
       MemorySegment y = arena.allocate(4L * c.plain.dy.length, 64);
@@ -162,10 +165,11 @@ class FusedConvolutionTest {
           .forward(
               input,
               packed,
-              floats(arena, c.plain.bias),
-              floats(arena, c.plain.dy),
-              y.address(),
-              moments.address(),
+              new Convolution.Output(
+                  floats(arena, c.plain.bias),
+                  floats(arena, c.plain.dy),
+                  y.address(),
+                  moments.address()),
               arena.allocate(convolution.forwardScratchBytes(), 64).address())
           .run();
       MemorySegment dweight = arena.allocate(4L * c.plain.weight.length, 64);

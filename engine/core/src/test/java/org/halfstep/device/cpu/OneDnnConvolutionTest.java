@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Random;
 import org.halfstep.bindings.OneDnn;
 import org.halfstep.bindings.OneDnnException;
+import org.halfstep.device.Activation;
 import org.halfstep.device.ConvolutionShape;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Window;
@@ -87,19 +88,29 @@ class OneDnnConvolutionTest {
   void rectangularKernelsAndReluAgreeToo(
       int n, int h, int w, int in, int out, int rows, int columns, int stride, int top, int left) {
     Window window = new Window(rows, columns, stride, top, left);
-    for (boolean relu : new boolean[] {false, true}) {
-      ConvolutionShape shape = new ConvolutionShape(n, h, w, in, out, window, relu, in, 0);
+    ConvolutionShape shape = new ConvolutionShape(n, h, w, in, out, window, in, 0);
+    for (Activation activation : new Activation[] {Activation.NONE, Activation.RELU}) {
       for (String residual : new String[] {"none", "same", "separate"}) {
-        forward(shape, DataType.F32, true, residual);
+        forward(shape, DataType.F32, true, residual, activation);
       }
     }
   }
 
   private static void forward(
       ConvolutionShape shape, DataType type, boolean withBias, String residual) {
+    forward(shape, type, withBias, residual, Activation.NONE);
+  }
+
+  private static void forward(
+      ConvolutionShape shape,
+      DataType type,
+      boolean withBias,
+      String residual,
+      Activation activation) {
     PlainConvolution plain = new PlainConvolution(shape, type, new Random(7));
     try (Arena arena = Arena.ofConfined();
-        OneDnnConvolution convolution = OneDnnConvolution.create(engine, shape, type, false)) {
+        OneDnnConvolution convolution =
+            new OneDnnConvolution(engine, shape, type, false, activation)) {
       MemorySegment x = plain.activations(arena, plain.x);
       MemorySegment weight = PlainConvolution.floats(arena, plain.weight);
       MemorySegment bias = PlainConvolution.floats(arena, plain.bias);
@@ -122,7 +133,7 @@ class OneDnnConvolutionTest {
           .run();
       plain.assertClose(
           shape + " " + type + " forward, bias " + withBias + ", residual " + residual,
-          plain.forward(withBias, !residual.equals("none")),
+          plain.forward(withBias, !residual.equals("none"), activation),
           plain.read(y));
     }
   }

@@ -6,6 +6,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Random;
+import org.halfstep.device.Activation;
 import org.halfstep.device.ConvolutionShape;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Window;
@@ -128,12 +129,16 @@ final class PlainConvolution {
   }
 
   double[] forward(boolean withBias, boolean withResidual) {
+    return forward(withBias, withResidual, Activation.NONE);
+  }
+
+  double[] forward(boolean withBias, boolean withResidual, Activation activation) {
     double[] y = withResidual ? dy.clone() : new double[dy.length];
     forEachTerm((i, k, o) -> y[o] += x[i] * weight[k]);
     for (int o = 0; withBias && o < y.length; o++) {
       y[o] += bias[o % bias.length];
     }
-    for (int o = 0; shape.relu() && o < y.length; o++) {
+    for (int o = 0; activation == Activation.RELU && o < y.length; o++) {
       y[o] = Math.max(y[o], 0);
     }
     return y;

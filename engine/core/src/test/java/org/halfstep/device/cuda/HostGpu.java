@@ -7,7 +7,7 @@ import org.halfstep.bindings.Kernels;
 import org.halfstep.device.AttentionShape;
 import org.halfstep.device.Convolution;
 import org.halfstep.device.ConvolutionAlgorithm;
-import org.halfstep.device.ConvolutionShape;
+import org.halfstep.device.ConvolutionRequest;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.Operations;
@@ -42,10 +42,15 @@ final class HostGpu implements AutoCloseable {
               Operations operations = owned.add(cpu.operations());
               return new LibraryOperations() {
                 @Override
-                public Convolution convolution(
-                    ConvolutionShape shape, DataType type, boolean training) {
+                public Convolution convolution(ConvolutionRequest request) {
                   return operations.convolution(
-                      shape, type == DataType.TF32 ? DataType.F32 : type, training);
+                      new ConvolutionRequest(
+                          request.shape(),
+                          request.channels0(),
+                          request.type() == DataType.TF32 ? DataType.F32 : request.type(),
+                          request.training(),
+                          request.prologue(),
+                          request.epilogue()));
                 }
 
                 @Override

@@ -1,0 +1,356 @@
+package org.halfstep.graph;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Supplier;
+import org.halfstep.device.Activation;
+import org.halfstep.device.Convolution;
+import org.halfstep.device.ConvolutionRequest;
+import org.halfstep.device.ConvolutionRequest.Part;
+import org.halfstep.device.ConvolutionShape;
+import org.halfstep.device.Launch;
+
+/**
+ * The steps of a {@link ConvolutionOp} in one plan. One convolution of everything is asked for;
+ * what the device does not take over of it becomes steps of their own, before it and after it.
+ * Where two sources cannot be read in place, and for the gradients of the sources, there is one
+ * convolution per source, each with its own range of the weight's input channels. So nothing is
+ * copied together.
+ */
+final class ConvolutionSteps implements Op.Binding {
+  private final ConvolutionOp op;
+  private final PlanBuilder plan;
+  private final Prologue prologue;
+  private final GroupNormSteps norm;
+
+  /** Whether the sums read what lies before the prologue. */
+  private final boolean normalises;
+
+  /** Reads everything; null where there is one per source. */
+  private final Convolution whole;
+
+  /** One per source of what the sums read, or the one that reads everything. */
+  private final List<Convolution> parts = new ArrayList<>();
+
+  ConvolutionSteps(ConvolutionOp op, PlanBuilder plan) {
+    this.op = op;
+    this.plan = plan;
+    this.prologue = op.prologue();
+    this.norm =
+        prologue == null
+            ? null
+            : new GroupNormSteps(plan, prologue.norm(), prologue.normalised(), null);
+    Convolution taking =
+        prologue != null && prologue.canBeTakenOver(plan)
+            ? everything(prologue.norm().x(), true)
+            : null;
+    this.normalises = taking != null && taking.taken().contains(Part.PROLOGUE);
+    Convolution plain = normalises ? taking : everything(op.x(), false);
+    boolean reads = normalises || !op.x().isConcatenation() || plain.taken().contains(Part.SOURCES);
+    this.whole = reads ? plain : null;
+    if (whole == null || op.x().isConcatenation() && plan.training()) {
+      int offset = 0;
+      for (Value source : op.x().sources()) {
+        parts.add(part(source, offset));
+        offset += source.shape().channels();
+      }
+    } else {
+      parts.add(whole);
+    }
+  }
+
+  /** A convolution of all channels of what it reads. */
+  private Convolution everything(Value read, boolean normalising) {
+    ConvolutionRequest.Prologue before =
+        normalising
+            ? new ConvolutionRequest.Prologue(
+                prologue.norm().silu() ? Activation.SILU : Activation.NONE)
+            : null;
+    ConvolutionRequest.Epilogue after =
+        new ConvolutionRequest.Epilogue(
+            op.bias() != null,
+            op.residual() != null,
+            op.activation(),
+            plan.isNormalised(op.output()));
+    return plan.operations()
+        .convolution(
+            new ConvolutionRequest(
+                shape(op.x(), 0),
+                read.sources().getFirst().shape().channels(),
+                plan.type(read.sources().getFirst()),
+                plan.training(),
+                before,
+                after));
+  }
+
+  private Convolution part(Value source, int offset) {
+    return plan.operations()
+        .convolution(
+            ConvolutionRequest.plain(shape(source, offset), plan.type(source), plan.training()));
+  }
+
+  private ConvolutionShape shape(Value source, int offset) {
+    Shape shape = source.shape();
+    return new ConvolutionShape(
+        plan.batch(),
+        shape.height(),
+        shape.width(),
+        shape.channels(),
+        op.weight().shape().getFirst(),
+        op.window(),
+        op.x().shape().channels(),
+        offset);
+  }
+
+  @Override
+  public void forward() {
+    Buffer table = null;
+    if (normalises) {
+      table = norm.table();
+    } else if (prologue != null) {
+      normalise();
+    }
+    boolean acts = whole != null && whole.taken().contains(Part.ACTIVATION);
+    if (whole != null) {
+      forwardWhole(table, acts);
+    } else {
+      forwardParts();
+    }
+    if (op.activation() != Activation.NONE && !acts) {
+      Buffer y = plan.buffer(op.output());
+      ActivationOp.emit(plan, op.label(), op.activation(), op.output(), y, y);
+    }
+  }
+
+  private void normalise() {
+    norm.normalise();
+    if (prologue.drops(plan)) {
+      Buffer from = plan.buffer(prologue.normalised());
+      Buffer to = plan.buffer(prologue.dropped());
+      prologue.dropout().emit(plan, prologue.normalised(), from, to);
+    } else if (prologue.dropped() != prologue.normalised()) {
+      plan.alias(prologue.dropped(), prologue.normalised());
+    }
+  }
+
+  private void forwardWhole(Buffer table, boolean acts) {
+    Buffer y = plan.buffer(op.output());
+    Buffer scratch = plan.transientBuffer(op.label() + " scratch", whole.forwardScratchBytes());
+    Buffer packed = pack("packed", whole.packedForwardBytes(), whole::packForward);
+    Buffer added = op.residual() == null ? null : plan.buffer(op.residual());
+    boolean leaves =
+        plan.isNormalised(op.output())
+            && whole.taken().contains(Part.MOMENTS)
+            && (acts || op.activation() == Activation.NONE);
+    Buffer moments = leaves ? plan.moments(op.output()) : null;
+    List<Buffer> uses = inputs(table);
+    addPresent(uses, y, scratch, packed, added, moments);
+    plan.step(
+        info("forward", whole.shape()),
+        uses,
+        () ->
+            whole.forward(
+                input(table),
+                address(packed),
+                new Convolution.Output(
+                    op.bias() == null ? 0 : plan.weight(op.bias()),
+                    addressOrNone(added),
+                    y.address(),
+                    addressOrNone(moments)),
+                scratch.address()));
+  }
+
+  private void forwardParts() {
+    Buffer y = plan.buffer(op.output());
+    for (int i = 0; i < parts.size(); i++) {
+      Convolution part = parts.get(i);
+      Buffer source = plan.buffer(op.x().sources().get(i));
+      Buffer scratch = plan.transientBuffer(op.label() + " scratch", part.forwardScratchBytes());
+      Buffer packed = pack("packed", part.packedForwardBytes(), part::packForward);
+      boolean first = i == 0;
+      Buffer residual = op.residual() == null ? null : plan.buffer(op.residual());
+      Buffer added = first ? residual : y;
+      List<Buffer> uses = new ArrayList<>();
+      addPresent(uses, source, y, scratch, packed, added);
+      plan.step(
+          info("forward", part.shape()),
+          uses,
+          () ->
+              part.forward(
+                  source.address(),
+                  address(packed),
+                  first && op.bias() != null ? plan.weight(op.bias()) : 0,
+                  addressOrNone(added),
+                  y.address(),
+                  scratch.address()));
+    }
+  }
+
+  /** What the convolution of everything reads. */
+  private List<Value> sources() {
+    return normalises ? prologue.norm().x().sources() : op.x().sources();
+  }
+
+  private List<Buffer> inputs(Buffer table) {
+    List<Buffer> buffers = new ArrayList<>();
+    sources().forEach(source -> buffers.add(plan.buffer(source)));
+    addPresent(buffers, table);
+    return buffers;
+  }
+
+  private Convolution.Input input(Buffer table) {
+    List<Value> sources = sources();
+    return new Convolution.Input(
+        plan.buffer(sources.getFirst()).address(),
+        sources.getFirst().shape().channels(),
+        sources.size() == 1 ? 0 : plan.buffer(sources.get(1)).address(),
+        addressOrNone(table),
+        normalises && prologue.norm().silu() ? Activation.SILU : Activation.NONE);
+  }
+
+  @Override
+  public void backward() {
+    Buffer dy = plan.gradient(op.output());
+    if (whole != null) {
+      wholeWeightGradient(dy);
+    } else {
+      for (int i = 0; i < parts.size(); i++) {
+        partWeightGradient(i, dy);
+      }
+    }
+    for (int i = 0; i < parts.size(); i++) {
+      dataGradient(parts.get(i), op.x().sources().get(i), dy);
+    }
+    if (op.residual() != null) {
+      plan.passGradient(op.output(), op.residual(), op.label() + " residual");
+    }
+    if (prologue != null) {
+      if (prologue.drops(plan)) {
+        Dropout dropout = prologue.dropout();
+        plan.writeGradient(
+            prologue.normalised(),
+            dropout.name(),
+            target ->
+                dropout.emit(
+                    plan, prologue.normalised(), plan.gradient(prologue.dropped()), target));
+      }
+      norm.backward();
+    }
+  }
+
+  private void wholeWeightGradient(Buffer dy) {
+    Buffer table =
+        normalises
+            ? plan.companion(Companion.TABLE, prologue.normalised(), 0) // filled on the way forward
+            : null;
+    weightGradient(whole, inputs(table), () -> input(table), dy, true);
+  }
+
+  private void partWeightGradient(int index, Buffer dy) {
+    Convolution part = parts.get(index);
+    Value source = op.x().sources().get(index);
+    Buffer from = plan.buffer(source);
+    weightGradient(
+        part,
+        new ArrayList<>(List.of(from)),
+        () ->
+            new Convolution.Input(from.address(), source.shape().channels(), 0, 0, Activation.NONE),
+        dy,
+        index == 0);
+  }
+
+  private void weightGradient(
+      Convolution convolution,
+      List<Buffer> uses,
+      Supplier<Convolution.Input> input,
+      Buffer dy,
+      boolean withBias) {
+    Buffer scratch =
+        plan.transientBuffer(op.label() + " scratch", convolution.backwardWeightsScratchBytes());
+    long packedBytes = convolution.packedGradientBytes();
+    Buffer packed = packedBytes == 0 ? null : plan.transientBuffer(op.label() + " dw", packedBytes);
+    addPresent(uses, dy, scratch, packed);
+    plan.step(
+        info("backward weights", convolution.shape()),
+        uses,
+        () ->
+            convolution.backwardWeights(
+                input.get(),
+                dy.address(),
+                packed == null ? plan.weightGradient(op.weight()) : packed.address(),
+                withBias && op.bias() != null ? plan.weightGradient(op.bias()) : 0,
+                scratch.address()));
+    if (packed != null) {
+      plan.step(
+          StepInfo.memory(op.label() + " unpack", "unpack gradient", 2 * packedBytes),
+          List.of(packed),
+          () -> convolution.unpackGradient(packed.address(), plan.weightGradient(op.weight())));
+    }
+  }
+
+  private void dataGradient(Convolution part, Value source, Buffer dy) {
+    plan.writeGradient(
+        source,
+        op.label(),
+        target -> {
+          Buffer scratch =
+              plan.transientBuffer(op.label() + " scratch", part.backwardDataScratchBytes());
+          Buffer packed = pack("packed backward", part.packedBackwardBytes(), part::packBackward);
+          List<Buffer> uses = new ArrayList<>();
+          addPresent(uses, dy, target, scratch, packed);
+          plan.step(
+              info("backward data", part.shape()),
+              uses,
+              () ->
+                  part.backwardData(
+                      dy.address(), address(packed), target.address(), scratch.address()));
+        });
+  }
+
+  private static void addPresent(List<Buffer> uses, Buffer... buffers) {
+    for (Buffer buffer : buffers) {
+      if (buffer != null) {
+        uses.add(buffer);
+      }
+    }
+  }
+
+  private static long addressOrNone(Buffer buffer) {
+    return buffer == null ? 0 : buffer.address();
+  }
+
+  /** The weight that a convolution reads: as packed, or as stored. */
+  private long address(Buffer packed) {
+    return packed == null ? plan.weight(op.weight()) : packed.address();
+  }
+
+  @FunctionalInterface
+  private interface Packing {
+    Launch bind(long stored, long packed);
+  }
+
+  private Buffer pack(String what, long bytes, Packing packing) {
+    if (bytes == 0) {
+      return null;
+    }
+    Buffer packed = plan.persistentBuffer(op.label() + " " + what, bytes);
+    plan.prepare(
+        StepInfo.memory(op.label() + " " + what, "pack weights", 2 * bytes),
+        List.of(packed),
+        () -> packing.bind(plan.weight(op.weight()), packed.address()));
+    return packed;
+  }
+
+  /** Images in and out, the residual, and the weight as it is stored. */
+  private StepInfo info(String pass, ConvolutionShape shape) {
+    long elements =
+        (long) shape.batch()
+            * (shape.height() * shape.width() * shape.inputChannels()
+                + shape.outputHeight() * shape.outputWidth() * shape.outputChannels());
+    long residual = pass.equals("forward") && op.residual() != null ? plan.count(op.residual()) : 0;
+    long weights = (long) shape.inputChannels() * shape.outputChannels() * shape.window().taps();
+    int bytes = plan.type(op.output()).bytes();
+    return new StepInfo(
+        op.label(), op.kind() + " " + pass, shape.flops(), (elements + residual + weights) * bytes);
+  }
+}
