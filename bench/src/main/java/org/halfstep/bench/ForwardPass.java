@@ -30,7 +30,7 @@ final class ForwardPass implements AutoCloseable {
             device,
             network.graph(),
             PlanOptions.inference(batch).withType(precision),
-            network.weights());
+            network.values());
     PeerInputs.fill(plan, network.config().inChannels(), network.config().numClasses());
     plan.prepare();
   }

@@ -3,7 +3,6 @@ package org.halfstep.bench;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -17,8 +16,6 @@ import org.halfstep.quantize.Calibration;
 import org.halfstep.quantize.CalibrationSettings;
 import org.halfstep.random.Philox;
 import org.halfstep.safetensors.Dtype;
-import org.halfstep.safetensors.SafetensorsFile;
-import org.halfstep.safetensors.TensorView;
 
 /** The three networks that every engine is timed with. */
 public enum PeerNetwork {
@@ -95,13 +92,13 @@ public enum PeerNetwork {
     if (folder.isEmpty()) {
       return withoutZeros(Network.fresh(device, config, card, SEED));
     }
-    Path path = Path.of(folder, name() + ".safetensors");
-    try (SafetensorsFile file = SafetensorsFile.open(path)) {
-      Map<String, TensorView> tensors = new LinkedHashMap<>();
-      for (String name : file.names()) {
-        tensors.put(name, file.tensor(name));
-      }
-      return Network.of(device, config, card, tensors, path.toString());
+    return Network.open(device, config, card, Path.of(folder, name() + ".safetensors"));
+  }
+
+  /** The same network with weights that training changes. */
+  Network load(Device device) throws IOException {
+    try (Network opened = open(device)) {
+      return Network.like(device, config, opened.card(), opened);
     }
   }
 
@@ -125,7 +122,7 @@ public enum PeerNetwork {
   /** The same network in int8: from the file that {@value #INT8} leads to, or calibrated here. */
   Network openInt8(Device device) throws IOException {
     String folder = System.getProperty(INT8, "");
-    return folder.isEmpty() ? calibrate(device) : Network.load(device, int8File(folder));
+    return folder.isEmpty() ? calibrate(device) : Network.open(device, int8File(folder));
   }
 
   /** Writes the int8 network into the folder that {@value #INT8} names. */

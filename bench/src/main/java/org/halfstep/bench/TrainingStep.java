@@ -40,7 +40,7 @@ final class TrainingStep implements AutoCloseable {
   private final Launch lossGradient;
 
   TrainingStep(Device device, PeerNetwork which, int batch, DataType precision) throws IOException {
-    network = which.open(device);
+    network = which.load(device);
     gradients = new ParameterSlab(device, network.graph(), "gradients");
     plan =
         Plan.training(

@@ -99,6 +99,8 @@ public final class OneDnn {
       handle(
           "dnnl_memory_desc_create_with_tag",
           FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT));
+  private static final MethodHandle dnnl_memory_desc_clone =
+      handle("dnnl_memory_desc_clone", FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS));
   private static final MethodHandle dnnl_memory_desc_destroy =
       handle("dnnl_memory_desc_destroy", FunctionDescriptor.of(JAVA_INT, ADDRESS));
   private static final MethodHandle dnnl_memory_desc_get_size =
@@ -286,6 +288,16 @@ public final class OneDnn {
       throw unexpected("dnnl_memory_desc_create_with_tag", failure);
     }
     check("dnnl_memory_desc_create_with_tag", status);
+  }
+
+  public static void dnnl_memory_desc_clone(MemorySegment memoryDesc, MemorySegment existing) {
+    int status;
+    try {
+      status = (int) dnnl_memory_desc_clone.invokeExact(memoryDesc, existing);
+    } catch (Throwable failure) {
+      throw unexpected("dnnl_memory_desc_clone", failure);
+    }
+    check("dnnl_memory_desc_clone", status);
   }
 
   public static void dnnl_memory_desc_destroy(MemorySegment memoryDesc) {

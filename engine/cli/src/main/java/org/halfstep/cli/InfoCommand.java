@@ -97,7 +97,10 @@ final class InfoCommand implements Callable<Integer> {
               + ", at one evaluation per step");
     }
     new TreeMap<>(card.provenance()).forEach((key, value) -> out.printf(LINE, key, value));
-    out.printf(LINE, "weights", Sizes.bytes(model.network().weights().bytes()) + " in float32");
+    out.printf(
+        LINE,
+        "weights",
+        Sizes.bytes(Float.BYTES * model.network().graph().parameterFloats()) + " in float32");
     Quantization int8 = model.network().quantization();
     if (int8 != null) {
       out.printf(

@@ -12,6 +12,7 @@ import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
 import org.halfstep.graph.PlanProfile;
 import org.halfstep.graph.StepInfo;
+import org.halfstep.model.Network;
 import org.halfstep.model.NetworkInputs;
 import org.halfstep.sample.DiffusionModel;
 import org.halfstep.train.Optimizer;
@@ -51,7 +52,7 @@ abstract sealed class MeasuredPass implements AutoCloseable {
                   device,
                   model.network().graph(),
                   PlanOptions.inference(batch).withType(type),
-                  model.network().weights()));
+                  model.network().values()));
       fillInputs(model, plan);
       plan.prepare();
     }
@@ -98,6 +99,10 @@ abstract sealed class MeasuredPass implements AutoCloseable {
       Device device = model.network().device();
       Graph graph = model.network().graph();
       try {
+        Network opened = model.network();
+        // The model's own weights are not to be changed.
+        Network trained =
+            super.owned.add(Network.like(device, opened.config(), opened.card(), opened));
         ParameterSlab gradients = super.owned.add(new ParameterSlab(device, graph, "gradients"));
         plan =
             super.owned.add(
@@ -105,7 +110,7 @@ abstract sealed class MeasuredPass implements AutoCloseable {
                     device,
                     graph,
                     PlanOptions.training(batch, SEED).withType(type),
-                    model.network().weights(),
+                    trained.weights(),
                     gradients));
         Operations operations = super.owned.add(device.operations());
         optimizer =
@@ -113,7 +118,7 @@ abstract sealed class MeasuredPass implements AutoCloseable {
                 new Optimizer(
                     device,
                     operations,
-                    model.network().weights(),
+                    trained.weights(),
                     gradients,
                     OptimizerSettings.adam(EMA_DECAY)));
         updateBytes = UPDATE_FLOATS * (long) Float.BYTES * graph.parameterFloats();

@@ -5,8 +5,11 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.Comparator;
 import java.util.HexFormat;
-import org.halfstep.graph.ParameterSlab;
+import java.util.List;
+import org.halfstep.graph.Parameter;
+import org.halfstep.graph.Weights;
 import org.halfstep.model.ModelCard;
 import org.halfstep.sample.DiffusionModel;
 import org.halfstep.sample.SampleRequest;
@@ -30,19 +33,35 @@ public record ReportedModel(String name, DiffusionModel model, String weights) {
   public static ReportedModel of(String choice, DiffusionModel model) {
     String file = Path.of(choice).getFileName().toString();
     String name = file.endsWith(ENDING) ? file.substring(0, file.length() - ENDING.length()) : file;
-    return new ReportedModel(name, model, digest(model.network().weights()));
+    return new ReportedModel(name, model, digest(model.network().values()));
   }
 
-  private static String digest(ParameterSlab slab) {
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment values = arena.allocate(slab.bytes(), Float.BYTES);
-      slab.download(values);
+  /** Of all parameters as they lie in one slab, with the zeros between them. */
+  private static String digest(Weights weights) {
+    try {
       MessageDigest digest = MessageDigest.getInstance("SHA-256");
-      digest.update(values.asByteBuffer());
+      long at = 0;
+      for (Parameter parameter : inOrder(weights)) {
+        digest.update(new byte[Math.toIntExact(Float.BYTES * (parameter.offset() - at))]);
+        try (Arena arena = Arena.ofConfined()) {
+          MemorySegment values = arena.allocate(Float.BYTES * parameter.size(), Float.BYTES);
+          weights.copy(parameter, values);
+          digest.update(values.asByteBuffer());
+        }
+        at = parameter.offset() + parameter.size();
+      }
+      long end = weights.graph().parameterFloats();
+      digest.update(new byte[Math.toIntExact(Float.BYTES * (end - at))]);
       return HexFormat.of().formatHex(digest.digest());
     } catch (NoSuchAlgorithmException e) {
       throw new IllegalStateException(e);
     }
+  }
+
+  private static List<Parameter> inOrder(Weights weights) {
+    return weights.graph().parameters().values().stream()
+        .sorted(Comparator.comparingLong(Parameter::offset))
+        .toList();
   }
 
   boolean isTeacher() {

@@ -44,11 +44,27 @@ public interface Convolution extends AutoCloseable {
   /** Bytes of the packed weight that {@link #forward} reads; 0 when it reads the stored one. */
   long packedForwardBytes();
 
+  /**
+   * How the packed weight of {@link #forward} lies; closed by whoever asks.
+   *
+   * @throws IllegalStateException when there is none
+   */
+  PackedLayout packedLayout();
+
   /** Scratch bytes of {@link #forward}. */
   long forwardScratchBytes();
 
-  /** Stored weight to packed weight, for {@link #forward}. */
-  Launch packForward(long storedWeight, long packedWeight);
+  /**
+   * Stored weight to packed weight, for {@link #forward}.
+   *
+   * @param bias that of {@link #forward}, since some libraries want it in another type; 0 for none
+   */
+  Launch packForward(long storedWeight, long bias, long packedWeight);
+
+  /** The same without a bias. */
+  default Launch packForward(long storedWeight, long packedWeight) {
+    return packForward(storedWeight, 0, packedWeight);
+  }
 
   /**
    * {@code y = activation(convolution(input) + bias + residual)}, as far as that is {@link #taken}:

@@ -16,6 +16,9 @@ public interface QuantizedConvolution extends AutoCloseable {
   /** Bytes of the packed weight that {@link #forward} reads. */
   long packedBytes();
 
+  /** How the packed weight lies; closed by whoever asks. */
+  PackedLayout packedLayout();
+
   /** Scratch bytes of {@link #pack} and of {@link #forward}. */
   long scratchBytes();
 

@@ -112,7 +112,7 @@ public final class DistillationRun {
         || phases.isDone(GUIDED_PHASE, 0, settings.guided().updates(), file)) {
       return true;
     }
-    try (Network teacher = Network.load(device, teacherFile)) {
+    try (Network teacher = Network.open(device, teacherFile)) {
       ModelCard card = teacher.card();
       if (card.role() == Role.STUDENT) {
         throw new IllegalArgumentException(
@@ -213,7 +213,7 @@ public final class DistillationRun {
               + ": is missing; the run stands after the stage that wrote it and needs it as teacher");
     }
     RunSettings run = settings.halving();
-    try (Network teacher = Network.load(device, teacherFile)) {
+    try (Network teacher = Network.open(device, teacherFile)) {
       NoiseSchedule noise = teacher.card().noiseSchedule();
       TimeGrid grid = teacher.card().timeGrid();
       DistillationTarget target =

@@ -61,7 +61,7 @@ public final class GuidedObjective implements Objective {
                   device,
                   teacherNetwork.graph(),
                   PlanOptions.inference(2 * size).withType(batch.precision()),
-                  teacherNetwork.weights()));
+                  teacherNetwork.values()));
       teacher.prepare();
       this.inputs = owned.add(new NetworkInputs(teacherNetwork, teacher));
       this.coefficients = owned.add(new Coefficients(device, "guided target", 2, size));

@@ -78,7 +78,7 @@ public final class HalvingObjective implements Objective {
                   device,
                   teacherNetwork.graph(),
                   PlanOptions.inference(size).withType(batch.precision()),
-                  teacherNetwork.weights()));
+                  teacherNetwork.values()));
       teacher.prepare();
       this.inputs = owned.add(new NetworkInputs(teacherNetwork, teacher));
       this.toMid = owned.add(new Coefficients(device, "teacher's first step", 2, size));

@@ -2,6 +2,7 @@ package org.halfstep.graph;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 import org.halfstep.device.Activation;
 import org.halfstep.device.Convolution;
@@ -136,7 +137,7 @@ final class ConvolutionSteps implements Op.Binding {
   private void forwardWhole(Buffer table, boolean acts) {
     Buffer y = plan.buffer(op.output());
     Buffer scratch = plan.transientBuffer(op.label() + " scratch", whole.forwardScratchBytes());
-    Buffer packed = pack("packed", whole.packedForwardBytes(), whole::packForward);
+    StoredOrPacked packed = packForward(whole);
     Buffer added = op.residual() == null ? null : plan.buffer(op.residual());
     boolean leaves =
         plan.isNormalised(op.output())
@@ -144,19 +145,16 @@ final class ConvolutionSteps implements Op.Binding {
             && (acts || op.activation() == Activation.NONE);
     Buffer moments = leaves ? plan.moments(op.output()) : null;
     List<Buffer> uses = inputs(table);
-    addPresent(uses, y, scratch, packed, added, moments);
+    addPresent(uses, y, scratch, packed.buffer(), added, moments);
     plan.step(
         info("forward", whole.shape()),
         uses,
         () ->
             whole.forward(
                 input(table),
-                address(packed),
+                packed.address(),
                 new Convolution.Output(
-                    op.bias() == null ? 0 : plan.weight(op.bias()),
-                    addressOrNone(added),
-                    y.address(),
-                    addressOrNone(moments)),
+                    bias(), addressOrNone(added), y.address(), addressOrNone(moments)),
                 scratch.address()));
   }
 
@@ -166,19 +164,19 @@ final class ConvolutionSteps implements Op.Binding {
       Convolution part = parts.get(i);
       Buffer source = plan.buffer(op.x().sources().get(i));
       Buffer scratch = plan.transientBuffer(op.label() + " scratch", part.forwardScratchBytes());
-      Buffer packed = pack("packed", part.packedForwardBytes(), part::packForward);
+      StoredOrPacked packed = packForward(part);
       boolean first = i == 0;
       Buffer residual = op.residual() == null ? null : plan.buffer(op.residual());
       Buffer added = first ? residual : y;
       List<Buffer> uses = new ArrayList<>();
-      addPresent(uses, source, y, scratch, packed, added);
+      addPresent(uses, source, y, scratch, packed.buffer(), added);
       plan.step(
           info("forward", part.shape()),
           uses,
           () ->
               part.forward(
                   source.address(),
-                  address(packed),
+                  packed.address(),
                   first && op.bias() != null ? plan.weight(op.bias()) : 0,
                   addressOrNone(added),
                   y.address(),
@@ -295,7 +293,8 @@ final class ConvolutionSteps implements Op.Binding {
         target -> {
           Buffer scratch =
               plan.transientBuffer(op.label() + " scratch", part.backwardDataScratchBytes());
-          Buffer packed = pack("packed backward", part.packedBackwardBytes(), part::packBackward);
+          Buffer packed =
+              ownPack("packed backward", part.packedBackwardBytes(), part::packBackward);
           List<Buffer> uses = new ArrayList<>();
           addPresent(uses, dy, target, scratch, packed);
           plan.step(
@@ -319,6 +318,39 @@ final class ConvolutionSteps implements Op.Binding {
     return buffer == null ? 0 : buffer.address();
   }
 
+  /**
+   * Where a convolution's weight lies once its step is bound.
+   *
+   * @param buffer of the plan's own pack; null for what is stored and for packs of the network
+   */
+  private record StoredOrPacked(Buffer buffer, LongSupplier where) {
+    long address() {
+      return where.getAsLong();
+    }
+  }
+
+  /** The weight of a forward pass: the network's pack, this plan's own, or as it is stored. */
+  private StoredOrPacked packForward(Convolution convolution) {
+    long bytes = convolution.packedForwardBytes();
+    if (bytes != 0 && plan.sharesPacks()) {
+      return new StoredOrPacked(
+          null,
+          () ->
+              plan.shared(
+                  op.weight(),
+                  convolution.packedLayout(),
+                  bytes,
+                  (stored, packed) -> convolution.packForward(stored, bias(), packed).run()));
+    }
+    Buffer packed =
+        ownPack("packed", bytes, (stored, to) -> convolution.packForward(stored, bias(), to));
+    return new StoredOrPacked(packed, () -> address(packed));
+  }
+
+  private long bias() {
+    return op.bias() == null ? 0 : plan.weight(op.bias());
+  }
+
   /** The weight that a convolution reads: as packed, or as stored. */
   private long address(Buffer packed) {
     return packed == null ? plan.weight(op.weight()) : packed.address();
@@ -329,7 +361,7 @@ final class ConvolutionSteps implements Op.Binding {
     Launch bind(long stored, long packed);
   }
 
-  private Buffer pack(String what, long bytes, Packing packing) {
+  private Buffer ownPack(String what, long bytes, Packing packing) {
     if (bytes == 0) {
       return null;
     }

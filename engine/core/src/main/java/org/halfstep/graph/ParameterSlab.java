@@ -9,7 +9,7 @@ import org.halfstep.device.Slab;
  * a moment of the optimizer, or a moving average. All slabs of a graph share its layout, so a step
  * over all parameters is one pass.
  */
-public final class ParameterSlab implements AutoCloseable {
+public final class ParameterSlab implements Weights {
   private final Device device;
   private final Graph graph;
   private final Slab slab;
@@ -20,6 +20,7 @@ public final class ParameterSlab implements AutoCloseable {
     this.slab = device.allocate(purpose, Float.BYTES * graph.parameterFloats());
   }
 
+  @Override
   public Graph graph() {
     return graph;
   }
@@ -29,6 +30,7 @@ public final class ParameterSlab implements AutoCloseable {
   }
 
   /** Address of one parameter (of a graph with the same layout). */
+  @Override
   public long address(Parameter parameter) {
     return slab.address() + Float.BYTES * parameter.offset();
   }
@@ -50,6 +52,24 @@ public final class ParameterSlab implements AutoCloseable {
     }
     device.upload(
         MemorySegment.ofArray(values), address(parameter), (long) Float.BYTES * values.length);
+  }
+
+  /** Overwrites one parameter from host memory: float32, as many as it has. */
+  public void set(Parameter parameter, MemorySegment values) {
+    if (values.byteSize() != Float.BYTES * parameter.size()) {
+      throw new IllegalArgumentException(
+          parameter
+              + " takes "
+              + Float.BYTES * parameter.size()
+              + " bytes, got "
+              + values.byteSize());
+    }
+    device.upload(values, address(parameter), values.byteSize());
+  }
+
+  @Override
+  public void copy(Parameter parameter, MemorySegment destination) {
+    device.download(address(parameter), destination, Float.BYTES * parameter.size());
   }
 
   /** A copy of one parameter. */

@@ -38,19 +38,17 @@ public final class Plan implements AutoCloseable {
   private final List<StepInfo> prepareInfo = new ArrayList<>();
 
   private Plan(
-      Device device,
-      Graph graph,
-      PlanOptions options,
-      ParameterSlab weights,
-      ParameterSlab gradients) {
+      Device device, Graph graph, PlanOptions options, Weights weights, ParameterSlab gradients) {
     this.device = device;
     this.graph = graph;
     this.options = options;
     device.requirePrecision(options.type());
     this.operations = device.operations();
     Slab memory = null;
+    PlanBuilder made = null;
     try {
-      this.builder = new PlanBuilder(graph, operations, options, weights, gradients);
+      made = new PlanBuilder(graph, operations, options, weights, gradients);
+      this.builder = made;
       emit(graph, options, builder);
       MemoryLayoutPlanner layout = builder.layout();
       memory = device.allocate("plan of batch " + options.batch(), layout.bytes());
@@ -64,6 +62,9 @@ public final class Plan implements AutoCloseable {
       this.recordedBackward = operations.record(List.of(backward));
     } catch (RuntimeException | Error failure) {
       operations.close();
+      if (made != null) {
+        made.releasePacks();
+      }
       if (memory != null) {
         memory.close();
       }
@@ -72,8 +73,7 @@ public final class Plan implements AutoCloseable {
   }
 
   /** A plan without a backward pass. */
-  public static Plan inference(
-      Device device, Graph graph, PlanOptions options, ParameterSlab weights) {
+  public static Plan inference(Device device, Graph graph, PlanOptions options, Weights weights) {
     if (options.training()) {
       throw new IllegalArgumentException("a training plan needs a slab for gradients");
     }
@@ -94,7 +94,8 @@ public final class Plan implements AutoCloseable {
   }
 
   /**
-   * Bytes of the slab that a plan of these options takes, without allocating it.
+   * Bytes of the slab that a plan of these options takes, without allocating it. An inference
+   * plan's packed weights are the network's and not counted.
    *
    * @param options inference or training
    */
@@ -280,6 +281,7 @@ public final class Plan implements AutoCloseable {
   @Override
   public void close() {
     operations.close();
+    builder.releasePacks();
     slab.close();
   }
 }

@@ -10,6 +10,7 @@ import org.halfstep.device.DataType;
 import org.halfstep.device.GroupNormShape;
 import org.halfstep.device.Launch;
 import org.halfstep.device.Operations;
+import org.halfstep.device.PackedLayout;
 
 /**
  * Collects the steps of a plan. Ops emit steps in execution order and name the buffers that each
@@ -28,9 +29,10 @@ final class PlanBuilder {
 
   private final Operations operations;
   private final PlanOptions options;
-  private final ParameterSlab weights;
+  private final Weights weights;
   private final ParameterSlab gradients;
   private final List<Step> steps = new ArrayList<>();
+  private final List<PackedWeights.Pack> packs = new ArrayList<>();
   private final List<Buffer> buffers = new ArrayList<>();
   private final List<Buffer> persistent = new ArrayList<>();
   private final Buffer[] valueBuffers;
@@ -49,7 +51,7 @@ final class PlanBuilder {
       Graph graph,
       Operations operations,
       PlanOptions options,
-      ParameterSlab weights,
+      Weights weights,
       ParameterSlab gradients) {
     this.operations = operations;
     this.options = options;
@@ -117,6 +119,27 @@ final class PlanBuilder {
 
   long weight(Parameter parameter) {
     return weights.address(parameter);
+  }
+
+  /**
+   * Whether packed weights belong to the network: those of weights that never change. A plan
+   * without weights, made to know its size, is one of those when it is for inference.
+   */
+  boolean sharesPacks() {
+    return weights instanceof FrozenWeights || weights == null && !training();
+  }
+
+  /** A packed weight of the network, given back with the plan; asked for when a step is bound. */
+  long shared(Parameter weight, PackedLayout layout, long bytes, FrozenWeights.Packing packing) {
+    PackedWeights.Pack pack = ((FrozenWeights) weights).packed(weight, layout, bytes, packing);
+    packs.add(pack);
+    return pack.address();
+  }
+
+  /** Gives back the network's packs that this plan uses. */
+  void releasePacks() {
+    packs.forEach(PackedWeights.Pack::close);
+    packs.clear();
   }
 
   long weightGradient(Parameter parameter) {

@@ -88,6 +88,34 @@ final class QuantizedConvolutionOp extends Op {
 
     @Override
     public void forward() {
+      Buffer packed = plan.sharesPacks() ? null : ownPack();
+      Buffer in = plan.buffer(x);
+      Buffer y = plan.buffer(output());
+      Buffer scratch = plan.transientBuffer(label() + " scratch", convolution.scratchBytes());
+      Buffer added = residual == null ? null : plan.buffer(residual);
+      List<Buffer> uses = new ArrayList<>(List.of(in, y, scratch));
+      if (packed != null) {
+        uses.add(packed);
+      }
+      if (added != null) {
+        uses.add(added);
+      }
+      plan.step(
+          info(),
+          uses,
+          () ->
+              convolution.forward(
+                  in.address(),
+                  packed == null ? sharedPack(scratch) : packed.address(),
+                  plan.weight(quantizer.scale()),
+                  plan.weight(weightScale),
+                  plan.weight(bias),
+                  added == null ? 0 : added.address(),
+                  y.address(),
+                  scratch.address()));
+    }
+
+    private Buffer ownPack() {
       Buffer packed = plan.persistentBuffer(label() + " packed", convolution.packedBytes());
       Buffer packing = plan.transientBuffer(label() + " packing", convolution.scratchBytes());
       plan.prepare(
@@ -99,27 +127,19 @@ final class QuantizedConvolutionOp extends Op {
                   plan.weight(quantizer.zeroPoint()),
                   packed.address(),
                   packing.address()));
-      Buffer in = plan.buffer(x);
-      Buffer y = plan.buffer(output());
-      Buffer scratch = plan.transientBuffer(label() + " scratch", convolution.scratchBytes());
-      Buffer added = residual == null ? null : plan.buffer(residual);
-      List<Buffer> uses = new ArrayList<>(List.of(in, y, scratch, packed));
-      if (added != null) {
-        uses.add(added);
-      }
-      plan.step(
-          info(),
-          uses,
-          () ->
-              convolution.forward(
-                  in.address(),
-                  packed.address(),
-                  plan.weight(quantizer.scale()),
-                  plan.weight(weightScale),
-                  plan.weight(bias),
-                  added == null ? 0 : added.address(),
-                  y.address(),
-                  scratch.address()));
+      return packed;
+    }
+
+    /** The network's pack; a plan is not running while it is bound, so its scratch is free. */
+    private long sharedPack(Buffer scratch) {
+      return plan.shared(
+          weight,
+          convolution.packedLayout(),
+          convolution.packedBytes(),
+          (stored, to) ->
+              convolution
+                  .pack(stored, plan.weight(quantizer.zeroPoint()), to, scratch.address())
+                  .run());
     }
 
     private StepInfo info() {

@@ -1,15 +1,19 @@
 package org.halfstep.model;
 
 import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
 import org.halfstep.device.Device;
+import org.halfstep.graph.FrozenWeights;
 import org.halfstep.graph.Graph;
 import org.halfstep.graph.Parameter;
 import org.halfstep.graph.ParameterSlab;
+import org.halfstep.graph.Weights;
 import org.halfstep.safetensors.Dtype;
 import org.halfstep.safetensors.SafetensorsFile;
 import org.halfstep.safetensors.TensorView;
@@ -32,6 +36,9 @@ public final class Network implements Trainable {
   private final ModelCard card;
   private final Quantization quantization;
   private final Graph graph;
+  private final Weights values;
+
+  /** Null when the weights are frozen. */
   private final ParameterSlab weights;
 
   private Network(Device device, UNetConfig config, ModelCard card, Quantization quantization) {
@@ -39,9 +46,27 @@ public final class Network implements Trainable {
     this.config = config;
     this.card = card;
     this.quantization = quantization;
-    this.graph = quantization == null ? UNet.build(config) : UNet.buildQuantized(config);
+    this.graph = graph(config, quantization);
     this.weights = new ParameterSlab(device, graph, "weights");
+    this.values = weights;
   }
+
+  private Network(Device device, Description description, Graph graph, FrozenWeights frozen) {
+    this.device = device;
+    this.config = description.config;
+    this.card = description.card;
+    this.quantization = description.quantization;
+    this.graph = graph;
+    this.weights = null;
+    this.values = frozen;
+  }
+
+  private static Graph graph(UNetConfig config, Quantization quantization) {
+    return quantization == null ? UNet.build(config) : UNet.buildQuantized(config);
+  }
+
+  /** What a file says of a network beside its tensors. */
+  private record Description(UNetConfig config, ModelCard card, Quantization quantization) {}
 
   /** A freshly initialised network; the same seed gives the same weights on any machine. */
   public static Network fresh(Device device, UNetConfig config, ModelCard card, long seed) {
@@ -69,7 +94,7 @@ public final class Network implements Trainable {
         throw new IllegalArgumentException(
             parameter + " cannot take the values of " + known + ": the shapes differ");
       } else {
-        network.weights.set(parameter, source.weights.get(known));
+        copy(source, known, network, parameter);
       }
     }
     return network;
@@ -90,7 +115,7 @@ public final class Network implements Trainable {
       for (Parameter parameter : network.graph.parameters().values()) {
         Parameter known = source.graph.parameters().get(parameter.name());
         if (known != null) {
-          network.weights.set(parameter, source.weights.get(known));
+          copy(source, known, network, parameter);
         }
       }
       for (String layer : source.quantizedLayers().keySet()) {
@@ -103,6 +128,14 @@ public final class Network implements Trainable {
     } catch (RuntimeException failure) {
       network.close();
       throw failure;
+    }
+  }
+
+  private static void copy(Network source, Parameter known, Network target, Parameter parameter) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment numbers = arena.allocate(Float.BYTES * known.size(), Float.BYTES);
+      source.values.copy(known, numbers);
+      target.weights.set(parameter, numbers);
     }
   }
 
@@ -142,31 +175,73 @@ public final class Network implements Trainable {
   }
 
   /**
-   * Reads a weights file.
+   * Reads a weights file into memory that training may change.
    *
    * @throws IOException with one line naming the file and what is wrong with it
    */
   public static Network load(Device device, Path path) throws IOException {
     try (SafetensorsFile file = SafetensorsFile.open(path)) {
-      Map<String, String> metadata = file.metadata();
-      if (!metadata.containsKey(CONFIG_KEY) || !metadata.containsKey(CARD_KEY)) {
-        throw new IOException(
-            path + ": is not a Halfstep model: its metadata has no \"config\" and \"card\"");
-      }
-      UNetConfig config;
-      ModelCard card;
-      Quantization quantization = null;
-      try {
-        config = UNetConfig.fromJson(metadata.get(CONFIG_KEY));
-        card = ModelCard.fromJson(metadata.get(CARD_KEY));
-        if (metadata.containsKey(QUANTIZATION_KEY)) {
-          quantization = Quantization.fromJson(metadata.get(QUANTIZATION_KEY));
-        }
-      } catch (IllegalArgumentException e) {
-        throw new IOException(path + ": " + e.getMessage(), e);
-      }
+      Description said = describe(file);
       Map<String, TensorView> tensors = ParameterFile.tensors(file);
-      return of(new Network(device, config, card, quantization), tensors, path.toString());
+      return of(
+          new Network(device, said.config, said.card, said.quantization), tensors, path.toString());
+    }
+  }
+
+  /**
+   * Opens a weights file for inference: it stays mapped, weights are packed from it when a plan
+   * first needs them, and all plans share them ({@link FrozenWeights}).
+   *
+   * @throws IOException with one line naming the file and what is wrong with it
+   */
+  public static Network open(Device device, Path path) throws IOException {
+    SafetensorsFile file = SafetensorsFile.open(path);
+    try {
+      return open(device, describe(file), file);
+    } catch (IOException | RuntimeException failure) {
+      file.close();
+      throw failure;
+    }
+  }
+
+  /**
+   * Opens for inference a file of tensors that says nothing of the network.
+   *
+   * @throws IOException with one line naming the file and what is wrong with it
+   */
+  public static Network open(Device device, UNetConfig config, ModelCard card, Path path)
+      throws IOException {
+    SafetensorsFile file = SafetensorsFile.open(path);
+    try {
+      return open(device, new Description(config, card, null), file);
+    } catch (IOException | RuntimeException failure) {
+      file.close();
+      throw failure;
+    }
+  }
+
+  private static Network open(Device device, Description said, SafetensorsFile file)
+      throws IOException {
+    Graph graph = graph(said.config, said.quantization);
+    MappedParameters source = new MappedParameters(file, graph);
+    return new Network(device, said, graph, new FrozenWeights(device, graph, source));
+  }
+
+  private static Description describe(SafetensorsFile file) throws IOException {
+    Map<String, String> metadata = file.metadata();
+    if (!metadata.containsKey(CONFIG_KEY) || !metadata.containsKey(CARD_KEY)) {
+      throw new IOException(
+          file.path() + ": is not a Halfstep model: its metadata has no \"config\" and \"card\"");
+    }
+    try {
+      return new Description(
+          UNetConfig.fromJson(metadata.get(CONFIG_KEY)),
+          ModelCard.fromJson(metadata.get(CARD_KEY)),
+          metadata.containsKey(QUANTIZATION_KEY)
+              ? Quantization.fromJson(metadata.get(QUANTIZATION_KEY))
+              : null);
+    } catch (IllegalArgumentException e) {
+      throw new IOException(file.path() + ": " + e.getMessage(), e);
     }
   }
 
@@ -198,12 +273,11 @@ public final class Network implements Trainable {
 
   /** Writes the weights with a card of the caller's choice; float32 or bfloat16. */
   public void save(Path path, ModelCard newCard, Dtype dtype) throws IOException {
-    save(path, newCard, dtype, weights);
+    save(path, newCard, dtype, values);
   }
 
   /** Writes other weights of the same network, such as a moving average. */
-  public void save(Path path, ModelCard newCard, Dtype dtype, ParameterSlab values)
-      throws IOException {
+  public void save(Path path, ModelCard newCard, Dtype dtype, Weights numbers) throws IOException {
     Map<String, String> metadata = new LinkedHashMap<>();
     metadata.put(FORMAT_KEY, FORMAT);
     metadata.put(CONFIG_KEY, config.toJson());
@@ -211,7 +285,7 @@ public final class Network implements Trainable {
     if (quantization != null) {
       metadata.put(QUANTIZATION_KEY, quantization.toJson());
     }
-    ParameterFile.write(path, values, dtype, metadata);
+    ParameterFile.write(path, numbers, dtype, metadata);
   }
 
   @Override
@@ -220,12 +294,12 @@ public final class Network implements Trainable {
   }
 
   @Override
-  public void restore(Path path, ParameterSlab values) throws IOException {
-    try (Network saved = load(device, path)) {
-      if (!saved.config.equals(config)) {
+  public void restore(Path path, ParameterSlab numbers) throws IOException {
+    try (SafetensorsFile file = SafetensorsFile.open(path)) {
+      if (!describe(file).config.equals(config)) {
         throw new IOException(path + ": holds a network of another shape than the run's");
       }
-      values.copyFrom(saved.weights);
+      ParameterFile.fill(numbers, ParameterFile.tensors(file), path.toString());
     }
   }
 
@@ -261,13 +335,27 @@ public final class Network implements Trainable {
     return graph;
   }
 
+  /**
+   * The weights that training changes.
+   *
+   * @throws IllegalStateException when the network was opened for inference
+   */
   @Override
   public ParameterSlab weights() {
+    if (weights == null) {
+      throw new IllegalStateException(
+          "this network was opened for inference and cannot be trained: load it instead");
+    }
     return weights;
+  }
+
+  /** The weights as a plan for inference reads them, frozen or not. */
+  public Weights values() {
+    return values;
   }
 
   @Override
   public void close() {
-    weights.close();
+    values.close();
   }
 }

@@ -4,14 +4,17 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.halfstep.graph.Graph;
 import org.halfstep.graph.Parameter;
 import org.halfstep.graph.ParameterSlab;
+import org.halfstep.graph.Weights;
 import org.halfstep.random.Philox;
 import org.halfstep.safetensors.Dtype;
 import org.halfstep.safetensors.NamedTensor;
@@ -65,20 +68,60 @@ public final class ParameterFile {
    */
   public static void fill(ParameterSlab weights, Map<String, TensorView> tensors, String origin)
       throws IOException {
-    Map<String, Parameter> parameters = weights.graph().parameters();
+    Graph graph = weights.graph();
+    requireFit(graph, tensors, origin);
+    for (Parameter parameter : graph.parameters().values()) {
+      TensorView tensor = tensors.get(parameter.name());
+      if (tensor.dtype() == Dtype.F32 && isAligned(tensor)) {
+        weights.set(parameter, tensor.data());
+        continue;
+      }
+      try (Arena arena = Arena.ofConfined()) {
+        MemorySegment values = arena.allocate(Float.BYTES * parameter.size(), Float.BYTES);
+        copy(tensor, values);
+        weights.set(parameter, values);
+      }
+    }
+  }
+
+  private static boolean isAligned(TensorView tensor) {
+    return tensor.data().address() % Float.BYTES == 0
+        && ByteOrder.nativeOrder() == ByteOrder.LITTLE_ENDIAN;
+  }
+
+  /** Numbers as float32, of a tensor that {@link #requireFit} let through. */
+  static void copy(TensorView tensor, MemorySegment destination) {
+    if (tensor.dtype().isFloating()) {
+      tensor.copyFloats(destination, 0);
+      return;
+    }
+    for (long i = 0; i < tensor.elements(); i++) {
+      destination.setAtIndex(
+          ValueLayout.JAVA_FLOAT, i, tensor.data().get(ValueLayout.JAVA_BYTE, i));
+    }
+  }
+
+  /**
+   * Compares tensors with the parameters of a graph, before any memory is taken.
+   *
+   * @throws IOException in one line, when one is missing, unknown, of another shape or type, or
+   *     holds numbers that it must not
+   */
+  static void requireFit(Graph graph, Map<String, TensorView> tensors, String origin)
+      throws IOException {
     for (String name : tensors.keySet()) {
-      if (!parameters.containsKey(name)) {
+      if (!graph.parameters().containsKey(name)) {
         throw new IOException(
             origin + ": tensor " + name + " is not part of the network it describes");
       }
     }
-    for (Parameter parameter : parameters.values()) {
+    for (Parameter parameter : graph.parameters().values()) {
       TensorView tensor = tensors.get(parameter.name());
       if (tensor == null) {
         throw new IOException(origin + ": tensor " + parameter.name() + " is missing");
       }
       requireShape(parameter, tensor, origin);
-      weights.set(parameter, QuantizedTensors.read(weights.graph(), tensor, origin));
+      QuantizedTensors.require(graph, tensor, origin);
     }
   }
 
@@ -105,20 +148,19 @@ public final class ParameterFile {
    *
    * @param dtype float32 or bfloat16; int8 weights and their scales have types of their own
    */
-  public static void write(
-      Path path, ParameterSlab values, Dtype dtype, Map<String, String> metadata)
+  public static void write(Path path, Weights values, Dtype dtype, Map<String, String> metadata)
       throws IOException {
     try (Arena arena = Arena.ofConfined()) {
       List<NamedTensor> tensors = new ArrayList<>();
       for (Parameter parameter : values.graph().parameters().values()) {
-        MemorySegment data = arena.allocateFrom(ValueLayout.JAVA_FLOAT, values.get(parameter));
+        MemorySegment data = arena.allocate(Float.BYTES * parameter.size(), Float.BYTES);
+        values.copy(parameter, data);
         long[] shape = parameter.shape().stream().mapToLong(Integer::longValue).toArray();
         Dtype own = QuantizedTensors.dtype(values.graph(), parameter.name(), dtype);
         tensors.add(
             switch (own) {
               case I8 ->
-                  new NamedTensor(
-                      parameter.name(), own, shape, QuantizedTensors.bytes(values.get(parameter)));
+                  new NamedTensor(parameter.name(), own, shape, QuantizedTensors.bytes(data));
               case F32 -> NamedTensor.f32(parameter.name(), shape, data);
               case BF16 -> NamedTensor.bf16(parameter.name(), shape, data);
               default ->

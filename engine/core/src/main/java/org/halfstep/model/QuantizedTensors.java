@@ -2,6 +2,7 @@ package org.halfstep.model;
 
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import org.halfstep.graph.Graph;
 import org.halfstep.safetensors.Dtype;
 import org.halfstep.safetensors.TensorView;
@@ -48,31 +49,34 @@ final class QuantizedTensors {
   }
 
   /** The bytes of a weight that is held as floats. */
-  static MemorySegment bytes(float[] integers) {
-    byte[] bytes = new byte[integers.length];
+  static MemorySegment bytes(MemorySegment integers) {
+    byte[] bytes = new byte[Math.toIntExact(integers.byteSize() / Float.BYTES)];
     for (int i = 0; i < bytes.length; i++) {
-      bytes[i] = (byte) integers[i];
+      bytes[i] = (byte) integers.getAtIndex(ValueLayout.JAVA_FLOAT, i);
     }
     return MemorySegment.ofArray(bytes);
   }
 
   /**
-   * A tensor's numbers, checked.
+   * Checks a tensor's type, and the numbers that only an int8 network has.
    *
    * @throws IOException in one line, when the type is not the one that the network needs or a
    *     number lies out of range
    */
-  static float[] read(Graph graph, TensorView tensor, String origin) throws IOException {
+  static void require(Graph graph, TensorView tensor, String origin) throws IOException {
     String name = tensor.name();
     if (isByteWeight(graph, name)) {
-      return byteWeight(tensor, origin);
+      requireByteWeight(tensor, origin);
+      return;
     }
     if (!tensor.dtype().isFloating()) {
       throw new IOException(
           origin + ": tensor " + name + " is " + tensor.dtype() + ", expected F32 or BF16");
     }
-    float[] values = tensor.floats();
-    for (float value : values) {
+    if (!isScale(name) && !name.endsWith(INPUT_ZERO_POINT)) {
+      return;
+    }
+    for (float value : tensor.floats()) {
       if (isScale(name) && !(value > 0 && Float.isFinite(value))) {
         throw new IOException(
             origin + ": tensor " + name + " holds " + value + ", expected scales above 0");
@@ -83,23 +87,19 @@ final class QuantizedTensors {
             origin + ": tensor " + name + " holds " + value + ", expected an integer in 0..255");
       }
     }
-    return values;
   }
 
-  private static float[] byteWeight(TensorView tensor, String origin) throws IOException {
+  private static void requireByteWeight(TensorView tensor, String origin) throws IOException {
     if (tensor.dtype() != Dtype.I8) {
       throw new IOException(
           origin + ": tensor " + tensor.name() + " is " + tensor.dtype() + ", expected I8");
     }
-    long[] integers = tensor.longs();
-    float[] values = new float[integers.length];
-    for (int i = 0; i < values.length; i++) {
-      if (integers[i] < -LayerScales.LARGEST_WEIGHT) {
+    for (long i = 0; i < tensor.elements(); i++) {
+      if (tensor.data().get(ValueLayout.JAVA_BYTE, i) < -LayerScales.LARGEST_WEIGHT) {
         throw new IOException(
             origin + ": tensor " + tensor.name() + " holds -128, expected -127..127");
       }
-      values[i] = integers[i];
     }
-    return values;
+    tensor.data().unload();
   }
 }

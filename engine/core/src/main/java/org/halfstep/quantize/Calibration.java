@@ -49,7 +49,7 @@ public final class Calibration implements AutoCloseable {
       this.plan =
           owned.add(
               Plan.inference(
-                  network.device(), network.calibrationGraph(), options, network.weights()));
+                  network.device(), network.calibrationGraph(), options, network.values()));
       plan.prepare();
       this.rows = owned.add(new CalibrationRows(network, plan, data, settings));
       for (String input : inputs) {
@@ -118,8 +118,9 @@ public final class Calibration implements AutoCloseable {
           List<ValueHistogram> read = new ArrayList<>();
           inputs.forEach(input -> read.add(histograms.get(input)));
           ScaleSearch.ByteRange range = ScaleSearch.activations(read);
-          float[] perChannel =
-              ScaleSearch.weights(network.weights().get(weight), weight.shape().getFirst());
+          float[] numbers = new float[Math.toIntExact(weight.size())];
+          network.values().copy(weight, MemorySegment.ofArray(numbers));
+          float[] perChannel = ScaleSearch.weights(numbers, weight.shape().getFirst());
           scales.put(layer, new LayerScales(range.scale(), range.zeroPoint(), perChannel));
         });
     return scales;

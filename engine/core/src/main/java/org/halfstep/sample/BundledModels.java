@@ -38,6 +38,6 @@ final class BundledModels {
                   ? "this build bundles none"
                   : "bundled are " + String.join(", ", there)));
     }
-    return BundledFile.read(name, path -> Network.load(device, path));
+    return BundledFile.read(name, path -> Network.open(device, path));
   }
 }

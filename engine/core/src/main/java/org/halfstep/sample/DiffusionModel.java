@@ -94,7 +94,7 @@ public final class DiffusionModel implements AutoCloseable {
    * @throws IOException when it cannot be read or is no model; one line with the file's name
    */
   public static DiffusionModel open(Path file, ModelOptions options) throws IOException {
-    return new DiffusionModel(options, device -> Network.load(device, file));
+    return new DiffusionModel(options, device -> Network.open(device, file));
   }
 
   /**

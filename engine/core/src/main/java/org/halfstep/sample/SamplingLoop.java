@@ -56,7 +56,7 @@ final class SamplingLoop implements AutoCloseable {
                   device,
                   network.graph(),
                   PlanOptions.inference(twoBranches ? 2 * batch : batch).withType(type),
-                  network.weights()));
+                  network.values()));
       plan.prepare();
       this.operations = owned.add(device.operations());
       this.inputs = owned.add(new NetworkInputs(network, plan));

@@ -9,6 +9,7 @@ import org.halfstep.device.Convolution;
 import org.halfstep.device.ConvolutionRequest;
 import org.halfstep.device.ConvolutionShape;
 import org.halfstep.device.Launch;
+import org.halfstep.device.PackedLayout;
 
 /**
  * A convolution by kernels of our own in float32: what those for 3x3 and those for 1x1 windows have
@@ -65,13 +66,22 @@ abstract sealed class KernelConvolution implements Convolution
     return packedBytes(shape.inputChannels(), shape.outputChannels());
   }
 
+  /** What computes it, for people. */
+  abstract String title();
+
+  @Override
+  public final PackedLayout packedLayout() {
+    return new PackedLayout.Plain(
+        title(), shape.inputChannels(), shape.outputChannels(), shape.weightInputOffset());
+  }
+
   @Override
   public final long forwardScratchBytes() {
     return scratchBytes(shape.inputChannels(), shape.outputChannels(), false);
   }
 
   @Override
-  public final Launch packForward(long storedWeight, long packedWeight) {
+  public final Launch packForward(long storedWeight, long bias, long packedWeight) {
     return pack(
         stored(storedWeight),
         shape.inputChannels(),

@@ -12,6 +12,7 @@ import org.halfstep.device.ConvolutionRequest;
 import org.halfstep.device.ConvolutionShape;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Launch;
+import org.halfstep.device.PackedLayout;
 
 /**
  * {@link Convolution} by oneDNN. Weights are packed into the format that oneDNN's fastest
@@ -82,12 +83,21 @@ public final class OneDnnConvolution implements Convolution {
   }
 
   @Override
+  public PackedLayout packedLayout() {
+    if (primitives.packForward == null) {
+      throw new IllegalStateException("the stored weight is read as it is");
+    }
+    return new OneDnnLayout(
+        primitives.forward().memory(OneDnn.dnnl_query_weights_md), shape.weightInputOffset());
+  }
+
+  @Override
   public long forwardScratchBytes() {
     return primitives.forwardScratchBytes();
   }
 
   @Override
-  public Launch packForward(long storedWeight, long packedWeight) {
+  public Launch packForward(long storedWeight, long bias, long packedWeight) {
     return reorder(primitives.packForward, stored(storedWeight), packedWeight);
   }
 

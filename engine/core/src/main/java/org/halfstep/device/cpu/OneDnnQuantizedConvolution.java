@@ -10,6 +10,7 @@ import org.halfstep.bindings.OneDnn;
 import org.halfstep.device.ConvolutionShape;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Launch;
+import org.halfstep.device.PackedLayout;
 import org.halfstep.device.QuantizedConvolution;
 
 /**
@@ -181,6 +182,11 @@ public final class OneDnnQuantizedConvolution implements QuantizedConvolution {
   public long scratchBytes() {
     return Math.max(
         pack.scratchBytes(), Math.max(plain.scratchBytes(), withResidual.scratchBytes()));
+  }
+
+  @Override
+  public PackedLayout packedLayout() {
+    return new OneDnnLayout(plain.memory(OneDnn.dnnl_query_weights_md), 0);
   }
 
   @Override

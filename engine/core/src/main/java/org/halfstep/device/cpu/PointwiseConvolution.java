@@ -54,6 +54,11 @@ final class PointwiseConvolution extends KernelConvolution {
   }
 
   @Override
+  String title() {
+    return "product of our own";
+  }
+
+  @Override
   long packedBytes(int in, int out) {
     long columns = (out + PACKED_MULTIPLE - 1L) / PACKED_MULTIPLE * PACKED_MULTIPLE;
     return Float.BYTES * in * columns;

@@ -108,6 +108,11 @@ final class WinogradConvolution extends KernelConvolution {
   }
 
   @Override
+  String title() {
+    return "Winograd F(" + tile + "x" + tile + ")";
+  }
+
+  @Override
   long packedBytes(int in, int out) {
     return packedBytes(in, out, tile);
   }

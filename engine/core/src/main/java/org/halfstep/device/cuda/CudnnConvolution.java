@@ -12,6 +12,7 @@ import org.halfstep.device.ConvolutionShape;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Launch;
 import org.halfstep.device.Owned;
+import org.halfstep.device.PackedLayout;
 
 /**
  * {@link Convolution} by cuDNN. Packed filters have channels last and the storage type of the
@@ -115,6 +116,15 @@ final class CudnnConvolution implements Convolution {
     return forward.filterBytes();
   }
 
+  @Override
+  public PackedLayout packedLayout() {
+    return new PackedLayout.Plain(
+        "cuDNN, " + type + ", padded to " + inputs + " x " + outputs,
+        shape.inputChannels(),
+        shape.outputChannels(),
+        shape.weightInputOffset());
+  }
+
   /**
    * Behind the workspace: the padded input, and a plain output of its own for what is not fused.
    */
@@ -124,7 +134,7 @@ final class CudnnConvolution implements Convolution {
   }
 
   @Override
-  public Launch packForward(long storedWeight, long packedWeight) {
+  public Launch packForward(long storedWeight, long bias, long packedWeight) {
     MemorySegment from = at(Scratch.storedWeight(shape, storedWeight));
     MemorySegment to = at(packedWeight);
     return () ->
@@ -198,7 +208,7 @@ final class CudnnConvolution implements Convolution {
 
   @Override
   public Launch packBackward(long storedWeight, long packedWeight) {
-    return packForward(storedWeight, packedWeight);
+    return packForward(storedWeight, 0, packedWeight);
   }
 
   @Override

@@ -12,6 +12,7 @@ import org.halfstep.device.ConvolutionShape;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Launch;
 import org.halfstep.device.Owned;
+import org.halfstep.device.PackedLayout;
 import org.halfstep.device.Window;
 
 /**
@@ -38,11 +39,6 @@ final class PointwiseConvolution implements Convolution {
   private final int inputs;
   private final int outputs;
   private final Owned owned = new Owned();
-
-  /** The bias that is packed with the weight; 0 for none. */
-  private long packedBias;
-
-  private boolean hasPacked;
 
   PointwiseConvolution(
       Matmuls matmuls, Kernels kernels, MemorySegment stream, ConvolutionRequest request) {
@@ -98,28 +94,26 @@ final class PointwiseConvolution implements Convolution {
   }
 
   @Override
+  public PackedLayout packedLayout() {
+    return new PackedLayout.Plain("cuBLASLt, " + type, inputs, outputs, shape.weightInputOffset());
+  }
+
+  @Override
   public long forwardScratchBytes() {
     return Matmuls.WORKSPACE_BYTES;
   }
 
   @Override
-  public Launch packForward(long storedWeight, long packedWeight) {
+  public Launch packForward(long storedWeight, long bias, long packedWeight) {
     Launch weight = packBackward(storedWeight, packedWeight);
-    MemorySegment biasTarget = MemorySegment.ofAddress(packedWeight + weightBytes());
+    if (bias == 0 || !packs()) {
+      return weight;
+    }
+    MemorySegment from = MemorySegment.ofAddress(bias);
+    MemorySegment to = MemorySegment.ofAddress(packedWeight + weightBytes());
     int dtype = Scratch.code(type);
-    return () -> {
-      hasPacked = true;
-      weight.run();
-      if (packedBias != 0) {
-        kernels.hs_convert(
-            stream,
-            MemorySegment.ofAddress(packedBias),
-            Kernels.HS_F32,
-            biasTarget,
-            dtype,
-            outputs);
-      }
-    };
+    return Scratch.inOrder(
+        weight, () -> kernels.hs_convert(stream, from, Kernels.HS_F32, to, dtype, outputs));
   }
 
   @Override
@@ -128,16 +122,8 @@ final class PointwiseConvolution implements Convolution {
     long bias = output.bias();
     long residual = output.residual();
     long y = output.y();
-    long biasAddress = bias;
-    if (bias != 0 && packs()) {
-      if (hasPacked && packedBias != bias) {
-        throw new IllegalStateException(
-            "forward was bound after its weight was packed: bind first, since the bias is packed"
-                + " with the weight");
-      }
-      packedBias = bias;
-      biasAddress = weight + weightBytes();
-    }
+    // In bfloat16 the library wants the bias in that type as well: it lies behind the weight.
+    long biasAddress = bias != 0 && packs() ? weight + weightBytes() : bias;
     long a = weightAddress(weight);
     Matmul product =
         new Matmul(

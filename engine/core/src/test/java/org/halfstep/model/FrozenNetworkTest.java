@@ -1,0 +1,210 @@
+package org.halfstep.model;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import org.halfstep.device.Device;
+import org.halfstep.device.HostWindow;
+import org.halfstep.device.Slab;
+import org.halfstep.device.cpu.CpuDevice;
+import org.halfstep.graph.FrozenWeights;
+import org.halfstep.graph.Parameter;
+import org.halfstep.graph.Plan;
+import org.halfstep.graph.PlanOptions;
+import org.halfstep.safetensors.Dtype;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** Networks that are opened for inference: mapped, packed once, and the same to the bit. */
+class FrozenNetworkTest {
+  /** Large enough for Winograd's convolutions and our own products beside oneDNN's. */
+  private static final UNetConfig CONFIG =
+      new UNetConfig(
+          16,
+          3,
+          64,
+          3,
+          1,
+          List.of(8),
+          List.of(1.0, 2.0),
+          5,
+          false,
+          32,
+          null,
+          true,
+          true,
+          true,
+          true,
+          0,
+          null);
+
+  @TempDir Path folder;
+  private Device device;
+  private Path file;
+
+  @BeforeEach
+  void write() throws IOException {
+    device = new CpuDevice();
+    file = folder.resolve("network.safetensors");
+    try (Network network = fresh()) {
+      network.save(file, network.card(), Dtype.F32);
+    }
+  }
+
+  @AfterEach
+  void close() {
+    device.close();
+  }
+
+  private Network fresh() {
+    Network network =
+        Network.fresh(device, CONFIG, ModelCard.teacher("none", List.of(), Map.of()), 3);
+    for (Parameter parameter : network.graph().parameters().values()) {
+      float[] values = network.weights().get(parameter);
+      for (int i = 0; i < values.length; i++) {
+        values[i] += 0.01f * (i % 7 - 3);
+      }
+      network.weights().set(parameter, values);
+    }
+    return network;
+  }
+
+  private static Plan plan(Network network, int batch) {
+    Plan plan =
+        Plan.inference(
+            network.device(), network.graph(), PlanOptions.inference(batch), network.values());
+    plan.prepare();
+    return plan;
+  }
+
+  private static float[] output(Plan plan) {
+    fill(plan, "x");
+    fill(plan, "t");
+    plan.forward();
+    float[] out = new float[(int) plan.count("out")];
+    try (HostWindow window = plan.device().window(plan.address("out"), 4L * out.length)) {
+      window.pull();
+      MemorySegment.ofArray(out).copyFrom(window.memory());
+    }
+    return out;
+  }
+
+  private static void fill(Plan plan, String name) {
+    long perSample = plan.count(name) / plan.batch();
+    try (HostWindow window = plan.device().window(plan.address(name), 4 * plan.count(name))) {
+      for (long i = 0; i < plan.count(name); i++) {
+        window.memory().setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) Math.sin(i % perSample));
+      }
+      window.push();
+    }
+  }
+
+  @Test
+  void makesTheBitsOfTheSameNetworkInMemory() throws IOException {
+    float[] expected;
+    try (Network loaded = Network.load(device, file);
+        Plan plan = plan(loaded, 2)) {
+      expected = output(plan);
+    }
+    try (Network opened = Network.open(device, file);
+        Plan plan = plan(opened, 2)) {
+      assertArrayEquals(expected, output(plan));
+    }
+  }
+
+  @Test
+  void aSecondPlanAddsItsActivationsAndNothingElse() throws IOException {
+    try (Network opened = Network.open(device, file)) {
+      FrozenWeights weights = (FrozenWeights) opened.values();
+      assertEquals(0, weights.packedBytes(), "nothing is packed before a plan wants it");
+      try (Plan first = plan(opened, 1)) {
+        long packed = weights.packedBytes();
+        long resident = weights.residentBytes();
+        assertTrue(packed > 0);
+        long before = Slab.live().size();
+        float[] alone = output(first);
+        try (Plan second = plan(opened, 4)) {
+          assertEquals(packed, weights.packedBytes());
+          assertEquals(resident, weights.residentBytes());
+          assertEquals(before + 1, Slab.live().size(), "the second plan's own slab");
+          float[] together = output(second);
+          assertArrayEquals(alone, Arrays.copyOf(together, alone.length), "in any batch");
+        }
+        assertEquals(packed, weights.packedBytes());
+      }
+      assertEquals(0, weights.packedBytes(), "the last plan that wants a pack takes it along");
+    }
+  }
+
+  @Test
+  void holdsNoPlainCopyOfWhatIsPacked() throws IOException {
+    try (Network opened = Network.open(device, file);
+        Plan plan = plan(opened, 1)) {
+      FrozenWeights weights = (FrozenWeights) opened.values();
+      long all = Float.BYTES * opened.graph().parameterFloats();
+      assertTrue(
+          weights.residentBytes() < all / 10,
+          weights.residentBytes() + " of " + all + " bytes lie as they are stored");
+      assertTrue(plan.slabBytes() > 0);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(
+      value = Dtype.class,
+      names = {"F32", "BF16"})
+  void filesOfEitherTypeAreReadAsTheyAre(Dtype dtype) throws IOException {
+    Path other = folder.resolve("other.safetensors");
+    try (Network network = Network.load(device, file)) {
+      network.save(other, network.card(), dtype);
+    }
+    float[] expected;
+    try (Network loaded = Network.load(device, other);
+        Plan plan = plan(loaded, 1)) {
+      expected = output(plan);
+    }
+    try (Network opened = Network.open(device, other);
+        Plan plan = plan(opened, 1)) {
+      assertArrayEquals(expected, output(plan));
+      Path again = folder.resolve("again.safetensors");
+      opened.save(again, opened.card(), dtype);
+      assertArrayEquals(Files.readAllBytes(other), Files.readAllBytes(again));
+    }
+  }
+
+  @Test
+  void isNotTrained() throws IOException {
+    try (Network opened = Network.open(device, file);
+        Network copy = Network.like(device, CONFIG, opened.card(), opened)) {
+      assertThrows(IllegalStateException.class, opened::weights);
+      try (Network loaded = Network.load(device, file)) {
+        assertArrayEquals(loaded.weights().toArray(), copy.weights().toArray());
+      }
+    }
+  }
+
+  @Test
+  void aFileThatIsCutShortIsRefusedBeforeMemoryIsTaken() throws IOException {
+    byte[] bytes = Files.readAllBytes(file);
+    Path cut = folder.resolve("cut.safetensors");
+    Files.write(cut, Arrays.copyOf(bytes, bytes.length - 4096));
+    long before = Slab.live().size();
+    IOException refused = assertThrows(IOException.class, () -> Network.open(device, cut));
+    assertTrue(refused.getMessage().contains("cut.safetensors"), refused.getMessage());
+    assertEquals(before, Slab.live().size());
+  }
+}
