@@ -38,6 +38,9 @@ public enum PeerNetwork {
    */
   static final String INT8 = "halfstep.bench.int8";
 
+  /** System property: MiB that packed weights may take; by default as {@link Network} has it. */
+  static final String MEMORY = "halfstep.bench.memory";
+
   private static final long SEED = 1;
 
   /** Deviation of the weights that take the place of zeros, as in the peers. */
@@ -92,7 +95,10 @@ public enum PeerNetwork {
     if (folder.isEmpty()) {
       return withoutZeros(Network.fresh(device, config, card, SEED));
     }
-    return Network.open(device, config, card, Path.of(folder, name() + ".safetensors"));
+    Path path = Path.of(folder, name() + ".safetensors");
+    long memory = Long.getLong(MEMORY, 0) << 20;
+    return Network.open(
+        device, config, card, path, memory == 0 ? Network.defaultMemory(path) : memory);
   }
 
   /** The same network with weights that training changes. */

@@ -1,6 +1,7 @@
 package org.halfstep.device;
 
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.Optional;
 
 /** A device whose owner is somebody else: closing it does nothing. */
@@ -29,6 +30,11 @@ final class BorrowedDevice implements Device {
   @Override
   public DataType defaultPrecision() {
     return device.defaultPrecision();
+  }
+
+  @Override
+  public List<WeightChoice> weightChoices(ConvolutionShape shape) {
+    return device.weightChoices(shape);
   }
 
   @Override

@@ -9,6 +9,7 @@ package org.halfstep.device;
  * @param channels0 input channels that the first of two sources holds; all for a single source
  * @param type storage type of what is read and written
  * @param training whether the backward passes exist
+ * @param algorithm what computes it where the network decided that; null to let the device choose
  * @param prologue what is done to what is read; null for nothing
  * @param epilogue what is done to the sums
  */
@@ -17,6 +18,7 @@ public record ConvolutionRequest(
     int channels0,
     DataType type,
     boolean training,
+    ConvolutionAlgorithm algorithm,
     Prologue prologue,
     Epilogue epilogue) {
   /**
@@ -67,6 +69,7 @@ public record ConvolutionRequest(
         shape.inputChannels(),
         type,
         training,
+        null,
         null,
         new Epilogue(true, true, Activation.NONE, false));
   }

@@ -1,6 +1,7 @@
 package org.halfstep.device;
 
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -70,6 +71,16 @@ public interface Device extends AutoCloseable {
 
   /** Waits until everything launched through this device is done. */
   default void synchronize() {}
+
+  /**
+   * The ways to compute a convolution of a network whose weights are packed once, the fastest and
+   * largest first; empty where there is no choice.
+   *
+   * @param shape for a batch of one
+   */
+  default List<WeightChoice> weightChoices(ConvolutionShape shape) {
+    return List.of();
+  }
 
   /** The precision of networks on this device where nothing else is asked for. */
   default DataType defaultPrecision() {

@@ -80,14 +80,15 @@ final class ConvolutionSteps implements Op.Binding {
                 read.sources().getFirst().shape().channels(),
                 plan.type(read.sources().getFirst()),
                 plan.training(),
+                plan.algorithm(op.weight()),
                 before,
                 after));
   }
 
   private Convolution part(Value source, int offset) {
-    return plan.operations()
-        .convolution(
-            ConvolutionRequest.plain(shape(source, offset), plan.type(source), plan.training()));
+    ConvolutionRequest plain =
+        ConvolutionRequest.plain(shape(source, offset), plan.type(source), plan.training());
+    return plan.operations().convolution(plain);
   }
 
   private ConvolutionShape shape(Value source, int offset) {

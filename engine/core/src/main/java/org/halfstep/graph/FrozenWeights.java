@@ -21,6 +21,7 @@ public final class FrozenWeights implements Weights {
   private final Graph graph;
   private final ParameterSource source;
   private final PackedWeights packs;
+  private final WeightBudget budget;
 
   /** The graph's parameters by where they start, for stacks of them. */
   private final TreeMap<Long, Parameter> byOffset = new TreeMap<>();
@@ -30,12 +31,14 @@ public final class FrozenWeights implements Weights {
 
   /**
    * @param source closed with these weights
+   * @param limit bytes that packed weights may take, as far as that is possible
    */
-  public FrozenWeights(Device device, Graph graph, ParameterSource source) {
+  public FrozenWeights(Device device, Graph graph, ParameterSource source, long limit) {
     this.device = device;
     this.graph = graph;
     this.source = source;
     this.packs = new PackedWeights(device);
+    this.budget = WeightBudget.of(device, graph, limit);
     graph.parameters().values().forEach(each -> byOffset.put(each.offset(), each));
   }
 
@@ -113,6 +116,11 @@ public final class FrozenWeights implements Weights {
   /** The parameters that a stack consists of; a single one is its own. */
   private List<Parameter> parts(Parameter whole) {
     return new ArrayList<>(byOffset.subMap(whole.offset(), whole.offset() + whole.size()).values());
+  }
+
+  /** How convolutions are computed, and what that takes. */
+  public WeightBudget budget() {
+    return budget;
   }
 
   /** Bytes of packed weights, of all plans together. */

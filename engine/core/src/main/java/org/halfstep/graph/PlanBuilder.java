@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
+import org.halfstep.device.ConvolutionAlgorithm;
 import org.halfstep.device.DataType;
 import org.halfstep.device.GroupNormShape;
 import org.halfstep.device.Launch;
@@ -127,6 +128,11 @@ final class PlanBuilder {
    */
   boolean sharesPacks() {
     return weights instanceof FrozenWeights || weights == null && !training();
+  }
+
+  /** What computes a convolution where the network decided that; null for the device's choice. */
+  ConvolutionAlgorithm algorithm(Parameter weight) {
+    return weights instanceof FrozenWeights frozen ? frozen.budget().algorithm(weight) : null;
   }
 
   /** A packed weight of the network, given back with the plan; asked for when a step is bound. */

@@ -3,6 +3,7 @@ package org.halfstep.model;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -30,6 +31,8 @@ public final class Network implements Trainable {
   private static final String QUANTIZATION_KEY = "quantization";
   private static final String FORMAT_KEY = "format";
   private static final String FORMAT = "halfstep-unet-1";
+  private static final long LEAST_MEMORY = 384L << 20;
+  private static final double FILE_MULTIPLE = 1.6;
 
   private final Device device;
   private final UNetConfig config;
@@ -195,9 +198,20 @@ public final class Network implements Trainable {
    * @throws IOException with one line naming the file and what is wrong with it
    */
   public static Network open(Device device, Path path) throws IOException {
+    return open(device, path, defaultMemory(path));
+  }
+
+  /**
+   * Opens a weights file for inference.
+   *
+   * @param memory bytes that packed weights may take; less memory means slower convolutions, and
+   *     where even the smallest ones take more, those are used
+   * @throws IOException with one line naming the file and what is wrong with it
+   */
+  public static Network open(Device device, Path path, long memory) throws IOException {
     SafetensorsFile file = SafetensorsFile.open(path);
     try {
-      return open(device, describe(file), file);
+      return open(device, describe(file), file, memory);
     } catch (IOException | RuntimeException failure) {
       file.close();
       throw failure;
@@ -207,24 +221,30 @@ public final class Network implements Trainable {
   /**
    * Opens for inference a file of tensors that says nothing of the network.
    *
+   * @param memory bytes that packed weights may take
    * @throws IOException with one line naming the file and what is wrong with it
    */
-  public static Network open(Device device, UNetConfig config, ModelCard card, Path path)
-      throws IOException {
+  public static Network open(
+      Device device, UNetConfig config, ModelCard card, Path path, long memory) throws IOException {
     SafetensorsFile file = SafetensorsFile.open(path);
     try {
-      return open(device, new Description(config, card, null), file);
+      return open(device, new Description(config, card, null), file, memory);
     } catch (IOException | RuntimeException failure) {
       file.close();
       throw failure;
     }
   }
 
-  private static Network open(Device device, Description said, SafetensorsFile file)
+  /** What packed weights may take where nobody says: 1.6 times the file, 384 MiB at least. */
+  public static long defaultMemory(Path path) throws IOException {
+    return Math.max(LEAST_MEMORY, (long) (FILE_MULTIPLE * Files.size(path)));
+  }
+
+  private static Network open(Device device, Description said, SafetensorsFile file, long memory)
       throws IOException {
     Graph graph = graph(said.config, said.quantization);
     MappedParameters source = new MappedParameters(file, graph);
-    return new Network(device, said, graph, new FrozenWeights(device, graph, source));
+    return new Network(device, said, graph, new FrozenWeights(device, graph, source, memory));
   }
 
   private static Description describe(SafetensorsFile file) throws IOException {

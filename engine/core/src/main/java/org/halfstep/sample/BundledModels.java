@@ -1,6 +1,7 @@
 package org.halfstep.sample;
 
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.List;
 import org.halfstep.device.Device;
 import org.halfstep.model.BundledFile;
@@ -27,7 +28,7 @@ final class BundledModels {
   /**
    * @throws IllegalArgumentException when there is no such model; names those that there are
    */
-  static Network load(Device device, String name) throws IOException {
+  static Network load(Device device, String name, long memory) throws IOException {
     if (!NAMES.contains(name) || !BundledFile.exists(name)) {
       List<String> there = names();
       throw new IllegalArgumentException(
@@ -38,6 +39,15 @@ final class BundledModels {
                   ? "this build bundles none"
                   : "bundled are " + String.join(", ", there)));
     }
-    return BundledFile.read(name, path -> Network.open(device, path));
+    return BundledFile.read(name, path -> open(device, path, memory));
+  }
+
+  /**
+   * Opens a file.
+   *
+   * @param memory bytes that packed weights may take, 0 for the default
+   */
+  static Network open(Device device, Path path, long memory) throws IOException {
+    return memory == 0 ? Network.open(device, path) : Network.open(device, path, memory);
   }
 }

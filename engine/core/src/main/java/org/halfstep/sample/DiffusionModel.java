@@ -94,7 +94,8 @@ public final class DiffusionModel implements AutoCloseable {
    * @throws IOException when it cannot be read or is no model; one line with the file's name
    */
   public static DiffusionModel open(Path file, ModelOptions options) throws IOException {
-    return new DiffusionModel(options, device -> Network.open(device, file));
+    return new DiffusionModel(
+        options, device -> BundledModels.open(device, file, options.memory()));
   }
 
   /**
@@ -114,7 +115,8 @@ public final class DiffusionModel implements AutoCloseable {
    * @throws IllegalArgumentException when there is none of this name
    */
   public static DiffusionModel bundled(String name, ModelOptions options) throws IOException {
-    return new DiffusionModel(options, device -> BundledModels.load(device, name));
+    return new DiffusionModel(
+        options, device -> BundledModels.load(device, name, options.memory()));
   }
 
   /**

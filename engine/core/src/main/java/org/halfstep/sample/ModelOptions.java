@@ -15,13 +15,16 @@ import org.halfstep.device.Devices;
  *     given
  * @param maxBatch largest number of images evaluated together, a power of two; memory grows with it
  * @param precision how the network computes; null for the device's default
+ * @param memory bytes that packed weights may take, 0 for 1.6 times the model's file and at least
+ *     384 MiB; less memory means slower convolutions
  */
 public record ModelOptions(
     Device device,
     int threads,
     ConvolutionAlgorithm convolutions,
     int maxBatch,
-    DataType precision) {
+    DataType precision,
+    long memory) {
   /** Images evaluated together unless asked otherwise. */
   public static final int DEFAULT_MAX_BATCH = 16;
 
@@ -29,6 +32,10 @@ public record ModelOptions(
     if (threads < 0) {
       throw new IllegalArgumentException(
           "threads must be at least 1, or 0 for one per core, got " + threads);
+    }
+    if (memory < 0) {
+      throw new IllegalArgumentException(
+          "memory for packed weights must be at least 1 byte, or 0 for the default, got " + memory);
     }
     if (maxBatch < 1 || Integer.bitCount(maxBatch) != 1) {
       throw new IllegalArgumentException(
@@ -38,27 +45,27 @@ public record ModelOptions(
 
   /** A device of the model's own, batches of up to {@value #DEFAULT_MAX_BATCH} images. */
   public static ModelOptions standard() {
-    return new ModelOptions(null, 0, ConvolutionAlgorithm.FASTEST, DEFAULT_MAX_BATCH, null);
+    return new ModelOptions(null, 0, ConvolutionAlgorithm.FASTEST, DEFAULT_MAX_BATCH, null, 0);
   }
 
   /** The same on a device of the caller's, which must outlive the model. */
   public ModelOptions withDevice(Device newDevice) {
-    return new ModelOptions(newDevice, threads, convolutions, maxBatch, precision);
+    return new ModelOptions(newDevice, threads, convolutions, maxBatch, precision, memory);
   }
 
   /** The same with another number of threads, 0 for one per core. */
   public ModelOptions withThreads(int number) {
-    return new ModelOptions(device, number, convolutions, maxBatch, precision);
+    return new ModelOptions(device, number, convolutions, maxBatch, precision, memory);
   }
 
   /** The same with another largest batch, a power of two. */
   public ModelOptions withMaxBatch(int images) {
-    return new ModelOptions(device, threads, convolutions, images, precision);
+    return new ModelOptions(device, threads, convolutions, images, precision, memory);
   }
 
   /** The same in another precision; null for the device's default. */
   public ModelOptions withPrecision(DataType type) {
-    return new ModelOptions(device, threads, convolutions, maxBatch, type);
+    return new ModelOptions(device, threads, convolutions, maxBatch, type, memory);
   }
 
   /**
@@ -66,6 +73,11 @@ public record ModelOptions(
    * as plain sums do, at more than half again the time.
    */
   public ModelOptions withConvolutions(ConvolutionAlgorithm algorithm) {
-    return new ModelOptions(device, threads, algorithm, maxBatch, precision);
+    return new ModelOptions(device, threads, algorithm, maxBatch, precision, memory);
+  }
+
+  /** The same with another limit on the memory of packed weights, in bytes; 0 for the default. */
+  public ModelOptions withMemory(long bytes) {
+    return new ModelOptions(device, threads, convolutions, maxBatch, precision, bytes);
   }
 }

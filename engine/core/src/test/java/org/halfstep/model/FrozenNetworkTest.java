@@ -187,6 +187,26 @@ class FrozenNetworkTest {
   }
 
   @Test
+  void lessMemoryIsAnotherAlgorithmAndTheSameImageInAnyBatch() throws IOException {
+    long packed;
+    float[] expected;
+    try (Network opened = Network.open(device, file);
+        Plan plan = plan(opened, 1)) {
+      packed = ((FrozenWeights) opened.values()).packedBytes();
+      expected = output(plan);
+    }
+    try (Network small = Network.open(device, file, 1);
+        Plan one = plan(small, 1);
+        Plan three = plan(small, 3)) {
+      FrozenWeights weights = (FrozenWeights) small.values();
+      assertTrue(weights.packedBytes() < packed, weights.packedBytes() + " of " + packed);
+      float[] got = output(one);
+      assertArrayEquals(got, Arrays.copyOf(output(three), got.length));
+      assertArrayEquals(expected, got, 1e-3f);
+    }
+  }
+
+  @Test
   void isNotTrained() throws IOException {
     try (Network opened = Network.open(device, file);
         Network copy = Network.like(device, CONFIG, opened.card(), opened)) {

@@ -9,11 +9,13 @@ import org.halfstep.bindings.NativeLibrary;
 import org.halfstep.bindings.SystemMemory;
 import org.halfstep.device.Ceiling;
 import org.halfstep.device.ConvolutionAlgorithm;
+import org.halfstep.device.ConvolutionShape;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.HostWindow;
 import org.halfstep.device.Operations;
 import org.halfstep.device.Slab;
+import org.halfstep.device.WeightChoice;
 
 /** The processor: our own kernels and oneDNN, over off-heap memory. */
 public final class CpuDevice implements Device {
@@ -149,6 +151,11 @@ public final class CpuDevice implements Device {
       @Override
       public void close() {}
     };
+  }
+
+  @Override
+  public List<WeightChoice> weightChoices(ConvolutionShape shape) {
+    return algorithm == ConvolutionAlgorithm.FASTEST ? ConvolutionCosts.of(shape) : List.of();
   }
 
   @Override

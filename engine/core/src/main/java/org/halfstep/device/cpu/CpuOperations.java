@@ -36,11 +36,12 @@ final class CpuOperations extends KernelOperations {
   @Override
   public Convolution convolution(ConvolutionRequest request) {
     ConvolutionShape shape = request.shape();
+    ConvolutionAlgorithm chosen = request.algorithm() == null ? algorithm : request.algorithm();
     boolean ours = request.epilogue().activation() == Activation.NONE;
     if (ours && PointwiseConvolution.isChosen(algorithm, shape, request.type())) {
       return own(new PointwiseConvolution(arguments, shape, request.training()));
     }
-    int tile = WinogradConvolution.tile(algorithm, shape, request.type());
+    int tile = WinogradConvolution.tile(chosen, shape, request.type());
     if (ours && tile != 0 && WinogradConvolution.splitsAt(request.channels0())) {
       return own(new WinogradConvolution(arguments, shape, request.training(), tile));
     }

@@ -28,7 +28,7 @@ final class WinogradConvolution extends KernelConvolution {
   /** Sides of the output tiles of F(2x2, 3x3) and F(4x4, 3x3). */
   private static final int SMALL_TILE = 2;
 
-  private static final int LARGE_TILE = 4;
+  static final int LARGE_TILE = 4;
 
   /**
    * Large tiles per image from which they are used whatever the weights. Below, an image evaluated

@@ -49,6 +49,7 @@ final class HostGpu implements AutoCloseable {
                           request.channels0(),
                           request.type() == DataType.TF32 ? DataType.F32 : request.type(),
                           request.training(),
+                          request.algorithm(),
                           request.prologue(),
                           request.epilogue()));
                 }

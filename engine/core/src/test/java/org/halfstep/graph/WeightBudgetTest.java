@@ -1,0 +1,92 @@
+package org.halfstep.graph;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.List;
+import org.halfstep.device.ConvolutionAlgorithm;
+import org.halfstep.device.Device;
+import org.halfstep.device.cpu.CpuDevice;
+import org.halfstep.model.UNet;
+import org.halfstep.model.UNetConfig;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+class WeightBudgetTest {
+  private static final long MIB = 1L << 20;
+
+  /** 44 million parameters, 168 MiB as stored. */
+  private static final Graph M =
+      UNet.build(
+          new UNetConfig(
+              32,
+              3,
+              128,
+              3,
+              2,
+              List.of(16, 8),
+              List.of(1.0, 2.0, 2.0, 2.0),
+              10,
+              false,
+              64,
+              null,
+              true,
+              true,
+              true,
+              true,
+              0,
+              null));
+
+  private final Device device = new CpuDevice();
+
+  @AfterEach
+  void close() {
+    device.close();
+  }
+
+  private WeightBudget budget(long mebibytes) {
+    return WeightBudget.of(device, M, mebibytes * MIB);
+  }
+
+  @Test
+  void withoutALimitEveryLayerTakesWhatIsFastest() {
+    WeightBudget budget = budget(1 << 20);
+    assertFalse(budget.layers().isEmpty());
+    assertTrue(budget.layers().stream().noneMatch(WeightBudget.Layer::isSmaller));
+  }
+
+  @Test
+  void theSumStaysWithinTheLimitAndTheLeastTimeIsLost() {
+    double before = 0;
+    for (long limit : new long[] {500, 400, 300, 200}) {
+      WeightBudget budget = budget(limit);
+      assertTrue(budget.bytes() <= limit * MIB, limit + ": " + budget.bytes());
+      double time =
+          budget.layers().stream().mapToDouble(layer -> layer.choice().milliseconds()).sum();
+      assertTrue(time >= before, "less memory does not make it faster");
+      before = time;
+    }
+  }
+
+  @Test
+  void aLimitThatNothingKeepsTakesTheSmallest() {
+    WeightBudget budget = budget(1);
+    assertTrue(budget.bytes() > MIB);
+    assertTrue(
+        budget.layers().stream()
+            .allMatch(layer -> layer.choice().algorithm() == ConvolutionAlgorithm.DIRECT));
+  }
+
+  @Test
+  void theSameNetworkAndLimitGiveTheSameChoice() {
+    assertEquals(budget(300).layers(), budget(300).layers());
+  }
+
+  @Test
+  void aDeviceThatWasToldHowHasNoChoice() {
+    try (Device direct = new CpuDevice(0, ConvolutionAlgorithm.DIRECT)) {
+      assertTrue(WeightBudget.of(direct, M, MIB).layers().isEmpty());
+    }
+  }
+}
