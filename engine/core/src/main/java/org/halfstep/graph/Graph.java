@@ -220,16 +220,7 @@ public final class Graph {
   }
 
   /** {@link #groupNorm} that writes bytes, for inference only. */
-  public Value groupNormQuantized(
-      String name,
-      Value x,
-      Parameter weight,
-      Parameter bias,
-      int groups,
-      Slice modulation,
-      boolean silu,
-      Quantizer quantizer) {
-    GroupNorm norm = new GroupNorm(name, x, weight, bias, groups, modulation, silu);
+  public Value groupNormQuantized(GroupNorm norm, Quantizer quantizer) {
     return add(new GroupNormOp(norm, quantizer));
   }
 

@@ -6,7 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import org.halfstep.device.Device;
 import org.halfstep.graph.Graph;
-import org.halfstep.graph.Parameter;
+import org.halfstep.graph.GroupNorm;
 import org.halfstep.graph.Parameter.Initializer;
 import org.halfstep.graph.ParameterSlab;
 import org.halfstep.graph.Shape;
@@ -91,55 +91,48 @@ public final class Classifier implements Trainable {
   /** Describes the network. */
   public static Graph build(ClassifierConfig config) {
     Graph graph = new Graph();
+    Layers layers = new FusedLayers(graph);
     int side = config.imageSize();
     Value x = graph.image("x", new Shape(side, side, config.channels()));
+    Initializer usual = Initializer.FAN_IN_UNIFORM;
     Value h =
         convolution(
-            graph, "stem", graph.toActivation(x), config.widths().getFirst(), 1, null, false);
+            layers, "stem", graph.toActivation(x), config.widths().getFirst(), 1, usual, null);
     for (int level = 1; level < config.widths().size(); level++) {
       int width = config.widths().get(level);
       String name = "levels." + level;
-      h = norm(graph, name + ".norm", h);
-      h = convolution(graph, name + ".down", h, width, 2, null, false);
+      h = norm(layers, name + ".norm", h);
+      h = convolution(layers, name + ".down", h, width, 2, usual, null);
       if (h.shape().pixels() > 16) {
-        Value branch = norm(graph, name + ".residual_norm", h);
-        h = convolution(graph, name + ".residual", branch, width, 1, h, true);
+        Value branch = norm(layers, name + ".residual_norm", h);
+        h = convolution(layers, name + ".residual", branch, width, 1, Initializer.ZERO, h);
       }
     }
-    h = norm(graph, "norm", h);
+    h = norm(layers, "norm", h);
     for (int halving = 0; h.shape().pixels() > 1; halving++) {
       h = graph.downsample2("mean." + halving, h);
     }
     Value features = graph.name("features", graph.toFloat(h));
-    int width = config.features();
-    Parameter weight =
-        graph.parameter("head.weight", Initializer.FAN_IN_UNIFORM, width, config.classes(), width);
-    Parameter bias =
-        graph.parameter("head.bias", Initializer.FAN_IN_UNIFORM, width, config.classes());
-    graph.name("out", graph.linear("head", features, weight, bias));
+    graph.name("out", layers.linear("head", features, config.classes()));
     return graph;
   }
 
-  private static Value norm(Graph graph, String name, Value x) {
-    int channels = x.shape().channels();
-    return graph.groupNorm(
-        name,
-        x,
-        graph.parameter(name + ".weight", Initializer.ONE, channels, channels),
-        graph.parameter(name + ".bias", Initializer.ZERO, channels, channels),
-        ClassifierConfig.GROUPS,
-        null,
-        true);
+  private static Value norm(Layers layers, String name, Value x) {
+    Layers.Normed normed =
+        layers.norm(name, name, x, ClassifierConfig.GROUPS, GroupNorm.EPS, null, true);
+    return layers.graph().groupNorm(normed.norm());
   }
 
   private static Value convolution(
-      Graph graph, String name, Value x, int out, int stride, Value residual, boolean zero) {
-    int in = x.shape().channels();
-    int fanIn = 9 * in;
-    Initializer initializer = zero ? Initializer.ZERO : Initializer.FAN_IN_UNIFORM;
-    Parameter weight = graph.parameter(name + ".weight", initializer, fanIn, out, in, 3, 3);
-    Parameter bias = graph.parameter(name + ".bias", initializer, fanIn, out);
-    return graph.convolutionResidual(name, x, weight, bias, 3, stride, residual);
+      Layers layers,
+      String name,
+      Value x,
+      int out,
+      int stride,
+      Initializer initializer,
+      Value residual) {
+    return layers.convolution(
+        name, x, stride, initializer, residual, out, x.shape().channels(), 3, 3);
   }
 
   /** Writes the weights; float32 or bfloat16. */

@@ -1,9 +1,7 @@
 package org.halfstep.model;
 
 import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.Deque;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -11,11 +9,11 @@ import org.halfstep.graph.Graph;
 import org.halfstep.graph.GroupNorm;
 import org.halfstep.graph.Parameter;
 import org.halfstep.graph.Parameter.Initializer;
-import org.halfstep.graph.Quantizer;
 import org.halfstep.graph.Shape;
 import org.halfstep.graph.Slice;
 import org.halfstep.graph.Value;
-import org.halfstep.model.UNetLayer.Resize;
+import org.halfstep.model.Layers.Normed;
+import org.halfstep.model.Layers.Resize;
 
 /**
  * The ADM UNet as a graph. Inputs: image "x", time "t" in 0..1000, labels "y" if class-conditional,
@@ -26,46 +24,31 @@ import org.halfstep.model.UNetLayer.Resize;
  * matrix product.
  */
 public final class UNet {
-  /**
-   * The embedding multiplies the guidance input by this before taking sines, as for times in 0..1.
-   */
+  /** The embedding multiplies the guidance input by this before it takes sines. */
   private static final double GUIDANCE_SCALE = 1000;
 
-  private static final String INPUT = ".input";
-
   private final UNetConfig config;
-  private final Graph graph = new Graph();
+  private final Layers layers;
+  private final Graph graph;
   private final UNetLayer.Blocks blocks;
-  private final Map<String, Slice> projections = new HashMap<>();
-  private final Form form;
-  private final Map<String, Quantizer> quantizers = new LinkedHashMap<>();
+  private Map<String, Slice> projections = Map.of();
   private int dropoutLayers;
 
-  private UNet(UNetConfig config, Form form) {
+  private UNet(UNetConfig config, Layers layers) {
     this.config = config;
-    this.form = form;
+    this.layers = layers;
+    this.graph = layers.graph();
     this.blocks = UNetLayer.Blocks.of(config);
   }
 
-  /** How the same network is written. */
-  private enum Form {
-    /** Norms are part of the 3x3 convolutions that read them, where the device can. */
-    FUSED,
-    /** What a convolution reads is a value of its own, with a name; for inference. */
-    SEPARATE,
-    /** Convolutions read bytes; for inference. */
-    INT8
-  }
-
-  private static UNet described(UNetConfig config, Form form) {
-    UNet net = new UNet(config, form);
-    net.describe();
-    return net;
+  private static Graph described(UNetConfig config, Layers layers) {
+    new UNet(config, layers).describe();
+    return layers.graph();
   }
 
   /** Describes the network. */
   public static Graph build(UNetConfig config) {
-    return described(config, Form.FUSED).graph;
+    return described(config, new FusedLayers(new Graph()));
   }
 
   /**
@@ -73,16 +56,15 @@ public final class UNet {
    * convolutions read: the values that {@link #quantizedLayers} names are kept apart.
    */
   static Graph buildSeparate(UNetConfig config) {
-    return described(config, Form.SEPARATE).graph;
+    return described(config, new SeparateLayers(new Graph()));
   }
 
   /**
-   * Describes the network with int8 convolutions, for inference. All but the first and the last
-   * convolution read bytes. Such a layer has, beside its weight and bias, "weight_scale" (one per
-   * output channel), "input_scale" and "input_zero_point".
+   * Describes the network for inference in int8: all but the first and the last convolution ({@link
+   * Int8Layers}).
    */
   static Graph buildQuantized(UNetConfig config) {
-    return described(config, Form.INT8).graph;
+    return described(config, new Int8Layers(new Graph()));
   }
 
   /**
@@ -90,21 +72,12 @@ public final class UNet {
    * values that it reads in {@link #buildSeparate}: one, or the two of a concatenation.
    */
   static Map<String, List<String>> quantizedLayers(UNetConfig config) {
-    Map<String, List<String>> layers = new LinkedHashMap<>();
-    Graph separate = buildSeparate(config);
-    for (String layer : described(config, Form.INT8).quantizers.keySet()) {
-      List<String> inputs = separate.names(layer + INPUT + ".");
-      if (inputs.isEmpty()) {
-        throw new IllegalStateException("what " + layer + " reads has no name");
-      }
-      layers.put(layer, inputs);
-    }
-    return layers;
+    return Layers.quantized(layers -> described(config, layers));
   }
 
   /** One layer alone: "out" from the inputs "x" and, for a residual block, the embedding "emb". */
   static Graph alone(UNetConfig config, UNetLayer layer, Shape image) {
-    UNet net = new UNet(config, Form.FUSED);
+    UNet net = new UNet(config, new FusedLayers(new Graph()));
     Graph graph = net.graph;
     Value x = graph.toActivation(graph.image("x", image));
     if (layer instanceof UNetLayer.Residual residual) {
@@ -132,13 +105,13 @@ public final class UNet {
       h = block(blocks.output().get(i), graph.concatenate(h, skips.pop()));
       graph.name("output_blocks." + i, h);
     }
-    GroupNorm last = groupNorm("out.0", h, null, true);
-    h = normConvolution(last, 0, 0, "out.2", config.outChannels(), Initializer.ZERO, null);
+    Layers exact = layers.exact();
+    Normed last = norm(exact, "out.2", "out.0", h, null, true);
+    h = convolution3(exact, last, Resize.NONE, config.outChannels(), Initializer.ZERO, null);
     graph.name("out", graph.toFloat(h));
   }
 
   // ---- Embeddings
-  // ---------------------------------------------------------------------------------
 
   private Value embedding() {
     int base = config.modelChannels();
@@ -151,8 +124,8 @@ public final class UNet {
           graph.parameter("w_proj.weight", Initializer.ZERO, dimension, base, dimension);
       e = graph.add("guidance", e, graph.linear("w_proj", w, projection, null));
     }
-    e = linear("time_embed.0", e, base, width);
-    e = linear("time_embed.2", graph.silu("time_embed.1", e), width, width);
+    e = layers.linear("time_embed.0", e, width);
+    e = layers.linear("time_embed.2", graph.silu("time_embed.1", e), width);
     if (config.isConditional()) {
       Parameter table =
           graph.parameter("label_emb.weight", Initializer.NORMAL, 1, config.labelRows(), width);
@@ -165,41 +138,25 @@ public final class UNet {
    * All residual blocks' projections of the embedding in one product; each block reads its slice.
    */
   private void project(Value emb, List<UNetLayer.Residual> residuals) {
-    List<String> weights = new ArrayList<>();
-    List<String> biases = new ArrayList<>();
-    List<Integer> rows = new ArrayList<>();
+    Map<String, Integer> outs = new LinkedHashMap<>();
     for (UNetLayer.Residual residual : residuals) {
-      weights.add(residual.name() + ".emb_layers.1.weight");
-      biases.add(residual.name() + ".emb_layers.1.bias");
-      rows.add(residual.out() * (config.scaleShiftNorm() ? 2 : 1));
+      outs.put(projection(residual), residual.out() * (config.scaleShiftNorm() ? 2 : 1));
     }
-    int width = config.embeddingChannels();
-    Parameter weight = graph.stack(weights, rows, width, Initializer.FAN_IN_UNIFORM, width);
-    Parameter bias = graph.stack(biases, rows, 0, Initializer.FAN_IN_UNIFORM, width);
-    Value all = graph.linear("emb_layers", emb, weight, bias);
-    int offset = 0;
-    for (int i = 0; i < rows.size(); i++) {
-      projections.put(residuals.get(i).name(), new Slice(all, offset, rows.get(i)));
-      offset += rows.get(i);
-    }
+    projections = layers.linears("emb_layers", emb, outs);
   }
 
-  private Value linear(String name, Value x, int in, int out) {
-    Parameter weight = graph.parameter(name + ".weight", Initializer.FAN_IN_UNIFORM, in, out, in);
-    Parameter bias = graph.parameter(name + ".bias", Initializer.FAN_IN_UNIFORM, in, out);
-    return graph.linear(name, x, weight, bias);
+  private static String projection(UNetLayer.Residual residual) {
+    return residual.name() + ".emb_layers.1";
   }
 
   // ---- Layers
-  // -------------------------------------------------------------------------------------
 
-  private Value block(List<UNetLayer> layers, Value x) {
+  private Value block(List<UNetLayer> block, Value x) {
     Value h = x;
-    for (UNetLayer layer : layers) {
+    for (UNetLayer layer : block) {
       h =
           switch (layer) {
-            case UNetLayer.Entry entry ->
-                convolution(entry.name(), h, entry.out(), 3, 1, Initializer.FAN_IN_UNIFORM, null);
+            case UNetLayer.Entry entry -> convolution3(entry.name(), h, entry.out(), 1);
             case UNetLayer.Residual residual -> residual(residual, h);
             case UNetLayer.Attention attention -> attention(attention, h);
             case UNetLayer.Resample resample -> resample(resample, h);
@@ -210,40 +167,28 @@ public final class UNet {
 
   private Value residual(UNetLayer.Residual layer, Value x) {
     String name = layer.name();
-    Slice projection = projections.get(name);
-    String in = name + ".in_layers.2";
-    String last = name + ".out_layers.3";
-    Value h;
-    if (layer.resize() == Resize.NONE && form == Form.FUSED) {
-      GroupNorm first = groupNorm(name + ".in_layers.0", x, null, true);
-      h = normConvolution(first, 0, 0, in, layer.out(), Initializer.FAN_IN_UNIFORM, null);
-    } else {
-      h = reading(in, name + ".in_layers.0", x, layer.resize());
-      h = convolution(in, h, layer.out(), 3, 1, Initializer.FAN_IN_UNIFORM, null);
-    }
-    if (!config.scaleShiftNorm()) {
-      h = graph.addPerChannel(name + ".emb", h, projection);
-    }
-    Slice modulation = config.scaleShiftNorm() ? projection : null;
-    if (form != Form.FUSED) {
-      h = normFor(last, name + ".out_layers.0", h, modulation, true);
-      Value skip = skip(layer, resize(name + " skip", x, layer.resize()));
-      return convolution(last, h, layer.out(), 3, 1, Initializer.ZERO, skip);
-    }
-    GroupNorm second = groupNorm(name + ".out_layers.0", h, modulation, true);
-    Value skip = skip(layer, resize(name + " skip", x, layer.resize()));
-    return normConvolution(
-        second, config.dropout(), dropoutLayers++, last, layer.out(), Initializer.ZERO, skip);
-  }
-
-  /** Norm, SiLU and change of size, as the convolution {@code reader} reads it. */
-  private Value reading(String reader, String norm, Value x, Resize resize) {
-    if (resize == Resize.DOWN) {
-      // Bytes are not averaged: that would round twice.
-      Value smaller = resize(reader + " branch", norm(norm, x, null, true), resize);
-      return inputFor(reader, smaller);
-    }
-    return resize(reader + " branch", normFor(reader, norm, x, null, true), resize);
+    Slice projection = projections.get(projection(layer));
+    boolean modulates = config.scaleShiftNorm();
+    Normed first = norm(layers, name + ".in_layers.2", name + ".in_layers.0", x, null, true);
+    Value h =
+        convolution3(layers, first, layer.resize(), layer.out(), Initializer.FAN_IN_UNIFORM, null);
+    h = modulates ? h : graph.addPerChannel(name + ".emb", h, projection);
+    Normed second =
+        norm(
+            layers,
+            name + ".out_layers.3",
+            name + ".out_layers.0",
+            h,
+            modulates ? projection : null,
+            true);
+    Value skip = skip(layer, layers.resize(name + " skip", x, layer.resize()));
+    return convolution3(
+        layers,
+        second.dropping(config.dropout(), dropoutLayers++),
+        Resize.NONE,
+        layer.out(),
+        Initializer.ZERO,
+        skip);
   }
 
   private Value skip(UNetLayer.Residual layer, Value x) {
@@ -251,164 +196,54 @@ public final class UNet {
       return graph.single(x);
     }
     String name = layer.name() + ".skip_connection";
-    Value read = inputFor(name, x);
-    return convolution(name, read, layer.out(), 1, 1, Initializer.FAN_IN_UNIFORM, null);
+    Value read = layers.readable(name, x);
+    return layers.convolution(
+        name, read, 1, Initializer.FAN_IN_UNIFORM, null, layer.out(), layer.in(), 1, 1);
   }
 
-  private Value resize(String name, Value x, Resize resize) {
-    return switch (resize) {
-      case NONE -> x;
-      case UP -> graph.upsample2(name + " up", x);
-      case DOWN -> graph.downsample2(name + " down", x);
-    };
-  }
-
+  /** The checkpoint's weights of the projections have the shape [out, in, 1]. */
   private Value attention(UNetLayer.Attention layer, Value x) {
     String name = layer.name();
     int channels = layer.channels();
-    String projection = name + ".qkv";
-    Value h;
-    if (form == Form.FUSED) {
-      GroupNorm norm = groupNorm(name + ".norm", x, null, false);
-      Parameter weight =
-          graph.parameter(
-              projection + ".weight",
-              Initializer.FAN_IN_UNIFORM,
-              channels,
-              3 * channels,
-              channels,
-              1);
-      h = normConvolution(norm, 0, 0, projection, weight, Initializer.FAN_IN_UNIFORM, 1, null);
-    } else {
-      h = normFor(projection, name + ".norm", x, null, false);
-      h = pointwise(projection, h, 3 * channels, Initializer.FAN_IN_UNIFORM, null);
-    }
+    Normed norm = norm(layers, name + ".qkv", name + ".norm", x, null, false);
+    Value h =
+        layers.convolution(
+            norm, Resize.NONE, Initializer.FAN_IN_UNIFORM, null, 3 * channels, channels, 1);
     h = graph.attention(name + ".attention", h, config.heads(channels), config.newAttentionOrder());
-    h = inputFor(name + ".proj_out", h);
-    return pointwise(name + ".proj_out", h, channels, Initializer.ZERO, x);
+    String out = name + ".proj_out";
+    Value read = layers.readable(out, h);
+    return layers.convolution(out, read, 1, Initializer.ZERO, x, channels, channels, 1);
   }
 
   private Value resample(UNetLayer.Resample layer, Value x) {
     boolean up = layer.resize() == Resize.UP;
     if (!config.convResample()) {
-      return resize(layer.name(), x, layer.resize());
+      return layers.resize(layer.name(), x, layer.resize());
     }
     String name = layer.name() + (up ? ".conv" : ".op");
-    Value h = inputFor(name, x);
+    Value h = layers.readable(name, x);
     h = up ? graph.upsample2(layer.name() + " up", h) : h;
-    return convolution(name, h, layer.channels(), 3, up ? 1 : 2, Initializer.FAN_IN_UNIFORM, null);
+    return convolution3(name, h, layer.channels(), up ? 1 : 2);
   }
 
-  /** The norm in front of the convolution {@code reader}, in the form that this one reads. */
-  private Value normFor(String reader, String name, Value x, Slice modulation, boolean silu) {
-    if (form != Form.INT8) {
-      return norm(name, x, modulation, silu);
-    }
-    int channels = x.shape().channels();
-    Parameter weight = graph.parameter(name + ".weight", Initializer.ONE, channels, channels);
-    Parameter bias = graph.parameter(name + ".bias", Initializer.ZERO, channels, channels);
-    return graph.groupNormQuantized(
-        name, x, weight, bias, UNetConfig.GROUPS, modulation, silu, quantizer(reader));
+  private static Normed norm(
+      Layers layers, String reader, String name, Value x, Slice modulation, boolean silu) {
+    return layers.norm(reader, name, x, UNetConfig.GROUPS, GroupNorm.EPS, modulation, silu);
   }
 
-  private Value norm(String name, Value x, Slice modulation, boolean silu) {
-    return graph.groupNorm(groupNorm(name, x, modulation, silu));
-  }
-
-  private GroupNorm groupNorm(String name, Value x, Slice modulation, boolean silu) {
-    int channels = x.shape().channels();
-    Parameter weight = graph.parameter(name + ".weight", Initializer.ONE, channels, channels);
-    Parameter bias = graph.parameter(name + ".bias", Initializer.ZERO, channels, channels);
-    return new GroupNorm(name, x, weight, bias, UNetConfig.GROUPS, modulation, silu);
-  }
-
-  /** A 3x3 convolution of a normalised image, with dropout between the two. */
-  private Value normConvolution(
-      GroupNorm norm,
-      float dropout,
-      int dropoutLayer,
-      String name,
+  private static Value convolution3(
+      Layers layers,
+      Normed normed,
+      Resize resize,
       int out,
       Initializer initializer,
       Value residual) {
-    int in = norm.x().shape().channels();
-    Parameter weight = graph.parameter(name + ".weight", initializer, in * 9, out, in, 3, 3);
-    return normConvolution(norm, dropout, dropoutLayer, name, weight, initializer, 3, residual);
+    int in = normed.norm().x().shape().channels();
+    return layers.convolution(normed, resize, initializer, residual, out, in, 3, 3);
   }
 
-  private Value normConvolution(
-      GroupNorm norm,
-      float dropout,
-      int dropoutLayer,
-      String name,
-      Parameter weight,
-      Initializer initializer,
-      int kernel,
-      Value residual) {
-    int fanIn = norm.x().shape().channels() * kernel * kernel;
-    Parameter bias = graph.parameter(name + ".bias", initializer, fanIn, weight.shape().getFirst());
-    return graph.groupNormConvolution(
-        norm, dropout, dropoutLayer, name + INPUT + ".0", name, weight, bias, kernel, residual);
-  }
-
-  /** A value in the form that the convolution {@code reader} reads. */
-  private Value inputFor(String reader, Value x) {
-    return form == Form.INT8 ? graph.quantize(reader + INPUT, x, quantizer(reader)) : x;
-  }
-
-  private Quantizer quantizer(String reader) {
-    Quantizer quantizer =
-        new Quantizer(
-            graph.parameter(reader + ".input_scale", Initializer.ONE, 1, 1),
-            graph.parameter(reader + ".input_zero_point", Initializer.ZERO, 1, 1));
-    quantizers.put(reader, quantizer);
-    return quantizer;
-  }
-
-  private Value convolution(
-      String name,
-      Value x,
-      int out,
-      int kernel,
-      int stride,
-      Initializer initializer,
-      Value residual) {
-    int in = x.shape().channels();
-    int fanIn = in * kernel * kernel;
-    Parameter weight =
-        graph.parameter(name + ".weight", initializer, fanIn, out, in, kernel, kernel);
-    return convolution(name, x, weight, fanIn, kernel, stride, initializer, residual);
-  }
-
-  /** A 1x1 convolution whose checkpoint weight has the shape [out, in, 1]. */
-  private Value pointwise(String name, Value x, int out, Initializer initializer, Value residual) {
-    int in = x.shape().channels();
-    Parameter weight = graph.parameter(name + ".weight", initializer, in, out, in, 1);
-    return convolution(name, x, weight, in, 1, 1, initializer, residual);
-  }
-
-  private Value convolution(
-      String name,
-      Value x,
-      Parameter weight,
-      int fanIn,
-      int kernel,
-      int stride,
-      Initializer initializer,
-      Value residual) {
-    int out = weight.shape().getFirst();
-    Parameter bias = graph.parameter(name + ".bias", initializer, fanIn, out);
-    Quantizer quantizer = quantizers.get(name);
-    if (quantizer != null) {
-      Parameter scale = graph.parameter(name + ".weight_scale", Initializer.ONE, 1, out);
-      return graph.quantizedConvolution(
-          name, x, quantizer, weight, scale, bias, kernel, stride, residual);
-    }
-    if (form == Form.SEPARATE) {
-      for (int i = 0; i < x.sources().size(); i++) {
-        graph.name(name + INPUT + "." + i, x.sources().get(i));
-      }
-    }
-    return graph.convolutionResidual(name, x, weight, bias, kernel, stride, residual);
+  private Value convolution3(String name, Value read, int out, int stride) {
+    int in = read.shape().channels();
+    return layers.convolution(name, read, stride, Initializer.FAN_IN_UNIFORM, null, out, in, 3, 3);
   }
 }

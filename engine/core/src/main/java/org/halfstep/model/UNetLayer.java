@@ -4,16 +4,10 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import org.halfstep.model.Layers.Resize;
 
 /** One layer of a UNet under its checkpoint name. */
 sealed interface UNetLayer {
-  /** What happens to the image size inside a layer. */
-  enum Resize {
-    NONE,
-    UP,
-    DOWN
-  }
-
   String name();
 
   /** The convolution that reads the image. */

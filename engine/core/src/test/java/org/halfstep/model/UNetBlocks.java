@@ -4,7 +4,7 @@ import java.util.List;
 import java.util.Locale;
 import org.halfstep.graph.Graph;
 import org.halfstep.graph.Shape;
-import org.halfstep.model.UNetLayer.Resize;
+import org.halfstep.model.Layers.Resize;
 
 /** Single blocks of a UNet as graphs, for checks: inputs "x" and "emb", output "out". */
 public final class UNetBlocks {
