@@ -7,9 +7,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -22,7 +24,7 @@ import java.util.stream.Stream;
 public final class GpuReport {
   private static final Pattern RESULT =
       Pattern.compile(
-          "RESULT (\\S+) ([SML]) (forward|train) batch (\\d+): median ([\\d.]+) ms min ([\\d.]+) ms"
+          "RESULT (\\S+) ([SMLDV]) (forward|train) batch (\\d+): median ([\\d.]+) ms min ([\\d.]+) ms"
               + " max ([\\d.]+) n (\\d+).*");
   private static final Pattern WORK =
       Pattern.compile("(\\d+) launches, ([\\d.]+) GFLOP, ([\\d.]+) GB in (\\w+)");
@@ -125,20 +127,21 @@ public final class GpuReport {
       ceilings.forEach(
           (name, value) -> text.append("- ").append(name).append(": ").append(value).append('\n'));
     }
-    if (!runs.isEmpty()) {
+    List<String> names = runs.keySet().stream().filter(name -> !isLatent(name)).toList();
+    if (!names.isEmpty()) {
       text.append(
           "\n## Speed\n\nMedian of the processes' medians in milliseconds, their spread in brackets."
               + " The share is of the measured product in the same precision and of the measured copy.\n\n");
       text.append(
           "| work | Halfstep | of product | of copy | PyTorch eager | compiled | eager / ours | compiled / ours |\n");
       text.append("| --- | --- | --- | --- | --- | --- | --- | --- |\n");
-      runs.keySet().forEach(name -> text.append(row(name)).append('\n'));
+      names.forEach(name -> text.append(row(name)).append('\n'));
       text.append(
           "\n## Floors, guesses and what was measured\n\nMilliseconds. Floors are those of the"
               + " measured ceilings, each alone; guesses were made before anything had run on a"
               + " GPU.\n\n");
       text.append(Roofline.HEADER);
-      for (String name : runs.keySet()) {
+      for (String name : names) {
         text.append(
             Roofline.row(
                 name,
@@ -149,6 +152,7 @@ public final class GpuReport {
                 median(name, "torch-compile")));
       }
     }
+    text.append(latentNetworks());
     text.append("\nEvery log lies beside this file; profiles are in profile.log.\n");
     return text.toString();
   }
@@ -188,6 +192,39 @@ public final class GpuReport {
         ratio(compiled / ours));
   }
 
+  private static boolean isLatent(String name) {
+    return name.startsWith("D ") || name.startsWith("V ");
+  }
+
+  /** A line for each engine that ran the latent UNet or the decoder; empty where none did. */
+  private String latentNetworks() {
+    List<String> names = runs.keySet().stream().filter(GpuReport::isLatent).toList();
+    if (names.isEmpty()) {
+      return "";
+    }
+    Set<String> engines = new LinkedHashSet<>();
+    engines.add(OURS);
+    names.forEach(name -> engines.addAll(runs.get(name).keySet()));
+    StringBuilder text =
+        new StringBuilder(
+            "\n## Latent networks\n\nMilliseconds. D is the UNet of Stable Diffusion 1.5 (64x64x4, 77"
+                + " tokens), V its decoder to 512x512; a picture is four of D and one of V, of one"
+                + " row.\n\n| engine |");
+    names.forEach(name -> text.append(' ').append(name).append(" |"));
+    text.append(" picture |\n| --- |").append(" --- |".repeat(names.size() + 1)).append('\n');
+    for (String engine : engines) {
+      boolean built = names.stream().anyMatch(name -> runs.get(name).containsKey(engine));
+      text.append("| ").append(engine).append(built ? "" : ": not built yet").append(" |");
+      names.forEach(name -> text.append(' ').append(cell(name, engine)).append(" |"));
+      double picture =
+          4 * median("D forward batch 1", engine) + median("V forward batch 1", engine);
+      text.append(' ')
+          .append(Double.isNaN(picture) ? "" : String.format(Locale.ROOT, "%.3f", picture))
+          .append(" |\n");
+    }
+    return text.toString();
+  }
+
   private String cell(String name, String engine) {
     List<Run> all = runs.get(name).getOrDefault(engine, List.of());
     if (all.isEmpty()) {
@@ -201,7 +238,7 @@ public final class GpuReport {
   /** NaN where the engine was not measured. */
   private double median(String name, String engine) {
     double[] medians =
-        runs.get(name).getOrDefault(engine, List.of()).stream()
+        runs.getOrDefault(name, Map.of()).getOrDefault(engine, List.of()).stream()
             .mapToDouble(Run::median)
             .sorted()
             .toArray();
