@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
+import org.halfstep.cli.option.ModelOption;
 import org.halfstep.device.Device;
 import org.halfstep.safetensors.Dtype;
 import org.halfstep.sample.DiffusionModel;

@@ -2,6 +2,8 @@ package org.halfstep.cli;
 
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import org.halfstep.cli.console.ErrorLine;
+import org.halfstep.cli.console.InputException;
 import org.halfstep.device.AttentionAlgorithm;
 import org.halfstep.device.ConvolutionAlgorithm;
 import org.halfstep.device.Device;

@@ -11,6 +11,8 @@ import java.util.Iterator;
 import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
+import org.halfstep.cli.console.InputException;
+import org.halfstep.cli.option.Settings;
 import org.halfstep.files.AtomicFile;
 
 /** A run's folder: its results, and the whole of what it was told, in config.json. */

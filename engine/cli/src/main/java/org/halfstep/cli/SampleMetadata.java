@@ -5,6 +5,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import org.halfstep.cli.option.LabelList;
 import org.halfstep.diffusion.Guidance;
 import org.halfstep.sample.DiffusionModel;
 import org.halfstep.sample.SampleRequest;

@@ -15,6 +15,8 @@ import java.util.Arrays;
 import java.util.Map;
 import java.util.Random;
 import javax.imageio.ImageIO;
+import org.halfstep.cli.option.ModelOption;
+import org.halfstep.cli.option.Settings;
 import org.halfstep.image.PngFile;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;

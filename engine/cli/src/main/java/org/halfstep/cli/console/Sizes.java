@@ -1,9 +1,9 @@
-package org.halfstep.cli;
+package org.halfstep.cli.console;
 
 import java.util.Locale;
 
 /** Numbers as people read them. */
-final class Sizes {
+public final class Sizes {
   private static final long KIB = 1L << 10;
   private static final long MIB = 1L << 20;
   private static final long GIB = 1L << 30;
@@ -11,7 +11,7 @@ final class Sizes {
   private Sizes() {}
 
   /** {@code 1.5 MiB} and the like. */
-  static String bytes(long bytes) {
+  public static String bytes(long bytes) {
     if (bytes < KIB) {
       return bytes + " B";
     }
@@ -24,7 +24,7 @@ final class Sizes {
   }
 
   /** Three digits that matter: {@code 0.123}, {@code 1.23}, {@code 12.3}, {@code 123}. */
-  static String decimal(double value) {
+  public static String decimal(double value) {
     double size = Math.abs(value);
     String format =
         size >= 99.95 ? "%.0f" : size >= 9.995 ? "%.1f" : size >= 0.9995 ? "%.2f" : "%.3f";
@@ -32,12 +32,12 @@ final class Sizes {
   }
 
   /** A whole number with separators: {@code 1,234,567}. */
-  static String whole(long value) {
+  public static String whole(long value) {
     return String.format(Locale.ROOT, "%,d", value);
   }
 
   /** {@code 1:02:03} or {@code 2:03}. */
-  static String duration(double seconds) {
+  public static String duration(double seconds) {
     long all = Math.round(seconds);
     long hours = all / 3600;
     long minutes = all / 60 % 60;

@@ -1,4 +1,4 @@
-package org.halfstep.cli;
+package org.halfstep.cli.option;
 
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -11,6 +11,8 @@ import java.util.HexFormat;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
+import org.halfstep.cli.console.ImageProgress;
+import org.halfstep.cli.console.InputException;
 import org.halfstep.data.DatasetOptions;
 import org.halfstep.data.Datasets;
 import org.halfstep.data.ImageDataset;
@@ -29,7 +31,7 @@ import org.halfstep.numpy.NpzFile;
 import picocli.CommandLine.Option;
 
 /** The choice of the real images that generated ones are compared with. */
-final class ReferenceOption {
+public final class ReferenceOption {
   private static final Path DEFAULT = Path.of("data", "fashion-mnist");
   private static final int HASHED_TOGETHER = 256;
 
@@ -61,14 +63,14 @@ final class ReferenceOption {
    *
    * @param sha256 of the images or of the file of statistics
    */
-  record Opened(ReferenceImages images, Path path, String sha256) {}
+  public record Opened(ReferenceImages images, Path path, String sha256) {}
 
   /**
    * Looks at the real images, or finds what was kept of them; empty when asked to stop.
    *
    * @param samples what they are compared with: their size
    */
-  Optional<Opened> open(
+  public Optional<Opened> open(
       FeatureExtractor extractor, ImageSource samples, PrintWriter out, BooleanSupplier stop)
       throws IOException {
     Path path = reference == null ? DEFAULT : reference;

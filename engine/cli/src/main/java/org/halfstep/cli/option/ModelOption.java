@@ -1,10 +1,12 @@
-package org.halfstep.cli;
+package org.halfstep.cli.option;
 
 import java.io.IOException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import org.halfstep.cli.console.ErrorLine;
+import org.halfstep.cli.console.InputException;
 import org.halfstep.device.Device;
 import org.halfstep.files.FileDigest;
 import org.halfstep.sample.DiffusionModel;
@@ -12,24 +14,24 @@ import org.halfstep.sample.ModelOptions;
 import picocli.CommandLine.Option;
 
 /** The choice of a model: a file, or the name of a bundled one. */
-final class ModelOption {
+public final class ModelOption {
   @Option(
       names = "--model",
       paramLabel = "FILE|NAME",
       description = "A weights file, or the name of a bundled model (see 'halfstep info').")
   private String model;
 
-  boolean isGiven() {
+  public boolean isGiven() {
     return model != null;
   }
 
   /** What was given; {@code fallback} when nothing was. */
-  String orElse(String fallback) {
+  public String orElse(String fallback) {
     return model == null ? fallback : model;
   }
 
   /** What was given, else the fastest bundled model with more than two steps, else any. */
-  String orBundled() {
+  public String orBundled() {
     if (model != null) {
       return model;
     }
@@ -46,17 +48,17 @@ final class ModelOption {
    *
    * @param device stays the caller's
    */
-  static DiffusionModel open(String choice, Device device) {
+  public static DiffusionModel open(String choice, Device device) {
     return open(choice, device, ModelOptions.DEFAULT_MAX_BATCH);
   }
 
   /** The same with another largest batch, a power of two. */
-  static DiffusionModel open(String choice, Device device, int maxBatch) {
+  public static DiffusionModel open(String choice, Device device, int maxBatch) {
     return open(choice, ModelOptions.standard().withDevice(device).withMaxBatch(maxBatch));
   }
 
   /** The same with all options. */
-  static DiffusionModel open(String choice, ModelOptions options) {
+  public static DiffusionModel open(String choice, ModelOptions options) {
     try {
       if (Files.exists(Path.of(choice))) {
         return DiffusionModel.open(Path.of(choice), options);
@@ -75,7 +77,7 @@ final class ModelOption {
   /**
    * SHA-256 of a weights file, or the empty text for a bundled model, which the version identifies.
    */
-  static String checksum(String choice) throws IOException {
+  public static String checksum(String choice) throws IOException {
     Path file = Path.of(choice);
     if (!Files.isRegularFile(file)) {
       return "";

@@ -1,4 +1,4 @@
-package org.halfstep.cli;
+package org.halfstep.cli.console;
 
 import java.io.PrintWriter;
 import java.nio.file.AccessDeniedException;
@@ -15,19 +15,19 @@ import picocli.CommandLine;
 import picocli.CommandLine.ParameterException;
 
 /** Turns every failure into one line and an exit code; a stack trace only when asked for. */
-final class ErrorLine {
+public final class ErrorLine {
   /** The work failed. */
-  static final int FAILURE = 1;
+  public static final int FAILURE = 1;
 
   /** What the user gave cannot be used. */
-  static final int BAD_INPUT = 2;
+  public static final int BAD_INPUT = 2;
 
   /** Ended by Ctrl-C, as shells report it: 128 and the signal's number. */
-  static final int INTERRUPTED = 130;
+  public static final int INTERRUPTED = 130;
 
   private ErrorLine() {}
 
-  static int badUsage(ParameterException failure, String[] arguments) {
+  public static int badUsage(ParameterException failure, String[] arguments) {
     CommandLine command = failure.getCommandLine();
     String name = command.getCommandSpec().qualifiedName();
     PrintWriter err = command.getErr();
@@ -40,7 +40,7 @@ final class ErrorLine {
     return BAD_INPUT;
   }
 
-  static int report(Throwable failure, PrintWriter err, boolean verbose) {
+  public static int report(Throwable failure, PrintWriter err, boolean verbose) {
     err.println("halfstep: " + line(failure));
     if (verbose) {
       failure.printStackTrace(err);
@@ -49,7 +49,7 @@ final class ErrorLine {
     return exitCode(failure);
   }
 
-  static int exitCode(Throwable failure) {
+  public static int exitCode(Throwable failure) {
     return switch (failure) {
       case InputException _, IllegalArgumentException _ -> BAD_INPUT;
       case DataException _, SafetensorsException _, NoSuchFileException _ -> BAD_INPUT;
@@ -58,7 +58,7 @@ final class ErrorLine {
     };
   }
 
-  static String line(Throwable failure) {
+  public static String line(Throwable failure) {
     String text =
         switch (failure) {
           case NoSuchFileException e -> e.getFile() + ": there is no such file or folder";

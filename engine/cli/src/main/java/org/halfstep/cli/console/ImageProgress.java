@@ -1,4 +1,4 @@
-package org.halfstep.cli;
+package org.halfstep.cli.console;
 
 import java.io.PrintWriter;
 import me.tongfei.progressbar.ConsoleProgressBarConsumer;
@@ -7,7 +7,7 @@ import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
 
 /** Shows how far a pass over images is: a bar on a terminal, a line every few seconds elsewhere. */
-final class ImageProgress implements AutoCloseable {
+public final class ImageProgress implements AutoCloseable {
   private static final double SECONDS_BETWEEN_LINES = 5;
   private static final int BAR_LENGTH = 100;
   private static final int BAR_INTERVAL_MILLISECONDS = 250;
@@ -20,7 +20,7 @@ final class ImageProgress implements AutoCloseable {
   private long lastLine = start;
   private long done;
 
-  ImageProgress(PrintWriter out, String name, long total) {
+  public ImageProgress(PrintWriter out, String name, long total) {
     this.out = out;
     this.name = name;
     this.total = total;
@@ -38,7 +38,7 @@ final class ImageProgress implements AutoCloseable {
             : null;
   }
 
-  void add(int images) {
+  public void add(int images) {
     done += images;
     if (bar != null) {
       bar.stepTo(done);

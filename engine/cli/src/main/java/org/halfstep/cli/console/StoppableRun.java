@@ -1,4 +1,4 @@
-package org.halfstep.cli;
+package org.halfstep.cli.console;
 
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -7,10 +7,10 @@ import java.util.function.BooleanSupplier;
 import org.halfstep.train.RunListener;
 
 /** A run that shows its progress and that Ctrl-C ends after a checkpoint. */
-final class StoppableRun {
+public final class StoppableRun {
   /** Trains until done or asked to stop; returns whether it is done. */
   @FunctionalInterface
-  interface Work {
+  public interface Work {
     boolean run(RunListener listener, BooleanSupplier stop) throws IOException;
   }
 
@@ -22,7 +22,7 @@ final class StoppableRun {
    * @param folder where its checkpoints are
    * @return the command's exit code
    */
-  static int run(PrintWriter out, Path folder, Work work) throws IOException {
+  public static int run(PrintWriter out, Path folder, Work work) throws IOException {
     try (StopSignal stop = new StopSignal(() -> announceStop(out));
         RunDisplay display = new RunDisplay(out)) {
       boolean finished = work.run(display, stop);

@@ -1,19 +1,20 @@
-package org.halfstep.cli;
+package org.halfstep.cli.option;
 
 import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.halfstep.cli.console.InputException;
 import org.halfstep.sample.DiffusionModel;
 
 /** Classes as a person writes them: {@code all}, {@code 0,3-5}, {@code Sneaker,Coat}. */
-final class LabelList {
+public final class LabelList {
   private static final Pattern RANGE = Pattern.compile("\\s*(\\d{1,6})\\s*-\\s*(\\d{1,6})\\s*");
 
   private LabelList() {}
 
   /** The labels in the order written; every class of the model for {@code all}. */
-  static int[] parse(String text, DiffusionModel model) {
+  public static int[] parse(String text, DiffusionModel model) {
     if (text.strip().equalsIgnoreCase("all")) {
       int[] every = new int[model.classes()];
       for (int i = 0; i < every.length; i++) {
@@ -44,7 +45,7 @@ final class LabelList {
   }
 
   /** Labels of {@code count} images that take the chosen ones in turn. */
-  static int[] inTurn(int[] chosen, int count) {
+  public static int[] inTurn(int[] chosen, int count) {
     int[] labels = new int[count];
     for (int i = 0; i < count; i++) {
       labels[i] = chosen[i % chosen.length];
@@ -53,7 +54,7 @@ final class LabelList {
   }
 
   /** The name of a class, or its number where the model names none. */
-  static String name(DiffusionModel model, int label) {
+  public static String name(DiffusionModel model, int label) {
     return label < model.classNames().size()
         ? model.classNames().get(label)
         : Integer.toString(label);

@@ -1,4 +1,4 @@
-package org.halfstep.cli;
+package org.halfstep.cli.console;
 
 import java.io.Console;
 import java.io.PrintWriter;
@@ -13,7 +13,7 @@ import me.tongfei.progressbar.ProgressBarStyle;
 import org.halfstep.train.RunListener;
 
 /** Shows a run: a progress bar on a terminal, a line every few seconds elsewhere. */
-final class RunDisplay implements RunListener, AutoCloseable {
+public final class RunDisplay implements RunListener, AutoCloseable {
   private static final double SECONDS_BETWEEN_LINES = 5;
   private static final int BAR_LENGTH = 110;
   private static final int BAR_INTERVAL_MILLISECONDS = 250;
@@ -29,17 +29,17 @@ final class RunDisplay implements RunListener, AutoCloseable {
   private long lastLine;
   private double loss;
 
-  RunDisplay(PrintWriter out) {
+  public RunDisplay(PrintWriter out) {
     this(out, isTerminal(), System::nanoTime);
   }
 
-  RunDisplay(PrintWriter out, boolean terminal, LongSupplier nanoTime) {
+  public RunDisplay(PrintWriter out, boolean terminal, LongSupplier nanoTime) {
     this.out = out;
     this.terminal = terminal;
     this.nanoTime = nanoTime;
   }
 
-  static boolean isTerminal() {
+  public static boolean isTerminal() {
     Console console = System.console();
     return console != null && console.isTerminal();
   }
@@ -115,7 +115,7 @@ final class RunDisplay implements RunListener, AutoCloseable {
   }
 
   /** The last of the run's losses, smoothed; NaN before the first. */
-  double loss() {
+  public double loss() {
     return loss;
   }
 
@@ -125,7 +125,7 @@ final class RunDisplay implements RunListener, AutoCloseable {
   }
 
   /** Takes the bar away, so that lines can follow. */
-  void finish() {
+  public void finish() {
     closeBar();
   }
 

@@ -1,4 +1,4 @@
-package org.halfstep.cli;
+package org.halfstep.cli.option;
 
 import java.io.IOException;
 import java.nio.file.Path;
@@ -6,7 +6,7 @@ import java.util.List;
 import picocli.CommandLine.Option;
 
 /** Where a run's settings come from, in the order in which they win. */
-final class SettingsOptions {
+public final class SettingsOptions {
   @Option(
       names = "--preset",
       paramLabel = "NAME",
@@ -28,7 +28,7 @@ final class SettingsOptions {
   private List<String> assignments = List.of();
 
   /** The settings so far; the commands' own options are laid over them. */
-  Settings read() throws IOException {
+  public Settings read() throws IOException {
     Settings settings = Settings.preset(preset);
     if (config != null) {
       settings.overlay(config);

@@ -1,4 +1,4 @@
-package org.halfstep.cli;
+package org.halfstep.cli.console;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -7,13 +7,13 @@ import java.nio.file.Path;
 import java.util.stream.Stream;
 
 /** What this machine is called. */
-final class Machine {
+public final class Machine {
   private static final Path CPU_INFO = Path.of("/proc/cpuinfo");
 
   private Machine() {}
 
   /** Processor and number of cores: {@code Intel(R) Xeon(R) Processor, 2 cores}. */
-  static String name() {
+  public static String name() {
     int cores = Runtime.getRuntime().availableProcessors();
     return processor() + ", " + cores + (cores == 1 ? " core" : " cores");
   }

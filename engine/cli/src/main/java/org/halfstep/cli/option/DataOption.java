@@ -1,4 +1,4 @@
-package org.halfstep.cli;
+package org.halfstep.cli.option;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
@@ -6,6 +6,8 @@ import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.zip.CRC32;
+import org.halfstep.cli.console.ErrorLine;
+import org.halfstep.cli.console.InputException;
 import org.halfstep.data.DatasetOptions;
 import org.halfstep.data.Datasets;
 import org.halfstep.data.ImageDataset;
@@ -13,7 +15,7 @@ import org.halfstep.data.Split;
 import picocli.CommandLine.Option;
 
 /** The choice of training images. */
-final class DataOption {
+public final class DataOption {
   private static final Path DEFAULT = Path.of("data", "fashion-mnist");
 
   @Option(
@@ -24,22 +26,22 @@ final class DataOption {
               + " per class (default: data/fashion-mnist, which 'make data' fills).")
   private Path folder;
 
-  Path folder() {
+  public Path folder() {
     return folder == null ? DEFAULT : folder;
   }
 
   /** What model cards call the data: the folder's name. */
-  String name() {
+  public String name() {
     return folder().toAbsolutePath().normalize().getFileName().toString();
   }
 
   /** Opens the training images in the size that a network takes. */
-  ImageDataset open(int side, int channels) throws IOException {
+  public ImageDataset open(int side, int channels) throws IOException {
     return open(DatasetOptions.of(Split.TRAIN).withSize(side, side, channels));
   }
 
   /** Opens images of any kind. */
-  ImageDataset open(DatasetOptions options) throws IOException {
+  public ImageDataset open(DatasetOptions options) throws IOException {
     if (folder == null && !Files.exists(DEFAULT)) {
       throw new InputException(
           DEFAULT + ": there are no images yet; run 'make data', or name a folder with --data");
@@ -52,7 +54,7 @@ final class DataOption {
   }
 
   /** What identifies the images in a run's configuration, wherever they lie. */
-  ObjectNode describe(ImageDataset data) {
+  public ObjectNode describe(ImageDataset data) {
     CRC32 sum = new CRC32();
     for (int i = 0; i < data.count(); i++) {
       sum.update(data.batch(i).pixels());

@@ -1,9 +1,10 @@
-package org.halfstep.cli;
+package org.halfstep.cli.option;
 
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.halfstep.cli.console.InputException;
 import org.halfstep.device.Device;
 import org.halfstep.image.ImageBatch;
 import org.halfstep.metrics.ClassifierExtractor;
@@ -13,9 +14,9 @@ import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Option;
 
 /** The choice of the network that image metrics look through. */
-final class ExtractorOption {
+public final class ExtractorOption {
   /** One or the other. */
-  static final class Choice {
+  public static final class Choice {
     @Option(
         names = "--inception",
         paramLabel = "FILE",
@@ -40,7 +41,7 @@ final class ExtractorOption {
    *
    * @param device stays the caller's
    */
-  FeatureExtractor open(Device device, PrintWriter out) throws IOException {
+  public FeatureExtractor open(Device device, PrintWriter out) throws IOException {
     FeatureExtractor extractor = open(device);
     out.println("extractor: " + extractor.name() + ", SHA-256 " + extractor.sha256());
     if (extractor instanceof InceptionExtractor inception) {
@@ -71,7 +72,8 @@ final class ExtractorOption {
   }
 
   /** Fails when an extractor does not take images of a size, before any are made. */
-  static void requireSuited(FeatureExtractor extractor, int height, int width, int channels) {
+  public static void requireSuited(
+      FeatureExtractor extractor, int height, int width, int channels) {
     ImageBatch black =
         new ImageBatch(1, height, width, channels, new byte[height * width * channels]);
     try {

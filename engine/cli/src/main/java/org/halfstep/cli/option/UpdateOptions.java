@@ -1,9 +1,9 @@
-package org.halfstep.cli;
+package org.halfstep.cli.option;
 
 import picocli.CommandLine.Option;
 
 /** How long and how fast a run trains: the options that all kinds of training have. */
-final class UpdateOptions {
+public final class UpdateOptions {
   @Option(
       names = "--updates",
       paramLabel = "N",
@@ -29,7 +29,7 @@ final class UpdateOptions {
   private Long checkpointEvery;
 
   /** Updates that were asked for; null where the settings' own are meant. */
-  Long updates() {
+  public Long updates() {
     return updates;
   }
 
@@ -39,7 +39,7 @@ final class UpdateOptions {
    * @param section of the settings
    * @param stages within the section, each ending in a dot; empty where it has only one
    */
-  void override(Settings settings, String section, String... stages) {
+  public void override(Settings settings, String section, String... stages) {
     for (String stage : stages) {
       settings.override(section, stage + "updates", updates);
       settings.override(section, stage + "batch", batch);

@@ -1,4 +1,4 @@
-package org.halfstep.cli;
+package org.halfstep.cli.option;
 
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
@@ -16,16 +16,17 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
+import org.halfstep.cli.console.InputException;
 
 /**
  * What a run is told: a preset, with a config file laid over it, with single values laid over that.
  * Each layer is a JSON tree, so that any part may be left out of a later one.
  */
-final class Settings {
+public final class Settings {
   /** The presets that come with the engine. */
-  static final List<String> PRESETS = List.of("fashion-mnist", "tiny");
+  public static final List<String> PRESETS = List.of("fashion-mnist", "tiny");
 
-  static final JsonMapper JSON =
+  public static final JsonMapper JSON =
       JsonMapper.builder()
           .enable(JsonParser.Feature.ALLOW_COMMENTS, JsonParser.Feature.ALLOW_YAML_COMMENTS)
           .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
@@ -42,7 +43,7 @@ final class Settings {
   }
 
   /** A copy of a preset. */
-  static Settings preset(String name) throws IOException {
+  public static Settings preset(String name) throws IOException {
     if (!PRESETS.contains(name)) {
       throw new InputException(
           "there is no preset \"" + name + "\"; there are " + String.join(" and ", PRESETS));
@@ -53,7 +54,7 @@ final class Settings {
   }
 
   /** Lays a config file over this: the run's own config.json, or any part of one. */
-  void overlay(Path file) throws IOException {
+  public void overlay(Path file) throws IOException {
     JsonNode read;
     try {
       read = JSON.readTree(Files.readAllBytes(file));
@@ -93,7 +94,7 @@ final class Settings {
   }
 
   /** {@code PATH=VALUE} with the path's names joined by dots, the value as JSON. */
-  void assign(String assignment) {
+  public void assign(String assignment) {
     int equals = assignment.indexOf('=');
     if (equals < 1) {
       throw new InputException(
@@ -110,19 +111,19 @@ final class Settings {
   }
 
   /** Sets one value of a section when an option gave one. */
-  void override(String section, String path, Object value) {
+  public void override(String section, String path, Object value) {
     if (value != null) {
       set(section + "." + path, value);
     }
   }
 
   /** Whether a value is null, so that it is up to the machine. */
-  boolean isOpen(String path) {
+  public boolean isOpen(String path) {
     return tree.at("/" + path.replace('.', '/')).isNull();
   }
 
   /** Sets one value by its path. */
-  void set(String path, Object value) {
+  public void set(String path, Object value) {
     String[] names = path.split("\\.");
     ObjectNode node = tree;
     for (int i = 0; i < names.length; i++) {
@@ -146,12 +147,12 @@ final class Settings {
     return String.join(", ", names);
   }
 
-  JsonNode section(String name) {
+  public JsonNode section(String name) {
     return tree.get(name);
   }
 
   /** One section as the record that the engine takes. */
-  <T> T section(String name, Class<T> type) {
+  public <T> T section(String name, Class<T> type) {
     try {
       return JSON.treeToValue(tree.get(name), type);
     } catch (UnrecognizedPropertyException e) {

@@ -1,11 +1,11 @@
-package org.halfstep.cli;
+package org.halfstep.cli.option;
 
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import picocli.CommandLine.Option;
 
 /** The choice of how activations are stored and multiplied. */
-final class PrecisionOption {
+public final class PrecisionOption {
   @Option(
       names = "--precision",
       paramLabel = "TYPE",
@@ -14,14 +14,14 @@ final class PrecisionOption {
   private DataType precision;
 
   /** What was given, else what is best on the device. */
-  DataType on(Device device) {
+  public DataType on(Device device) {
     DataType chosen = precision == null ? device.defaultPrecision() : precision;
     device.requirePrecision(chosen);
     return chosen;
   }
 
   /** Sets what was given; where nothing was, fills in what the settings leave open. */
-  void complete(Settings settings, Device device, String... paths) {
+  public void complete(Settings settings, Device device, String... paths) {
     DataType chosen = on(device);
     for (String path : paths) {
       if (precision != null || settings.isOpen(path)) {

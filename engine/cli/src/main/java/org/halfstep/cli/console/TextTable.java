@@ -1,20 +1,20 @@
-package org.halfstep.cli;
+package org.halfstep.cli.console;
 
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
 
 /** A table for a terminal: the first column to the left, the others to the right. */
-final class TextTable {
+public final class TextTable {
   private static final String GAP = "  ";
 
   private final List<String[]> rows = new ArrayList<>();
 
-  TextTable(String... header) {
+  public TextTable(String... header) {
     rows.add(header);
   }
 
-  TextTable row(String... cells) {
+  public TextTable row(String... cells) {
     if (cells.length != rows.getFirst().length) {
       throw new IllegalArgumentException(
           cells.length + " cells in a table of " + rows.getFirst().length + " columns");
@@ -23,7 +23,7 @@ final class TextTable {
     return this;
   }
 
-  void print(PrintWriter out) {
+  public void print(PrintWriter out) {
     int[] widths = new int[rows.getFirst().length];
     for (String[] row : rows) {
       for (int i = 0; i < widths.length; i++) {

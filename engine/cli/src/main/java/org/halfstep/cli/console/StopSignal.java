@@ -1,4 +1,4 @@
-package org.halfstep.cli;
+package org.halfstep.cli.console;
 
 import java.util.concurrent.CountDownLatch;
 import java.util.function.BooleanSupplier;
@@ -8,7 +8,7 @@ import java.util.function.BooleanSupplier;
  * the run has seen the signal, written its checkpoint and closed this. The JVM then exits with 128
  * and the signal's number.
  */
-final class StopSignal implements BooleanSupplier, AutoCloseable {
+public final class StopSignal implements BooleanSupplier, AutoCloseable {
   private final CountDownLatch finished = new CountDownLatch(1);
   private final Thread hook;
   private volatile boolean stopping;
@@ -16,7 +16,7 @@ final class StopSignal implements BooleanSupplier, AutoCloseable {
   /**
    * @param onStop called once when the signal arrives, on another thread
    */
-  StopSignal(Runnable onStop) {
+  public StopSignal(Runnable onStop) {
     hook =
         new Thread(
             () -> {
