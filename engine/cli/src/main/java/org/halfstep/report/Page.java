@@ -1,7 +1,6 @@
 package org.halfstep.report;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -70,14 +69,7 @@ final class Page {
     }
     how();
     byte[] bytes = text.toString().getBytes(StandardCharsets.UTF_8);
-    AtomicFile.write(
-        folder.resolve(FILE),
-        channel -> {
-          ByteBuffer left = ByteBuffer.wrap(bytes);
-          while (left.hasRemaining()) {
-            channel.write(left);
-          }
-        });
+    AtomicFile.write(folder.resolve(FILE), bytes);
   }
 
   private void line(String line) {

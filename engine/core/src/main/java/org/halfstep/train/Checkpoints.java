@@ -6,7 +6,6 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
@@ -54,7 +53,7 @@ public final class Checkpoints implements AutoCloseable {
   private static final Pattern COMPLETE = Pattern.compile(PREFIX + "[0-9]{1,18}");
   private static final Pattern INTERRUPTED = Pattern.compile(ASIDE + "[0-9]{1,18}");
   private static final Pattern PARTIAL_MODEL =
-      Pattern.compile("\\..*\\.safetensors\\..*\\.partial");
+      Pattern.compile("\\.(halfstep-.*|.*\\.safetensors\\..*)\\.partial");
   private static final int KEPT = 2;
   private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -153,14 +152,7 @@ public final class Checkpoints implements AutoCloseable {
           Map.of());
     }
     byte[] json = JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(progress);
-    AtomicFile.write(
-        aside.resolve(PROGRESS),
-        channel -> {
-          ByteBuffer bytes = ByteBuffer.wrap(json);
-          while (bytes.hasRemaining()) {
-            channel.write(bytes);
-          }
-        });
+    AtomicFile.write(aside.resolve(PROGRESS), json);
     AtomicFile.forceFolder(aside);
   }
 
