@@ -24,9 +24,8 @@ import java.util.List;
  * environment variable; the class path, where a jar carries it; the system's loader. A place that
  * was named explicitly is binding: when the library there does not load, nothing else is tried.
  *
- * <p>Libraries from jars go to one private folder per process, together with the libraries that
- * they need. They are removed from there as soon as they are loaded (the mapping stays valid), so
- * that a killed process leaves nothing behind.
+ * <p>Libraries from jars are copied to files that no folder lists, on the disk of the temporary
+ * folder or else in memory, so that a killed process leaves nothing behind.
  *
  * <p>Both our kernels and oneDNN use the OpenMP runtime libgomp.so.1, and a process must have one
  * only: two would each start a pool of threads. The system's is loaded first when there is one, the
@@ -43,6 +42,7 @@ public final class NativeLibrary {
   private static final String ALLOW_FLAG = "--enable-native-access=ALL-UNNAMED";
   private static final int RTLD_NOW = 2;
   private static final String SPIN_TURNS = "1000";
+  private static final Path GLIBC_LOADER = Path.of("/lib64/ld-linux-x86-64.so.2");
 
   private static final Companion OPENMP =
       new Companion("libgomp.so.1", "org/bytedeco/dnnl/linux-x86_64/");
@@ -86,9 +86,6 @@ public final class NativeLibrary {
           "org/bytedeco/dnnl/linux-x86_64/",
           List.of(OPENMP),
           "put the jar org.bytedeco:dnnl:linux-x86_64 on the class path");
-
-  /** How the folders begin that hold a library of a jar while it is loaded. */
-  static final String COPIES = "halfstep-native-";
 
   private final String file;
   private final String property;
@@ -177,7 +174,22 @@ public final class NativeLibrary {
                         + remedy));
   }
 
+  /** The jars carry libraries for one kind of system; elsewhere no place is worth looking at. */
+  private static void requireSystem() {
+    String system = System.getProperty("os.name") + " " + System.getProperty("os.arch");
+    boolean musl = Files.exists(Path.of("/lib/ld-musl-x86_64.so.1")) && !Files.exists(GLIBC_LOADER);
+    if (!system.equals("Linux amd64") || musl) {
+      throw new NativeLibraryException(
+          "this is "
+              + system
+              + (musl ? " with musl" : "")
+              + ", and Halfstep's native libraries are for Linux x86-64 with glibc: use such a"
+              + " machine, or a container with such a system");
+    }
+  }
+
   private SymbolLookup find() {
+    requireSystem();
     List<String> tried = new ArrayList<>();
     String named = System.getProperty(property);
     String namedBy = "system property " + property;
@@ -254,7 +266,7 @@ public final class NativeLibrary {
     } catch (UnsatisfiedLinkError refused) {
       tried.add("the class path (" + resource + ": " + refused.getMessage() + ")");
     } catch (IOException | UncheckedIOException failed) {
-      tried.add("the class path (" + resource + " cannot be copied: " + failed + ")");
+      tried.add("the class path (" + resource + " cannot be copied: " + failed.getMessage() + ")");
     }
     return null;
   }
@@ -283,6 +295,15 @@ public final class NativeLibrary {
   private static SymbolLookup open(Path path) {
     try {
       return SymbolLookup.libraryLookup(path, Arena.global());
+    } catch (IllegalArgumentException refused) {
+      throw new UnsatisfiedLinkError(loaderMessage(path.toString()));
+    }
+  }
+
+  /** By its text: as a path, it would be resolved to a name that no folder has. */
+  private static SymbolLookup openNameless(Path path) {
+    try {
+      return SymbolLookup.libraryLookup(path.toString(), Arena.global());
     } catch (IllegalArgumentException refused) {
       throw new UnsatisfiedLinkError(loaderMessage(path.toString()));
     }
@@ -331,15 +352,28 @@ public final class NativeLibrary {
         throw new IOException(e);
       }
     }
-    // A loaded library stays in memory without its file: nothing is left behind even by a kill.
-    Path folder = Files.createTempDirectory(COPIES);
-    Path copy = folder.resolve(name);
+    Path folder = Path.of(System.getProperty("java.io.tmpdir"));
+    String problem;
     try (InputStream in = resource.openStream()) {
-      Files.copy(in, copy);
-      return open(copy);
-    } finally {
-      Files.deleteIfExists(copy);
-      Files.delete(folder);
+      return openNameless(NamelessFile.onDisk(folder, in));
+    } catch (IOException | UnsatisfiedLinkError refused) {
+      // A folder that is full, read-only or closed to programs, or a file system without such
+      // files.
+      problem = refused.getMessage();
+    }
+    try (InputStream in = resource.openStream()) {
+      return openNameless(NamelessFile.inMemory(name, in));
+    } catch (IOException | UnsatisfiedLinkError refused) {
+      throw new IOException(
+          "neither to the temporary folder "
+              + folder
+              + " ("
+              + problem
+              + ") nor into memory ("
+              + refused.getMessage()
+              + "); choose a folder that programs may run from with TMPDIR or"
+              + " -Djava.io.tmpdir=FOLDER",
+          refused);
     }
   }
 

@@ -39,7 +39,7 @@ final class Leftovers {
   }
 
   /** A name for a file of this process: short, whatever the file is called in the end. */
-  static String name(long number) {
+  static String name(Object number) {
     return OWN + number + SUFFIX;
   }
 

@@ -4,9 +4,8 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.net.URISyntaxException;
 import java.net.URL;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
+import org.halfstep.files.TemporaryFile;
 
 /** The weights files that come with the engine, as resources of its jar. */
 public final class BundledFile {
@@ -48,12 +47,9 @@ public final class BundledFile {
       }
     }
     // A mapped file is needed, and a jar's entry is none.
-    Path copy = Files.createTempFile("halfstep-" + name + "-", ENDING);
-    try (InputStream in = resource.openStream()) {
-      Files.copy(in, copy, StandardCopyOption.REPLACE_EXISTING);
-      return reader.read(copy);
-    } finally {
-      Files.deleteIfExists(copy);
+    try (InputStream in = resource.openStream();
+        TemporaryFile copy = TemporaryFile.of(in)) {
+      return reader.read(copy.path());
     }
   }
 }
