@@ -3,12 +3,13 @@ package org.halfstep.cli;
 import java.io.PrintWriter;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Callable;
-import org.halfstep.cli.console.InputException;
 import org.halfstep.cli.console.Machine;
 import org.halfstep.cli.console.Sizes;
 import org.halfstep.cli.console.TextTable;
+import org.halfstep.cli.option.Bounds;
 import org.halfstep.cli.option.ModelOption;
 import org.halfstep.cli.option.PrecisionOption;
 import org.halfstep.device.Ceiling;
@@ -16,6 +17,7 @@ import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.graph.PlanProfile;
 import org.halfstep.sample.DiffusionModel;
+import org.halfstep.sample.ModelOptions;
 import org.halfstep.sample.SampleRequest;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -67,14 +69,13 @@ final class BenchCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    if (batches.stream().anyMatch(batch -> batch < 1)) {
-      throw new InputException("--batch must be at least 1, got " + batches);
-    }
+    batches.forEach(batch -> Bounds.whole("--batch", batch, 1, ModelOptions.MOST_BATCH));
+    Bounds.seconds("--seconds", seconds);
     PrintWriter out = spec.commandLine().getOut();
     String choice = model.orBundled();
     try (Device device = halfstep.openDevice();
         DiffusionModel opened = ModelOption.open(choice, device)) {
-      out.println(SampleCommand.describe(opened, choice));
+      out.println(ModelOption.describe(opened, choice));
       out.println(device.name() + ", " + Machine.name());
       Optional<Ceiling> ceiling =
           profile ? device.measureCeiling(precision.on(device)) : Optional.empty();
@@ -114,7 +115,7 @@ final class BenchCommand implements Callable<Integer> {
             Sizes.decimal(pass.flops() / median));
         if (profile) {
           PlanProfile measured = pass.profile(runs(median));
-          profiles.append(String.format("%nbatch %d%n", batch));
+          profiles.append(String.format(Locale.ROOT, "%nbatch %d%n", batch));
           profiles.append(measured.table(measured.kinds(), ceiling));
           profiles.append(System.lineSeparator());
           profiles.append(measured.table(measured.dearestSteps(DEAREST_STEPS), ceiling));

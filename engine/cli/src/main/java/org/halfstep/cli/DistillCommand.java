@@ -9,6 +9,7 @@ import java.util.concurrent.Callable;
 import org.halfstep.cli.console.InputException;
 import org.halfstep.cli.console.Sizes;
 import org.halfstep.cli.console.StoppableRun;
+import org.halfstep.cli.option.Bounds;
 import org.halfstep.cli.option.DataOption;
 import org.halfstep.cli.option.ModelOption;
 import org.halfstep.cli.option.PrecisionOption;
@@ -21,6 +22,7 @@ import org.halfstep.device.Device;
 import org.halfstep.diffusion.HalvingSchedule;
 import org.halfstep.distill.DistillationRun;
 import org.halfstep.distill.DistillationSettings;
+import org.halfstep.files.AtomicFile;
 import org.halfstep.graph.Graph;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
@@ -84,6 +86,7 @@ final class DistillCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     PrintWriter out = spec.commandLine().getOut();
+    AtomicFile.requireWritableFolder(folder);
     if (!Files.isRegularFile(teacher)) {
       throw new InputException(
           teacher
@@ -99,7 +102,7 @@ final class DistillCommand implements Callable<Integer> {
       try (DiffusionModel model = ModelOption.open(teacher.toString(), device)) {
         network = model.config();
         card = model.card();
-        out.println(SampleCommand.describe(model, teacher.toString()) + " on " + device.name());
+        out.println(ModelOption.describe(model, teacher.toString()) + " on " + device.name());
       }
       requireGuidable(network, card);
       try (ImageDataset images = data.open(network.imageSize(), network.inChannels())) {
@@ -112,8 +115,8 @@ final class DistillCommand implements Callable<Integer> {
             .put("sha256", ModelOption.checksum(teacher.toString()));
         config.set("data", data.describe(images));
         config.set(SECTION, Settings.JSON.valueToTree(settings));
-        RunFolder.claim(folder, config);
         describe(out, device, network, settings);
+        RunFolder.claim(folder, config);
         return StoppableRun.run(
             out,
             folder,
@@ -181,6 +184,6 @@ final class DistillCommand implements Callable<Integer> {
             + " steps, "
             + Sizes.whole(schedule.totalUpdates())
             + " updates");
-    out.flush();
+    Bounds.memory(device, plans, "distilling with a batch of " + guided);
   }
 }

@@ -167,7 +167,6 @@ final class Evaluation {
               }
             });
     byte[] bytes = Settings.JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(node);
-    SampleCommand.createParent(file);
     AtomicFile.write(file, bytes);
   }
 

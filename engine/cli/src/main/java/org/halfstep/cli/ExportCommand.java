@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import org.halfstep.cli.option.ModelOption;
 import org.halfstep.device.Device;
+import org.halfstep.files.AtomicFile;
 import org.halfstep.safetensors.Dtype;
 import org.halfstep.sample.DiffusionModel;
 import picocli.CommandLine;
@@ -19,8 +20,10 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "export",
     description = "Write a model as float32 or, at half the size, bfloat16.",
-    footer =
-        "  halfstep export --model runs/students/student-4.safetensors --dtype bf16 --out four.safetensors")
+    footer = {
+      "  halfstep export --model runs/students/student-4.safetensors \\",
+      "    --dtype bf16 --out four.safetensors"
+    })
 final class ExportCommand implements Callable<Integer> {
   /** The number formats of a weights file. */
   enum Format {
@@ -54,6 +57,7 @@ final class ExportCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    AtomicFile.requireWritable(file);
     try (Device device = halfstep.openDevice();
         DiffusionModel opened = ModelOption.open(model.orBundled(), device)) {
       opened.network().save(file, opened.card(), format.dtype);

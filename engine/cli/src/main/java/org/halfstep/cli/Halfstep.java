@@ -1,9 +1,14 @@
 package org.halfstep.cli;
 
+import java.io.BufferedOutputStream;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import java.util.Optional;
 import org.halfstep.cli.console.ErrorLine;
-import org.halfstep.cli.console.InputException;
+import org.halfstep.cli.console.StandardOutput;
+import org.halfstep.cli.option.Bounds;
 import org.halfstep.device.AttentionAlgorithm;
 import org.halfstep.device.ConvolutionAlgorithm;
 import org.halfstep.device.Device;
@@ -56,7 +61,7 @@ public final class Halfstep implements Runnable {
       scope = ScopeType.INHERIT,
       paramLabel = "N",
       description = "Threads to compute with (default: one per core).")
-  private int threads;
+  private Integer threads;
 
   @Option(
       names = "--device",
@@ -101,9 +106,14 @@ public final class Halfstep implements Runnable {
    * Ctrl-C.
    */
   public static void main(String[] arguments) {
-    PrintWriter out = new PrintWriter(System.out, true, StandardCharsets.UTF_8);
+    StandardOutput standard = new StandardOutput(new FileOutputStream(FileDescriptor.out));
+    PrintWriter out =
+        new PrintWriter(new BufferedOutputStream(standard), true, StandardCharsets.UTF_8);
     PrintWriter err = new PrintWriter(System.err, true, StandardCharsets.UTF_8);
-    System.exit(run(out, err, arguments));
+    int code = run(out, err, arguments);
+    Optional<String> lost = standard.problem();
+    lost.ifPresent(problem -> err.println("halfstep: standard output: " + problem));
+    System.exit(lost.isPresent() && code == 0 ? ErrorLine.FAILURE : code);
   }
 
   /** Runs one command and returns its exit code. */
@@ -133,10 +143,7 @@ public final class Halfstep implements Runnable {
 
   /** The number of threads asked for; 0 for one per core. */
   int threads() {
-    if (threads < 0) {
-      throw new InputException("--threads must be at least 1, got " + threads);
-    }
-    return threads;
+    return threads == null ? 0 : Bounds.whole("--threads", threads, 1, DeviceOptions.MOST_THREADS);
   }
 
   /** The name of the device that was asked for. */

@@ -69,7 +69,7 @@ final class InfoCommand implements Callable<Integer> {
 
   private static void describe(PrintWriter out, String choice, DiffusionModel model) {
     ModelCard card = model.card();
-    out.println(SampleCommand.describe(model, choice));
+    out.println(ModelOption.describe(model, choice));
     if (card.dataset() != null) {
       out.printf(LINE, "data", card.dataset());
     }

@@ -5,12 +5,13 @@ import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
-import org.halfstep.cli.console.InputException;
 import org.halfstep.cli.console.Sizes;
+import org.halfstep.cli.option.Bounds;
 import org.halfstep.cli.option.DataOption;
 import org.halfstep.cli.option.ModelOption;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.device.Device;
+import org.halfstep.files.AtomicFile;
 import org.halfstep.model.Network;
 import org.halfstep.quantize.Calibration;
 import org.halfstep.quantize.CalibrationSettings;
@@ -27,9 +28,10 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "quantize",
     description = "Make an int8 model from a float32 one, for faster sampling on a processor.",
-    footer =
-        "  halfstep quantize --model runs/students/student-4.safetensors --data data/fashion-mnist"
-            + " --out four-int8.safetensors")
+    footer = {
+      "  halfstep quantize --model runs/students/student-4.safetensors \\",
+      "    --data data/fashion-mnist --out four-int8.safetensors"
+    })
 final class QuantizeCommand implements Callable<Integer> {
   @ParentCommand private Halfstep halfstep;
   @Spec private CommandLine.Model.CommandSpec spec;
@@ -62,9 +64,8 @@ final class QuantizeCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     PrintWriter out = spec.commandLine().getOut();
-    if (images < 1) {
-      throw new InputException("--images must be at least 1, got " + images);
-    }
+    Bounds.images("--images", images);
+    AtomicFile.requireWritable(file);
     String choice = model.orBundled();
     try (Device device = halfstep.openDevice();
         DiffusionModel opened = ModelOption.open(choice, device)) {

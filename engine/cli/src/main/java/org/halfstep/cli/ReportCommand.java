@@ -10,6 +10,7 @@ import org.halfstep.cli.console.ErrorLine;
 import org.halfstep.cli.console.InputException;
 import org.halfstep.cli.console.Machine;
 import org.halfstep.cli.console.StopSignal;
+import org.halfstep.cli.option.Bounds;
 import org.halfstep.cli.option.DataOption;
 import org.halfstep.cli.option.ExtractorOption;
 import org.halfstep.cli.option.ModelOption;
@@ -18,6 +19,7 @@ import org.halfstep.data.ImageDataset;
 import org.halfstep.data.Split;
 import org.halfstep.device.Device;
 import org.halfstep.device.Owned;
+import org.halfstep.files.AtomicFile;
 import org.halfstep.metrics.FeatureExtractor;
 import org.halfstep.metrics.Quality;
 import org.halfstep.metrics.ReferenceImages;
@@ -27,6 +29,7 @@ import org.halfstep.report.Report;
 import org.halfstep.report.ReportPlan;
 import org.halfstep.report.ReportedModel;
 import org.halfstep.sample.DiffusionModel;
+import org.halfstep.sample.SampleRequest;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -43,7 +46,8 @@ import picocli.CommandLine.Spec;
     },
     footer = {
       "  halfstep report --out out/report",
-      "  halfstep report --samples 5000 --teacher-samples 2000 --sweep-steps 64 --seeds 0,1,2 --out out/full"
+      "  halfstep report --samples 5000 --teacher-samples 2000 --sweep-steps 64 \\",
+      "    --seeds 0,1,2 --out out/full"
     })
 final class ReportCommand implements Callable<Integer> {
   @ParentCommand private Halfstep halfstep;
@@ -134,11 +138,13 @@ final class ReportCommand implements Callable<Integer> {
     System.setProperty("java.awt.headless", "true");
     PrintWriter out = spec.commandLine().getOut();
     if (redraw) {
-      Origin origin = new Origin(Machine.name(), "", Halfstep.VERSION, typed());
-      out.println("wrote " + new Report(folder, origin, line -> print(out, line)).draw());
+      Origin origin =
+          new Origin(Machine.name(), "", Halfstep.VERSION, ErrorLine.typed(spec.commandLine()));
+      out.println("wrote " + new Report(folder, origin, out::println).draw());
       return 0;
     }
     ReportPlan plan = plan();
+    AtomicFile.requireWritableFolder(folder);
     try (Owned owned = new Owned()) {
       Device device = owned.add(halfstep.openDevice());
       List<ReportedModel> opened = new ArrayList<>();
@@ -156,9 +162,11 @@ final class ReportCommand implements Callable<Integer> {
         throw new InputException(
             "no models are bundled with this build: name some with --models, the teacher first");
       }
-      Origin origin = new Origin(Machine.name(), device.name(), Halfstep.VERSION, typed());
-      print(out, "on " + device.name() + ", " + Machine.name());
-      return run(out, plan, opened, device, new Report(folder, origin, line -> print(out, line)));
+      Origin origin =
+          new Origin(
+              Machine.name(), device.name(), Halfstep.VERSION, ErrorLine.typed(spec.commandLine()));
+      out.println("on " + device.name() + ", " + Machine.name());
+      return run(out, plan, opened, device, new Report(folder, origin, out::println));
     }
   }
 
@@ -177,15 +185,16 @@ final class ReportCommand implements Callable<Integer> {
   private int run(
       PrintWriter out, ReportPlan plan, List<ReportedModel> opened, Device device, Report report)
       throws IOException {
-    try (StopSignal stop = new StopSignal(() -> print(out, "stopping; what is measured is kept"))) {
+    try (StopSignal stop =
+        new StopSignal(() -> out.println("stopping; what is measured is kept"))) {
       boolean done = rounds == 0 || report.time(plan, opened, rounds, retime, stop);
       done = done && measure(plan, opened, device, report, stop);
       if (!done) {
-        print(out, "stopped; the same command continues");
+        out.println("stopped; the same command continues");
         return ErrorLine.INTERRUPTED;
       }
       report.drawSamples(plan, opened);
-      print(out, "wrote " + report.draw());
+      out.println("wrote " + report.draw());
       return 0;
     }
   }
@@ -212,24 +221,16 @@ final class ReportCommand implements Callable<Integer> {
   }
 
   private ReportPlan plan() {
+    Bounds.images("--samples", samples);
+    Bounds.images("--teacher-samples", teacherSamples);
+    Bounds.whole("--teacher-steps", teacherSteps, 1, SampleRequest.MOST_STEPS);
+    Bounds.whole("--sweep-steps", sweepSteps, 1, SampleRequest.MOST_STEPS);
     int fewest = Math.min(samples, teacherSamples);
     if (fewest < Quality.LEAST_SAMPLES) {
       throw new InputException(
           "image metrics need at least " + Quality.LEAST_SAMPLES + " samples, got " + fewest);
     }
-    if (rounds < 0) {
-      throw new InputException("--rounds must be at least 0, got " + rounds);
-    }
+    Bounds.whole("--rounds", rounds, 0, 1000);
     return new ReportPlan(samples, teacherSamples, teacherSteps, sweepSteps, guidances, seeds);
-  }
-
-  private String typed() {
-    return "halfstep "
-        + String.join(" ", spec.commandLine().getParent().getParseResult().originalArgs());
-  }
-
-  private static void print(PrintWriter out, String line) {
-    out.println(line);
-    out.flush();
   }
 }

@@ -2,27 +2,22 @@ package org.halfstep.cli;
 
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Iterator;
-import java.util.Locale;
-import java.util.NoSuchElementException;
-import java.util.Optional;
 import java.util.concurrent.Callable;
-import org.halfstep.cli.console.ImageProgress;
+import java.util.concurrent.CancellationException;
+import org.halfstep.cli.console.ErrorLine;
 import org.halfstep.cli.console.InputException;
 import org.halfstep.cli.console.Sizes;
+import org.halfstep.cli.console.StopSignal;
+import org.halfstep.cli.option.Bounds;
 import org.halfstep.cli.option.LabelList;
 import org.halfstep.cli.option.ModelOption;
 import org.halfstep.cli.option.PrecisionOption;
-import org.halfstep.data.SampleBatchFile;
+import org.halfstep.cli.option.SamplerOptions;
 import org.halfstep.device.Device;
 import org.halfstep.diffusion.Guidance;
-import org.halfstep.diffusion.Solver;
-import org.halfstep.image.ImageBatch;
-import org.halfstep.image.ImageGrid;
+import org.halfstep.sample.Cancellation;
 import org.halfstep.sample.DiffusionModel;
-import org.halfstep.sample.GeneratedImages;
 import org.halfstep.sample.ModelOptions;
 import org.halfstep.sample.SampleRequest;
 import picocli.CommandLine;
@@ -38,21 +33,17 @@ import picocli.CommandLine.Spec;
     name = "sample",
     description = "Make images with a model.",
     footer = {
-      "  halfstep sample --model fashion-mnist-4 --labels Sneaker,Coat --per-class 8 --seed 7"
-          + " --grid out/pair.png",
-      "  halfstep sample --model fashion-mnist-teacher --labels 0-9 --guidance 2 --steps 64 --out"
-          + " out/images"
+      "  halfstep sample --model fashion-mnist-4 --labels Sneaker,Coat \\",
+      "    --per-class 8 --seed 7 --grid out/pair.png",
+      "  halfstep sample --model fashion-mnist-teacher --labels 0-9 \\",
+      "    --guidance 2 --steps 64 --out out/images"
     })
 final class SampleCommand implements Callable<Integer> {
-  private static final Path DEFAULT_GRID = Path.of("out", "sample.png");
-  private static final int PADDING = 2;
-  private static final int VIEWABLE_SIDE = 84;
-  private static final int MOST_COLUMNS = 20;
-
   @ParentCommand private Halfstep halfstep;
   @Spec private CommandLine.Model.CommandSpec spec;
   @Mixin private ModelOption model;
   @Mixin private PrecisionOption precision;
+  @Mixin private SamplerOptions sampler;
 
   @Option(
       names = "--labels",
@@ -80,13 +71,6 @@ final class SampleCommand implements Callable<Integer> {
   @ArgGroup private Number number = new Number();
 
   @Option(
-      names = "--seed",
-      paramLabel = "S",
-      defaultValue = "0",
-      description = "Seed of the noise; image K of a seed is always the same one (default: 0).")
-  private long seed;
-
-  @Option(
       names = "--first-image",
       paramLabel = "K",
       defaultValue = "0",
@@ -100,21 +84,6 @@ final class SampleCommand implements Callable<Integer> {
           "Guidance strength w of (1 + w) conditional - w unconditional: 0 for none. Programs that"
               + " count a guidance scale call this 1 + w (default: 1).")
   private Double guidance;
-
-  @Option(
-      names = "--steps",
-      paramLabel = "N",
-      description = "Sampler steps (default: those a student was distilled for, 256 for others).")
-  private Integer steps;
-
-  @Option(
-      names = "--sampler",
-      paramLabel = "KIND",
-      description = "ddim, ancestral or stochastic (default: ddim, or a student's own).")
-  private Solver sampler;
-
-  @Option(names = "--clip", description = "Clip predicted images to their range before each step.")
-  private boolean clip;
 
   @Option(
       names = "--grid",
@@ -150,225 +119,59 @@ final class SampleCommand implements Callable<Integer> {
     }
     PrintWriter out = spec.commandLine().getOut();
     String choice = model.orBundled();
+    Cancellation cancellation = new Cancellation();
     try (Device device = halfstep.openDevice();
         DiffusionModel opened =
             ModelOption.open(
                 choice,
-                ModelOptions.standard().withDevice(device).withPrecision(precision.on(device)))) {
+                ModelOptions.standard().withDevice(device).withPrecision(precision.on(device)));
+        StopSignal stop = new StopSignal(cancellation::cancel)) {
       int[] chosen = LabelList.parse(labels, opened);
       SampleRequest request = request(opened, chosen);
-      long evaluations = opened.evaluations(request);
-      out.println(describe(opened, choice) + " on " + device.name());
+      SampleOutputs outputs = new SampleOutputs(grid, scale, folder, npz);
+      outputs.require(opened, request, chosen.length);
+      out.println(ModelOption.describe(opened, choice) + " on " + device.name());
       out.println(
-          Sizes.whole(request.count())
-              + (request.count() == 1 ? " image, " : " images, ")
-              + request.steps()
-              + " "
-              + SampleMetadata.name(request)
-              + (request.steps() == 1 ? " step, " : " steps, ")
+          Sizes.count(request.count(), "image")
+              + ", "
+              + SampleMetadata.steps(request)
+              + ", "
               + Guidance.describe(request.guidance())
               + ", seed "
-              + seed);
-      out.flush();
-      double milliseconds = make(opened, choice, request, chosen.length, out);
-      out.println(
-          "took "
-              + Sizes.decimal(milliseconds)
-              + " ms and "
-              + evaluations
-              + (evaluations == 1 ? " network evaluation" : " network evaluations")
-              + " per image");
+              + request.seed());
+      try {
+        double milliseconds =
+            new SampleWork(opened, choice, request, cancellation, out).make(outputs, chosen.length);
+        out.println(
+            "took "
+                + Sizes.decimal(milliseconds)
+                + " ms and "
+                + Sizes.count(opened.evaluations(request), "network evaluation")
+                + " per image");
+      } catch (CancellationException stopped) {
+        if (!stop.getAsBoolean()) {
+          throw stopped;
+        }
+        out.println(folder == null ? "stopped" : "stopped; the images made are in " + folder);
+        return ErrorLine.INTERRUPTED;
+      }
     }
     return 0;
   }
 
-  /** Makes and writes the images; milliseconds per image. */
-  private double make(
-      DiffusionModel opened, String choice, SampleRequest request, int classes, PrintWriter out)
-      throws IOException {
-    long start = System.nanoTime();
-    if (npz != null) {
-      createParent(npz);
-      Optional<int[]> written =
-          opened.config().isConditional() ? Optional.of(request.labels()) : Optional.empty();
-      try (ImageProgress progress = new ImageProgress(out, "sample", request.count())) {
-        SampleBatchFile.write(npz, request.count(), written, batches(opened, request, progress));
-      }
-      double milliseconds = (System.nanoTime() - start) / 1e6 / request.count();
-      out.println("wrote " + npz);
-      return milliseconds;
-    }
-    ImageBatch images = sample(opened, request, out);
-    double milliseconds = (System.nanoTime() - start) / 1e6 / request.count();
-    write(opened, choice, request, images, classes, out);
-    return milliseconds;
-  }
-
-  private static Iterator<ImageBatch> batches(
-      DiffusionModel opened, SampleRequest request, ImageProgress progress) {
-    GeneratedImages source = new GeneratedImages(opened, request);
-    return new Iterator<>() {
-      private int done;
-
-      @Override
-      public boolean hasNext() {
-        return done < request.count();
-      }
-
-      @Override
-      public ImageBatch next() {
-        if (!hasNext()) {
-          throw new NoSuchElementException();
-        }
-        ImageBatch some = source.next(ModelOptions.DEFAULT_MAX_BATCH);
-        done += some.count();
-        progress.add(some.count());
-        return some;
-      }
-    };
-  }
-
-  /** One line about a model. */
-  static String describe(DiffusionModel model, String choice) {
-    String role =
-        switch (model.card().role()) {
-          case TEACHER -> "teacher";
-          case GUIDED -> "stage-one model";
-          case STUDENT ->
-              "student of "
-                  + model.card().steps()
-                  + (model.card().steps() == 1 ? " step" : " steps");
-        };
-    int side = model.config().imageSize();
-    return choice
-        + ": "
-        + role
-        + ", "
-        + side
-        + "x"
-        + side
-        + "x"
-        + model.config().inChannels()
-        + ", "
-        + Sizes.whole(model.parameters())
-        + " parameters ("
-        + Sizes.bytes(Float.BYTES * model.parameters())
-        + ")";
-  }
-
   private SampleRequest request(DiffusionModel opened, int[] chosen) {
-    int count = count(chosen.length);
-    if (steps != null && steps < 1) {
-      throw new InputException("--steps must be at least 1, got " + steps);
+    if (firstImage < 0) {
+      throw new InputException("--first-image must be at least 0, got " + firstImage);
     }
-    SampleRequest request =
-        opened
-            .request(LabelList.inTurn(chosen, count))
-            .withSeed(seed)
-            .withFirstImage(firstImage)
-            .withClip(clip);
-    request = steps == null ? request : request.withSteps(steps);
-    request = guidance == null ? request : request.withGuidance(guidance);
-    request = sampler == null ? request : request.withSampler(sampler);
-    requireTaken(opened, request);
-    return request;
-  }
-
-  /** A refusal comes before the first line of output. */
-  private static void requireTaken(DiffusionModel opened, SampleRequest request) {
-    try {
-      opened.requireTaken(request);
-    } catch (IllegalArgumentException refused) {
-      throw new InputException(refused.getMessage(), refused);
-    }
+    int[] all = LabelList.inTurn(chosen, count(chosen.length));
+    return sampler.request(opened, all, guidance).withFirstImage(firstImage);
   }
 
   private int count(int classes) {
     if (number.count != null) {
-      return atLeastOne("--count", number.count);
+      return Bounds.images("--count", number.count);
     }
-    int perClass = number.perClass == null ? 1 : atLeastOne("--per-class", number.perClass);
-    return Math.multiplyExact(perClass, classes);
-  }
-
-  private static int atLeastOne(String option, int value) {
-    if (value < 1) {
-      throw new InputException(option + " must be at least 1, got " + value);
-    }
-    return value;
-  }
-
-  /** Samples a batch at a time, so that a long request shows how far it is. */
-  private static ImageBatch sample(DiffusionModel opened, SampleRequest request, PrintWriter out) {
-    int side = opened.config().imageSize();
-    int channels = opened.config().inChannels();
-    byte[] pixels = new byte[Math.multiplyExact(request.count(), opened.imageValues())];
-    long shown = System.nanoTime();
-    for (int done = 0; done < request.count(); ) {
-      int end = Math.min(request.count(), done + ModelOptions.DEFAULT_MAX_BATCH);
-      SampleRequest part = request.slice(done, end);
-      byte[] some = opened.sample(part).pixels();
-      System.arraycopy(some, 0, pixels, done * opened.imageValues(), some.length);
-      done = end;
-      if (done < request.count() && System.nanoTime() - shown > 2e9) {
-        out.println("  " + done + " of " + request.count() + " images");
-        out.flush();
-        shown = System.nanoTime();
-      }
-    }
-    return new ImageBatch(request.count(), side, side, channels, pixels);
-  }
-
-  private void write(
-      DiffusionModel opened,
-      String choice,
-      SampleRequest request,
-      ImageBatch images,
-      int classes,
-      PrintWriter out)
-      throws IOException {
-    SampleMetadata metadata =
-        new SampleMetadata(choice, ModelOption.checksum(choice), opened, request);
-    Path picture = grid == null && folder == null ? DEFAULT_GRID : grid;
-    if (picture != null) {
-      createParent(picture);
-      grid(request.count(), classes, images.height(), scale)
-          .write(picture, images, metadata.ofAll());
-      out.println("wrote " + picture);
-    }
-    if (folder != null) {
-      Files.createDirectories(folder);
-      for (int i = 0; i < request.count(); i++) {
-        String name =
-            "seed-"
-                + seed
-                + "-image-"
-                + (firstImage + i)
-                + "-"
-                + fileName(LabelList.name(opened, request.labels()[i]))
-                + ".png";
-        ImageGrid.writeSingle(folder.resolve(name), images, i, metadata.ofImage(i));
-      }
-      out.println("wrote " + request.count() + " images to " + folder);
-    }
-  }
-
-  /** Classes as columns where there are several, a square otherwise. */
-  static ImageGrid grid(int count, int classes, int side, Integer scale) {
-    int square = (int) Math.ceil(Math.sqrt(count));
-    int columns = classes > 1 && classes <= MOST_COLUMNS ? classes : Math.min(square, MOST_COLUMNS);
-    int factor = scale == null ? Math.max(1, VIEWABLE_SIDE / side) : atLeastOne("--scale", scale);
-    return new ImageGrid(Math.min(columns, count), PADDING, factor);
-  }
-
-  static void createParent(Path file) throws IOException {
-    if (file.getParent() != null) {
-      Files.createDirectories(file.getParent());
-    }
-  }
-
-  private static String fileName(String className) {
-    String plain = className.toLowerCase(Locale.ROOT).replaceAll("[^a-z0-9]+", "-");
-    return plain.replaceAll("^-|-$", "");
+    int perClass = number.perClass == null ? 1 : number.perClass;
+    return Bounds.whole("--per-class", perClass, 1, Bounds.MOST_IMAGES / classes) * classes;
   }
 }

@@ -5,6 +5,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import org.halfstep.cli.console.Sizes;
 import org.halfstep.cli.option.LabelList;
 import org.halfstep.diffusion.Guidance;
 import org.halfstep.sample.DiffusionModel;
@@ -67,6 +68,11 @@ record SampleMetadata(String choice, String checksum, DiffusionModel model, Samp
         + " --sampler "
         + name(request)
         + (request.clip() ? " --clip" : "");
+  }
+
+  /** {@code 4 ddim steps}. */
+  static String steps(SampleRequest request) {
+    return Sizes.count(request.steps(), name(request) + " step");
   }
 
   static String name(SampleRequest request) {

@@ -18,6 +18,7 @@ import org.halfstep.data.Datasets;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.data.Split;
 import org.halfstep.device.Device;
+import org.halfstep.files.AtomicFile;
 import org.halfstep.metrics.ClassifierExtractor;
 import org.halfstep.model.Classifier;
 import org.halfstep.model.ClassifierConfig;
@@ -71,6 +72,7 @@ final class TrainClassifierCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     PrintWriter out = spec.commandLine().getOut();
+    AtomicFile.requireWritableFolder(folder);
     Settings settings = settings();
     ClassifierConfig network = settings.section(SECTION, ClassifierSettings.class).network();
     try (ImageDataset images = data.open(network.imageSize(), network.channels());

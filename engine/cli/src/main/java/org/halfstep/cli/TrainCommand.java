@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import org.halfstep.cli.console.Sizes;
 import org.halfstep.cli.console.StoppableRun;
+import org.halfstep.cli.option.Bounds;
 import org.halfstep.cli.option.DataOption;
 import org.halfstep.cli.option.PrecisionOption;
 import org.halfstep.cli.option.Settings;
@@ -14,6 +15,7 @@ import org.halfstep.cli.option.SettingsOptions;
 import org.halfstep.cli.option.UpdateOptions;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.device.Device;
+import org.halfstep.files.AtomicFile;
 import org.halfstep.graph.Graph;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
@@ -38,7 +40,8 @@ import picocli.CommandLine.Spec;
     },
     footer = {
       "  halfstep train --data data/fashion-mnist --out out/teacher",
-      "  halfstep train --data photos --image-size 32 --channels 3 --updates 20000 --batch 32 --out out/photos"
+      "  halfstep train --data photos --image-size 32 --channels 3 \\",
+      "    --updates 20000 --batch 32 --out out/photos"
     })
 final class TrainCommand implements Callable<Integer> {
   private static final String SECTION = "teacher";
@@ -73,6 +76,7 @@ final class TrainCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     PrintWriter out = spec.commandLine().getOut();
+    AtomicFile.requireWritableFolder(folder);
     Settings settings = settings();
     UNetConfig network = settings.section(SECTION, TeacherSettings.class).network();
     try (ImageDataset images = data.open(network.imageSize(), network.inChannels());
@@ -87,8 +91,8 @@ final class TrainCommand implements Callable<Integer> {
       config.put("command", "train");
       config.set("data", data.describe(images));
       config.set(SECTION, Settings.JSON.valueToTree(teacher));
-      RunFolder.claim(folder, config);
       describe(out, device, images, teacher);
+      RunFolder.claim(folder, config);
       return StoppableRun.run(
           out,
           folder,
@@ -137,6 +141,6 @@ final class TrainCommand implements Callable<Integer> {
             + " parameters; weights, gradients and optimizer "
             + Sizes.bytes(copies * weights));
     out.println("plan: " + Sizes.bytes(plan) + " for a batch of " + run.batch());
-    out.flush();
+    Bounds.memory(device, copies * weights + plan, "training with a batch of " + run.batch());
   }
 }

@@ -309,6 +309,89 @@ class CommandLineTest {
   }
 
   @Test
+  void numbersHaveARange() {
+    for (String[] wrong :
+        new String[][] {
+          {"--threads", "8000"},
+          {"--threads", "0"},
+          {"--steps", "2147483647"},
+          {"--steps", "0"},
+          {"--count", "2147483647"},
+          {"--per-class", "2147483647"},
+          {"--scale", "1000000"},
+          {"--guidance", "1e38"},
+          {"--guidance", "NaN"},
+          {"--first-image", "9223372036854775807"},
+          {"--first-image", "-1"}
+        }) {
+      String line = refused("sample", "--model", teacher, wrong[0], wrong[1]);
+      assertTrue(line.contains(" to ") || line.contains("at least"), line);
+    }
+    for (String[] wrong :
+        new String[][] {
+          {"--batch", "2147483647"},
+          {"--batch", "1000000"},
+          {"--batch", "0"},
+          {"--seconds", "NaN"},
+          {"--seconds", "-1"},
+          {"--seconds", "1e300"}
+        }) {
+      String line = refused("bench", "--model", teacher, wrong[0], wrong[1]);
+      assertTrue(line.contains(wrong[0] + " must be "), line);
+    }
+    String line =
+        refused(
+            "train",
+            "--preset",
+            "tiny",
+            "--data",
+            data,
+            "--out",
+            folder.resolve("much"),
+            "--batch",
+            "65536");
+    assertTrue(line.contains("training with a batch of 65536 needs "), line);
+    assertFalse(Files.exists(folder.resolve("much/config.json")));
+  }
+
+  @Test
+  void outputsAreTriedBeforeTheWork() throws IOException {
+    Path file = Files.writeString(folder.resolve("a-file"), "in the way");
+    for (String option : new String[] {"--grid", "--npz"}) {
+      Outcome outcome =
+          halfstep("sample", "--model", teacher, "--count", 1, option, file.resolve("x.png"));
+      assertEquals(1, outcome.code());
+      assertTrue(outcome.err().contains(file.toString()), outcome.err());
+      assertEquals("", outcome.out(), "no work was begun");
+    }
+    Outcome long1 =
+        halfstep(
+            "sample", "--model", teacher, "--count", 1, "--npz", folder.resolve("x".repeat(256)));
+    assertTrue(long1.err().contains("256 bytes"), long1.err());
+    String most =
+        refused("sample", "--model", teacher, "--count", 1_000_000, "--grid", folder.resolve("g"));
+    assertTrue(most.contains("--npz"), most);
+  }
+
+  @Test
+  void aFullDiskIsNamed() {
+    for (String option : new String[] {"--grid", "--npz"}) {
+      Outcome outcome =
+          halfstep("sample", "--model", teacher, "--steps", 1, "--count", 1, option, "/dev/full");
+      assertEquals(1, outcome.code());
+      assertTrue(
+          outcome.err().contains("/dev/full: could not be written: No space"), outcome.err());
+    }
+    assertFalse(Files.isRegularFile(Path.of("/dev/full")));
+  }
+
+  @Test
+  void classesKeepTheirLettersInFileNames() {
+    assertEquals("größe-42-ねこ", SampleWork.fileName("Größe / 42: ねこ!"));
+    assertTrue(SampleWork.fileName("ねこ".repeat(100)).length() < 100);
+  }
+
+  @Test
   void aStackTraceIsThereWhenAskedFor() {
     Outcome outcome = halfstep("sample", "--verbose", "--model", "zebra");
     assertEquals(2, outcome.code());
@@ -326,7 +409,7 @@ class CommandLineTest {
           "w = 4.0 (guidance scale 5.0)",
           "plan, batch 16",
           "\"image_size\" : 8",
-          "threads"
+          "thread"
         }) {
       assertTrue(out.contains(part), part + " in " + out);
     }

@@ -187,8 +187,7 @@ class EvaluateCommandTest {
             "--cache=" + folder.resolve("cache"),
             "--samples=21",
             "--steps=1",
-            "--seed=2",
-            "--seeds=2",
+            "--seeds=2,3",
             "--out=" + json);
     assertEquals(0, result.code(), result.err());
     JsonNode node = new ObjectMapper().readTree(json.toFile());

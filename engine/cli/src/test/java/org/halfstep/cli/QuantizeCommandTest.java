@@ -74,7 +74,7 @@ class QuantizeCommandTest {
   @Test
   void badInputIsRefusedInOneLine() throws IOException {
     Path student = TinyModels.student(folder.resolve("student.safetensors"), 2);
-    refused("at least 1", "--model", student, "--data", images(3), "--images", 0);
+    refused("--images must be from 1", "--model", student, "--data", images(3), "--images", 0);
     refused("nowhere", "--model", student, "--data", folder.resolve("nowhere"));
     refused("5 classes, the network 3", "--model", student, "--data", images(5));
   }

@@ -42,7 +42,7 @@ class ReportCommandTest {
         "halfstep: a sweep takes at most the teacher's 8 steps, got 16",
         refused("--teacher-steps", 8));
     assertTrue(refused("-w", "-1").contains("guidance w must be at least 0"));
-    assertTrue(refused("--rounds", -1).contains("--rounds must be at least 0"));
+    assertTrue(refused("--rounds", -1).contains("--rounds must be from 0 to 1,000"));
   }
 
   @Test

@@ -3,6 +3,7 @@ package org.halfstep.device;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 
 /** A device whose owner is somebody else: closing it does nothing. */
 final class BorrowedDevice implements Device {
@@ -25,6 +26,11 @@ final class BorrowedDevice implements Device {
   @Override
   public Optional<Ceiling> measureCeiling(DataType precision) {
     return device.measureCeiling(precision);
+  }
+
+  @Override
+  public OptionalLong availableMemory() {
+    return device.availableMemory();
   }
 
   @Override

@@ -3,6 +3,7 @@ package org.halfstep.device;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 
 /**
  * Where networks run: its memory and its operations. Thread-safe; everything it hands out is owned
@@ -28,6 +29,11 @@ public interface Device extends AutoCloseable {
    */
   default Optional<Ceiling> measureCeiling(DataType precision) {
     return Optional.empty();
+  }
+
+  /** Bytes that could still be allocated; empty where that is not known. */
+  default OptionalLong availableMemory() {
+    return OptionalLong.empty();
   }
 
   /**

@@ -14,10 +14,22 @@ public record DeviceOptions(
     ConvolutionAlgorithm convolutions,
     AttentionAlgorithm attention,
     boolean deterministic) {
+  /** Most threads: more than any machine has cores, and few enough for their stacks. */
+  public static final int MOST_THREADS = 1024;
+
   public DeviceOptions {
-    if (threads < 0) {
+    requireThreads(threads);
+  }
+
+  /**
+   * Fails when a number of threads cannot be had.
+   *
+   * @param threads 1 to {@value #MOST_THREADS}, or 0 for one per core
+   */
+  public static void requireThreads(int threads) {
+    if (threads < 0 || threads > MOST_THREADS) {
       throw new IllegalArgumentException(
-          "threads must be at least 1, or 0 for one per core, got " + threads);
+          "threads must be from 1 to " + MOST_THREADS + ", or 0 for one per core, got " + threads);
     }
   }
 

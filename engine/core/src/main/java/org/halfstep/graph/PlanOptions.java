@@ -20,9 +20,13 @@ public record PlanOptions(
     Set<String> inputGradients,
     Set<String> kept,
     long dropoutSeed) {
+  /** Most samples per run: twice the largest batch of a sampler, whose teachers need two rows. */
+  public static final int MOST_BATCH = 1 << 17;
+
   public PlanOptions {
-    if (batch < 1) {
-      throw new IllegalArgumentException("batch must be at least 1, got " + batch);
+    if (batch < 1 || batch > MOST_BATCH) {
+      throw new IllegalArgumentException(
+          "batch must be from 1 to " + MOST_BATCH + ", got " + batch);
     }
     inputGradients = Set.copyOf(inputGradients);
     kept = Set.copyOf(kept);

@@ -54,6 +54,14 @@ public record ImageGrid(int columns, int padding, int scale) {
             text);
   }
 
+  /** Pixels of a picture of so many images of a size. */
+  public long pixels(int count, int height, int width) {
+    long rows = (count + columns - 1) / columns;
+    long shown = Math.min(columns, count);
+    return (padding + shown * ((long) width * scale + padding))
+        * (padding + rows * ((long) height * scale + padding));
+  }
+
   /** The picture; grey for one channel, RGB for three. */
   public BufferedImage render(ImageBatch images) {
     if (images.count() == 0) {

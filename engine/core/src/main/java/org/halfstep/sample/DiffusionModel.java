@@ -164,9 +164,20 @@ public final class DiffusionModel implements AutoCloseable {
    * @throws IllegalArgumentException when the model does not take this request, in one line that
    *     says what it takes
    * @throws IllegalStateException when the model is closed
+   * @throws java.util.concurrent.CancellationException when this thread is interrupted
    */
   public void sample(SampleRequest request, MemorySegment destination) {
     sampler.sample(request, destination);
+  }
+
+  /**
+   * Makes images in memory of the caller's, until it is stopped.
+   *
+   * @throws java.util.concurrent.CancellationException when it was; the destination then holds some
+   *     of the images, or none
+   */
+  public void sample(SampleRequest request, MemorySegment destination, Cancellation cancellation) {
+    sampler.sample(request, destination, cancellation);
   }
 
   /**
@@ -177,10 +188,19 @@ public final class DiffusionModel implements AutoCloseable {
    * @throws IllegalStateException when the model is closed
    */
   public ImageBatch sample(SampleRequest request) {
+    return sample(request, new Cancellation());
+  }
+
+  /**
+   * Makes images as 8-bit pixels, until it is stopped.
+   *
+   * @throws java.util.concurrent.CancellationException when it was
+   */
+  public ImageBatch sample(SampleRequest request, Cancellation cancellation) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment values =
           arena.allocate((long) Float.BYTES * request.count() * imageValues(), ALIGNMENT);
-      sample(request, values);
+      sample(request, values, cancellation);
       int side = config().imageSize();
       return ImageBatch.ofNormalized(request.count(), side, side, config().inChannels(), values, 0);
     }

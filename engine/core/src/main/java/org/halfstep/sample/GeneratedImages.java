@@ -7,6 +7,7 @@ import org.halfstep.image.ImageBatch;
 public final class GeneratedImages implements ImageSource {
   private final DiffusionModel model;
   private final SampleRequest request;
+  private final Cancellation cancellation;
   private int done;
 
   /**
@@ -15,9 +16,20 @@ public final class GeneratedImages implements ImageSource {
    * @throws IllegalArgumentException when the model does not take it
    */
   public GeneratedImages(DiffusionModel model, SampleRequest request) {
+    this(model, request, new Cancellation());
+  }
+
+  /**
+   * Images of a request that can be stopped: {@link #next} then fails.
+   *
+   * @param model stays the caller's
+   * @throws IllegalArgumentException when the model does not take the request
+   */
+  public GeneratedImages(DiffusionModel model, SampleRequest request, Cancellation cancellation) {
     model.requireTaken(request);
     this.model = model;
     this.request = request;
+    this.cancellation = cancellation;
   }
 
   @Override
@@ -46,7 +58,7 @@ public final class GeneratedImages implements ImageSource {
     if (end == done) {
       return new ImageBatch(0, height(), width(), channels(), new byte[0]);
     }
-    ImageBatch images = model.sample(request.slice(done, end));
+    ImageBatch images = model.sample(request.slice(done, end), cancellation);
     done = end;
     return images;
   }

@@ -3,6 +3,7 @@ package org.halfstep.sample;
 import org.halfstep.device.ConvolutionAlgorithm;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
+import org.halfstep.device.DeviceOptions;
 import org.halfstep.device.Devices;
 
 /**
@@ -28,18 +29,23 @@ public record ModelOptions(
   /** Images evaluated together unless asked otherwise. */
   public static final int DEFAULT_MAX_BATCH = 16;
 
+  /** Most images evaluated together. */
+  public static final int MOST_BATCH = 1 << 16;
+
   public ModelOptions {
-    if (threads < 0) {
-      throw new IllegalArgumentException(
-          "threads must be at least 1, or 0 for one per core, got " + threads);
-    }
+    DeviceOptions.requireThreads(threads);
     if (memory < 0) {
       throw new IllegalArgumentException(
           "memory for packed weights must be at least 1 byte, or 0 for the default, got " + memory);
     }
-    if (maxBatch < 1 || Integer.bitCount(maxBatch) != 1) {
+    requireBatch(maxBatch);
+  }
+
+  /** Fails unless it is a power of two, at most {@value #MOST_BATCH}. */
+  static void requireBatch(int images) {
+    if (images < 1 || images > MOST_BATCH || Integer.bitCount(images) != 1) {
       throw new IllegalArgumentException(
-          "the largest batch must be a power of two, got " + maxBatch);
+          "the largest batch must be a power of two from 1 to " + MOST_BATCH + ", got " + images);
     }
   }
 

@@ -9,8 +9,9 @@ import org.halfstep.diffusion.Solver;
  *
  * @param labels one class per image; for an unconditional network only the count matters
  * @param seed of the noise
- * @param guidance guidance strength w >= 0 in the form (1 + w) cond - w uncond; 0 for none
- * @param steps sampler steps
+ * @param guidance guidance strength w, 0 to {@value #MOST_GUIDANCE}, in the form (1 + w) cond - w
+ *     uncond; 0 for none
+ * @param steps sampler steps, 1 to {@value #MOST_STEPS}
  * @param sampler how steps are made
  * @param clip whether predicted images are clipped to [-1, 1] before each step is formed
  * @param firstImage number of the first image
@@ -23,18 +24,27 @@ public record SampleRequest(
     Solver sampler,
     boolean clip,
     long firstImage) {
+  /** Most sampler steps. */
+  public static final int MOST_STEPS = 100_000;
+
+  /** Strongest guidance: far beyond what makes an image, and far from numbers that overflow. */
+  public static final double MOST_GUIDANCE = 1000;
+
   public SampleRequest {
     if (labels.length == 0) {
       throw new IllegalArgumentException("a request needs at least one label");
     }
-    if (!(guidance >= 0) || Double.isInfinite(guidance)) {
-      throw new IllegalArgumentException("guidance w must be at least 0, got " + guidance);
+    if (!(guidance >= 0 && guidance <= MOST_GUIDANCE)) {
+      throw new IllegalArgumentException(
+          "guidance w must be from 0 to " + MOST_GUIDANCE + ", got " + guidance);
     }
-    if (steps < 1) {
-      throw new IllegalArgumentException("a sampler needs at least one step, got " + steps);
+    if (steps < 1 || steps > MOST_STEPS) {
+      throw new IllegalArgumentException(
+          "a sampler takes from 1 to " + MOST_STEPS + " steps, got " + steps);
     }
-    if (firstImage < 0) {
-      throw new IllegalArgumentException("image numbers start at 0, got " + firstImage);
+    if (firstImage < 0 || firstImage > Long.MAX_VALUE - labels.length) {
+      throw new IllegalArgumentException(
+          "image numbers run from 0 to " + Long.MAX_VALUE + ", got a first one of " + firstImage);
     }
   }
 

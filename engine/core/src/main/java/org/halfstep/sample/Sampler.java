@@ -36,6 +36,9 @@ public final class Sampler implements AutoCloseable {
   /** The schedules of recent requests, the latest last. */
   private final List<PreparedSchedule> schedules = new ArrayList<>();
 
+  /** Of requests that bring none of their own: only an interrupt stops them. */
+  private final Cancellation unstoppable = new Cancellation();
+
   private boolean closed;
 
   /**
@@ -51,10 +54,7 @@ public final class Sampler implements AutoCloseable {
    * @param type storage type of activations
    */
   public Sampler(Network network, int maxBatch, DataType type) {
-    if (maxBatch < 1 || Integer.bitCount(maxBatch) != 1) {
-      throw new IllegalArgumentException(
-          "the largest batch must be a power of two, got " + maxBatch);
-    }
+    ModelOptions.requireBatch(maxBatch);
     if (network.config().outChannels() != network.config().inChannels()) {
       throw new IllegalArgumentException(
           "a sampler needs a network that predicts as many channels as it reads, got "
@@ -79,7 +79,17 @@ public final class Sampler implements AutoCloseable {
    * @param destination float32 NHWC, {@code 4 * count * imageValues()} bytes, values about [-1, 1]
    * @throws IllegalArgumentException when the network was not made for this request, in one line
    */
-  public synchronized void sample(SampleRequest request, MemorySegment destination) {
+  public void sample(SampleRequest request, MemorySegment destination) {
+    sample(request, destination, unstoppable);
+  }
+
+  /**
+   * The same, until it is stopped.
+   *
+   * @throws java.util.concurrent.CancellationException when it was
+   */
+  public synchronized void sample(
+      SampleRequest request, MemorySegment destination, Cancellation cancellation) {
     requireOpen();
     requireTaken(request);
     long imageBytes = (long) Float.BYTES * imageValues();
@@ -95,8 +105,10 @@ public final class Sampler implements AutoCloseable {
     PreparedSchedule steps = schedule(request.sampler(), request.steps());
     int done = 0;
     while (done < request.count()) {
+      cancellation.check();
       int size = Math.min(maxBatch, Integer.highestOneBit(request.count() - done));
-      loop(size, twoBranches(request)).run(request, done, steps, destination, done * imageBytes);
+      loop(size, twoBranches(request))
+          .run(request, done, steps, destination, done * imageBytes, cancellation);
       done += size;
     }
   }

@@ -86,13 +86,15 @@ final class SamplingLoop implements AutoCloseable {
    * @param first index in the request of the first
    * @param destination float32 NHWC in [-1, 1] (up to overshoot)
    * @param offset bytes into {@code destination}
+   * @param cancellation asked before each evaluation
    */
   void run(
       SampleRequest request,
       int first,
       PreparedSchedule schedule,
       MemorySegment destination,
-      long offset) {
+      long offset,
+      Cancellation cancellation) {
     SamplingProgram program = program(schedule, request.clip());
     double time = schedule.step(0).time();
     int[] labels = request.labels();
@@ -105,7 +107,7 @@ final class SamplingLoop implements AutoCloseable {
     }
     ids.push();
     inputs.push();
-    program.run(request.seed(), request.guidance());
+    program.run(request.seed(), request.guidance(), cancellation);
     z.pull();
     MemorySegment.copy(
         z.memory(), 0, destination, offset, (long) Float.BYTES * batch * imageValues);

@@ -59,6 +59,7 @@ final class SamplingProgram implements AutoCloseable {
   private final long timesAddress;
   private final long timesStride;
   private final Sequence sequence;
+  private Cancellation cancellation;
 
   /**
    * @param clip whether predicted images are limited to [-1, 1] before each step
@@ -148,10 +149,18 @@ final class SamplingProgram implements AutoCloseable {
     List<Launch> launches = new ArrayList<>();
     launches.add(normal(memory.x(), 0));
     for (int step = 0; step < schedule.evaluations(); step++) {
+      // On a GPU, which replays what was recorded, this is asked once and never again.
+      launches.add(this::requireWanted);
       evaluate(launches, step);
       advance(launches, step);
     }
     return launches;
+  }
+
+  private void requireWanted() {
+    if (cancellation != null) {
+      cancellation.check();
+    }
   }
 
   private void evaluate(List<Launch> launches, int step) {
@@ -227,8 +236,9 @@ final class SamplingProgram implements AutoCloseable {
    * Runs all steps; labels, guidance and the numbers of the images are on the device already.
    *
    * @param guidance w, for the combination of two branches
+   * @param wanted asked before each evaluation
    */
-  void run(long seed, double guidance) {
+  void run(long seed, double guidance, Cancellation wanted) {
     for (int draw = 0; draw <= schedule.evaluations(); draw++) {
       keys.memory().set(ValueLayout.JAVA_LONG, KEY_BYTES * draw, seed);
       keys.memory().set(ValueLayout.JAVA_INT, KEY_BYTES * draw + Long.BYTES, draw);
@@ -248,6 +258,7 @@ final class SamplingProgram implements AutoCloseable {
       coefficients.setAll(noiseTerm(step) + 1, schedule.step(step).noise());
     }
     coefficients.push();
+    cancellation = wanted;
     sequence.run();
   }
 

@@ -32,7 +32,15 @@ public record ClassifierSettings(
   public ClassifierSettings {
     precision = precision == null ? DataType.F32 : precision;
     require(network != null && optimizer != null, "network and optimizer must be given");
-    require(batch >= 1 && updates >= 1, "batch and updates must be at least 1");
+    require(
+        batch >= 1
+            && batch <= RunSettings.MOST_BATCH
+            && updates >= 1
+            && updates <= RunSettings.MOST_UPDATES,
+        "the batch must be from 1 to "
+            + RunSettings.MOST_BATCH
+            + " and updates from 1 to "
+            + RunSettings.MOST_UPDATES);
     require(learningRate > 0, "the learning rate must be positive, got " + learningRate);
     require(
         shift >= 0 && shift < network.imageSize(),

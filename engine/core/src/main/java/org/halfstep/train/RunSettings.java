@@ -26,14 +26,30 @@ public record RunSettings(
     OptimizerSettings optimizer,
     LossWeighting weighting,
     DataType precision) {
+  /** Most examples per update. */
+  public static final int MOST_BATCH = 1 << 16;
+
+  /** Most updates of a phase. */
+  public static final long MOST_UPDATES = 1_000_000_000_000L;
+
+  private static final double MOST_RATE = 1000;
+
   public RunSettings {
     precision = precision == null ? DataType.F32 : precision;
-    if (batch < 1 || updates < 1) {
+    if (batch < 1 || batch > MOST_BATCH || updates < 1 || updates > MOST_UPDATES) {
       throw new IllegalArgumentException(
-          "batch and updates must be at least 1, got " + batch + " and " + updates);
+          "the batch must be from 1 to "
+              + MOST_BATCH
+              + " and updates from 1 to "
+              + MOST_UPDATES
+              + ", got "
+              + batch
+              + " and "
+              + updates);
     }
-    if (!(learningRate > 0)) {
-      throw new IllegalArgumentException("the learning rate must be positive, got " + learningRate);
+    if (!(learningRate > 0 && learningRate <= MOST_RATE)) {
+      throw new IllegalArgumentException(
+          "the learning rate must be above 0 and at most " + MOST_RATE + ", got " + learningRate);
     }
   }
 

@@ -3,6 +3,7 @@ package org.halfstep.sample;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -13,8 +14,11 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import org.halfstep.HeapAllocation;
 import org.halfstep.diffusion.Solver;
@@ -70,6 +74,61 @@ class DiffusionModelTest {
         }
       }
     }
+  }
+
+  @Test
+  void aRequestIsStoppedBetweenSteps() throws Exception {
+    SampleRequest brief = teacher.request(0).withSteps(STEPS);
+    float[] before = sample(teacher, brief);
+    MemorySegment room = MemorySegment.ofArray(new float[teacher.imageValues()]);
+    SampleRequest endless = brief.withSteps(SampleRequest.MOST_STEPS);
+    Cancellation cancellation = new Cancellation();
+    CompletableFuture<Void> running =
+        CompletableFuture.runAsync(() -> teacher.sample(endless, room, cancellation));
+    cancellation.cancel();
+    ExecutionException failure =
+        assertThrows(ExecutionException.class, () -> running.get(60, TimeUnit.SECONDS));
+    assertInstanceOf(CancellationException.class, failure.getCause());
+    assertTrue(cancellation.isCancelled());
+    assertArrayEquals(before, sample(teacher, brief), "the model is as good as before");
+  }
+
+  @Test
+  void anInterruptStopsARequestWhileItRuns() throws Exception {
+    MemorySegment room = MemorySegment.ofArray(new float[teacher.imageValues()]);
+    SampleRequest endless = teacher.request(0).withSteps(SampleRequest.MOST_STEPS);
+    CompletableFuture<Boolean> interrupted = new CompletableFuture<>();
+    Thread thread =
+        Thread.ofPlatform()
+            .start(
+                () -> {
+                  try {
+                    teacher.sample(endless, room);
+                    interrupted.complete(false);
+                  } catch (CancellationException stopped) {
+                    interrupted.complete(Thread.currentThread().isInterrupted());
+                  }
+                });
+    Thread.sleep(200);
+    thread.interrupt();
+    assertTrue(interrupted.get(60, TimeUnit.SECONDS), "stopped, and still interrupted");
+    thread.join();
+  }
+
+  @Test
+  void numbersOutOfRangeAreRefused() {
+    SampleRequest request = teacher.request(0);
+    for (int steps : new int[] {0, -1, Integer.MAX_VALUE}) {
+      assertThrows(IllegalArgumentException.class, () -> request.withSteps(steps));
+    }
+    for (double w : new double[] {-1, Double.NaN, 1e38, Double.POSITIVE_INFINITY}) {
+      assertThrows(IllegalArgumentException.class, () -> request.withGuidance(w));
+    }
+    assertThrows(
+        IllegalArgumentException.class, () -> request.withFirstImage(Long.MAX_VALUE).count());
+    ModelOptions options = ModelOptions.standard();
+    assertThrows(IllegalArgumentException.class, () -> options.withMaxBatch(1 << 30));
+    assertThrows(IllegalArgumentException.class, () -> options.withThreads(8000));
   }
 
   @Test
@@ -217,7 +276,7 @@ class DiffusionModelTest {
         DiffusionModel.open(
             folder.resolve("teacher.safetensors"), ModelOptions.standard().withThreads(1))) {
       assertTrue(
-          one.network().device().name().contains("1 threads"), one.network().device().name());
+          one.network().device().name().contains("1 thread)"), one.network().device().name());
       float[] alone = sample(one, request);
       for (int i = 0; i < expected.length; i++) {
         assertEquals(expected[i], alone[i], 1e-3f);

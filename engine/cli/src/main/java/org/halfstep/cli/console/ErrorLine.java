@@ -1,13 +1,13 @@
 package org.halfstep.cli.console;
 
 import java.io.PrintWriter;
-import java.nio.file.AccessDeniedException;
-import java.nio.file.FileAlreadyExistsException;
+import java.io.UncheckedIOException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
-import java.nio.file.NotDirectoryException;
 import java.util.List;
+import java.util.concurrent.CancellationException;
 import org.halfstep.files.DataException;
+import org.halfstep.files.FailureReason;
 import org.halfstep.model.UnsuitableWeightsException;
 import org.halfstep.safetensors.SafetensorsException;
 import org.halfstep.torch.TorchFileException;
@@ -49,11 +49,17 @@ public final class ErrorLine {
     return exitCode(failure);
   }
 
+  /** The whole command line of a command, as it was typed. */
+  public static String typed(CommandLine command) {
+    return "halfstep " + String.join(" ", command.getParent().getParseResult().originalArgs());
+  }
+
   public static int exitCode(Throwable failure) {
     return switch (failure) {
       case InputException _, IllegalArgumentException _ -> BAD_INPUT;
       case DataException _, SafetensorsException _, NoSuchFileException _ -> BAD_INPUT;
       case TorchFileException _, UnsuitableWeightsException _ -> BAD_INPUT;
+      case CancellationException _ -> INTERRUPTED;
       default -> FAILURE;
     };
   }
@@ -61,18 +67,22 @@ public final class ErrorLine {
   public static String line(Throwable failure) {
     String text =
         switch (failure) {
-          case NoSuchFileException e -> e.getFile() + ": there is no such file or folder";
-          case AccessDeniedException e -> e.getFile() + ": access is denied";
-          case FileAlreadyExistsException e -> e.getFile() + ": exists already and is in the way";
-          case NotDirectoryException e -> e.getFile() + ": is not a folder";
-          case FileSystemException e when e.getReason() == null -> e.getFile() + ": cannot be used";
+          case FileSystemException e when e.getFile() != null ->
+              e.getFile() + ": " + FailureReason.of(e);
+          case UncheckedIOException e when e.getCause() != null -> line(e.getCause());
+          case OutOfMemoryError e when isHeap(e) ->
+              "out of memory in the Java heap ("
+                  + e.getMessage()
+                  + "): "
+                  + "give it more with HALFSTEP_JVM=-Xmx8g, say, or ask for less at once";
           case OutOfMemoryError e -> "out of memory: " + e.getMessage();
           default -> failure.getMessage();
         };
     boolean expected =
         failure instanceof InputException
             || failure instanceof IllegalArgumentException
-            || failure instanceof java.io.IOException;
+            || failure instanceof java.io.IOException
+            || failure instanceof UncheckedIOException;
     if (text == null || text.isBlank()) {
       return failure.getClass().getSimpleName() + " (a stack trace comes with --verbose)";
     }
@@ -81,8 +91,17 @@ public final class ErrorLine {
         : oneLine(failure.getClass().getSimpleName() + ": " + text);
   }
 
+  private static boolean isHeap(OutOfMemoryError failure) {
+    String text = failure.getMessage();
+    return text == null
+        || text.startsWith("Java heap")
+        || text.startsWith("GC overhead")
+        || text.startsWith("Requested array size");
+  }
+
+  /** Names come from files of others: what would steer a terminal is shown as a blank box. */
   private static String oneLine(String text) {
-    return text.strip().replaceAll("\\s*\\R\\s*", "; ");
+    return text.strip().replaceAll("\\s*\\R\\s*", "; ").replaceAll("\\p{Cntrl}", "\uFFFD");
   }
 
   private static String lowerFirst(String text) {

@@ -36,6 +36,11 @@ public final class Sizes {
     return String.format(Locale.ROOT, "%,d", value);
   }
 
+  /** A number of things: {@code 1 image}, {@code 1,234 images}. */
+  public static String count(long number, String thing) {
+    return whole(number) + " " + thing + (number == 1 ? "" : "s");
+  }
+
   /** {@code 1:02:03} or {@code 2:03}. */
   public static String duration(double seconds) {
     long all = Math.round(seconds);

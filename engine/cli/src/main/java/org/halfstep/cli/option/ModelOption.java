@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.List;
 import org.halfstep.cli.console.ErrorLine;
 import org.halfstep.cli.console.InputException;
+import org.halfstep.cli.console.Sizes;
 import org.halfstep.device.Device;
 import org.halfstep.files.FileDigest;
 import org.halfstep.sample.DiffusionModel;
@@ -72,6 +73,31 @@ public final class ModelOption {
     } catch (IOException e) {
       throw new InputException(e.getMessage(), e);
     }
+  }
+
+  /** One line about a model. */
+  public static String describe(DiffusionModel model, String choice) {
+    String role =
+        switch (model.card().role()) {
+          case TEACHER -> "teacher";
+          case GUIDED -> "stage-one model";
+          case STUDENT -> "student of " + Sizes.count(model.card().steps(), "step");
+        };
+    int side = model.config().imageSize();
+    return choice
+        + ": "
+        + role
+        + ", "
+        + side
+        + "x"
+        + side
+        + "x"
+        + model.config().inChannels()
+        + ", "
+        + Sizes.count(model.parameters(), "parameter")
+        + " ("
+        + Sizes.bytes(Float.BYTES * model.parameters())
+        + ")";
   }
 
   /**

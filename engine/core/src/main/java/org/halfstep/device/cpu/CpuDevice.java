@@ -2,8 +2,10 @@ package org.halfstep.device.cpu;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import org.halfstep.bindings.Kernels;
 import org.halfstep.bindings.NativeLibrary;
 import org.halfstep.bindings.SystemMemory;
@@ -12,6 +14,7 @@ import org.halfstep.device.ConvolutionAlgorithm;
 import org.halfstep.device.ConvolutionShape;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
+import org.halfstep.device.DeviceOptions;
 import org.halfstep.device.HostWindow;
 import org.halfstep.device.Operations;
 import org.halfstep.device.Slab;
@@ -24,33 +27,36 @@ public final class CpuDevice implements Device {
   /** Bytes from which memory is taken in large pages. */
   private static final long LARGE = 2 * SystemMemory.LARGE_PAGE;
 
+  /** Bytes from which it is worth to look whether there is so much. */
+  private static final long CHECKED = 64L << 20;
+
+  private static final AvailableMemory MEMORY = new AvailableMemory(Path.of("/"));
+
   private final OneDnnEngine engine = new OneDnnEngine();
   private final int threads;
   private final ConvolutionAlgorithm algorithm;
 
-  /** A CPU with one thread per core, or as many as OMP_NUM_THREADS says. */
+  /** A CPU with one thread per processor, or as many as OMP_NUM_THREADS says. */
   public CpuDevice() {
     this(0);
   }
 
   /**
-   * @param threads threads of each operation; 0 for one per core, or as many as OMP_NUM_THREADS
-   *     says
+   * @param threads threads of each operation; 0 for one per processor that this process may use, or
+   *     as many as OMP_NUM_THREADS says
    */
   public CpuDevice(int threads) {
     this(threads, ConvolutionAlgorithm.FASTEST);
   }
 
   /**
-   * @param threads threads of each operation; 0 for one per core, or as many as OMP_NUM_THREADS
-   *     says
+   * @param threads threads of each operation; 0 for one per processor that this process may use, or
+   *     as many as OMP_NUM_THREADS says
    * @param algorithm how 3x3 convolutions are computed
    */
   public CpuDevice(int threads, ConvolutionAlgorithm algorithm) {
-    if (threads < 0) {
-      throw new IllegalArgumentException("threads must not be negative, got " + threads);
-    }
-    this.threads = threads;
+    DeviceOptions.requireThreads(threads);
+    this.threads = threads == 0 ? CpuThreads.standard() : threads;
     this.algorithm = algorithm;
     attach();
   }
@@ -58,19 +64,16 @@ public final class CpuDevice implements Device {
   @Override
   public void attach() {
     // OpenMP keeps the number per calling thread.
-    if (threads > 0) {
-      Kernels.cpu().hs_set_thread_count(threads);
-    }
+    Kernels.cpu().hs_set_thread_count(threads);
   }
 
   @Override
   public String name() {
-    attach();
     return "cpu ("
         + Kernels.cpu().hs_instruction_set()
         + ", "
-        + Kernels.cpu().hs_thread_count()
-        + " threads)";
+        + threads
+        + (threads == 1 ? " thread)" : " threads)");
   }
 
   /** Bfloat16 where the processor multiplies it in tiles (AMX), else float32. */
@@ -94,9 +97,26 @@ public final class CpuDevice implements Device {
   }
 
   @Override
+  public OptionalLong availableMemory() {
+    return MEMORY.bytes();
+  }
+
+  @Override
   public Slab allocate(String purpose, long bytes) {
     if (bytes < 0) {
       throw new IllegalArgumentException("cannot allocate " + bytes + " bytes for " + purpose);
+    }
+    if (bytes >= CHECKED) {
+      OptionalLong left = availableMemory();
+      if (left.isPresent() && bytes > left.getAsLong()) {
+        throw new OutOfMemoryError(
+            purpose
+                + " needs "
+                + (bytes >> 20)
+                + " MiB, and this machine or container has "
+                + (left.getAsLong() >> 20)
+                + " MiB left; use a smaller batch");
+      }
     }
     if (bytes >= LARGE) {
       long address = SystemMemory.allocate(bytes);
