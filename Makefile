@@ -86,7 +86,7 @@ verify-bindings: $(BUILT) ## Compare the native bindings with the C headers, whe
 	@scripts/verify-bindings
 
 clean: ## Remove everything that was built
-	@rm -rf target {bindings,engine/core,engine/models,engine/cli,bench}/target native/build
+	@rm -rf target {bindings,engine/core,engine/models,engine/cli,examples,bench}/target native/build
 
 $(NATIVE): force
 	@scripts/require-compiler
