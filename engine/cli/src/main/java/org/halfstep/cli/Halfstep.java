@@ -11,9 +11,11 @@ import org.halfstep.cli.console.StandardOutput;
 import org.halfstep.cli.option.Bounds;
 import org.halfstep.device.AttentionAlgorithm;
 import org.halfstep.device.ConvolutionAlgorithm;
+import org.halfstep.device.CpuOptions;
 import org.halfstep.device.Device;
 import org.halfstep.device.DeviceOptions;
 import org.halfstep.device.Devices;
+import org.halfstep.device.GpuOptions;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -143,7 +145,7 @@ public final class Halfstep implements Runnable {
 
   /** The number of threads asked for; 0 for one per core. */
   int threads() {
-    return threads == null ? 0 : Bounds.whole("--threads", threads, 1, DeviceOptions.MOST_THREADS);
+    return threads == null ? 0 : Bounds.whole("--threads", threads, 1, CpuOptions.MOST_THREADS);
   }
 
   /** The name of the device that was asked for. */
@@ -154,6 +156,10 @@ public final class Halfstep implements Runnable {
   /** The device that a command computes on. */
   Device openDevice() {
     return Devices.open(
-        device, new DeviceOptions(threads(), convolutions, attention, deterministic));
+        device,
+        new DeviceOptions(
+            new CpuOptions(threads(), convolutions), new GpuOptions(attention, deterministic)),
+        (backend, problem) ->
+            spec.commandLine().getErr().println(backend.name() + " is not used: " + problem));
   }
 }

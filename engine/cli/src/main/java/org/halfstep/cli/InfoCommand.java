@@ -10,6 +10,7 @@ import org.halfstep.cli.console.Machine;
 import org.halfstep.cli.console.Sizes;
 import org.halfstep.cli.option.ModelOption;
 import org.halfstep.device.Device;
+import org.halfstep.device.DevicePart;
 import org.halfstep.device.Devices;
 import org.halfstep.diffusion.Guidance;
 import org.halfstep.graph.Plan;
@@ -45,14 +46,18 @@ final class InfoCommand implements Callable<Integer> {
       out.printf(LINE, "machine", Machine.name());
       out.printf(LINE, "device", device.name());
       out.printf(LINE, "java", Runtime.version() + " in " + System.getProperty("java.home"));
-      for (String library : Devices.libraries(device)) {
-        out.printf(
-            LINE,
-            library.substring(0, library.indexOf(' ')),
-            library.substring(library.indexOf(' ') + 1));
+      for (DevicePart part : device.parts()) {
+        out.printf(LINE, part.name(), part.description());
       }
-      if (halfstep.deviceName().equals(Devices.AUTO) && device.name().startsWith(Devices.CPU)) {
-        out.printf(LINE, "gpu", Devices.cudaProblem().orElse("one works now; run this again"));
+      if (halfstep.deviceName().equals(Devices.AUTO)) {
+        Devices.backends().stream()
+            .takeWhile(backend -> !device.name().startsWith(backend.name()))
+            .forEach(
+                better ->
+                    out.printf(
+                        LINE,
+                        better.name(),
+                        better.problem().orElse("one works now; run this again")));
       }
       List<String> bundled = DiffusionModel.bundledNames();
       out.printf(LINE, "bundled", bundled.isEmpty() ? "no models" : String.join(", ", bundled));

@@ -100,7 +100,7 @@ class DeviceChoiceTest {
   void infoSaysWhyNoGpuIsUsed() throws Exception {
     Outcome outcome = process(List.of(), "info", "--device", "auto");
     assertEquals(0, outcome.code(), outcome.lines().toString());
-    List<String> gpu = outcome.lines().stream().filter(line -> line.startsWith("gpu ")).toList();
+    List<String> gpu = outcome.lines().stream().filter(line -> line.startsWith("cuda ")).toList();
     assertEquals(1, gpu.size(), outcome.lines().toString());
     assertTrue(gpu.getFirst().contains("no CUDA device can be used"), gpu.getFirst());
     assertTrue(outcome.lines().stream().anyMatch(line -> line.contains("cpu (")));
@@ -120,7 +120,7 @@ class DeviceChoiceTest {
       assertEquals(
           "halfstep: there is no device \""
               + device
-              + "\": use cpu, cuda, cuda:N (GPU N, from 0) or auto",
+              + "\": use cpu, cuda, cuda:N (number N, from 0) or auto",
           refused("info", "--device", device));
     }
   }

@@ -1,81 +1,9 @@
 package org.halfstep.device;
 
-import java.lang.foreign.MemorySegment;
-import java.util.List;
-import java.util.Optional;
-import java.util.OptionalLong;
-
 /** A device whose owner is somebody else: closing it does nothing. */
-final class BorrowedDevice implements Device {
-  private final Device device;
-
+final class BorrowedDevice extends DelegatingDevice {
   BorrowedDevice(Device device) {
-    this.device = device;
-  }
-
-  @Override
-  public void attach() {
-    device.attach();
-  }
-
-  @Override
-  public String name() {
-    return device.name();
-  }
-
-  @Override
-  public Optional<Ceiling> measureCeiling(DataType precision) {
-    return device.measureCeiling(precision);
-  }
-
-  @Override
-  public OptionalLong availableMemory() {
-    return device.availableMemory();
-  }
-
-  @Override
-  public DataType defaultPrecision() {
-    return device.defaultPrecision();
-  }
-
-  @Override
-  public List<WeightChoice> weightChoices(ConvolutionShape shape) {
-    return device.weightChoices(shape);
-  }
-
-  @Override
-  public void requirePrecision(DataType precision) {
-    device.requirePrecision(precision);
-  }
-
-  @Override
-  public Slab allocate(String purpose, long bytes) {
-    return device.allocate(purpose, bytes);
-  }
-
-  @Override
-  public void upload(MemorySegment source, long destination, long bytes) {
-    device.upload(source, destination, bytes);
-  }
-
-  @Override
-  public void download(long source, MemorySegment destination, long bytes) {
-    device.download(source, destination, bytes);
-  }
-
-  @Override
-  public HostWindow window(long address, long bytes) {
-    return device.window(address, bytes);
-  }
-
-  @Override
-  public Operations operations() {
-    return device.operations();
-  }
-
-  @Override
-  public void synchronize() {
-    device.synchronize();
+    super(device);
   }
 
   @Override

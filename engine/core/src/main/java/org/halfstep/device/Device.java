@@ -18,8 +18,11 @@ public interface Device extends AutoCloseable {
    */
   void attach();
 
-  /** A short name for people: "cpu (x86-64-v4, 2 threads)". */
+  /** A short name for people, its backend's first: "cpu (x86-64-v4, 2 threads)". */
   String name();
+
+  /** What it consists of and runs on: hardware, driver, libraries. */
+  List<DevicePart> parts();
 
   /**
    * Measures what this device can do at most, in less than a second; empty where it is not known

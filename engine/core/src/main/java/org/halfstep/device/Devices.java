@@ -1,28 +1,24 @@
 package org.halfstep.device;
 
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.List;
-import java.util.Optional;
-import org.halfstep.device.cpu.CpuDevice;
-import org.halfstep.device.cuda.CudaDevice;
+import java.util.OptionalInt;
+import java.util.function.BiConsumer;
+import java.util.stream.Collectors;
+import org.halfstep.device.cpu.CpuBackend;
+import org.halfstep.device.cuda.CudaBackend;
 
 /**
  * The choice of a device by name: "cpu", "cuda" (the first GPU), "cuda:N" (GPU N, from 0), or
- * "auto": the first GPU where one works, else the CPU. Nothing of CUDA is loaded for a CPU, nor by
- * "auto" on a machine without an NVIDIA driver.
+ * "auto": the first GPU where one works, else the CPU. Nothing of a backend is loaded for a device
+ * of another, nor by "auto" on a machine without its devices.
  */
 public final class Devices {
   public static final String AUTO = "auto";
   public static final String CPU = "cpu";
   public static final String CUDA = "cuda";
 
-  private static final String NUMBERED = CUDA + ":";
-
-  /** What a driver for NVIDIA GPUs puts into the file system; the last one under WSL. */
-  private static final List<Path> DRIVER_FILES =
-      List.of(
-          Path.of("/dev/nvidiactl"), Path.of("/proc/driver/nvidia/version"), Path.of("/dev/dxg"));
+  /** In the order in which "auto" tries them; the last one is there on every machine. */
+  private static final List<Backend> BACKENDS = List.of(new CudaBackend(), new CpuBackend());
 
   private Devices() {}
 
@@ -31,67 +27,104 @@ public final class Devices {
     return System.getProperty("halfstep.device", AUTO);
   }
 
+  /** All backends, in the order in which "auto" tries them. */
+  public static List<Backend> backends() {
+    return BACKENDS;
+  }
+
+  /**
+   * A backend by its name.
+   *
+   * @throws IllegalArgumentException if there is none of this name
+   */
+  public static Backend backend(String name) {
+    return BACKENDS.stream()
+        .filter(backend -> backend.name().equals(name))
+        .findFirst()
+        .orElseThrow(() -> unknown(name));
+  }
+
   /** A device by name, with one thread per core where it is the CPU. */
   public static Device open(String choice) {
     return open(choice, DeviceOptions.standard());
   }
 
+  /** {@link #open(String, DeviceOptions, BiConsumer)} for whoever does not mind what it is. */
+  public static Device open(String choice, DeviceOptions options) {
+    return open(choice, options, (backend, problem) -> {});
+  }
+
   /**
    * A device by name.
    *
+   * @param passedOver hears of each backend that "auto" tried in vain, and why it cannot be used:
+   *     one line
    * @throws IllegalArgumentException if the name is none of those above
-   * @throws org.halfstep.device.cuda.driver.CudaUnavailableException if a GPU was asked for and
-   *     cannot be used; one line that says what was looked for and where
+   * @throws RuntimeException if the device that was asked for cannot be used; one line that says
+   *     what was looked for and where
    */
-  public static Device open(String choice, DeviceOptions options) {
-    int gpu = ordinal(choice);
-    if (gpu >= 0) {
-      return CudaDevice.open(gpu, options);
+  public static Device open(
+      String choice, DeviceOptions options, BiConsumer<Backend, String> passedOver) {
+    return open(BACKENDS, choice, options, passedOver);
+  }
+
+  /** The same among other backends, the last of which is there on every machine. */
+  static Device open(
+      List<Backend> backends,
+      String choice,
+      DeviceOptions options,
+      BiConsumer<Backend, String> passedOver) {
+    if (choice.equals(AUTO)) {
+      return openFirst(backends, options, passedOver);
     }
-    if (choice.equals(AUTO) && hasDriver()) {
-      try {
-        return CudaDevice.open(0, options);
-      } catch (RuntimeException | LinkageError unusable) {
-        // Chosen by itself, so left out by itself; cudaProblem() says why.
+    for (Backend backend : backends) {
+      OptionalInt ordinal = ordinal(backend, choice);
+      if (ordinal.isPresent()) {
+        return backend.open(ordinal.getAsInt(), options);
       }
     }
-    return new CpuDevice(options.threads(), options.convolutions());
+    throw unknown(choice);
   }
 
-  /** Whether something on this machine looks like a driver for NVIDIA GPUs. */
-  private static boolean hasDriver() {
-    return DRIVER_FILES.stream().anyMatch(Files::exists);
-  }
-
-  /** Number of the GPU that a name asks for; -1 for none. */
-  private static int ordinal(String choice) {
-    if (choice.equals(CUDA)) {
-      return 0;
+  private static Device openFirst(
+      List<Backend> backends, DeviceOptions options, BiConsumer<Backend, String> passedOver) {
+    for (Backend backend : backends.subList(0, backends.size() - 1)) {
+      if (backend.isPresent()) {
+        try {
+          return backend.open(0, options);
+        } catch (RuntimeException | LinkageError unusable) {
+          passedOver.accept(backend, String.valueOf(unusable.getMessage()));
+        }
+      }
     }
-    if (choice.startsWith(NUMBERED)) {
-      String number = choice.substring(NUMBERED.length());
+    return backends.getLast().open(0, options);
+  }
+
+  /** Number of a backend's device that a name asks for; empty where it asks for none of them. */
+  private static OptionalInt ordinal(Backend backend, String choice) {
+    if (choice.equals(backend.name())) {
+      return OptionalInt.of(0);
+    }
+    String numbered = backend.name() + ":";
+    if (backend.isNumbered() && choice.startsWith(numbered)) {
+      String number = choice.substring(numbered.length());
       if (number.matches("\\d{1,3}")) {
-        return Integer.parseInt(number);
+        return OptionalInt.of(Integer.parseInt(number));
       }
-    } else if (choice.equals(CPU) || choice.equals(AUTO)) {
-      return -1;
     }
-    throw new IllegalArgumentException(
-        "there is no device \"" + choice + "\": use cpu, cuda, cuda:N (GPU N, from 0) or auto");
+    return OptionalInt.empty();
   }
 
-  /** Why no GPU can be used here, in one line; empty when one can. Loads what is there of CUDA. */
-  public static Optional<String> cudaProblem() {
-    try {
-      CudaDevice.open(0, DeviceOptions.standard()).close();
-      return Optional.empty();
-    } catch (RuntimeException | LinkageError unusable) {
-      return Optional.of(String.valueOf(unusable.getMessage()));
-    }
-  }
-
-  /** The libraries that a device runs on, for people: each with its version and where it is. */
-  public static List<String> libraries(Device device) {
-    return device instanceof CudaDevice cuda ? cuda.libraries() : CpuDevice.libraries();
+  private static IllegalArgumentException unknown(String choice) {
+    String known =
+        BACKENDS.reversed().stream()
+            .map(
+                b ->
+                    b.isNumbered()
+                        ? b.name() + ", " + b.name() + ":N (number N, from 0)"
+                        : b.name())
+            .collect(Collectors.joining(", "));
+    return new IllegalArgumentException(
+        "there is no device \"" + choice + "\": use " + known + " or " + AUTO);
   }
 }

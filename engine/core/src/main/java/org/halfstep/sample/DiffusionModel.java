@@ -10,7 +10,6 @@ import java.util.List;
 import java.util.Locale;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
-import org.halfstep.device.DeviceOptions;
 import org.halfstep.device.Devices;
 import org.halfstep.diffusion.Solver;
 import org.halfstep.image.ImageBatch;
@@ -53,13 +52,7 @@ public final class DiffusionModel implements AutoCloseable {
 
   private DiffusionModel(ModelOptions options, Loader loader) throws IOException {
     ownDevice =
-        options.device() == null
-            ? Devices.open(
-                Devices.standard(),
-                DeviceOptions.standard()
-                    .withThreads(options.threads())
-                    .withConvolutions(options.convolutions()))
-            : null;
+        options.device() == null ? Devices.open(Devices.standard(), options.ownDevice()) : null;
     Network loaded = null;
     try {
       Device device = ownDevice == null ? options.device() : ownDevice;

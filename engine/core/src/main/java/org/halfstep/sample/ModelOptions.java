@@ -11,21 +11,14 @@ import org.halfstep.device.Devices;
  *
  * @param device where it runs, which stays the caller's; null for one of the model's own: the first
  *     GPU where one works, else the CPU ({@link Devices#standard})
- * @param threads threads of the model's own CPU, 0 for one per core; ignored when a device is given
- * @param convolutions how the model's own CPU computes 3x3 convolutions; ignored when a device is
- *     given
+ * @param ownDevice how a device of the model's own computes; ignored when a device is given
  * @param maxBatch largest number of images evaluated together, a power of two; memory grows with it
  * @param precision how the network computes; null for the device's default
  * @param memory bytes that packed weights may take, 0 for 1.6 times the model's file and at least
  *     384 MiB; less memory means slower convolutions
  */
 public record ModelOptions(
-    Device device,
-    int threads,
-    ConvolutionAlgorithm convolutions,
-    int maxBatch,
-    DataType precision,
-    long memory) {
+    Device device, DeviceOptions ownDevice, int maxBatch, DataType precision, long memory) {
   /** Images evaluated together unless asked otherwise. */
   public static final int DEFAULT_MAX_BATCH = 16;
 
@@ -33,7 +26,6 @@ public record ModelOptions(
   public static final int MOST_BATCH = 1 << 16;
 
   public ModelOptions {
-    DeviceOptions.requireThreads(threads);
     if (memory < 0) {
       throw new IllegalArgumentException(
           "memory for packed weights must be at least 1 byte, or 0 for the default, got " + memory);
@@ -51,27 +43,32 @@ public record ModelOptions(
 
   /** A device of the model's own, batches of up to {@value #DEFAULT_MAX_BATCH} images. */
   public static ModelOptions standard() {
-    return new ModelOptions(null, 0, ConvolutionAlgorithm.FASTEST, DEFAULT_MAX_BATCH, null, 0);
+    return new ModelOptions(null, DeviceOptions.standard(), DEFAULT_MAX_BATCH, null, 0);
   }
 
   /** The same on a device of the caller's, which must outlive the model. */
   public ModelOptions withDevice(Device newDevice) {
-    return new ModelOptions(newDevice, threads, convolutions, maxBatch, precision, memory);
+    return new ModelOptions(newDevice, ownDevice, maxBatch, precision, memory);
   }
 
-  /** The same with another number of threads, 0 for one per core. */
+  /** The same with a device of the model's own that computes in another way. */
+  public ModelOptions withOwnDevice(DeviceOptions options) {
+    return new ModelOptions(device, options, maxBatch, precision, memory);
+  }
+
+  /** The same with another number of threads of the model's own CPU, 0 for one per core. */
   public ModelOptions withThreads(int number) {
-    return new ModelOptions(device, number, convolutions, maxBatch, precision, memory);
+    return new ModelOptions(device, ownDevice.withThreads(number), maxBatch, precision, memory);
   }
 
   /** The same with another largest batch, a power of two. */
   public ModelOptions withMaxBatch(int images) {
-    return new ModelOptions(device, threads, convolutions, images, precision, memory);
+    return new ModelOptions(device, ownDevice, images, precision, memory);
   }
 
   /** The same in another precision; null for the device's default. */
   public ModelOptions withPrecision(DataType type) {
-    return new ModelOptions(device, threads, convolutions, maxBatch, type, memory);
+    return new ModelOptions(device, ownDevice, maxBatch, type, memory);
   }
 
   /**
@@ -79,11 +76,12 @@ public record ModelOptions(
    * as plain sums do, at more than half again the time.
    */
   public ModelOptions withConvolutions(ConvolutionAlgorithm algorithm) {
-    return new ModelOptions(device, threads, algorithm, maxBatch, precision, memory);
+    return new ModelOptions(
+        device, ownDevice.withConvolutions(algorithm), maxBatch, precision, memory);
   }
 
   /** The same with another limit on the memory of packed weights, in bytes; 0 for the default. */
   public ModelOptions withMemory(long bytes) {
-    return new ModelOptions(device, threads, convolutions, maxBatch, precision, bytes);
+    return new ModelOptions(device, ownDevice, maxBatch, precision, bytes);
   }
 }

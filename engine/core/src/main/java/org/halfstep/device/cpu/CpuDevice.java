@@ -12,9 +12,10 @@ import org.halfstep.bindings.SystemMemory;
 import org.halfstep.device.Ceiling;
 import org.halfstep.device.ConvolutionAlgorithm;
 import org.halfstep.device.ConvolutionShape;
+import org.halfstep.device.CpuOptions;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
-import org.halfstep.device.DeviceOptions;
+import org.halfstep.device.DevicePart;
 import org.halfstep.device.HostWindow;
 import org.halfstep.device.Operations;
 import org.halfstep.device.Slab;
@@ -38,7 +39,7 @@ public final class CpuDevice implements Device {
 
   /** A CPU with one thread per processor, or as many as OMP_NUM_THREADS says. */
   public CpuDevice() {
-    this(0);
+    this(CpuOptions.standard());
   }
 
   /**
@@ -52,12 +53,16 @@ public final class CpuDevice implements Device {
   /**
    * @param threads threads of each operation; 0 for one per processor that this process may use, or
    *     as many as OMP_NUM_THREADS says
-   * @param algorithm how 3x3 convolutions are computed
+   * @param algorithm how convolutions are computed
    */
   public CpuDevice(int threads, ConvolutionAlgorithm algorithm) {
-    DeviceOptions.requireThreads(threads);
-    this.threads = threads == 0 ? CpuThreads.standard() : threads;
-    this.algorithm = algorithm;
+    this(new CpuOptions(threads, algorithm));
+  }
+
+  /** A CPU that computes as the options say. */
+  public CpuDevice(CpuOptions options) {
+    threads = options.threads() == 0 ? CpuThreads.standard() : options.threads();
+    algorithm = options.convolutions();
     attach();
   }
 
@@ -69,7 +74,8 @@ public final class CpuDevice implements Device {
 
   @Override
   public String name() {
-    return "cpu ("
+    return CpuBackend.NAME
+        + " ("
         + Kernels.cpu().hs_instruction_set()
         + ", "
         + threads
@@ -82,11 +88,13 @@ public final class CpuDevice implements Device {
     return engine.instructions().fastestType();
   }
 
-  /** The native libraries in use, for people: each with its version and where it was found. */
-  public static List<String> libraries() {
+  @Override
+  public List<DevicePart> parts() {
     return List.of(
-        "oneDNN " + OneDnnEngine.version() + " from " + NativeLibrary.ONEDNN.location(),
-        "kernels " + Kernels.cpu().hs_version() + " from " + NativeLibrary.KERNELS.location());
+        new DevicePart(
+            "oneDNN", OneDnnEngine.version() + " from " + NativeLibrary.ONEDNN.location()),
+        new DevicePart(
+            "kernels", Kernels.cpu().hs_version() + " from " + NativeLibrary.KERNELS.location()));
   }
 
   /** Always of float32, whatever the precision. */

@@ -1,7 +1,7 @@
 package org.halfstep.device.cpu;
 
 import java.util.Map;
-import org.halfstep.device.DeviceOptions;
+import org.halfstep.device.CpuOptions;
 
 /** How many threads compute where nobody names a number. */
 final class CpuThreads {
@@ -26,16 +26,16 @@ final class CpuThreads {
   static int of(Map<String, String> environment, int processors) {
     String asked = environment.getOrDefault(VARIABLE, "").strip();
     if (asked.isEmpty()) {
-      return Math.min(processors, DeviceOptions.MOST_THREADS);
+      return Math.min(processors, CpuOptions.MOST_THREADS);
     }
     // A list has one number per level of nesting; there is one level here.
     String first = asked.split(",", 2)[0].strip();
     int threads = first.matches("\\d{1,9}") ? Integer.parseInt(first) : 0;
-    if (threads < 1 || threads > DeviceOptions.MOST_THREADS) {
+    if (threads < 1 || threads > CpuOptions.MOST_THREADS) {
       throw new IllegalArgumentException(
           VARIABLE
               + " must be from 1 to "
-              + DeviceOptions.MOST_THREADS
+              + CpuOptions.MOST_THREADS
               + " threads, got "
               + asked
               + ": correct it or unset it");

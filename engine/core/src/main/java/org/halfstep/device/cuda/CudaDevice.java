@@ -13,7 +13,8 @@ import org.halfstep.bindings.NativeLibraryException;
 import org.halfstep.device.Ceiling;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
-import org.halfstep.device.DeviceOptions;
+import org.halfstep.device.DevicePart;
+import org.halfstep.device.GpuOptions;
 import org.halfstep.device.HostWindow;
 import org.halfstep.device.OperationCeiling;
 import org.halfstep.device.Operations;
@@ -48,27 +49,25 @@ public final class CudaDevice implements Device {
   private final CudaContext context;
   private final long stream;
   private final boolean ownsContext;
-  private final List<String> libraries;
+  private final List<DevicePart> parts;
   private boolean closed;
 
   private CudaDevice(
-      CudaContext context, long stream, boolean ownsContext, List<String> libraries) {
+      CudaContext context, long stream, boolean ownsContext, List<DevicePart> parts) {
     this.context = context;
     this.stream = stream;
     this.ownsContext = ownsContext;
-    this.libraries = libraries;
+    this.parts = parts;
   }
 
   /**
    * Opens a GPU with its libraries and tries a kernel on it.
    *
    * @param ordinal its number, from 0
-   * @param options what computes attention, and whether the same training gives the same bits in
-   *     every run, which may be slower; the rest is for CPUs
    * @throws CudaUnavailableException if it cannot be used; the message says in one line what was
    *     looked for and where
    */
-  public static CudaDevice open(int ordinal, DeviceOptions options) {
+  public static CudaDevice open(int ordinal, GpuOptions options) {
     requireLibraries();
     LwjglDriver driver = LwjglDriver.open(ordinal);
     try {
@@ -81,31 +80,7 @@ public final class CudaDevice implements Device {
               options.attention(),
               options.deterministic());
       CudaDevice device =
-          of(
-              driver,
-              kernels,
-              libraries::operations,
-              libraries,
-              describe(
-                  "gpu "
-                      + gpu.name()
-                      + ", compute capability "
-                      + gpu.computeCapability()
-                      + ", "
-                      + gpu.multiprocessors()
-                      + " multiprocessors, "
-                      + (gpu.memoryBytes() >> 20)
-                      + " MiB",
-                  "driver CUDA " + gpu.cuda() + " from " + NativeLibrary.CUDA_DRIVER.location(),
-                  "libraries " + libraries.versions(),
-                  "cuDNN from " + CudaLibrary.CUDNN.location(),
-                  "cuBLASLt from " + CudaLibrary.CUBLASLT.location(),
-                  "kernels "
-                      + kernels.hs_version()
-                      + " ("
-                      + kernels.hs_instruction_set()
-                      + ") from "
-                      + NativeLibrary.CUDA_KERNELS.location()));
+          of(driver, kernels, libraries::operations, libraries, parts(gpu, libraries, kernels));
       try {
         device.tryKernel();
       } catch (RuntimeException | Error failure) {
@@ -120,10 +95,35 @@ public final class CudaDevice implements Device {
   }
 
   /** What is in use, with what is done without and what no GPU has shown yet. */
-  private static List<String> describe(String... lines) {
-    List<String> all = new ArrayList<>(List.of(lines));
-    CudaLibrary.CUDNN.leftOut().forEach(part -> all.add("without " + part));
-    return List.copyOf(all);
+  private static List<DevicePart> parts(Gpu gpu, CudaLibraries libraries, Kernels kernels) {
+    List<DevicePart> parts = new ArrayList<>();
+    parts.add(
+        new DevicePart(
+            "gpu",
+            gpu.name()
+                + ", compute capability "
+                + gpu.computeCapability()
+                + ", "
+                + gpu.multiprocessors()
+                + " multiprocessors, "
+                + (gpu.memoryBytes() >> 20)
+                + " MiB"));
+    parts.add(
+        new DevicePart(
+            "driver", "CUDA " + gpu.cuda() + " from " + NativeLibrary.CUDA_DRIVER.location()));
+    parts.add(new DevicePart("libraries", libraries.versions()));
+    parts.add(new DevicePart("cuDNN", "from " + CudaLibrary.CUDNN.location()));
+    parts.add(new DevicePart("cuBLASLt", "from " + CudaLibrary.CUBLASLT.location()));
+    parts.add(
+        new DevicePart(
+            "kernels",
+            kernels.hs_version()
+                + " ("
+                + kernels.hs_instruction_set()
+                + ") from "
+                + NativeLibrary.CUDA_KERNELS.location()));
+    CudaLibrary.CUDNN.leftOut().forEach(part -> parts.add(new DevicePart("without", part)));
+    return List.copyOf(parts);
   }
 
   /** A device over a driver, which it takes over with the libraries. */
@@ -132,9 +132,9 @@ public final class CudaDevice implements Device {
       Kernels kernels,
       LongFunction<LibraryOperations> operations,
       AutoCloseable libraries,
-      List<String> descriptions) {
+      List<DevicePart> parts) {
     CudaContext context = new CudaContext(driver, kernels, operations, libraries);
-    return new CudaDevice(context, driver.createStream(), true, descriptions);
+    return new CudaDevice(context, driver.createStream(), true, parts);
   }
 
   /** Fails with everything that is missing, so that it can be put right at once. */
@@ -182,9 +182,9 @@ public final class CudaDevice implements Device {
     }
   }
 
-  /** The GPU and the libraries in use, for people: each with its version and where it is. */
-  public List<String> libraries() {
-    return libraries;
+  @Override
+  public List<DevicePart> parts() {
+    return parts;
   }
 
   @Override
@@ -195,7 +195,14 @@ public final class CudaDevice implements Device {
   @Override
   public String name() {
     Gpu gpu = context.driver().gpu();
-    return "cuda:" + gpu.ordinal() + " (" + gpu.name() + ", CUDA " + gpu.cuda() + ")";
+    return CudaBackend.NAME
+        + ":"
+        + gpu.ordinal()
+        + " ("
+        + gpu.name()
+        + ", CUDA "
+        + gpu.cuda()
+        + ")";
   }
 
   /** A product by cuBLASLt that fills the GPU many times over, and a copy past its caches. */
@@ -262,7 +269,7 @@ public final class CudaDevice implements Device {
   @Override
   public Device stream() {
     attach();
-    return new CudaDevice(context, context.driver().createStream(), false, libraries);
+    return new CudaDevice(context, context.driver().createStream(), false, parts);
   }
 
   @Override

@@ -9,7 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.OptionalLong;
-import org.halfstep.device.DeviceOptions;
+import org.halfstep.device.CpuOptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -91,7 +91,7 @@ class AvailableMemoryTest {
     assertEquals(3, CpuThreads.of(Map.of("OMP_NUM_THREADS", " "), 3));
     assertEquals(8, CpuThreads.of(Map.of("OMP_NUM_THREADS", "8"), 3));
     assertEquals(4, CpuThreads.of(Map.of("OMP_NUM_THREADS", "4,2"), 3));
-    assertEquals(DeviceOptions.MOST_THREADS, CpuThreads.of(Map.of(), 5000));
+    assertEquals(CpuOptions.MOST_THREADS, CpuThreads.of(Map.of(), 5000));
     for (String wrong : new String[] {"30000", "0", "-1", "many", "99999999999"}) {
       String message =
           assertThrows(

@@ -82,7 +82,7 @@ class AttentionParityTest {
   @ParameterizedTest
   @MethodSource("shapes")
   void everyWayOnTheGpu(AttentionShape shape) {
-    Optional<String> problem = Devices.cudaProblem();
+    Optional<String> problem = Devices.backend(Devices.CUDA).problem();
     assumeTrue(problem.isEmpty(), () -> problem.orElse(""));
     DeviceOptions options = DeviceOptions.standard();
     try (Device fastest = Devices.open(Devices.CUDA, options)) {
