@@ -87,8 +87,7 @@ static inline void clear(float *to, int64_t count) {
 
 template <typename T>
 static inline Ahead ahead_rows(const T *from, int64_t stride, int64_t rows, int64_t d) {
-  constexpr int64_t kSize = sizeof(T);
-  return {from, stride * kSize, rows, d * kSize};
+  return {from, rows, stride, d};
 }
 
 // Four rows of a vector each: afterwards 128-bit part p of row i holds elements 4 p + i of all four.

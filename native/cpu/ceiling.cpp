@@ -5,10 +5,10 @@
 
 static constexpr int kChains = 10; // enough to hide a latency of four or five cycles on two units
 
-// One step of a chain. The empty statement keeps the compiler from merging steps.
+// One step of a chain.
 HS_INLINE void step(Floats &chain, Floats factor, Floats offset) {
   chain = chain * factor + offset;
-  __asm__ volatile("" : "+x"(chain));
+  keep_in_register(chain);
 }
 
 HS_KERNEL(hs_cpu_multiply_adds)(int64_t turns, double *operations) {

@@ -7,7 +7,7 @@ static constexpr int64_t kBlock = 8192;
 
 template <int Terms, typename T>
 static void combine(T *y, const T *const *x, const float *coefficients, int64_t n, int64_t per_sample) {
-  const int64_t blocks = (per_sample + kBlock - 1) / kBlock;
+  const int64_t blocks = ceil_div(per_sample, kBlock);
   const T *x0 = x[0], *x1 = x[1], *x2 = x[2], *x3 = x[3];
   parallel_items(n * blocks, n * per_sample, [=](int64_t item) {
     const int64_t i = item / blocks;

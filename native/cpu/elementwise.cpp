@@ -121,7 +121,7 @@ HS_KERNEL(hs_copy_columns)
     const T *from = static_cast<const T *>(src) + src_offset;
     T *to = static_cast<T *>(dst) + dst_offset;
     const int64_t block = larger(1, kBlock / larger(1, columns));
-    const int64_t blocks = (rows + block - 1) / block;
+    const int64_t blocks = ceil_div(rows, block);
     parallel_items(blocks, rows * columns, [=](int64_t item) {
       for (int64_t r = item * block; r < smaller(rows, (item + 1) * block); r++) {
         const T *in = from + r * src_stride;
@@ -151,7 +151,7 @@ HS_KERNEL(hs_add_per_channel)
     const T *in = static_cast<const T *>(x);
     T *out = static_cast<T *>(y);
     const int64_t block = larger(1, kBlock / larger(1, c));
-    const int64_t blocks = (hw + block - 1) / block;
+    const int64_t blocks = ceil_div(hw, block);
     parallel_items(n * blocks, n * hw * c, [=](int64_t item) {
       const int64_t i = item / blocks;
       const int64_t first = (item % blocks) * block;

@@ -1,5 +1,5 @@
-// The weights of convolutions between the layout of checkpoints, [out,in,taps], and that of NHWC convolutions,
-// [out,taps,in], with channels added that are zero.
+// The weights of convolutions between the layout of checkpoints, [out,in,taps], and that of NHWC
+// convolutions, [out,taps,in], with channels added that are zero.
 #include "parallel.h"
 #include "storage.h"
 #include "variant.h"

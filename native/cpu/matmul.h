@@ -1,9 +1,10 @@
 // Small matrix products for attention tiles: C [m, n] = A [m, k] B [k, n], n a multiple of the vector width.
-// What a tile of C starts from and what becomes of it is the caller's, so that softmaxes and sums need no pass
-// of their own.
+// What a tile of C starts from and what becomes of it is the caller's, so that softmaxes and sums need no
+// pass of their own.
 #ifndef HALFSTEP_CPU_MATMUL_H
 #define HALFSTEP_CPU_MATMUL_H
 
+#include "ahead.h"
 #include "vector.h"
 
 #include <stdint.h>
@@ -27,20 +28,6 @@ struct Columns {
   int64_t stride;
 
   HS_INLINE_MEMBER float at(int64_t i, int64_t p) const { return data[p * stride + i]; }
-};
-
-// Memory that a product brings towards this core while it computes: rows that lie too far apart for the
-// processor to foresee, a few with each tile. All at once they would keep the processor waiting.
-struct Ahead {
-  const void *from = nullptr;
-  int64_t stride = 0, rows = 0, width = 0; // in bytes but for rows
-
-  HS_INLINE_MEMBER void fetch(int64_t begin, int64_t end) const {
-    constexpr int64_t kLine = 64;
-    for (int64_t r = begin; r < end && r < rows; r++)
-      for (int64_t at = 0; at < width; at += kLine)
-        __builtin_prefetch(static_cast<const char *>(from) + r * stride + at, 0, 2);
-  }
 };
 
 template <int M, int N, typename Left, typename Tile>
@@ -70,28 +57,27 @@ HS_INLINE void multiply_tile(int64_t i, int64_t j, int64_t k, Left a, const floa
 
 template <int N, typename Left, typename Tile>
 static void multiply_columns(int64_t j, int64_t m, int64_t k, Left a, const float *b, int64_t b_row,
-                             Tile tile, const Ahead *ahead, int64_t ahead_count) {
-  const int64_t tiles = (m + kTileRows - 1) / kTileRows;
-  int64_t share[kMaxAhead];
+                             Tile tile, Ahead *ahead, int64_t ahead_count) {
   for (int64_t f = 0; f < ahead_count; f++)
-    share[f] = (ahead[f].rows + tiles - 1) / tiles;
+    ahead[f].divide(ceil_div(m, kTileRows));
   int64_t i = 0;
   for (; i + kTileRows <= m; i += kTileRows) {
     for (int64_t f = 0; f < ahead_count; f++)
-      ahead[f].fetch(i / kTileRows * share[f], (i / kTileRows + 1) * share[f]);
+      ahead[f].fetch<0>();
     multiply_tile<kTileRows, N>(i, j, k, a, b, b_row, tile);
   }
   for (; i < m; i++)
     multiply_tile<1, N>(i, j, k, a, b, b_row, tile);
 }
 
+// `first` and `second` are asked for with the first columns, a part with each tile of rows.
 // tile.begin(i, j) is what the vector of C at row i and column j starts from; tile.end<M, N>(i, j, sum) takes
 // the finished tile of M rows and N vectors whose first element is there.
 template <typename Left, typename Tile>
 static void multiply(int64_t m, int64_t n, int64_t k, Left a, const float *b, int64_t b_row, Tile tile,
                      Ahead first = {}, Ahead second = {}) {
-  const Ahead ahead[kMaxAhead] = {first, second};
-  int64_t j = 0, fetched = first.rows + second.rows > 0 ? kMaxAhead : 0; // by the first columns
+  Ahead ahead[kMaxAhead] = {first, second};
+  int64_t j = 0, fetched = first.items + second.items > 0 ? kMaxAhead : 0; // by the first columns
   for (; j + kTileVectors * kLanes <= n; j += kTileVectors * kLanes, fetched = 0)
     multiply_columns<kTileVectors>(j, m, k, a, b, b_row, tile, ahead, fetched);
   if constexpr (kTileVectors > 2) {

@@ -39,7 +39,7 @@ struct Deviations {
 template <typename Pixels>
 static void merge_moments(int64_t n, int64_t count, int64_t c, int64_t row, const float *pieces,
                           float *moments, Pixels &&pixels) {
-  const int64_t vectors = (c + kLanes - 1) / kLanes;
+  const int64_t vectors = ceil_div(c, kLanes);
   parallel_items(n * vectors, n * count * c, [&](int64_t item) {
     const int64_t image = item / vectors, channel = item % vectors * kLanes;
     Floats mean = {}, squares = {};

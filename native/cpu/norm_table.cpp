@@ -8,8 +8,8 @@ static constexpr int64_t kRun = 32; // rows whose mean is formed before their sq
 
 // ---- Moments ----------------------------------------------------------------------------------------------
 
-// A vector of channels of one sample. Runs are merged by the formula of Chan, Golub and LeVeque (1983), so a mean
-// far from zero costs no precision.
+// A vector of channels of one sample. Runs are merged by the formula of Chan, Golub and LeVeque (1983), so a
+// mean far from zero costs no precision.
 template <bool Tail, typename T>
 static void vector_moments(const T *x, int64_t hw, int64_t c, int lanes, float *moments) {
   Floats mean = {}, squares = {};
@@ -35,7 +35,7 @@ static void vector_moments(const T *x, int64_t hw, int64_t c, int lanes, float *
 HS_KERNEL(hs_channel_moments)
 (hs_stream, const void *x, float *moments, int64_t n, int64_t hw, int64_t c, int32_t dtype) {
   HS_REQUIRE(x && moments && n >= 0 && hw >= 1 && c >= 1 && is_dtype(dtype));
-  const int64_t vectors = (c + kLanes - 1) / kLanes;
+  const int64_t vectors = ceil_div(c, kLanes);
   with_storage(dtype, [&](auto storage) {
     using T = decltype(storage);
     parallel_items(n * vectors, n * hw * c, [=](int64_t item) {
@@ -89,8 +89,8 @@ static bool valid(const hs_group_norm *args) {
 
 HS_KERNEL(hs_group_norm_table)
 (hs_stream, const hs_group_norm *args, const float *moments0, const float *moments1, float *table) {
-  HS_REQUIRE(valid(args) && args->eps >= 0 && args->weight && args->bias && args->stats && table && moments0 &&
-             (moments1 || args->c1 == 0));
+  HS_REQUIRE(valid(args) && args->eps >= 0 && args->weight && args->bias && args->stats && table &&
+             moments0 && (moments1 || args->c1 == 0));
   const int64_t c = args->c0 + args->c1;
   HS_REQUIRE(!args->modulation || args->modulation_stride >= 2 * c);
   parallel_items(args->n, args->n * c, [&](int64_t i) {
@@ -124,12 +124,13 @@ static void normalise(const T *x, int64_t channels, int64_t first, const float *
 }
 
 template <bool Silu, typename T> static void apply(const hs_group_norm &args, const float *table) {
-  const int64_t c = args.c0 + args.c1, rows = larger(16, 4096 / c), chunks = (args.hw + rows - 1) / rows;
+  const int64_t c = args.c0 + args.c1, rows = larger(16, 4096 / c), chunks = ceil_div(args.hw, rows);
   parallel_items(args.n * chunks, args.n * args.hw * c, [&](int64_t item) {
     const int64_t i = item / chunks, begin = item % chunks * rows, at = i * args.hw + begin;
     const int64_t count = smaller(rows, args.hw - begin);
     T *y = static_cast<T *>(args.y) + at * c;
-    normalise<Silu>(static_cast<const T *>(args.x0) + at * args.c0, args.c0, 0, table + i * 3 * c, c, y, count);
+    normalise<Silu>(static_cast<const T *>(args.x0) + at * args.c0, args.c0, 0, table + i * 3 * c, c, y,
+                    count);
     if (args.c1 > 0)
       normalise<Silu>(static_cast<const T *>(args.x1) + at * args.c1, args.c1, args.c0, table + i * 3 * c, c,
                       y, count);

@@ -61,7 +61,7 @@ static inline void philox_batch(PhiloxKey key, uint64_t sample, uint32_t draw, u
 template <typename Body>
 static inline void philox_samples(PhiloxKey key, const int64_t *sample_ids, uint32_t draw, int64_t n,
                                   int64_t per_sample, Body &&body) {
-  const int64_t batches = (per_sample + kPhiloxWords - 1) / kPhiloxWords;
+  const int64_t batches = ceil_div(per_sample, kPhiloxWords);
   parallel_items(n * batches, 4 * n * per_sample, [=](int64_t item) {
     alignas(64) uint32_t words[kPhiloxWords];
     const int64_t i = item / batches;

@@ -48,13 +48,13 @@ HS_KERNEL(hs_pointwise_pack)
 namespace {
 
 // Rows of one source of channels, or of both where they were copied side by side.
-struct Rows {
+struct Source {
   const float *data;
   int64_t row, channels;
 };
 
 struct Left {
-  Rows first, second;
+  Source first, second;
 
   Left from(int64_t i) const {
     return {{first.data + i * first.row, first.row, first.channels},
@@ -76,7 +76,7 @@ struct Target {
 
 // sum [M, kPanel] += a [M, channels] b [channels, kPanel]; `between` runs after every few channels.
 template <int M, typename Between>
-HS_INLINE void add_product(Floats (*sum)[2], const Rows &a, const float *b, Between &between) {
+HS_INLINE void add_product(Floats (*sum)[2], const Source &a, const float *b, Between &between) {
   for (int64_t begin = 0; begin < a.channels; begin += kFew) {
     const int64_t end = smaller(a.channels, begin + kFew);
     for (int64_t p = begin; p < end; p++) {
@@ -153,7 +153,7 @@ struct Schedule {
   Schedule(const hs_pointwise &args, bool apart)
       : in0(args.in0), in1(args.in1), in(in0 + in1), out(args.out), width(round_up(out, kPackedMultiple)),
         pixels(apart ? args.hw : args.n * args.hw), images(apart ? args.n : 1),
-        pieces_of_image((pixels + kPiece - 1) / kPiece), pieces(images * pieces_of_image),
+        pieces_of_image(ceil_div(pixels, kPiece)), pieces(images * pieces_of_image),
         most(larger(
             1, smaller(kBlockPieces, kBlockBytes / (kPiece * in * static_cast<int64_t>(sizeof(float)))))),
         row(in + kPad),
@@ -189,8 +189,7 @@ static void forward_block(const hs_pointwise &args, const Schedule &s, int64_t b
     a = {{copy, s.row, s.in}, {nullptr, 0, 0}};
   }
   // What the next block reads, and what the next panel writes and adds.
-  const int64_t times =
-      larger(1, (bottom - top) / kRows) * ((s.in0 + kFew - 1) / kFew + (s.in1 + kFew - 1) / kFew);
+  const int64_t times = larger(1, (bottom - top) / kRows) * (ceil_div(s.in0, kFew) + ceil_div(s.in1, kFew));
   Ahead next0(args.x0 + bottom * args.in0, next_rows * args.in0 / kLine, kLine, kLine, times * (end - begin));
   Ahead next1(args.x1 ? args.x1 + bottom * args.in1 : nullptr, next_rows * args.in1 / kLine, kLine, kLine,
               times * (end - begin));
@@ -234,17 +233,17 @@ static void forward_block(const hs_pointwise &args, const Schedule &s, int64_t b
 
 template <bool Moments> static void forward(const hs_pointwise &args) {
   const Schedule s(args, Moments);
-  const int64_t panels = (s.out + kPanel - 1) / kPanel;
+  const int64_t panels = ceil_div(s.out, kPanel);
   const bool parallel = args.n * args.hw * s.in * s.out >= kParallelElements * 16;
   const int64_t threads = parallel ? smaller(omp_get_max_threads(), omp_get_num_procs()) : 1;
   // Few pixels: threads share the panels of a block as well.
   const int64_t groups = s.pieces >= 4 * threads ? 1 : smaller(panels, threads);
   int64_t size = groups > 1 && groups < threads ? 1 : s.most;
   if (groups == 1) {
-    const int64_t wanted = (s.pieces + s.most - 1) / s.most;
-    size = (s.pieces + round_up(wanted, threads) - 1) / round_up(wanted, threads);
+    const int64_t wanted = ceil_div(s.pieces, s.most);
+    size = ceil_div(s.pieces, round_up(wanted, threads));
   }
-  const int64_t blocks = (s.pieces + size - 1) / size;
+  const int64_t blocks = ceil_div(s.pieces, size);
   float *moments = args.workspace, *copies = moments + s.moment_floats();
 #pragma omp parallel for schedule(static)                                                                    \
     num_threads(static_cast<int>(threads)) if (threads > 1 && blocks * groups > 1)

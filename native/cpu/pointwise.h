@@ -22,10 +22,6 @@ static inline bool readable_pointwise(const hs_pointwise *args) {
   return valid_pointwise(args) && args->x0 && (args->x1 || args->in1 == 0) && args->workspace;
 }
 
-static inline int64_t round_up(int64_t value, int64_t multiple) {
-  return (value + multiple - 1) / multiple * multiple;
-}
-
 // One pixel's channels of one source, normalised by its rows of the table, to `put`(channel, vector, lanes).
 template <bool Norm, bool Silu, typename Put>
 HS_INLINE void read_source(const float *x, int64_t channels, const float *table, int64_t in, Put &&put) {

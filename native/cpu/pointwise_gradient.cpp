@@ -27,7 +27,7 @@ struct Schedule {
         in_width(round_up(in, kPackedMultiple)), out_width(round_up(out, kStrip)) {
     slices = smaller(kMostSlices, kSliceFloats / (in_width * out_width));
     slices = larger(1, smaller(slices, pixels / kSlicePixels));
-    slice = (pixels + slices - 1) / slices;
+    slice = ceil_div(pixels, slices);
     direct = slices == 1 && in == in_width && out == out_width;
     block = kBlockBytes / ((in_width + out_width) * static_cast<int64_t>(sizeof(float)));
     block = larger(1, smaller(slice, larger(kMinBlock, smaller(kMaxBlock, block))));
@@ -133,7 +133,7 @@ static void sum_slice(const hs_pointwise &args, const Schedule &s, int64_t slice
     copy_panels(args, s, first, count, panels);
     copy_strips(args, s, first, count, begin, end, strips, sums + s.in_width * s.out_width, add);
     const int64_t next = first + count, pixels = smaller(s.block, last - next);
-    const int64_t times = s.in_width / kPanel * ((end - begin) / kStrip) * ((count + kFew - 1) / kFew);
+    const int64_t times = s.in_width / kPanel * ((end - begin) / kStrip) * ceil_div(count, kFew);
     Ahead x0(args.x0 + next * args.in0, pixels * args.in0 / kLine, kLine, kLine, times);
     Ahead x1(args.x1 ? args.x1 + next * args.in1 : nullptr, pixels * args.in1 / kLine, kLine, kLine, times);
     Ahead dy(args.dy + next * s.out + begin, pixels, s.out, smaller(end, s.out) - begin, times);

@@ -26,12 +26,12 @@ HS_KERNEL(hs_quantize)
   HS_REQUIRE(is_dtype(dtype));
   const ByteScale bytes(*scale, *zero);
   const int64_t c = c0 + c1;
-  const int64_t block = kBlockElements / c > 1 ? kBlockElements / c : 1;
+  const int64_t block = larger(1, kBlockElements / c);
   with_storage(dtype, [&](auto storage) {
     using T = decltype(storage);
     const T *first = static_cast<const T *>(x0);
     const T *second = static_cast<const T *>(x1);
-    parallel_items((rows + block - 1) / block, rows * c, [=](int64_t item) {
+    parallel_items(ceil_div(rows, block), rows * c, [=](int64_t item) {
       const int64_t begin = item * block;
       const int64_t end = smaller(rows, begin + block);
       quantize_columns(first, y, bytes, begin, end, 0, c0, c);

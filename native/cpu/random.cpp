@@ -24,8 +24,8 @@ HS_KERNEL(hs_philox_uniform)
 // ---- Box-Muller -------------------------------------------------------------------------------------------
 // Written without calls and branches, so that the compiler runs it along whole vectors.
 
-// ln x for a positive normal number: x = 2^e m, m in [sqrt(1/2), sqrt(2)); ln m = 2 artanh s, s = (m - 1) / (m + 1), by its
-// series.
+// ln x for a positive normal number: x = 2^e m, m in [sqrt(1/2), sqrt(2)); ln m = 2 artanh s, s = (m - 1) /
+// (m + 1), by its series.
 static inline double natural_log(double x) {
   constexpr uint64_t kOne = 0x3ff0000000000000, kRootHalf = 0x3fe6a09e667f3bcd; // as bits
   constexpr uint64_t kExponent = 0xfff0000000000000, kTwo52 = 0x4330000000000000;
@@ -81,7 +81,8 @@ static inline double centred(uint32_t word) {
 // Two normal numbers from two words. The angle's whole quarter turns are taken off exactly.
 static inline void normal_pair(uint32_t w0, uint32_t w1, float *even, float *odd) {
   const double radius = sqrt(-2.0 * natural_log(centred(w0) * kUnit));
-  constexpr double kRounder = 6755399441055744.0; // 1.5 * 2^52: adding it leaves the nearest integer in the low bits
+  constexpr double kRounder =
+      6755399441055744.0; // 1.5 * 2^52: adding it leaves the nearest integer in the low bits
   const double turns = centred(w1) * (4.0 * kUnit);
   const double rounded = turns + kRounder;
   const double rest = (turns - (rounded - kRounder)) * M_PI_2;

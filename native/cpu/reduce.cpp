@@ -38,14 +38,13 @@ HS_KERNEL(hs_sum_pixels)
 }
 
 static int64_t rows_per_piece(int64_t rows) {
-  const int64_t even = (rows + kMaxPieces - 1) / kMaxPieces;
-  return larger(kRun, (even + kRun - 1) / kRun * kRun);
+  return larger(kRun, round_up(ceil_div(rows, kMaxPieces), kRun));
 }
 
 extern "C" int64_t HS_NAME(hs_sum_rows_workspace)(int64_t rows, int64_t c) {
   if (rows <= 0 || c <= 0)
     return 0;
-  const int64_t pieces = (rows + rows_per_piece(rows) - 1) / rows_per_piece(rows);
+  const int64_t pieces = ceil_div(rows, rows_per_piece(rows));
   return pieces * c * static_cast<int64_t>(sizeof(float));
 }
 
@@ -55,7 +54,7 @@ HS_KERNEL(hs_sum_rows)
   HS_REQUIRE(x && out && rows >= 0 && c >= 0 && is_dtype(dtype));
   HS_REQUIRE(workspace || rows == 0 || c == 0);
   const int64_t piece = rows_per_piece(rows);
-  const int64_t pieces = (rows + piece - 1) / piece;
+  const int64_t pieces = ceil_div(rows, piece);
   with_storage(dtype, [&](auto storage) {
     using T = decltype(storage);
     const T *in = static_cast<const T *>(x);
@@ -110,8 +109,8 @@ static inline double total(const Doubles (&sums)[2]) {
 template <typename Piece>
 static inline double sum_in_pieces(int64_t count, bool parallel, Piece &&sum_piece) {
   double parts[kMaxPieces];
-  const int64_t piece = larger(4096, (count + kMaxPieces - 1) / kMaxPieces);
-  const int64_t pieces = (count + piece - 1) / piece;
+  const int64_t piece = larger(4096, ceil_div(count, kMaxPieces));
+  const int64_t pieces = ceil_div(count, piece);
   parallel_items(pieces, parallel ? count : 0, [=, &parts](int64_t k) {
     parts[k] = sum_piece(k * piece, smaller(piece, count - k * piece));
   });

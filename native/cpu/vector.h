@@ -69,6 +69,23 @@ HS_INLINE void store(Bf16 *to, Floats value) {
   __builtin_memcpy(to, &halves, sizeof halves);
 }
 
+// Stores past the caches what is read much later; `to` is aligned to a vector.
+HS_INLINE void stream(float *to, Floats value) {
+#if defined(__AVX512F__)
+  _mm512_stream_ps(to, value);
+#elif defined(__AVX2__)
+  _mm256_stream_ps(to, value);
+#else
+  _mm_stream_ps(to, value);
+#endif
+}
+
+// Before other threads read what this one streamed.
+HS_INLINE void finish_streams() { _mm_sfence(); }
+
+// Keeps the compiler from merging what is done to a register before and after.
+HS_INLINE void keep_in_register(Floats &value) { __asm__ volatile("" : "+x"(value)); }
+
 // a > b ? a : b in each lane; b where either is a NaN.
 HS_INLINE Floats larger_of(Floats a, Floats b) {
 #if defined(__AVX512F__)

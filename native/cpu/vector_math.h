@@ -44,7 +44,7 @@ HS_INLINE Floats power_of_two(Floats x) {
   const Floats k = x - f;
 #else
   constexpr float kRounder = 12582912.0f; // as above
-  x = larger_of(splat(-150.0f), x); // in the order that keeps a NaN
+  x = larger_of(splat(-150.0f), x);       // in the order that keeps a NaN
   const Floats shifted = x + kRounder;
   const Floats k = shifted - kRounder;
   const Floats f = x - k;

@@ -1,11 +1,11 @@
 // 3x3 convolutions by Winograd's F(2x2, 3x3) and F(4x4, 3x3). NHWC images, stride 1, padding 1.
 //
-// Input tiles become a matrix V [tiles, in] for each of 16 or 36 points; its product with that point's weights
-// is M [tiles, out]; the M of all points transform back into the output tiles. Small weights stay in the cache:
-// then each thread takes blocks of tiles through all three steps, so that V and one panel of M stay there as
-// well. Large weights are to be read once: then all threads take all tiles through one step after the other.
-// Each tile's sums run in the same order either way, wherever it lies, so results depend neither on the batch nor
-// on the number of threads.
+// Input tiles become a matrix V [tiles, in] for each of 16 or 36 points; its product with that point's
+// weights is M [tiles, out]; the M of all points transform back into the output tiles. Small weights stay in
+// the cache: then each thread takes blocks of tiles through all three steps, so that V and one panel of M
+// stay there as well. Large weights are to be read once: then all threads take all tiles through one step
+// after the other. Each tile's sums run in the same order either way, wherever it lies, so results depend
+// neither on the batch nor on the number of threads.
 #include "ahead.h"
 #include "moments.h"
 #include "winograd_input.h"
@@ -14,20 +14,9 @@ static constexpr int kRows = HS_VECTOR_BYTES == 64 ? 12 : 6; // of a product hel
 static constexpr int64_t kBlockBytes = 512 << 10;            // of V in a block
 static constexpr int64_t kMinBlock = 12, kMaxBlock = 48;     // tiles
 static constexpr int64_t kStagedWeights = 6 << 20;           // bytes of weights from which steps are shared
-static constexpr int64_t kRound = 128;                       // tiles that go through the shared steps together
+static constexpr int64_t kRound = 128; // tiles that go through the shared steps together
 
 // ---- Weights ----------------------------------------------------------------------------------------------
-
-// Past the caches: packed weights are many times what these hold, and are read much later.
-static inline void stream(float *to, Floats value) {
-#if defined(__AVX512F__)
-  _mm512_stream_ps(to, value);
-#elif defined(__AVX2__)
-  _mm256_stream_ps(to, value);
-#else
-  _mm_stream_ps(to, value);
-#endif
-}
 
 // One input channel and panel of output channels: g [tap][kPanel] to packed, whose points are `stride` apart.
 template <typename F, bool Aligned> static void pack_panel(const float *g, float *packed, int64_t stride) {
@@ -41,7 +30,8 @@ template <typename F, bool Aligned> static void pack_panel(const float *g, float
       F::weight(half + 3 * y, 1, u + F::kIn * y, 1);
     for (int p = 0; p < F::kPoints; p++)
       if constexpr (Aligned)
-        stream(packed + p * stride + j, u[p]);
+        stream(packed + p * stride + j,
+               u[p]); // packed weights are many times what the caches hold, and read much later
       else
         store(packed + p * stride + j, u[p]);
   }
@@ -71,7 +61,7 @@ static void pack(const float *weight, int64_t stride, int64_t in, int64_t out, b
       else
         pack_panel<F, false>(g, to, in * kPanel);
     }
-    _mm_sfence(); // before other threads read what was streamed
+    finish_streams();
   }
 }
 
@@ -228,10 +218,8 @@ template <typename F, bool Moments>
 static void forward_blocks(const hs_winograd &args, const Schedule<F> &s, float *moments, float *memory) {
   const int64_t threads = smaller(omp_get_max_threads(), s.threads), pieces = s.tiling.pieces();
   // Whole rounds of equal blocks.
-  const int64_t wanted = (pieces + s.most - 1) / s.most;
-  const int64_t rounds = (wanted + threads - 1) / threads * threads;
-  const int64_t size = (pieces + rounds - 1) / rounds;
-  const int64_t blocks = (pieces + size - 1) / size;
+  const int64_t size = ceil_div(pieces, round_up(ceil_div(pieces, s.most), threads));
+  const int64_t blocks = ceil_div(pieces, size);
 #pragma omp parallel for schedule(static) num_threads(static_cast<int>(threads)) if (blocks > 1)
   for (int64_t block = 0; block < blocks; block++) {
     float *strip = memory + omp_get_thread_num() * (s.strip + s.v + s.m);
@@ -294,9 +282,8 @@ static void forward_stages(const hs_winograd &args, const Schedule<F> &s, float 
 #pragma omp for schedule(static)
     for (int64_t item = 0; item < F::kPoints * panels; item++) {
       const int64_t p = item / panels, panel = item % panels;
-      product(tiles, s.in, v + p * v_stride,
-              args.packed + (panel * F::kPoints + p) * s.in * kPanel, m + p * m_stride + panel * kPanel,
-              s.out);
+      product(tiles, s.in, v + p * v_stride, args.packed + (panel * F::kPoints + p) * s.in * kPanel,
+              m + p * m_stride + panel * kPanel, s.out);
     }
 #pragma omp for schedule(static)
     for (int64_t item = 0; item < count * panels; item++) {

@@ -8,7 +8,7 @@
 #include "vector.h"
 
 static constexpr int kTaps = 9;
-static constexpr int kPanel = 2 * kLanes;                    // output channels of one product
+static constexpr int kPanel = 2 * kLanes;                       // output channels of one product
 static constexpr int kInputMultiple = 16, kOutputMultiple = 32; // whole vectors and panels at every level
 
 // Floats of memory of the weight gradient.
@@ -128,7 +128,8 @@ struct Four {
   }
 };
 
-// ---- Where tiles lie ----------------------------------------------------------------------------------------
+// ---- Where tiles lie
+// ----------------------------------------------------------------------------------------
 
 // A rectangle of tiles of one image.
 struct Run {
@@ -145,10 +146,9 @@ template <typename F> struct Tiling {
   int64_t n, h, w, down, across, parts, width;
 
   explicit Tiling(const hs_winograd &args)
-      : n(args.n), h(args.h), w(args.w), down((h + F::kOut - 1) / F::kOut),
-        across((w + F::kOut - 1) / F::kOut), parts((across + kLongest - 1) / kLongest),
-        width((across + parts - 1) / parts) {
-    parts = (across + width - 1) / width;
+      : n(args.n), h(args.h), w(args.w), down(ceil_div(h, F::kOut)), across(ceil_div(w, F::kOut)),
+        parts(ceil_div(across, kLongest)), width(ceil_div(across, parts)) {
+    parts = ceil_div(across, width);
   }
 
   int64_t pieces_of_image() const { return down * parts; }
@@ -159,8 +159,8 @@ template <typename F> struct Tiling {
     return {row / down, row % down, 1, column, smaller(width, across - column)};
   }
 
-  // The first row of pixels that a piece reads, and the row after its last, counted through all images. Where a
-  // row is cut these are those of the whole row.
+  // The first row of pixels that a piece reads, and the row after its last, counted through all images. Where
+  // a row is cut these are those of the whole row.
   int64_t top(int64_t piece) const {
     const int64_t row = piece / parts;
     return row / down * h + larger(0, row % down * F::kOut - 1);

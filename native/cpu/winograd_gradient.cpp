@@ -1,7 +1,7 @@
-// The weight gradient of a 3x3 convolution by Winograd's F(2x2, 3x3) and F(4x4, 3x3): with the transformed input
-// tiles V and the tiles of dy taken through the transpose of the output's transform, Z, the gradient of the
-// transformed weights is the sum over tiles of V^T Z, and that of the weight follows by the transpose of its
-// transform. The point (1, 1) of Z is the sum over a tile, which gives the bias' gradient.
+// The weight gradient of a 3x3 convolution by Winograd's F(2x2, 3x3) and F(4x4, 3x3): with the transformed
+// input tiles V and the tiles of dy taken through the transpose of the output's transform, Z, the gradient of
+// the transformed weights is the sum over tiles of V^T Z, and that of the weight follows by the transpose of
+// its transform. The point (1, 1) of Z is the sum over a tile, which gives the bias' gradient.
 //
 // Tiles are taken in rounds: all threads transform a round's tiles, then each thread adds the products of its
 // points. Every sum runs over tiles in order, so results do not depend on the number of threads.
