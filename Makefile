@@ -73,7 +73,7 @@ bench-history: $(NATIVE) ## Time this commit and add a line to bench/results/his
 
 format: ## Format the Java and C++ sources
 	@scripts/maven -q spotless:apply
-	@if command -v clang-format >/dev/null; then clang-format -i native/{cpu,cuda,cuda_on_cpu}/*.{cpp,h,cu,cuh}; \
+	@if command -v clang-format >/dev/null; then clang-format -i $$(git ls-files "native/*.cpp" "native/*.h" "native/*.cu" "native/*.cuh"); \
 	  else echo "The C++ sources were not formatted: clang-format was not found"; fi
 
 image: $(NATIVE) native-cuda $(BUILT) ## Build a folder and an archive that run on a Linux machine without a JDK

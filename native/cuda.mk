@@ -60,14 +60,19 @@ $(BUILD)/cuda $(BUILD)/cuda_on_cpu:
 	mkdir -p $@
 
 # Runs every kernel beside the CPU's: build/cuda_conformance build/libhalfstep_cpu.so build/libhalfstep_cuda.so
-$(CONFORMANCE): cuda/test/conformance.cu cuda.mk include/halfstep.h | $(BUILD)/cuda
-	@echo 'compile $<'
-	@$(NVCC) -std=c++20 -O1 -Werror all-warnings -Xcompiler -Wall,-Wextra -Iinclude -cudart static \
-	  -Xcompiler -static-libstdc++,-static-libgcc $< -o $@ -ldl
+CASES := $(wildcard cuda/test/*.cu)
+# Fields of arguments that a case does not name are zero or NULL.
+CASE_FLAGS := -Wno-missing-field-initializers
 
-$(ON_CPU_CONFORMANCE): cuda/test/conformance.cu cuda_on_cpu/fibers.cpp cuda_on_cpu/cuda_runtime.h cuda.mk include/halfstep.h
-	@echo 'compile $< (for the CPU)'
-	@$(CXX) -std=c++20 -O1 -g1 -Wall -Wextra -Werror -Iinclude -Icuda_on_cpu -x c++ $< cuda_on_cpu/fibers.cpp -o $@ -ldl
+$(CONFORMANCE): $(CASES) cuda/test/harness.h cuda.mk $(wildcard include/*) | $(BUILD)/cuda
+	@echo 'compile $(CASES)'
+	@$(NVCC) -std=c++20 -O1 -Werror all-warnings -Xcompiler -Wall,-Wextra,$(CASE_FLAGS) -Iinclude -cudart static \
+	  -Xcompiler -static-libstdc++,-static-libgcc $(CASES) -o $@ -ldl
+
+$(ON_CPU_CONFORMANCE): $(CASES) cuda/test/harness.h cuda_on_cpu/fibers.cpp cuda_on_cpu/cuda_runtime.h cuda.mk $(wildcard include/*)
+	@echo 'compile $(CASES) (for the CPU)'
+	@$(CXX) -std=c++20 -O1 -g1 -Wall -Wextra -Werror $(CASE_FLAGS) -Iinclude -Icuda_on_cpu -x c++ $(CASES) \
+	  cuda_on_cpu/fibers.cpp -o $@ -ldl
 
 $(FIBERS_TEST): cuda_on_cpu/test/fibers_test.cpp $(BUILD)/cuda_on_cpu/fibers.o cuda.mk
 	@echo 'compile $<'

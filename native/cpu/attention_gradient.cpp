@@ -168,12 +168,12 @@ template <int Block, int Width, typename T> static void backward(const hs_attent
   });
 }
 
-extern "C" int64_t HS_NAME(hs_attention_workspace)(int64_t n, int64_t t, int32_t heads, int32_t d,
-                                                   int32_t backward) {
-  if (!backward || n <= 0 || t <= 0 || heads <= 0 || d <= 0)
+HS_SIZES(hs_attention_workspace)(const struct hs_attention *args, int32_t gradient) {
+  if (!gradient || !args || args->n <= 0 || args->t <= 0 || args->heads <= 0 || args->d <= 0)
     return 0;
   constexpr int64_t kWidest = 16; // lanes of the widest variant, so that all agree
-  return n * heads * t * (1 + (d + kWidest - 1) / kWidest * kWidest) * static_cast<int64_t>(sizeof(float));
+  const int64_t tokens = args->n * args->heads * args->t;
+  return tokens * (1 + round_up(args->d, kWidest)) * static_cast<int64_t>(sizeof(float));
 }
 
 // Blocks as in the forward pass.

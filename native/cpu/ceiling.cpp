@@ -11,8 +11,9 @@ HS_INLINE void step(Floats &chain, Floats factor, Floats offset) {
   keep_in_register(chain);
 }
 
-HS_KERNEL(hs_cpu_multiply_adds)(int64_t turns, double *operations) {
-  HS_REQUIRE(turns >= 0 && operations);
+HS_KERNEL(hs_cpu_multiply_adds)(hs_stream, const struct hs_cpu_multiply_adds *args) {
+  HS_REQUIRE(args && args->turns >= 0 && args->operations);
+  const int64_t turns = args->turns;
   int threads = 1;
 #pragma omp parallel
   {
@@ -33,6 +34,6 @@ HS_KERNEL(hs_cpu_multiply_adds)(int64_t turns, double *operations) {
       step(j, factor, offset);
     }
   }
-  *operations = 2.0 * kLanes * kChains * static_cast<double>(turns) * threads;
+  *args->operations = 2.0 * kLanes * kChains * static_cast<double>(turns) * threads;
   return HS_OK;
 }

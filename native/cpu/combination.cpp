@@ -34,25 +34,25 @@ static void combine(T *y, const T *const *x, const float *coefficients, int64_t 
   });
 }
 
-HS_KERNEL(hs_linear_combination)
-(hs_stream, void *y, int32_t terms, const void *x0, const void *x1, const void *x2, const void *x3,
- const float *coefficients, int64_t n, int64_t per_sample, int32_t dtype) {
-  HS_REQUIRE(y && coefficients && n >= 0 && per_sample >= 0 && terms >= 1 && terms <= 4 && is_dtype(dtype));
-  HS_REQUIRE(x0 && (terms < 2 || x1) && (terms < 3 || x2) && (terms < 4 || x3));
-  with_storage(dtype, [&](auto storage) {
+HS_KERNEL(hs_linear_combination)(hs_stream, const struct hs_linear_combination *args) {
+  HS_REQUIRE(args && args->y && args->coefficients && args->n >= 0 && args->per_sample >= 0 &&
+             args->terms >= 1 && args->terms <= 4 && is_dtype(args->dtype));
+  HS_REQUIRE(args->x0 && (args->terms < 2 || args->x1) && (args->terms < 3 || args->x2) &&
+             (args->terms < 4 || args->x3));
+  with_storage(args->dtype, [&](auto storage) {
     using T = decltype(storage);
-    T *out = static_cast<T *>(y);
-    const T *x[4] = {static_cast<const T *>(x0), static_cast<const T *>(x1), static_cast<const T *>(x2),
-                     static_cast<const T *>(x3)};
-    switch (terms) {
+    T *out = static_cast<T *>(args->y);
+    const T *x[4] = {static_cast<const T *>(args->x0), static_cast<const T *>(args->x1),
+                     static_cast<const T *>(args->x2), static_cast<const T *>(args->x3)};
+    switch (args->terms) {
     case 1:
-      return combine<1>(out, x, coefficients, n, per_sample);
+      return combine<1>(out, x, args->coefficients, args->n, args->per_sample);
     case 2:
-      return combine<2>(out, x, coefficients, n, per_sample);
+      return combine<2>(out, x, args->coefficients, args->n, args->per_sample);
     case 3:
-      return combine<3>(out, x, coefficients, n, per_sample);
+      return combine<3>(out, x, args->coefficients, args->n, args->per_sample);
     default:
-      return combine<4>(out, x, coefficients, n, per_sample);
+      return combine<4>(out, x, args->coefficients, args->n, args->per_sample);
     }
   });
   return HS_OK;

@@ -8,13 +8,13 @@
 
 static constexpr int64_t kBlock = 8192;
 
-HS_KERNEL(hs_silu_forward)(hs_stream, const void *x, void *y, int64_t count, int32_t dtype) {
-  HS_REQUIRE(x && y && count >= 0 && is_dtype(dtype));
-  with_storage(dtype, [&](auto storage) {
+HS_KERNEL(hs_silu_forward)(hs_stream, const struct hs_silu *args) {
+  HS_REQUIRE(args && args->x && args->y && args->count >= 0 && is_dtype(args->dtype));
+  with_storage(args->dtype, [&](auto storage) {
     using T = decltype(storage);
-    const T *in = static_cast<const T *>(x);
-    T *out = static_cast<T *>(y);
-    parallel_blocks(count, kBlock, [=](int64_t begin, int64_t end) {
+    const T *in = static_cast<const T *>(args->x);
+    T *out = static_cast<T *>(args->y);
+    parallel_blocks(args->count, kBlock, [=](int64_t begin, int64_t end) {
       for_vectors(end - begin, [=]<int B, bool Tail>(int64_t j, int lanes) {
         for (int b = 0; b < B; b++) {
           int64_t at = begin + j + b * kLanes;
@@ -26,15 +26,15 @@ HS_KERNEL(hs_silu_forward)(hs_stream, const void *x, void *y, int64_t count, int
   return HS_OK;
 }
 
-HS_KERNEL(hs_silu_backward)
-(hs_stream, const void *x, const void *dy, void *dx, int32_t accumulate, int64_t count, int32_t dtype) {
-  HS_REQUIRE(x && dy && dx && count >= 0 && is_dtype(dtype));
-  with_storage(dtype, [&](auto storage) {
+HS_KERNEL(hs_silu_backward)(hs_stream, const struct hs_silu *args) {
+  HS_REQUIRE(args && args->x && args->dy && args->dx && args->count >= 0 && is_dtype(args->dtype));
+  const bool accumulate = args->accumulate != 0;
+  with_storage(args->dtype, [&](auto storage) {
     using T = decltype(storage);
-    const T *in = static_cast<const T *>(x);
-    const T *upstream = static_cast<const T *>(dy);
-    T *out = static_cast<T *>(dx);
-    parallel_blocks(count, kBlock, [=](int64_t begin, int64_t end) {
+    const T *in = static_cast<const T *>(args->x);
+    const T *upstream = static_cast<const T *>(args->dy);
+    T *out = static_cast<T *>(args->dx);
+    parallel_blocks(args->count, kBlock, [=](int64_t begin, int64_t end) {
       for_vectors(end - begin, [=]<int B, bool Tail>(int64_t j, int lanes) {
         for (int b = 0; b < B; b++) {
           int64_t at = begin + j + b * kLanes;
@@ -49,14 +49,14 @@ HS_KERNEL(hs_silu_backward)
   return HS_OK;
 }
 
-HS_KERNEL(hs_add)(hs_stream, const void *a, const void *b, void *y, int64_t count, int32_t dtype) {
-  HS_REQUIRE(a && b && y && count >= 0 && is_dtype(dtype));
-  with_storage(dtype, [&](auto storage) {
+HS_KERNEL(hs_add)(hs_stream, const struct hs_add *args) {
+  HS_REQUIRE(args && args->a && args->b && args->y && args->count >= 0 && is_dtype(args->dtype));
+  with_storage(args->dtype, [&](auto storage) {
     using T = decltype(storage);
-    const T *left = static_cast<const T *>(a);
-    const T *right = static_cast<const T *>(b);
-    T *out = static_cast<T *>(y);
-    parallel_blocks(count, kBlock, [=](int64_t begin, int64_t end) {
+    const T *left = static_cast<const T *>(args->a);
+    const T *right = static_cast<const T *>(args->b);
+    T *out = static_cast<T *>(args->y);
+    parallel_blocks(args->count, kBlock, [=](int64_t begin, int64_t end) {
       for_vectors(end - begin, [=]<int B, bool Tail>(int64_t j, int lanes) {
         for (int v = 0; v < B; v++) {
           int64_t at = begin + j + v * kLanes;
@@ -68,13 +68,15 @@ HS_KERNEL(hs_add)(hs_stream, const void *a, const void *b, void *y, int64_t coun
   return HS_OK;
 }
 
-HS_KERNEL(hs_clamp)(hs_stream, const void *x, void *y, float low, float high, int64_t count, int32_t dtype) {
-  HS_REQUIRE(x && y && low <= high && count >= 0 && is_dtype(dtype));
-  with_storage(dtype, [&](auto storage) {
+HS_KERNEL(hs_clamp)(hs_stream, const struct hs_clamp *args) {
+  HS_REQUIRE(args && args->x && args->y && args->low <= args->high && args->count >= 0 &&
+             is_dtype(args->dtype));
+  const float low = args->low, high = args->high;
+  with_storage(args->dtype, [&](auto storage) {
     using T = decltype(storage);
-    const T *in = static_cast<const T *>(x);
-    T *out = static_cast<T *>(y);
-    parallel_blocks(count, kBlock, [=](int64_t begin, int64_t end) {
+    const T *in = static_cast<const T *>(args->x);
+    T *out = static_cast<T *>(args->y);
+    parallel_blocks(args->count, kBlock, [=](int64_t begin, int64_t end) {
       for_vectors(end - begin, [=]<int B, bool Tail>(int64_t j, int lanes) {
         for (int b = 0; b < B; b++) {
           int64_t at = begin + j + b * kLanes;
@@ -88,16 +90,16 @@ HS_KERNEL(hs_clamp)(hs_stream, const void *x, void *y, float low, float high, in
   return HS_OK;
 }
 
-HS_KERNEL(hs_convert)
-(hs_stream, const void *src, int32_t src_dtype, void *dst, int32_t dst_dtype, int64_t count) {
-  HS_REQUIRE(src && dst && count >= 0 && is_dtype(src_dtype) && is_dtype(dst_dtype));
-  with_storage(src_dtype, [&](auto from_storage) {
-    with_storage(dst_dtype, [&](auto to_storage) {
+HS_KERNEL(hs_convert)(hs_stream, const struct hs_convert *args) {
+  HS_REQUIRE(args && args->src && args->dst && args->count >= 0 && is_dtype(args->src_dtype) &&
+             is_dtype(args->dst_dtype));
+  with_storage(args->src_dtype, [&](auto from_storage) {
+    with_storage(args->dst_dtype, [&](auto to_storage) {
       using From = decltype(from_storage);
       using To = decltype(to_storage);
-      const From *from = static_cast<const From *>(src);
-      To *to = static_cast<To *>(dst);
-      parallel_blocks(count, kBlock, [=](int64_t begin, int64_t end) {
+      const From *from = static_cast<const From *>(args->src);
+      To *to = static_cast<To *>(args->dst);
+      parallel_blocks(args->count, kBlock, [=](int64_t begin, int64_t end) {
         for_vectors(end - begin, [=]<int B, bool Tail>(int64_t j, int lanes) {
           for (int b = 0; b < B; b++) {
             int64_t at = begin + j + b * kLanes;
@@ -110,16 +112,18 @@ HS_KERNEL(hs_convert)
   return HS_OK;
 }
 
-HS_KERNEL(hs_copy_columns)
-(hs_stream, const void *src, int64_t src_stride, int64_t src_offset, void *dst, int64_t dst_stride,
- int64_t dst_offset, int64_t rows, int64_t columns, int32_t accumulate, int32_t dtype) {
-  HS_REQUIRE(src && dst && rows >= 0 && columns >= 0 && is_dtype(dtype));
-  HS_REQUIRE(src_offset >= 0 && src_offset + columns <= src_stride);
-  HS_REQUIRE(dst_offset >= 0 && dst_offset + columns <= dst_stride);
-  with_storage(dtype, [&](auto storage) {
+HS_KERNEL(hs_copy_columns)(hs_stream, const struct hs_copy_columns *args) {
+  HS_REQUIRE(args && args->src && args->dst && args->rows >= 0 && args->columns >= 0 &&
+             is_dtype(args->dtype));
+  HS_REQUIRE(args->src_offset >= 0 && args->src_offset + args->columns <= args->src_stride);
+  HS_REQUIRE(args->dst_offset >= 0 && args->dst_offset + args->columns <= args->dst_stride);
+  const int64_t rows = args->rows, columns = args->columns;
+  const int64_t src_stride = args->src_stride, dst_stride = args->dst_stride;
+  const bool accumulate = args->accumulate != 0;
+  with_storage(args->dtype, [&](auto storage) {
     using T = decltype(storage);
-    const T *from = static_cast<const T *>(src) + src_offset;
-    T *to = static_cast<T *>(dst) + dst_offset;
+    const T *from = static_cast<const T *>(args->src) + args->src_offset;
+    T *to = static_cast<T *>(args->dst) + args->dst_offset;
     const int64_t block = larger(1, kBlock / larger(1, columns));
     const int64_t blocks = ceil_div(rows, block);
     parallel_items(blocks, rows * columns, [=](int64_t item) {
@@ -142,17 +146,18 @@ HS_KERNEL(hs_copy_columns)
   return HS_OK;
 }
 
-HS_KERNEL(hs_add_per_channel)
-(hs_stream, const void *x, const float *e, int64_t e_stride, void *y, int64_t n, int64_t hw, int64_t c,
- int32_t dtype) {
-  HS_REQUIRE(x && e && y && n >= 0 && hw >= 0 && c >= 0 && e_stride >= c && is_dtype(dtype));
-  with_storage(dtype, [&](auto storage) {
+HS_KERNEL(hs_add_per_channel)(hs_stream, const struct hs_add_per_channel *args) {
+  HS_REQUIRE(args && args->x && args->e && args->y && args->n >= 0 && args->hw >= 0 && args->c >= 0 &&
+             args->e_stride >= args->c && is_dtype(args->dtype));
+  const int64_t hw = args->hw, c = args->c, e_stride = args->e_stride;
+  const float *e = args->e;
+  with_storage(args->dtype, [&](auto storage) {
     using T = decltype(storage);
-    const T *in = static_cast<const T *>(x);
-    T *out = static_cast<T *>(y);
+    const T *in = static_cast<const T *>(args->x);
+    T *out = static_cast<T *>(args->y);
     const int64_t block = larger(1, kBlock / larger(1, c));
     const int64_t blocks = ceil_div(hw, block);
-    parallel_items(n * blocks, n * hw * c, [=](int64_t item) {
+    parallel_items(args->n * blocks, args->n * hw * c, [=](int64_t item) {
       const int64_t i = item / blocks;
       const int64_t first = (item % blocks) * block;
       const float *added = e + i * e_stride;
@@ -171,21 +176,21 @@ HS_KERNEL(hs_add_per_channel)
   return HS_OK;
 }
 
-HS_KERNEL(hs_dropout)
-(hs_stream, const void *x, void *y, float p, uint64_t seed, const int64_t *sample_ids,
- const uint32_t *draw_pointer, uint32_t layer, int64_t n, int64_t per_sample, int32_t dtype) {
-  HS_REQUIRE(x && y && sample_ids && draw_pointer && p >= 0 && p < 1 && n >= 0 && per_sample >= 0);
-  HS_REQUIRE(per_sample <= kPhiloxElements && is_dtype(dtype));
-  const uint32_t draw = *draw_pointer;
-  const PhiloxKey key = dropout_key(seed, layer);
+HS_KERNEL(hs_dropout)(hs_stream, const struct hs_dropout *args) {
+  HS_REQUIRE(args && args->x && args->y && args->sample_ids && args->draw && args->p >= 0 && args->p < 1 &&
+             args->n >= 0 && args->per_sample >= 0 && args->per_sample <= kPhiloxElements &&
+             is_dtype(args->dtype));
+  const int64_t per_sample = args->per_sample;
+  const PhiloxKey key = dropout_key(args->seed, args->layer);
+  const double p = static_cast<double>(args->p);
   // An element is dropped when its word lies below p 2^32.
-  const uint32_t threshold = static_cast<uint32_t>(static_cast<double>(p) * 4294967296.0);
-  const float kept = static_cast<float>(1.0 / (1.0 - static_cast<double>(p)));
-  with_storage(dtype, [&](auto storage) {
+  const uint32_t threshold = static_cast<uint32_t>(p * 4294967296.0);
+  const float kept = static_cast<float>(1.0 / (1.0 - p));
+  with_storage(args->dtype, [&](auto storage) {
     using T = decltype(storage);
-    const T *in = static_cast<const T *>(x);
-    T *out = static_cast<T *>(y);
-    philox_samples(key, sample_ids, draw, n, per_sample,
+    const T *in = static_cast<const T *>(args->x);
+    T *out = static_cast<T *>(args->y);
+    philox_samples(key, args->sample_ids, *args->draw, args->n, per_sample,
                    [=](int64_t i, int64_t element, const uint32_t *words, int count) {
                      const int64_t at = i * per_sample + element;
                      for (int k = 0; k < count; k++)

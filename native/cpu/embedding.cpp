@@ -4,11 +4,13 @@
 
 #include <math.h>
 
-HS_KERNEL(hs_sinusoid)
-(hs_stream, const float *t, double scale, double max_period, float *y, int64_t n, int64_t dim) {
-  HS_REQUIRE(t && y && n >= 0 && dim >= 0 && max_period > 0);
-  const int64_t half = dim / 2;
-  parallel_items(n, 16 * n * dim, [=](int64_t i) {
+HS_KERNEL(hs_sinusoid)(hs_stream, const struct hs_sinusoid *args) {
+  HS_REQUIRE(args && args->t && args->y && args->n >= 0 && args->dim >= 0 && args->max_period > 0);
+  const int64_t dim = args->dim, half = dim / 2;
+  const double scale = args->scale, max_period = args->max_period;
+  const float *t = args->t;
+  float *y = args->y;
+  parallel_items(args->n, 16 * args->n * dim, [=](int64_t i) {
     float *row = y + i * dim;
     for (int64_t k = 0; k < half; k++) {
       const double frequency = exp(-log(max_period) * static_cast<double>(k) / static_cast<double>(half));
@@ -29,11 +31,19 @@ static bool ids_in_range(const int32_t *ids, int64_t n, int64_t rows) {
   return true;
 }
 
-HS_KERNEL(hs_embedding_forward)
-(hs_stream, const float *table, const int32_t *ids, float *y, int32_t accumulate, int64_t n, int64_t rows,
- int64_t dim) {
-  HS_REQUIRE(table && ids && y && n >= 0 && rows >= 0 && dim >= 0 && ids_in_range(ids, n, rows));
-  parallel_items(n, n * dim, [=](int64_t i) {
+static bool valid(const struct hs_embedding *args) {
+  return args && args->ids && args->n >= 0 && args->rows >= 0 && args->dim >= 0 &&
+         ids_in_range(args->ids, args->n, args->rows);
+}
+
+HS_KERNEL(hs_embedding_forward)(hs_stream, const struct hs_embedding *args) {
+  HS_REQUIRE(valid(args) && args->table && args->y);
+  const int64_t dim = args->dim;
+  const bool accumulate = args->accumulate != 0;
+  const int32_t *ids = args->ids;
+  const float *table = args->table;
+  float *y = args->y;
+  parallel_items(args->n, args->n * dim, [=](int64_t i) {
     const float *from = table + ids[i] * dim;
     float *to = y + i * dim;
     for (int64_t j = 0; j < dim; j++)
@@ -42,9 +52,12 @@ HS_KERNEL(hs_embedding_forward)
   return HS_OK;
 }
 
-HS_KERNEL(hs_embedding_backward)
-(hs_stream, const float *dy, const int32_t *ids, float *dtable, int64_t n, int64_t rows, int64_t dim) {
-  HS_REQUIRE(dy && ids && dtable && n >= 0 && rows >= 0 && dim >= 0 && ids_in_range(ids, n, rows));
+HS_KERNEL(hs_embedding_backward)(hs_stream, const struct hs_embedding *args) {
+  HS_REQUIRE(valid(args) && args->dy && args->dtable);
+  const int64_t n = args->n, rows = args->rows, dim = args->dim;
+  const int32_t *ids = args->ids;
+  const float *dy = args->dy;
+  float *dtable = args->dtable;
   // Threads own columns, so equal ids add up in the order of the batch.
   parallel_blocks(dim, 64, [=](int64_t begin, int64_t end) {
     for (int64_t r = 0; r < rows; r++)
@@ -57,11 +70,15 @@ HS_KERNEL(hs_embedding_backward)
   return HS_OK;
 }
 
-HS_KERNEL(hs_softmax_cross_entropy)
-(hs_stream, const float *logits, const int32_t *ids, float *losses, float *dlogits, float dloss, int64_t n,
- int64_t classes) {
-  HS_REQUIRE(logits && ids && losses && n >= 0 && classes >= 1 && ids_in_range(ids, n, classes));
-  parallel_items(n, 16 * n * classes, [=](int64_t i) {
+HS_KERNEL(hs_softmax_cross_entropy)(hs_stream, const struct hs_softmax_cross_entropy *args) {
+  HS_REQUIRE(args && args->logits && args->ids && args->losses && args->n >= 0 && args->classes >= 1 &&
+             ids_in_range(args->ids, args->n, args->classes));
+  const int64_t classes = args->classes;
+  const int32_t *ids = args->ids;
+  const float *logits = args->logits;
+  const double dloss = static_cast<double>(args->dloss);
+  float *losses = args->losses, *dlogits = args->dlogits;
+  parallel_items(args->n, 16 * args->n * classes, [=](int64_t i) {
     const float *row = logits + i * classes;
     double largest = static_cast<double>(row[0]);
     for (int64_t j = 1; j < classes; j++)
@@ -74,8 +91,7 @@ HS_KERNEL(hs_softmax_cross_entropy)
       return;
     for (int64_t j = 0; j < classes; j++) {
       const double probability = exp(static_cast<double>(row[j]) - largest) / sum;
-      dlogits[i * classes + j] =
-          static_cast<float>(static_cast<double>(dloss) * (probability - (j == ids[i] ? 1.0 : 0.0)));
+      dlogits[i * classes + j] = static_cast<float>(dloss * (probability - (j == ids[i] ? 1.0 : 0.0)));
     }
   });
   return HS_OK;

@@ -4,14 +4,20 @@
 #include "storage.h"
 #include "variant.h"
 
-HS_KERNEL(hs_filter_pack)
-(hs_stream, const float *weight, int64_t stride, int64_t in, int64_t out, int64_t taps, void *packed,
- int64_t packed_in, int64_t packed_out, int32_t dtype) {
-  HS_REQUIRE(weight && packed && in >= 0 && in <= stride && in <= packed_in && out >= 0 && out <= packed_out);
-  HS_REQUIRE(taps >= 1 && is_dtype(dtype));
-  with_storage(dtype, [&](auto storage) {
+static bool valid(const struct hs_filter *args) {
+  return args && args->weight && args->packed && args->in >= 0 && args->in <= args->stride &&
+         args->in <= args->packed_in && args->out >= 0 && args->out <= args->packed_out && args->taps >= 1 &&
+         is_dtype(args->dtype);
+}
+
+HS_KERNEL(hs_filter_pack)(hs_stream, const struct hs_filter *args) {
+  HS_REQUIRE(valid(args));
+  const int64_t stride = args->stride, in = args->in, out = args->out, taps = args->taps;
+  const int64_t packed_in = args->packed_in, packed_out = args->packed_out;
+  const float *weight = args->weight;
+  with_storage(args->dtype, [&](auto storage) {
     using T = decltype(storage);
-    T *to = static_cast<T *>(packed);
+    T *to = static_cast<T *>(args->packed);
     parallel_items(packed_out, packed_out * taps * packed_in, [=](int64_t o) {
       for (int64_t tap = 0; tap < taps; tap++)
         for (int64_t i = 0; i < packed_in; i++)
@@ -22,14 +28,14 @@ HS_KERNEL(hs_filter_pack)
   return HS_OK;
 }
 
-HS_KERNEL(hs_filter_unpack)
-(hs_stream, const void *packed, int64_t packed_in, int64_t packed_out, float *weight, int64_t stride,
- int64_t in, int64_t out, int64_t taps, int32_t dtype) {
-  HS_REQUIRE(weight && packed && in >= 0 && in <= stride && in <= packed_in && out >= 0 && out <= packed_out);
-  HS_REQUIRE(taps >= 1 && is_dtype(dtype));
-  with_storage(dtype, [&](auto storage) {
+HS_KERNEL(hs_filter_unpack)(hs_stream, const struct hs_filter *args) {
+  HS_REQUIRE(valid(args));
+  const int64_t stride = args->stride, in = args->in, out = args->out, taps = args->taps;
+  const int64_t packed_in = args->packed_in;
+  float *weight = args->weight;
+  with_storage(args->dtype, [&](auto storage) {
     using T = decltype(storage);
-    const T *from = static_cast<const T *>(packed);
+    const T *from = static_cast<const T *>(args->packed);
     parallel_items(out, out * taps * in, [=](int64_t o) {
       for (int64_t i = 0; i < in; i++)
         for (int64_t tap = 0; tap < taps; tap++)

@@ -147,14 +147,13 @@ static void forward(const hs_group_norm &args, const Shape &s, Output output) {
 
 // ---- Entry points -----------------------------------------------------------------------------------------
 
-extern "C" int64_t HS_NAME(hs_group_norm_workspace)(int64_t n, int64_t hw, int64_t c, int32_t groups,
-                                                    int32_t backward) {
-  if (n <= 0 || hw <= 0 || c <= 0 || groups <= 0)
+HS_SIZES(hs_group_norm_workspace)(const struct hs_group_norm *args, int32_t gradient) {
+  if (!args || args->n <= 0 || args->hw <= 0 || args->c0 <= 0 || args->c1 < 0)
     return 0;
-  return Shape(n, hw, c, 0, groups).floats(backward != 0) * static_cast<int64_t>(sizeof(float));
+  return Shape(*args).floats(gradient != 0) * static_cast<int64_t>(sizeof(float));
 }
 
-HS_KERNEL(hs_group_norm_forward)(hs_stream, const hs_group_norm *args) {
+HS_KERNEL(hs_group_norm_forward)(hs_stream, const struct hs_group_norm *args) {
   HS_REQUIRE(valid(args) && args->y);
   const Shape shape(*args);
   with_storage(args->dtype, [&](auto storage) {
@@ -164,11 +163,10 @@ HS_KERNEL(hs_group_norm_forward)(hs_stream, const hs_group_norm *args) {
   return HS_OK;
 }
 
-HS_KERNEL(hs_group_norm_quantize)
-(hs_stream, const hs_group_norm *args, const float *scale, const float *zero) {
-  HS_REQUIRE(valid(args) && args->y && scale && *scale > 0 && zero);
+HS_KERNEL(hs_group_norm_quantize)(hs_stream, const struct hs_group_norm *args) {
+  HS_REQUIRE(valid(args) && args->y && args->scale && *args->scale > 0 && args->zero);
   const Shape shape(*args);
-  const ByteOutput output{static_cast<uint8_t *>(args->y), ByteScale(*scale, *zero)};
+  const ByteOutput output{static_cast<uint8_t *>(args->y), ByteScale(*args->scale, *args->zero)};
   with_storage(args->dtype, [&](auto storage) { forward<decltype(storage)>(*args, shape, output); });
   return HS_OK;
 }

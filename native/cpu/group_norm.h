@@ -31,9 +31,8 @@ template <typename T> struct Part {
 struct Shape {
   int64_t n, hw, c0, c1, c, groups, rows, chunks;
 
-  explicit Shape(const hs_group_norm &args) : Shape(args.n, args.hw, args.c0, args.c1, args.groups) {}
-  Shape(int64_t n, int64_t hw, int64_t c0, int64_t c1, int64_t groups)
-      : n(n), hw(hw), c0(c0), c1(c1), c(c0 + c1), groups(groups),
+  explicit Shape(const hs_group_norm &args)
+      : n(args.n), hw(args.hw), c0(args.c0), c1(args.c1), c(c0 + c1), groups(args.groups),
         rows(larger(kMinChunkRows, kChunkElements / larger(1, c))), chunks(ceil_div(hw, rows)) {}
 
   int64_t chunk_rows(int64_t chunk) const { return smaller(rows, hw - chunk * rows); }

@@ -182,7 +182,7 @@ static void parameter_gradients(const hs_group_norm &args, const Shape &s) {
   });
 }
 
-HS_KERNEL(hs_group_norm_backward)(hs_stream, const hs_group_norm *args) {
+HS_KERNEL(hs_group_norm_backward)(hs_stream, const struct hs_group_norm *args) {
   HS_REQUIRE(valid(args) && args->dy && args->dx0 && (args->dx1 || args->c1 == 0) && args->dweight &&
              args->dbias);
   HS_REQUIRE(!args->dmodulation ||

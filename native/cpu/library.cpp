@@ -1,9 +1,11 @@
 // What the library says about itself, and the number of threads.
-#include "halfstep.h"
+#include "interface.h"
 
 #include <omp.h>
 
 const char *hs_version(void) { return "0.2.0"; }
+
+uint64_t hs_interface(void) { return interface_of_list(); }
 
 const char *hs_status_string(int status) {
   switch (status) {

@@ -32,15 +32,18 @@ static void vector_moments(const T *x, int64_t hw, int64_t c, int lanes, float *
   put<Tail>(moments + c, squares, lanes);
 }
 
-HS_KERNEL(hs_channel_moments)
-(hs_stream, const void *x, float *moments, int64_t n, int64_t hw, int64_t c, int32_t dtype) {
-  HS_REQUIRE(x && moments && n >= 0 && hw >= 1 && c >= 1 && is_dtype(dtype));
+HS_KERNEL(hs_channel_moments)(hs_stream, const struct hs_channel_moments *args) {
+  HS_REQUIRE(args && args->x && args->moments && args->n >= 0 && args->hw >= 1 && args->c >= 1 &&
+             is_dtype(args->dtype));
+  const int64_t n = args->n, hw = args->hw, c = args->c;
+  float *moments = args->moments;
   const int64_t vectors = ceil_div(c, kLanes);
-  with_storage(dtype, [&](auto storage) {
+  with_storage(args->dtype, [&](auto storage) {
     using T = decltype(storage);
+    const T *x = static_cast<const T *>(args->x);
     parallel_items(n * vectors, n * hw * c, [=](int64_t item) {
       const int64_t i = item / vectors, j = item % vectors * kLanes;
-      const T *from = static_cast<const T *>(x) + i * hw * c + j;
+      const T *from = x + i * hw * c + j;
       float *to = moments + i * 2 * c + j;
       if (j + kLanes <= c)
         vector_moments<false>(from, hw, c, kLanes, to);
@@ -87,15 +90,15 @@ static bool valid(const hs_group_norm *args) {
          (args->c0 + args->c1) % args->groups == 0 && is_dtype(args->dtype);
 }
 
-HS_KERNEL(hs_group_norm_table)
-(hs_stream, const hs_group_norm *args, const float *moments0, const float *moments1, float *table) {
-  HS_REQUIRE(valid(args) && args->eps >= 0 && args->weight && args->bias && args->stats && table &&
-             moments0 && (moments1 || args->c1 == 0));
+HS_KERNEL(hs_group_norm_table)(hs_stream, const struct hs_group_norm *args) {
+  HS_REQUIRE(valid(args) && args->eps >= 0 && args->weight && args->bias && args->stats && args->table &&
+             args->moments0 && (args->moments1 || args->c1 == 0));
   const int64_t c = args->c0 + args->c1;
   HS_REQUIRE(!args->modulation || args->modulation_stride >= 2 * c);
   parallel_items(args->n, args->n * c, [&](int64_t i) {
-    const float *second = moments1 ? moments1 + i * 2 * args->c1 : nullptr;
-    fill_table(*args, {moments0 + i * 2 * args->c0, second, args->c0, args->c1}, i, table + i * 3 * c);
+    const float *second = args->c1 > 0 ? args->moments1 + i * 2 * args->c1 : nullptr;
+    fill_table(*args, {args->moments0 + i * 2 * args->c0, second, args->c0, args->c1}, i,
+               args->table + i * 3 * c);
   });
   return HS_OK;
 }
@@ -137,13 +140,13 @@ template <bool Silu, typename T> static void apply(const hs_group_norm &args, co
   });
 }
 
-HS_KERNEL(hs_group_norm_apply)(hs_stream, const hs_group_norm *args, const float *table) {
-  HS_REQUIRE(valid(args) && args->x0 && (args->x1 || args->c1 == 0) && args->y && table);
+HS_KERNEL(hs_group_norm_apply)(hs_stream, const struct hs_group_norm *args) {
+  HS_REQUIRE(valid(args) && args->x0 && (args->x1 || args->c1 == 0) && args->y && args->table);
   with_storage(args->dtype, [&](auto storage) {
     if (args->silu)
-      apply<true, decltype(storage)>(*args, table);
+      apply<true, decltype(storage)>(*args, args->table);
     else
-      apply<false, decltype(storage)>(*args, table);
+      apply<false, decltype(storage)>(*args, args->table);
   });
   return HS_OK;
 }

@@ -1,4 +1,4 @@
-// One pass over parameters, gradients and moments: Adam, AdamW and the exponential moving average.
+// One pass over parameters, gradients and moments: Adam and AdamW, with the exponential moving average.
 #include "parallel.h"
 #include "storage.h"
 #include "variant.h"
@@ -7,7 +7,7 @@
 
 static constexpr int64_t kBlock = 4096;
 
-static bool valid(const hs_adam *args) {
+static bool valid(const struct hs_adam *args) {
   return args && args->count >= 0 && args->p && args->g && args->m && args->v && args->beta1 >= 0 &&
          args->beta1 < 1 && args->beta2 >= 0 && args->beta2 < 1 && args->eps >= 0;
 }
@@ -47,30 +47,13 @@ static void adam(const hs_adam &args, const hs_adam_values &values, float scale)
   });
 }
 
-HS_KERNEL(hs_adam_step)(hs_stream, const hs_adam *args) {
-  HS_REQUIRE(valid(args) && args->step >= 1);
-  adam(*args, {args->step, args->lr, args->ema_decay, 0.0}, args->gradient_scale);
-  return HS_OK;
-}
-
-HS_KERNEL(hs_adam_step_from)
-(hs_stream, const hs_adam *args, const hs_adam_values *values, const double *square_sum) {
-  HS_REQUIRE(valid(args) && values && values->step >= 1);
-  const double norm = square_sum ? sqrt(*square_sum) : 0.0;
+HS_KERNEL(hs_adam_step)(hs_stream, const struct hs_adam *args) {
+  HS_REQUIRE(valid(args) && args->values && args->values->step >= 1);
+  const hs_adam_values &values = *args->values;
+  const double norm = args->square_sum ? sqrt(*args->square_sum) : 0.0;
   if (!__builtin_isfinite(norm))
     return HS_OK;
-  const bool clip = values->clip_norm > 0 && norm > values->clip_norm;
-  adam(*args, *values, clip ? static_cast<float>(values->clip_norm / norm) : 1.0f);
-  return HS_OK;
-}
-
-HS_KERNEL(hs_ema_update)(hs_stream, float *ema, const float *p, double decay, int64_t count) {
-  HS_REQUIRE(ema && p && count >= 0 && decay >= 0 && decay <= 1);
-  const float fresh = static_cast<float>(1.0 - decay);
-  parallel_blocks(count, kBlock, [=](int64_t begin, int64_t end) {
-#pragma omp simd
-    for (int64_t i = begin; i < end; i++)
-      ema[i] += fresh * (p[i] - ema[i]);
-  });
+  const bool clip = values.clip_norm > 0 && norm > values.clip_norm;
+  adam(*args, values, clip ? static_cast<float>(values.clip_norm / norm) : 1.0f);
   return HS_OK;
 }

@@ -18,9 +18,13 @@ static constexpr int64_t kAliasing = 1024; // rows of a multiple of so many floa
 // ---- Weights ----------------------------------------------------------------------------------------------
 
 // Packed: [panel][in][kPanel], zero where the last panel has no column.
-HS_KERNEL(hs_pointwise_pack)
-(hs_stream, const float *weight, int64_t stride, int64_t in, int64_t out, int32_t transposed, float *packed) {
-  HS_REQUIRE(weight && packed && in >= 1 && out >= 1 && stride >= (transposed ? out : in));
+HS_KERNEL(hs_pointwise_pack)(hs_stream, const struct hs_weight_pack *args) {
+  HS_REQUIRE(args && args->weight && args->packed && args->in >= 1 && args->out >= 1 &&
+             args->stride >= (args->transposed ? args->out : args->in));
+  const int64_t stride = args->stride, in = args->in, out = args->out;
+  const bool transposed = args->transposed != 0;
+  const float *weight = args->weight;
+  float *packed = args->packed;
   const int64_t width = round_up(out, kPackedMultiple);
   parallel_items(width / kPanel, in * width, [=](int64_t panel) {
     float *to = packed + panel * in * kPanel;
@@ -261,7 +265,7 @@ template <bool Moments> static void forward(const hs_pointwise &args) {
 
 // ---- Entry points -----------------------------------------------------------------------------------------
 
-extern "C" int64_t HS_NAME(hs_pointwise_workspace)(const hs_pointwise *args, int32_t gradient) {
+HS_SIZES(hs_pointwise_workspace)(const struct hs_pointwise *args, int32_t gradient) {
   if (!valid_pointwise(args))
     return 0;
   const Schedule s(*args, true);
@@ -270,7 +274,7 @@ extern "C" int64_t HS_NAME(hs_pointwise_workspace)(const hs_pointwise *args, int
   return floats * static_cast<int64_t>(sizeof(float));
 }
 
-HS_KERNEL(hs_pointwise_forward)(hs_stream, const hs_pointwise *args) {
+HS_KERNEL(hs_pointwise_forward)(hs_stream, const struct hs_pointwise *args) {
   HS_REQUIRE(readable_pointwise(args) && args->packed && args->y);
   if (args->n == 0)
     return HS_OK;

@@ -198,7 +198,7 @@ extern "C" int64_t HS_NAME(pointwise_gradient_floats)(const hs_pointwise &args) 
   return Schedule(args).floats();
 }
 
-HS_KERNEL(hs_pointwise_gradient)(hs_stream, const hs_pointwise *args) {
+HS_KERNEL(hs_pointwise_gradient)(hs_stream, const struct hs_pointwise *args) {
   HS_REQUIRE(readable_pointwise(args) && args->n >= 1 && args->dy && args->dweight &&
              args->stride >= args->in0 + args->in1);
   gradient(*args);

@@ -52,30 +52,30 @@ template <bool Average, typename T> static void pool_images(const T *x, T *y, in
   });
 }
 
-HS_KERNEL(hs_pool)
-(hs_stream, const void *x, void *y, int32_t average, int32_t rows, int32_t columns, int32_t stride,
- int32_t row_padding, int32_t column_padding, int64_t n, int64_t h, int64_t w, int64_t c, int32_t dtype) {
-  HS_REQUIRE(x && y && n >= 0 && h >= 1 && w >= 1 && c >= 0 && stride >= 1 && is_dtype(dtype));
-  HS_REQUIRE(row_padding >= 0 && row_padding < rows && column_padding >= 0 && column_padding < columns);
-  HS_REQUIRE(h + 2 * row_padding >= rows && w + 2 * column_padding >= columns);
-  const Pool pool = {h,
-                     w,
-                     c,
-                     (h + 2 * row_padding - rows) / stride + 1,
-                     (w + 2 * column_padding - columns) / stride + 1,
-                     rows,
-                     columns,
-                     stride,
-                     row_padding,
-                     column_padding};
-  with_storage(dtype, [&](auto storage) {
+HS_KERNEL(hs_pool)(hs_stream, const struct hs_pool *args) {
+  HS_REQUIRE(args && args->x && args->y && args->n >= 0 && args->h >= 1 && args->w >= 1 && args->c >= 0 &&
+             args->stride >= 1 && is_dtype(args->dtype));
+  const int64_t h = args->h + 2 * args->row_padding, w = args->w + 2 * args->column_padding; // with padding
+  HS_REQUIRE(args->row_padding >= 0 && args->row_padding < args->rows && h >= args->rows);
+  HS_REQUIRE(args->column_padding >= 0 && args->column_padding < args->columns && w >= args->columns);
+  const Pool pool = {args->h,
+                     args->w,
+                     args->c,
+                     (h - args->rows) / args->stride + 1,
+                     (w - args->columns) / args->stride + 1,
+                     args->rows,
+                     args->columns,
+                     args->stride,
+                     args->row_padding,
+                     args->column_padding};
+  with_storage(args->dtype, [&](auto storage) {
     using T = decltype(storage);
-    const T *in = static_cast<const T *>(x);
-    T *out = static_cast<T *>(y);
-    if (average)
-      pool_images<true>(in, out, n, pool);
+    const T *in = static_cast<const T *>(args->x);
+    T *out = static_cast<T *>(args->y);
+    if (args->average)
+      pool_images<true>(in, out, args->n, pool);
     else
-      pool_images<false>(in, out, n, pool);
+      pool_images<false>(in, out, args->n, pool);
   });
   return HS_OK;
 }

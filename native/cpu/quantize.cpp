@@ -19,18 +19,18 @@ static void quantize_columns(const T *x, uint8_t *y, ByteScale scale, int64_t be
   }
 }
 
-HS_KERNEL(hs_quantize)
-(hs_stream, const void *x0, const void *x1, uint8_t *y, const float *scale, const float *zero, int64_t rows,
- int64_t c0, int64_t c1, int32_t dtype) {
-  HS_REQUIRE(x0 && (x1 || c1 == 0) && y && scale && *scale > 0 && zero && rows >= 0 && c0 >= 1 && c1 >= 0);
-  HS_REQUIRE(is_dtype(dtype));
-  const ByteScale bytes(*scale, *zero);
+HS_KERNEL(hs_quantize)(hs_stream, const struct hs_quantize *args) {
+  HS_REQUIRE(args && args->rows >= 0 && args->c0 >= 1 && args->c1 >= 0 && is_dtype(args->dtype) && args->x0 &&
+             (args->x1 || args->c1 == 0) && args->y && args->scale && *args->scale > 0 && args->zero);
+  const int64_t rows = args->rows, c0 = args->c0, c1 = args->c1;
+  const ByteScale bytes(*args->scale, *args->zero);
+  uint8_t *y = args->y;
   const int64_t c = c0 + c1;
   const int64_t block = larger(1, kBlockElements / c);
-  with_storage(dtype, [&](auto storage) {
+  with_storage(args->dtype, [&](auto storage) {
     using T = decltype(storage);
-    const T *first = static_cast<const T *>(x0);
-    const T *second = static_cast<const T *>(x1);
+    const T *first = static_cast<const T *>(args->x0);
+    const T *second = static_cast<const T *>(args->x1);
     parallel_items(ceil_div(rows, block), rows * c, [=](int64_t item) {
       const int64_t begin = item * block;
       const int64_t end = smaller(rows, begin + block);

@@ -1,4 +1,4 @@
-// Uniform and normal numbers from Philox: element e of sample s depends on (seed, s, draw, e) alone.
+// Normal numbers from Philox: element e of sample s depends on (seed, s, draw, e) alone.
 #include "philox.h"
 #include "storage.h"
 #include "variant.h"
@@ -6,20 +6,6 @@
 #include <math.h>
 
 static constexpr double kUnit = 1.0 / 4294967296.0; // 2^-32
-
-HS_KERNEL(hs_philox_uniform)
-(hs_stream, float *y, uint64_t seed, const int64_t *sample_ids, uint32_t draw, int64_t n,
- int64_t per_sample) {
-  HS_REQUIRE(y && sample_ids && n >= 0 && per_sample >= 0 && per_sample <= kPhiloxElements);
-  philox_samples(philox_key(seed), sample_ids, draw, n, per_sample,
-                 [=](int64_t i, int64_t element, const uint32_t *words, int count) {
-                   float *out = y + i * per_sample + element;
-#pragma omp simd
-                   for (int k = 0; k < count; k++)
-                     out[k] = static_cast<float>((words[k] + 0.5) * kUnit);
-                 });
-  return HS_OK;
-}
 
 // ---- Box-Muller -------------------------------------------------------------------------------------------
 // Written without calls and branches, so that the compiler runs it along whole vectors.
@@ -93,15 +79,18 @@ static inline void normal_pair(uint32_t w0, uint32_t w1, float *even, float *odd
   *odd = static_cast<float>(radius * ((quarter & 2) != 0 ? -y : y));
 }
 
-HS_KERNEL(hs_philox_normal)
-(hs_stream, void *y, uint64_t seed, const int64_t *sample_ids, uint32_t draw, int64_t n, int64_t per_sample,
- int32_t dtype) {
-  HS_REQUIRE(y && sample_ids && n >= 0 && per_sample >= 0 && per_sample <= kPhiloxElements &&
-             is_dtype(dtype));
-  with_storage(dtype, [&](auto storage) {
+HS_KERNEL(hs_philox_normal)(hs_stream, const struct hs_philox_normal *args) {
+  HS_REQUIRE(args && args->y && args->key && args->sample_ids && args->n >= 0 && args->per_sample >= 0 &&
+             args->per_sample <= kPhiloxElements && is_dtype(args->dtype));
+  const int64_t per_sample = args->per_sample;
+  uint64_t seed;
+  uint32_t draw;
+  __builtin_memcpy(&seed, args->key, sizeof seed);
+  __builtin_memcpy(&draw, static_cast<const char *>(args->key) + sizeof seed, sizeof draw);
+  with_storage(args->dtype, [&](auto storage) {
     using T = decltype(storage);
-    T *to = static_cast<T *>(y);
-    philox_samples(philox_key(seed), sample_ids, draw, n, per_sample,
+    T *to = static_cast<T *>(args->y);
+    philox_samples(philox_key(seed), args->sample_ids, draw, args->n, per_sample,
                    [=](int64_t i, int64_t element, const uint32_t *words, int count) {
                      alignas(64) float values[kPhiloxWords];
 #pragma omp simd
@@ -113,15 +102,4 @@ HS_KERNEL(hs_philox_normal)
                    });
   });
   return HS_OK;
-}
-
-HS_KERNEL(hs_philox_normal_from)
-(hs_stream stream, void *y, const void *key, const int64_t *sample_ids, int64_t n, int64_t per_sample,
- int32_t dtype) {
-  HS_REQUIRE(key);
-  uint64_t seed;
-  uint32_t draw;
-  __builtin_memcpy(&seed, key, sizeof seed);
-  __builtin_memcpy(&draw, static_cast<const char *>(key) + sizeof seed, sizeof draw);
-  return HS_NAME(hs_philox_normal)(stream, y, seed, sample_ids, draw, n, per_sample, dtype);
 }

@@ -26,13 +26,16 @@ template <typename T> static void sum_run(const T *x, int64_t rows, int64_t c, f
   });
 }
 
-HS_KERNEL(hs_sum_pixels)
-(hs_stream, const void *x, float *out, int64_t out_stride, int64_t n, int64_t hw, int64_t c, int32_t dtype) {
-  HS_REQUIRE(x && out && n >= 0 && hw >= 0 && c >= 0 && out_stride >= c && is_dtype(dtype));
-  with_storage(dtype, [&](auto storage) {
+HS_KERNEL(hs_sum_pixels)(hs_stream, const struct hs_sum_pixels *args) {
+  HS_REQUIRE(args && args->x && args->out && args->n >= 0 && args->hw >= 0 && args->c >= 0 &&
+             args->out_stride >= args->c && is_dtype(args->dtype));
+  const int64_t hw = args->hw, c = args->c, out_stride = args->out_stride;
+  float *out = args->out;
+  with_storage(args->dtype, [&](auto storage) {
     using T = decltype(storage);
-    const T *in = static_cast<const T *>(x);
-    parallel_items(n, n * hw * c, [=](int64_t i) { sum_run(in + i * hw * c, hw, c, out + i * out_stride); });
+    const T *in = static_cast<const T *>(args->x);
+    parallel_items(args->n, args->n * hw * c,
+                   [=](int64_t i) { sum_run(in + i * hw * c, hw, c, out + i * out_stride); });
   });
   return HS_OK;
 }
@@ -41,29 +44,29 @@ static int64_t rows_per_piece(int64_t rows) {
   return larger(kRun, round_up(ceil_div(rows, kMaxPieces), kRun));
 }
 
-extern "C" int64_t HS_NAME(hs_sum_rows_workspace)(int64_t rows, int64_t c) {
-  if (rows <= 0 || c <= 0)
+HS_SIZES(hs_sum_rows_workspace)(const struct hs_sum_rows *args, int32_t) {
+  if (!args || args->rows <= 0 || args->c <= 0)
     return 0;
-  const int64_t pieces = ceil_div(rows, rows_per_piece(rows));
-  return pieces * c * static_cast<int64_t>(sizeof(float));
+  const int64_t pieces = ceil_div(args->rows, rows_per_piece(args->rows));
+  return pieces * args->c * static_cast<int64_t>(sizeof(float));
 }
 
-HS_KERNEL(hs_sum_rows)
-(hs_stream, const void *x, float *out, int32_t accumulate, float *workspace, int64_t rows, int64_t c,
- int32_t dtype) {
-  HS_REQUIRE(x && out && rows >= 0 && c >= 0 && is_dtype(dtype));
-  HS_REQUIRE(workspace || rows == 0 || c == 0);
+HS_KERNEL(hs_sum_rows)(hs_stream, const struct hs_sum_rows *args) {
+  HS_REQUIRE(args && args->x && args->out && args->rows >= 0 && args->c >= 0 && is_dtype(args->dtype));
+  HS_REQUIRE(args->workspace || args->rows == 0 || args->c == 0);
+  const int64_t rows = args->rows, c = args->c;
+  float *out = args->out, *workspace = args->workspace;
   const int64_t piece = rows_per_piece(rows);
   const int64_t pieces = ceil_div(rows, piece);
-  with_storage(dtype, [&](auto storage) {
+  with_storage(args->dtype, [&](auto storage) {
     using T = decltype(storage);
-    const T *in = static_cast<const T *>(x);
+    const T *in = static_cast<const T *>(args->x);
     parallel_items(pieces, rows * c, [=](int64_t k) {
       sum_run(in + k * piece * c, smaller(piece, rows - k * piece), c, workspace + k * c);
     });
   });
   for (int64_t j = 0; j < c; j++) {
-    double sum = accumulate ? static_cast<double>(out[j]) : 0.0;
+    double sum = args->accumulate ? static_cast<double>(out[j]) : 0.0;
     for (int64_t k = 0; k < pieces; k++)
       sum += static_cast<double>(workspace[k * c + j]);
     out[j] = static_cast<float>(sum);
@@ -120,14 +123,17 @@ static inline double sum_in_pieces(int64_t count, bool parallel, Piece &&sum_pie
   return sum;
 }
 
-HS_KERNEL(hs_squared_distance)
-(hs_stream, const void *a, const void *b, double *out, int64_t n, int64_t per_sample, int32_t dtype) {
-  HS_REQUIRE(a && b && out && n >= 0 && per_sample >= 0 && is_dtype(dtype));
-  with_storage(dtype, [&](auto storage) {
+HS_KERNEL(hs_squared_distance)(hs_stream, const struct hs_squared_distance *args) {
+  HS_REQUIRE(args && args->a && args->b && args->out && args->n >= 0 && args->per_sample >= 0 &&
+             is_dtype(args->dtype));
+  const int64_t n = args->n, per_sample = args->per_sample;
+  double *out = args->out;
+  with_storage(args->dtype, [&](auto storage) {
     using T = decltype(storage);
+    const T *a = static_cast<const T *>(args->a), *b = static_cast<const T *>(args->b);
     const auto distance = [=](int64_t i, bool parallel) {
-      const T *left = static_cast<const T *>(a) + i * per_sample;
-      const T *right = static_cast<const T *>(b) + i * per_sample;
+      const T *left = a + i * per_sample;
+      const T *right = b + i * per_sample;
       out[i] = sum_in_pieces(per_sample, parallel, [=](int64_t first, int64_t count) {
         Doubles sums[2] = {};
         for_vectors(count, [&]<int B, bool Tail>(int64_t j, int lanes) {
@@ -148,11 +154,12 @@ HS_KERNEL(hs_squared_distance)
   return HS_OK;
 }
 
-extern "C" int64_t HS_NAME(hs_square_sum_workspace)(int64_t) { return 0; }
+HS_SIZES(hs_square_sum_workspace)(const struct hs_square_sum *, int32_t) { return 0; }
 
-HS_KERNEL(hs_square_sum)(hs_stream, const float *x, double *out, double *, int64_t count) {
-  HS_REQUIRE(x && out && count >= 0);
-  *out = sum_in_pieces(count, true, [=](int64_t first, int64_t length) {
+HS_KERNEL(hs_square_sum)(hs_stream, const struct hs_square_sum *args) {
+  HS_REQUIRE(args && args->x && args->out && args->count >= 0);
+  const float *x = args->x;
+  *args->out = sum_in_pieces(args->count, true, [=](int64_t first, int64_t length) {
     Doubles sums[2] = {};
     for_vectors(length, [&]<int B, bool Tail>(int64_t j, int lanes) {
       for (int v = 0; v < B; v++)

@@ -7,10 +7,13 @@ namespace {
 
 struct Image {
   int64_t n, h, w, c;
-  bool valid() const { return n >= 0 && h >= 0 && w >= 0 && c >= 0; }
 };
 
 } // namespace
+
+static bool valid(const struct hs_resample *args) {
+  return args && args->n >= 0 && args->h >= 0 && args->w >= 0 && args->c >= 0;
+}
 
 // out[0..c) = factor * (a + b + d + e), or added to it.
 template <typename T>
@@ -44,13 +47,13 @@ static void gather_2x2(const T *big, T *small, float factor, bool accumulate, Im
   });
 }
 
-HS_KERNEL(hs_upsample2_forward)
-(hs_stream, const void *x, void *y, int64_t n, int64_t h, int64_t w, int64_t c, int32_t dtype) {
-  HS_REQUIRE(x && y && Image(n, h, w, c).valid() && (is_dtype(dtype) || dtype == HS_U8));
-  const int64_t pixel = c * (dtype == HS_U8 ? 1 : dtype == HS_BF16 ? 2 : 4); // bytes
-  const char *in = static_cast<const char *>(x);
-  char *out = static_cast<char *>(y);
-  parallel_items(n * h, 4 * n * h * w * c, [=](int64_t row) {
+HS_KERNEL(hs_upsample2_forward)(hs_stream, const struct hs_resample *args) {
+  HS_REQUIRE(valid(args) && args->x && args->y && (is_dtype(args->dtype) || args->dtype == HS_U8));
+  const int64_t w = args->w, rows = args->n * args->h;
+  const int64_t pixel = args->c * (args->dtype == HS_U8 ? 1 : args->dtype == HS_BF16 ? 2 : 4); // bytes
+  const char *in = static_cast<const char *>(args->x);
+  char *out = static_cast<char *>(args->y);
+  parallel_items(rows, 4 * rows * w * args->c, [=](int64_t row) {
     const char *from = in + row * w * pixel;
     char *to = out + row * 4 * w * pixel;
     for (int64_t column = 0; column < w; column++) {
@@ -62,36 +65,34 @@ HS_KERNEL(hs_upsample2_forward)
   return HS_OK;
 }
 
-HS_KERNEL(hs_upsample2_backward)
-(hs_stream, const void *dy, void *dx, int32_t accumulate, int64_t n, int64_t h, int64_t w, int64_t c,
- int32_t dtype) {
-  HS_REQUIRE(dy && dx && Image(n, h, w, c).valid() && is_dtype(dtype));
-  with_storage(dtype, [&](auto storage) {
+HS_KERNEL(hs_upsample2_backward)(hs_stream, const struct hs_resample *args) {
+  HS_REQUIRE(valid(args) && args->dy && args->dx && is_dtype(args->dtype));
+  with_storage(args->dtype, [&](auto storage) {
     using T = decltype(storage);
-    gather_2x2(static_cast<const T *>(dy), static_cast<T *>(dx), 1.0f, accumulate != 0, {n, h, w, c}, 2 * h,
-               2 * w);
+    gather_2x2(static_cast<const T *>(args->dy), static_cast<T *>(args->dx), 1.0f, args->accumulate != 0,
+               {args->n, args->h, args->w, args->c}, 2 * args->h, 2 * args->w);
   });
   return HS_OK;
 }
 
-HS_KERNEL(hs_downsample2_forward)
-(hs_stream, const void *x, void *y, int64_t n, int64_t h, int64_t w, int64_t c, int32_t dtype) {
-  HS_REQUIRE(x && y && Image(n, h, w, c).valid() && is_dtype(dtype));
-  with_storage(dtype, [&](auto storage) {
+HS_KERNEL(hs_downsample2_forward)(hs_stream, const struct hs_resample *args) {
+  HS_REQUIRE(valid(args) && args->x && args->y && is_dtype(args->dtype));
+  with_storage(args->dtype, [&](auto storage) {
     using T = decltype(storage);
-    gather_2x2(static_cast<const T *>(x), static_cast<T *>(y), 0.25f, false, {n, h / 2, w / 2, c}, h, w);
+    gather_2x2(static_cast<const T *>(args->x), static_cast<T *>(args->y), 0.25f, false,
+               {args->n, args->h / 2, args->w / 2, args->c}, args->h, args->w);
   });
   return HS_OK;
 }
 
-HS_KERNEL(hs_downsample2_backward)
-(hs_stream, const void *dy, void *dx, int32_t accumulate, int64_t n, int64_t h, int64_t w, int64_t c,
- int32_t dtype) {
-  HS_REQUIRE(dy && dx && Image(n, h, w, c).valid() && is_dtype(dtype));
-  with_storage(dtype, [&](auto storage) {
+HS_KERNEL(hs_downsample2_backward)(hs_stream, const struct hs_resample *args) {
+  HS_REQUIRE(valid(args) && args->dy && args->dx && is_dtype(args->dtype));
+  const int64_t n = args->n, h = args->h, w = args->w, c = args->c;
+  const bool accumulate = args->accumulate != 0;
+  with_storage(args->dtype, [&](auto storage) {
     using T = decltype(storage);
-    const T *upstream = static_cast<const T *>(dy);
-    T *out = static_cast<T *>(dx);
+    const T *upstream = static_cast<const T *>(args->dy);
+    T *out = static_cast<T *>(args->dx);
     const int64_t small_h = h / 2, small_w = w / 2;
     parallel_items(n * h, n * h * w * c, [=](int64_t item) {
       const int64_t row = item % h;

@@ -308,16 +308,17 @@ template <typename F, bool Moments> static void forward(const hs_winograd &args)
 
 // ---- Entry points -----------------------------------------------------------------------------------------
 
-HS_KERNEL(hs_winograd_pack)
-(hs_stream, int32_t tile, const float *weight, int64_t stride, int64_t in, int64_t out, int32_t transposed,
- float *packed) {
-  HS_REQUIRE((tile == 2 || tile == 4) && weight && packed && in >= 1 && out >= 1 &&
-             stride >= (transposed ? out : in) && out % kOutputMultiple == 0);
-  with_tile(tile, [&](auto f) { pack<decltype(f)>(weight, stride, in, out, transposed != 0, packed); });
+HS_KERNEL(hs_winograd_pack)(hs_stream, const struct hs_weight_pack *args) {
+  HS_REQUIRE(args && (args->tile == 2 || args->tile == 4) && args->weight && args->packed && args->in >= 1 &&
+             args->out >= 1 && args->stride >= (args->transposed ? args->out : args->in) &&
+             args->out % kOutputMultiple == 0);
+  with_tile(args->tile, [&](auto f) {
+    pack<decltype(f)>(args->weight, args->stride, args->in, args->out, args->transposed != 0, args->packed);
+  });
   return HS_OK;
 }
 
-extern "C" int64_t HS_NAME(hs_winograd_workspace)(const hs_winograd *args, int32_t gradient) {
+HS_SIZES(hs_winograd_workspace)(const struct hs_winograd *args, int32_t gradient) {
   if (!valid_winograd(args))
     return 0;
   const int64_t floats =
@@ -326,7 +327,7 @@ extern "C" int64_t HS_NAME(hs_winograd_workspace)(const hs_winograd *args, int32
   return floats * static_cast<int64_t>(sizeof(float));
 }
 
-HS_KERNEL(hs_winograd_forward)(hs_stream, const hs_winograd *args) {
+HS_KERNEL(hs_winograd_forward)(hs_stream, const struct hs_winograd *args) {
   HS_REQUIRE(readable_winograd(args) && args->packed && args->y);
   if (args->n == 0)
     return HS_OK;

@@ -140,7 +140,7 @@ extern "C" int64_t HS_NAME(winograd_gradient_floats)(const hs_winograd &args) {
   return with_tile(args.tile, [&](auto f) { return Schedule<decltype(f)>(args).floats(); });
 }
 
-HS_KERNEL(hs_winograd_gradient)(hs_stream, const hs_winograd *args) {
+HS_KERNEL(hs_winograd_gradient)(hs_stream, const struct hs_winograd *args) {
   HS_REQUIRE(readable_winograd(args) && args->n >= 1 && args->dy && args->dweight &&
              args->stride >= args->in0 + args->in1);
   with_tile(args->tile, [&](auto f) { gradient<decltype(f)>(*args); });

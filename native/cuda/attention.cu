@@ -33,10 +33,10 @@ static bool tensor_cores_wanted() {
   return wanted == nullptr || wanted[0] != 'p';
 }
 
-int64_t hs_attention_workspace(int64_t n, int64_t t, int32_t heads, int32_t d, int32_t backward) {
-  if (!backward || n <= 0 || t <= 0 || heads <= 0 || d <= 0)
+int64_t hs_attention_workspace(const struct hs_attention *args, int32_t gradient) {
+  if (!gradient || !args || args->n <= 0 || args->t <= 0 || args->heads <= 0 || args->d <= 0)
     return 0;
-  return n * heads * t * static_cast<int64_t>(sizeof(float));
+  return args->n * args->heads * args->t * static_cast<int64_t>(sizeof(float));
 }
 
 int hs_attention_forward(hs_stream stream, const hs_attention *args) {

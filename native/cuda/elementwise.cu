@@ -73,27 +73,30 @@ template <typename T> struct Clamp {
   } // keeps a NaN
 };
 
-int hs_silu_forward(hs_stream stream, const void *x, void *y, int64_t count, int32_t dtype) {
-  HS_REQUIRE(x && y && count >= 0 && is_dtype(dtype));
-  return launch_map<1, Silu>(stream, {x, nullptr, nullptr}, y, count, dtype);
+int hs_silu_forward(hs_stream stream, const struct hs_silu *args) {
+  HS_REQUIRE(args && args->x && args->y && args->count >= 0 && is_dtype(args->dtype));
+  return launch_map<1, Silu>(stream, {args->x, nullptr, nullptr}, args->y, args->count, args->dtype);
 }
 
-int hs_silu_backward(hs_stream stream, const void *x, const void *dy, void *dx, int32_t accumulate,
-                     int64_t count, int32_t dtype) {
-  HS_REQUIRE(x && dy && dx && count >= 0 && is_dtype(dtype));
-  if (accumulate)
-    return launch_map<3, SiluGradientAdded>(stream, {x, dy, dx}, dx, count, dtype);
-  return launch_map<2, SiluGradient>(stream, {x, dy, nullptr}, dx, count, dtype);
+int hs_silu_backward(hs_stream stream, const struct hs_silu *args) {
+  HS_REQUIRE(args && args->x && args->dy && args->dx && args->count >= 0 && is_dtype(args->dtype));
+  if (args->accumulate)
+    return launch_map<3, SiluGradientAdded>(stream, {args->x, args->dy, args->dx}, args->dx, args->count,
+                                            args->dtype);
+  return launch_map<2, SiluGradient>(stream, {args->x, args->dy, nullptr}, args->dx, args->count,
+                                     args->dtype);
 }
 
-int hs_add(hs_stream stream, const void *a, const void *b, void *y, int64_t count, int32_t dtype) {
-  HS_REQUIRE(a && b && y && count >= 0 && is_dtype(dtype));
-  return launch_map<2, Sum>(stream, {a, b, nullptr}, y, count, dtype);
+int hs_add(hs_stream stream, const struct hs_add *args) {
+  HS_REQUIRE(args && args->a && args->b && args->y && args->count >= 0 && is_dtype(args->dtype));
+  return launch_map<2, Sum>(stream, {args->a, args->b, nullptr}, args->y, args->count, args->dtype);
 }
 
-int hs_clamp(hs_stream stream, const void *x, void *y, float low, float high, int64_t count, int32_t dtype) {
-  HS_REQUIRE(x && y && low <= high && count >= 0 && is_dtype(dtype));
-  return launch_map<1, Clamp>(stream, {x, nullptr, nullptr}, y, count, dtype, low, high);
+int hs_clamp(hs_stream stream, const struct hs_clamp *args) {
+  HS_REQUIRE(args && args->x && args->y && args->low <= args->high && args->count >= 0 &&
+             is_dtype(args->dtype));
+  return launch_map<1, Clamp>(stream, {args->x, nullptr, nullptr}, args->y, args->count, args->dtype,
+                              args->low, args->high);
 }
 
 // ---- Conversion -------------------------------------------------------------------------------------------
@@ -113,16 +116,17 @@ __global__ void convert(const From *from, To *to, int64_t count) {
   }
 }
 
-int hs_convert(hs_stream stream, const void *src, int32_t src_dtype, void *dst, int32_t dst_dtype,
-               int64_t count) {
-  HS_REQUIRE(src && dst && count >= 0 && is_dtype(src_dtype) && is_dtype(dst_dtype));
-  return with_storage(src_dtype, [&](auto from_storage) {
-    return with_storage(dst_dtype, [&](auto to_storage) {
+int hs_convert(hs_stream stream, const struct hs_convert *args) {
+  HS_REQUIRE(args && args->src && args->dst && args->count >= 0 && is_dtype(args->src_dtype) &&
+             is_dtype(args->dst_dtype));
+  const int64_t count = args->count;
+  return with_storage(args->src_dtype, [&](auto from_storage) {
+    return with_storage(args->dst_dtype, [&](auto to_storage) {
       using From = decltype(from_storage);
       using To = decltype(to_storage);
-      const From *from = static_cast<const From *>(src);
-      To *to = static_cast<To *>(dst);
-      if (aligned(src, dst))
+      const From *from = static_cast<const From *>(args->src);
+      To *to = static_cast<To *>(args->dst);
+      if (aligned(args->src, args->dst))
         return launch(convert<From, To, 4>, blocks_for(ceil_div(count, 4)), kThreads, 0, stream, from, to,
                       count);
       return launch(convert<From, To, 1>, blocks_for(count), kThreads, 0, stream, from, to, count);
@@ -157,26 +161,28 @@ template <typename T, int V, bool Add> __global__ void copy_columns(const T *fro
   }
 }
 
-int hs_copy_columns(hs_stream stream, const void *src, int64_t src_stride, int64_t src_offset, void *dst,
-                    int64_t dst_stride, int64_t dst_offset, int64_t rows, int64_t columns, int32_t accumulate,
-                    int32_t dtype) {
-  HS_REQUIRE(src && dst && rows >= 0 && columns >= 0 && is_dtype(dtype));
-  HS_REQUIRE(src_offset >= 0 && src_offset + columns <= src_stride);
-  HS_REQUIRE(dst_offset >= 0 && dst_offset + columns <= dst_stride);
+int hs_copy_columns(hs_stream stream, const struct hs_copy_columns *args) {
+  HS_REQUIRE(args && args->src && args->dst && args->rows >= 0 && args->columns >= 0 &&
+             is_dtype(args->dtype));
+  HS_REQUIRE(args->src_offset >= 0 && args->src_offset + args->columns <= args->src_stride);
+  HS_REQUIRE(args->dst_offset >= 0 && args->dst_offset + args->columns <= args->dst_stride);
+  const int64_t rows = args->rows, columns = args->columns;
   if (rows == 0 || columns == 0)
     return HS_OK;
-  const int64_t pack = elements_of_16_bytes(dtype);
-  const bool packs = aligned(src, dst) && src_stride % pack == 0 && src_offset % pack == 0 &&
-                     dst_stride % pack == 0 && dst_offset % pack == 0 && columns % pack == 0;
-  return with_pack(dtype, packs, [&](auto storage, auto width) {
+  const int64_t pack = elements_of_16_bytes(args->dtype);
+  const bool packs = aligned(args->src, args->dst) && args->src_stride % pack == 0 &&
+                     args->src_offset % pack == 0 && args->dst_stride % pack == 0 &&
+                     args->dst_offset % pack == 0 && columns % pack == 0;
+  return with_pack(args->dtype, packs, [&](auto storage, auto width) {
     using T = decltype(storage);
     constexpr int V = decltype(width)::value;
-    const Columns shape = {rows, columns / V, src_stride, dst_stride, Divider(columns / V)};
+    const Columns shape = {rows, columns / V, args->src_stride, args->dst_stride, Divider(columns / V)};
     if (rows * shape.packs > kMaxIndex)
       return static_cast<int>(HS_UNSUPPORTED);
-    return launch(accumulate ? copy_columns<T, V, true> : copy_columns<T, V, false>,
+    return launch(args->accumulate ? copy_columns<T, V, true> : copy_columns<T, V, false>,
                   blocks_for(rows * shape.packs), kThreads, 0, stream,
-                  static_cast<const T *>(src) + src_offset, static_cast<T *>(dst) + dst_offset, shape);
+                  static_cast<const T *>(args->src) + args->src_offset,
+                  static_cast<T *>(args->dst) + args->dst_offset, shape);
   });
 }
 
@@ -201,21 +207,22 @@ __global__ void add_per_channel(const T *x, const float *e, T *y, PerChannel sha
   }
 }
 
-int hs_add_per_channel(hs_stream stream, const void *x, const float *e, int64_t e_stride, void *y, int64_t n,
-                       int64_t hw, int64_t c, int32_t dtype) {
-  HS_REQUIRE(x && e && y && n >= 0 && hw >= 0 && c >= 0 && e_stride >= c && is_dtype(dtype));
+int hs_add_per_channel(hs_stream stream, const struct hs_add_per_channel *args) {
+  HS_REQUIRE(args && args->x && args->e && args->y && args->n >= 0 && args->hw >= 0 && args->c >= 0 &&
+             args->e_stride >= args->c && is_dtype(args->dtype));
+  const int64_t n = args->n, hw = args->hw, c = args->c;
   if (n * hw * c == 0)
     return HS_OK;
-  return with_pack(
-      dtype, aligned(x, y) && c % elements_of_16_bytes(dtype) == 0, [&](auto storage, auto width) {
-        using T = decltype(storage);
-        constexpr int V = decltype(width)::value;
-        const PerChannel shape = {n * hw * (c / V), c / V, e_stride, Divider(c / V), Divider(hw)};
-        if (shape.total > kMaxIndex)
-          return static_cast<int>(HS_UNSUPPORTED);
-        return launch(add_per_channel<T, V>, blocks_for(shape.total), kThreads, 0, stream,
-                      static_cast<const T *>(x), e, static_cast<T *>(y), shape);
-      });
+  const bool packs = aligned(args->x, args->y) && c % elements_of_16_bytes(args->dtype) == 0;
+  return with_pack(args->dtype, packs, [&](auto storage, auto width) {
+    using T = decltype(storage);
+    constexpr int V = decltype(width)::value;
+    const PerChannel shape = {n * hw * (c / V), c / V, args->e_stride, Divider(c / V), Divider(hw)};
+    if (shape.total > kMaxIndex)
+      return static_cast<int>(HS_UNSUPPORTED);
+    return launch(add_per_channel<T, V>, blocks_for(shape.total), kThreads, 0, stream,
+                  static_cast<const T *>(args->x), args->e, static_cast<T *>(args->y), shape);
+  });
 }
 
 // ---- Combinations with one coefficient per sample ---------------------------------------------------------
@@ -248,17 +255,19 @@ __global__ void combine(T *y, Terms terms, const float *coefficients, int64_t n,
   }
 }
 
-int hs_linear_combination(hs_stream stream, void *y, int32_t terms, const void *x0, const void *x1,
-                          const void *x2, const void *x3, const float *coefficients, int64_t n,
-                          int64_t per_sample, int32_t dtype) {
-  HS_REQUIRE(y && coefficients && n >= 0 && per_sample >= 0 && terms >= 1 && terms <= 4 && is_dtype(dtype));
-  HS_REQUIRE(x0 && (terms < 2 || x1) && (terms < 3 || x2) && (terms < 4 || x3));
+int hs_linear_combination(hs_stream stream, const struct hs_linear_combination *args) {
+  HS_REQUIRE(args && args->y && args->coefficients && args->n >= 0 && args->per_sample >= 0 &&
+             args->terms >= 1 && args->terms <= 4 && is_dtype(args->dtype));
+  const int64_t n = args->n, per_sample = args->per_sample;
+  const int32_t terms = args->terms;
+  HS_REQUIRE(args->x0 && (terms < 2 || args->x1) && (terms < 3 || args->x2) && (terms < 4 || args->x3));
   if (n == 0 || per_sample == 0)
     return HS_OK;
-  const Terms from = {{x0, terms > 1 ? x1 : nullptr, terms > 2 ? x2 : nullptr, terms > 3 ? x3 : nullptr}};
-  const bool packs =
-      aligned(y, from.x[0], from.x[1], from.x[2], from.x[3]) && per_sample % elements_of_16_bytes(dtype) == 0;
-  return with_pack(dtype, packs, [&](auto storage, auto width) {
+  const Terms from = {{args->x0, terms > 1 ? args->x1 : nullptr, terms > 2 ? args->x2 : nullptr,
+                       terms > 3 ? args->x3 : nullptr}};
+  const bool packs = aligned(args->y, from.x[0], from.x[1], from.x[2], from.x[3]) &&
+                     per_sample % elements_of_16_bytes(args->dtype) == 0;
+  return with_pack(args->dtype, packs, [&](auto storage, auto width) {
     using T = decltype(storage);
     constexpr int V = decltype(width)::value;
     const int64_t each = per_sample / V;
@@ -268,7 +277,7 @@ int hs_linear_combination(hs_stream stream, void *y, int32_t terms, const void *
                         : terms == 2 ? combine<T, V, 2>
                         : terms == 3 ? combine<T, V, 3>
                                      : combine<T, V, 4>;
-    return launch(kernel, blocks_for(n * each), kThreads, 0, stream, static_cast<T *>(y), from, coefficients,
-                  n, each, Divider(each));
+    return launch(kernel, blocks_for(n * each), kThreads, 0, stream, static_cast<T *>(args->y), from,
+                  args->coefficients, n, each, Divider(each));
   });
 }

@@ -19,14 +19,13 @@ __global__ void sinusoid(const float *t, double scale, double log_period, float 
   y[index] = static_cast<float>(j < half ? cos(angle) : sin(angle));
 }
 
-int hs_sinusoid(hs_stream stream, const float *t, double scale, double max_period, float *y, int64_t n,
-                int64_t dim) {
-  HS_REQUIRE(t && y && n >= 0 && dim >= 0 && max_period > 0);
-  const int64_t blocks = ceil_div(n * dim, kThreads);
+int hs_sinusoid(hs_stream stream, const struct hs_sinusoid *args) {
+  HS_REQUIRE(args && args->t && args->y && args->n >= 0 && args->dim >= 0 && args->max_period > 0);
+  const int64_t blocks = ceil_div(args->n * args->dim, kThreads);
   if (blocks > kMaxBlocks)
     return HS_UNSUPPORTED;
-  return launch(sinusoid, static_cast<unsigned>(blocks), kThreads, 0, stream, t, scale, log(max_period), y, n,
-                dim);
+  return launch(sinusoid, static_cast<unsigned>(blocks), kThreads, 0, stream, args->t, args->scale,
+                log(args->max_period), args->y, args->n, args->dim);
 }
 
 // The ids lie in device memory, so that the host cannot refuse one: its row becomes NaN, and its gradient
@@ -41,14 +40,17 @@ __global__ void embed(const float *table, const int32_t *ids, float *y, bool acc
   y[index] = accumulate ? y[index] + value : value;
 }
 
-int hs_embedding_forward(hs_stream stream, const float *table, const int32_t *ids, float *y,
-                         int32_t accumulate, int64_t n, int64_t rows, int64_t dim) {
-  HS_REQUIRE(table && ids && y && n >= 0 && rows >= 0 && dim >= 0);
-  const int64_t blocks = ceil_div(n * dim, kThreads);
+static bool valid(const struct hs_embedding *args) {
+  return args && args->ids && args->n >= 0 && args->rows >= 0 && args->dim >= 0;
+}
+
+int hs_embedding_forward(hs_stream stream, const struct hs_embedding *args) {
+  HS_REQUIRE(valid(args) && args->table && args->y);
+  const int64_t blocks = ceil_div(args->n * args->dim, kThreads);
   if (blocks > kMaxBlocks)
     return HS_UNSUPPORTED;
-  return launch(embed, static_cast<unsigned>(blocks), kThreads, 0, stream, table, ids, y, accumulate != 0, n,
-                rows, dim);
+  return launch(embed, static_cast<unsigned>(blocks), kThreads, 0, stream, args->table, args->ids, args->y,
+                args->accumulate != 0, args->n, args->rows, args->dim);
 }
 
 // One thread per element of the table looks through the batch, so equal ids add up in the order of the batch.
@@ -65,14 +67,13 @@ __global__ void embed_gradient(const float *dy, const int32_t *ids, float *dtabl
   dtable[index] = sum;
 }
 
-int hs_embedding_backward(hs_stream stream, const float *dy, const int32_t *ids, float *dtable, int64_t n,
-                          int64_t rows, int64_t dim) {
-  HS_REQUIRE(dy && ids && dtable && n >= 0 && rows >= 0 && dim >= 0);
-  const int64_t blocks = ceil_div(rows * dim, kThreads);
+int hs_embedding_backward(hs_stream stream, const struct hs_embedding *args) {
+  HS_REQUIRE(valid(args) && args->dy && args->dtable);
+  const int64_t blocks = ceil_div(args->rows * args->dim, kThreads);
   if (blocks > kMaxBlocks)
     return HS_UNSUPPORTED;
-  return launch(embed_gradient, static_cast<unsigned>(blocks), kThreads, 0, stream, dy, ids, dtable, n, rows,
-                dim);
+  return launch(embed_gradient, static_cast<unsigned>(blocks), kThreads, 0, stream, args->dy, args->ids,
+                args->dtable, args->n, args->rows, args->dim);
 }
 
 // One warp per row. An id out of range has a loss of NaN.
@@ -108,13 +109,12 @@ __global__ void cross_entropy(const float *logits, const int32_t *ids, float *lo
   }
 }
 
-int hs_softmax_cross_entropy(hs_stream stream, const float *logits, const int32_t *ids, float *losses,
-                             float *dlogits, float dloss, int64_t n, int64_t classes) {
-  HS_REQUIRE(logits && ids && losses && n >= 0 && classes >= 1);
+int hs_softmax_cross_entropy(hs_stream stream, const struct hs_softmax_cross_entropy *args) {
+  HS_REQUIRE(args && args->logits && args->ids && args->losses && args->n >= 0 && args->classes >= 1);
   constexpr int kWarps = 4;
-  const int64_t blocks = ceil_div(n, kWarps);
+  const int64_t blocks = ceil_div(args->n, kWarps);
   if (blocks > kMaxBlocks)
     return HS_UNSUPPORTED;
-  return launch(cross_entropy, static_cast<unsigned>(blocks), kWarps * kWarp, 0, stream, logits, ids, losses,
-                dlogits, dloss, n, classes);
+  return launch(cross_entropy, static_cast<unsigned>(blocks), kWarps * kWarp, 0, stream, args->logits,
+                args->ids, args->losses, args->dlogits, args->dloss, args->n, args->classes);
 }

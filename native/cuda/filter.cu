@@ -28,39 +28,42 @@ template <typename T> __global__ void unpack_filter(const T *packed, float *weig
   }
 }
 
-static bool valid(int64_t stride, int64_t in, int64_t out, int64_t taps, int64_t packed_in,
-                  int64_t packed_out) {
-  return in >= 0 && in <= stride && in <= packed_in && out >= 0 && out <= packed_out && taps >= 1;
+static bool valid(const struct hs_filter *args) {
+  return args && args->weight && args->packed && args->in >= 0 && args->in <= args->stride &&
+         args->in <= args->packed_in && args->out >= 0 && args->out <= args->packed_out && args->taps >= 1 &&
+         is_dtype(args->dtype);
 }
 
-int hs_filter_pack(hs_stream stream, const float *weight, int64_t stride, int64_t in, int64_t out,
-                   int64_t taps, void *packed, int64_t packed_in, int64_t packed_out, int32_t dtype) {
-  HS_REQUIRE(weight && packed && valid(stride, in, out, taps, packed_in, packed_out) && is_dtype(dtype));
-  const int64_t total = packed_out * taps * packed_in;
+// `total` elements are written, `channels` of them side by side.
+static Filter filter_of(const hs_filter &args, int64_t total, int64_t channels) {
+  return {args.stride,    args.in, args.out,          args.taps,
+          args.packed_in, total,   Divider(channels), Divider(args.taps)};
+}
+
+int hs_filter_pack(hs_stream stream, const struct hs_filter *args) {
+  HS_REQUIRE(valid(args));
+  const int64_t total = args->packed_out * args->taps * args->packed_in;
   if (total == 0)
     return HS_OK;
   if (total > kMaxIndex)
     return HS_UNSUPPORTED;
-  const Filter filter = {stride, in, out, taps, packed_in, total, Divider(packed_in), Divider(taps)};
-  return with_storage(dtype, [&](auto storage) {
+  return with_storage(args->dtype, [&](auto storage) {
     using T = decltype(storage);
-    return launch(pack_filter<T>, blocks_for(total), kThreads, 0, stream, weight, static_cast<T *>(packed),
-                  filter);
+    return launch(pack_filter<T>, blocks_for(total), kThreads, 0, stream, args->weight,
+                  static_cast<T *>(args->packed), filter_of(*args, total, args->packed_in));
   });
 }
 
-int hs_filter_unpack(hs_stream stream, const void *packed, int64_t packed_in, int64_t packed_out,
-                     float *weight, int64_t stride, int64_t in, int64_t out, int64_t taps, int32_t dtype) {
-  HS_REQUIRE(weight && packed && valid(stride, in, out, taps, packed_in, packed_out) && is_dtype(dtype));
-  const int64_t total = out * in * taps;
+int hs_filter_unpack(hs_stream stream, const struct hs_filter *args) {
+  HS_REQUIRE(valid(args));
+  const int64_t total = args->out * args->in * args->taps;
   if (total == 0)
     return HS_OK;
   if (total > kMaxIndex)
     return HS_UNSUPPORTED;
-  const Filter filter = {stride, in, out, taps, packed_in, total, Divider(in), Divider(taps)};
-  return with_storage(dtype, [&](auto storage) {
+  return with_storage(args->dtype, [&](auto storage) {
     using T = decltype(storage);
-    return launch(unpack_filter<T>, blocks_for(total), kThreads, 0, stream, static_cast<const T *>(packed),
-                  weight, filter);
+    return launch(unpack_filter<T>, blocks_for(total), kThreads, 0, stream,
+                  static_cast<const T *>(args->packed), args->weight, filter_of(*args, total, args->in));
   });
 }

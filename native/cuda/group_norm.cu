@@ -128,11 +128,13 @@ bool packs_of(const hs_group_norm &args, bool backward) {
   return backward ? aligned(args.dy, args.dx0) && (args.c1 == 0 || aligned(args.dx1)) : aligned(args.y);
 }
 
-int64_t hs_group_norm_workspace(int64_t n, int64_t hw, int64_t c, int32_t groups, int32_t backward) {
-  if (n <= 0 || hw <= 0 || c <= 0 || groups <= 0)
+int64_t hs_group_norm_workspace(const struct hs_group_norm *args, int32_t gradient) {
+  if (!args || args->n <= 0 || args->hw <= 0 || args->c0 <= 0 || args->c1 < 0 || args->groups <= 0)
     return 0;
-  const NormShape shape(n, hw, c, 0, groups, 1);
-  const int64_t floats = backward ? n * 2 * (shape.chunks * c + c + groups) : n * 2 * shape.chunks * groups;
+  const int64_t c = args->c0 + args->c1;
+  const NormShape shape(args->n, args->hw, c, 0, args->groups, 1);
+  const int64_t floats =
+      args->n * 2 * (gradient ? shape.chunks * c + c + args->groups : shape.chunks * args->groups);
   return floats * static_cast<int64_t>(sizeof(float));
 }
 

@@ -1,5 +1,6 @@
 // What the library says about itself.
 #include "device.cuh"
+#include "interface.h"
 
 const char *hs_version(void) { return "0.2.0"; }
 
@@ -12,6 +13,8 @@ const char *hs_instruction_set(void) {
 }
 
 thread_local const char *hs_last_device_error = "device error";
+
+uint64_t hs_interface(void) { return interface_of_list(); }
 
 const char *hs_status_string(int status) {
   switch (status) {

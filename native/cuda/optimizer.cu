@@ -1,5 +1,5 @@
-// One pass over parameters, gradients and moments: Adam, AdamW, the exponential moving average and a bfloat16
-// copy.
+// One pass over parameters, gradients and moments: Adam and AdamW, with the exponential moving average and a
+// bfloat16 copy.
 //
 // 38 bytes per parameter with the average and the copy (reads p, g, m, v, ema; writes p, m, v, ema and the
 // copy), all of them in 16-byte accesses: the step is bound by memory.
@@ -86,16 +86,8 @@ template <int V> __device__ void update(const Adam &adam, const Factors &factors
   }
 }
 
-template <int V> __global__ void adam_step(Adam adam, hs_adam_values values, float scale) {
-  __shared__ Factors factors;
-  if (threadIdx.x == 0)
-    factors = factors_of(adam, values, scale);
-  __syncthreads();
-  update<V>(adam, factors);
-}
-
 template <int V>
-__global__ void adam_step_from(Adam adam, const hs_adam_values *values, const double *square_sum) {
+__global__ void adam_step(Adam adam, const hs_adam_values *values, const double *square_sum) {
   __shared__ Factors factors;
   if (threadIdx.x == 0) {
     const double norm = square_sum != nullptr ? sqrt(*square_sum) : 0.0;
@@ -108,7 +100,7 @@ __global__ void adam_step_from(Adam adam, const hs_adam_values *values, const do
     update<V>(adam, factors);
 }
 
-static bool valid(const hs_adam *args) {
+static bool valid(const struct hs_adam *args) {
   return args && args->count >= 0 && args->p && args->g && args->m && args->v && args->beta1 >= 0 &&
          args->beta1 < 1 && args->beta2 >= 0 && args->beta2 < 1 && args->eps >= 0;
 }
@@ -136,40 +128,8 @@ static unsigned optimizer_blocks(int64_t count) {
   return static_cast<unsigned>(smaller(kOptimizerBlocks, ceil_div(count, 4 * kThreads)));
 }
 
-int hs_adam_step(hs_stream stream, const hs_adam *args) {
-  HS_REQUIRE(valid(args) && args->step >= 1);
-  const hs_adam_values values = {args->step, args->lr, args->ema_decay, 0.0};
+int hs_adam_step(hs_stream stream, const struct hs_adam *args) {
+  HS_REQUIRE(valid(args) && args->values);
   return launch(packs_of(*args) ? adam_step<4> : adam_step<1>, optimizer_blocks(args->count), kThreads, 0,
-                stream, adam_of(*args), values, args->gradient_scale);
-}
-
-int hs_adam_step_from(hs_stream stream, const hs_adam *args, const hs_adam_values *values,
-                      const double *square_sum) {
-  HS_REQUIRE(valid(args) && values);
-  return launch(packs_of(*args) ? adam_step_from<4> : adam_step_from<1>, optimizer_blocks(args->count),
-                kThreads, 0, stream, adam_of(*args), values, square_sum);
-}
-
-template <int V> __global__ void ema_update(float *ema, const float *p, float fresh, int64_t count) {
-  const int64_t step = int64_t{gridDim.x} * blockDim.x * V;
-  for (int64_t i = (int64_t{blockIdx.x} * blockDim.x + threadIdx.x) * V; i < count; i += step) {
-    if (i + V <= count) {
-      float average[V], now[V];
-      load(ema + i, average);
-      load(p + i, now);
-#pragma unroll
-      for (int k = 0; k < V; k++)
-        average[k] += fresh * (now[k] - average[k]);
-      store(ema + i, average);
-    } else {
-      for (int64_t j = i; j < count; j++)
-        ema[j] += fresh * (p[j] - ema[j]);
-    }
-  }
-}
-
-int hs_ema_update(hs_stream stream, float *ema, const float *p, double decay, int64_t count) {
-  HS_REQUIRE(ema && p && count >= 0 && decay >= 0 && decay <= 1);
-  return launch(aligned(ema, p) ? ema_update<4> : ema_update<1>, optimizer_blocks(count), kThreads, 0, stream,
-                ema, p, static_cast<float>(1.0 - decay), count);
+                stream, adam_of(*args), args->values, args->square_sum);
 }

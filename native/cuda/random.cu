@@ -1,4 +1,4 @@
-// Uniform and normal numbers and dropout from Philox 4x32-10 (Salmon, Moraes, Dror, Shaw, 2011). A thread
+// Normal numbers and dropout from Philox 4x32-10 (Salmon, Moraes, Dror, Shaw, 2011). A thread
 // computes one block of four words, the same words as on the CPU.
 #include "storage.cuh"
 
@@ -66,26 +66,6 @@ __device__ inline void store_up_to_4(T *to, const float (&values)[4], int count)
   }
 }
 
-template <bool Pack>
-__global__ void uniform(float *y, PhiloxKey key, const int64_t *sample_ids, uint32_t draw, int64_t n,
-                        int64_t per_sample) {
-  for_words(key, sample_ids, draw, n, per_sample, [=](int64_t at, const Words &words, int count) {
-    float values[4];
-#pragma unroll
-    for (int k = 0; k < 4; k++)
-      values[k] = static_cast<float>((words.at[k] + 0.5) * kUnit);
-    store_up_to_4<float, Pack>(y + at, values, count);
-  });
-}
-
-int hs_philox_uniform(hs_stream stream, float *y, uint64_t seed, const int64_t *sample_ids, uint32_t draw,
-                      int64_t n, int64_t per_sample) {
-  HS_REQUIRE(y && sample_ids && n >= 0 && per_sample >= 0 && per_sample <= kPhiloxElements);
-  const bool packs = aligned(y) && per_sample % 4 == 0;
-  return launch(packs ? uniform<true> : uniform<false>, grid_for(n, per_sample), kThreads, 0, stream, y,
-                philox_key(seed), sample_ids, draw, n, per_sample);
-}
-
 // Box-Muller: two normal numbers from two words.
 __device__ inline void normal_pair(uint32_t w0, uint32_t w1, float &even, float &odd) {
   const double radius = sqrt(-2.0 * log((w0 + 0.5) * kUnit));
@@ -94,56 +74,33 @@ __device__ inline void normal_pair(uint32_t w0, uint32_t w1, float &even, float 
   odd = static_cast<float>(radius * sin(angle));
 }
 
-template <typename T, bool Pack>
-__device__ inline void write_normal(T *y, PhiloxKey key, const int64_t *sample_ids, uint32_t draw, int64_t n,
-                                    int64_t per_sample) {
-  for_words(key, sample_ids, draw, n, per_sample, [=](int64_t at, const Words &words, int count) {
-    float values[4];
-    normal_pair(words.at[0], words.at[1], values[0], values[1]);
-    normal_pair(words.at[2], words.at[3], values[2], values[3]);
-    store_up_to_4<T, Pack>(y + at, values, count);
-  });
-}
-
-template <typename T, bool Pack>
-__global__ void normal(T *y, PhiloxKey key, const int64_t *sample_ids, uint32_t draw, int64_t n,
-                       int64_t per_sample) {
-  write_normal<T, Pack>(y, key, sample_ids, draw, n, per_sample);
-}
-
 struct KeyAndDraw {
   uint64_t seed;
   uint32_t draw;
 };
 
 template <typename T, bool Pack>
-__global__ void normal_from(T *y, const KeyAndDraw *key, const int64_t *sample_ids, int64_t n,
-                            int64_t per_sample) {
-  write_normal<T, Pack>(y, philox_key(key->seed), sample_ids, key->draw, n, per_sample);
+__global__ void normal(T *y, const KeyAndDraw *key, const int64_t *sample_ids, int64_t n,
+                       int64_t per_sample) {
+  for_words(philox_key(key->seed), sample_ids, key->draw, n, per_sample,
+            [=](int64_t at, const Words &words, int count) {
+              float values[4];
+              normal_pair(words.at[0], words.at[1], values[0], values[1]);
+              normal_pair(words.at[2], words.at[3], values[2], values[3]);
+              store_up_to_4<T, Pack>(y + at, values, count);
+            });
 }
 
-int hs_philox_normal(hs_stream stream, void *y, uint64_t seed, const int64_t *sample_ids, uint32_t draw,
-                     int64_t n, int64_t per_sample, int32_t dtype) {
-  HS_REQUIRE(y && sample_ids && n >= 0 && per_sample >= 0 && per_sample <= kPhiloxElements &&
-             is_dtype(dtype));
-  return with_storage(dtype, [&](auto storage) {
+int hs_philox_normal(hs_stream stream, const struct hs_philox_normal *args) {
+  HS_REQUIRE(args && args->y && args->key && args->sample_ids && args->n >= 0 && args->per_sample >= 0 &&
+             args->per_sample <= kPhiloxElements && is_dtype(args->dtype));
+  HS_REQUIRE(reinterpret_cast<uintptr_t>(args->key) % alignof(KeyAndDraw) == 0);
+  const bool packs = aligned(args->y) && args->per_sample % 4 == 0;
+  return with_storage(args->dtype, [&](auto storage) {
     using T = decltype(storage);
-    return launch(aligned(y) && per_sample % 4 == 0 ? normal<T, true> : normal<T, false>,
-                  grid_for(n, per_sample), kThreads, 0, stream, static_cast<T *>(y), philox_key(seed),
-                  sample_ids, draw, n, per_sample);
-  });
-}
-
-int hs_philox_normal_from(hs_stream stream, void *y, const void *key, const int64_t *sample_ids, int64_t n,
-                          int64_t per_sample, int32_t dtype) {
-  HS_REQUIRE(y && key && sample_ids && n >= 0 && per_sample >= 0 && per_sample <= kPhiloxElements &&
-             is_dtype(dtype));
-  HS_REQUIRE(reinterpret_cast<uintptr_t>(key) % alignof(KeyAndDraw) == 0);
-  return with_storage(dtype, [&](auto storage) {
-    using T = decltype(storage);
-    return launch(aligned(y) && per_sample % 4 == 0 ? normal_from<T, true> : normal_from<T, false>,
-                  grid_for(n, per_sample), kThreads, 0, stream, static_cast<T *>(y),
-                  static_cast<const KeyAndDraw *>(key), sample_ids, n, per_sample);
+    return launch(packs ? normal<T, true> : normal<T, false>, grid_for(args->n, args->per_sample), kThreads,
+                  0, stream, static_cast<T *>(args->y), static_cast<const KeyAndDraw *>(args->key),
+                  args->sample_ids, args->n, args->per_sample);
   });
 }
 
@@ -172,18 +129,20 @@ __global__ void drop_out(const T *x, T *y, Dropout dropout, const int64_t *sampl
   });
 }
 
-int hs_dropout(hs_stream stream, const void *x, void *y, float p, uint64_t seed, const int64_t *sample_ids,
-               const uint32_t *draw_pointer, uint32_t layer, int64_t n, int64_t per_sample, int32_t dtype) {
-  HS_REQUIRE(x && y && sample_ids && draw_pointer && p >= 0 && p < 1 && n >= 0 && per_sample >= 0);
-  HS_REQUIRE(per_sample <= kPhiloxElements && is_dtype(dtype));
-  const PhiloxKey key = philox_key(seed);
-  const Dropout dropout = {{key.low, key.high ^ (0x9E3779B9u * (layer + 1u))},
-                           static_cast<uint32_t>(static_cast<double>(p) * 4294967296.0),
-                           static_cast<float>(1.0 / (1.0 - static_cast<double>(p)))};
-  return with_storage(dtype, [&](auto storage) {
+int hs_dropout(hs_stream stream, const struct hs_dropout *args) {
+  HS_REQUIRE(args && args->x && args->y && args->sample_ids && args->draw && args->p >= 0 && args->p < 1 &&
+             args->n >= 0 && args->per_sample >= 0 && args->per_sample <= kPhiloxElements &&
+             is_dtype(args->dtype));
+  const PhiloxKey key = philox_key(args->seed);
+  const double p = static_cast<double>(args->p);
+  const Dropout dropout = {{key.low, key.high ^ (0x9E3779B9u * (args->layer + 1u))},
+                           static_cast<uint32_t>(p * 4294967296.0),
+                           static_cast<float>(1.0 / (1.0 - p))};
+  const bool packs = aligned(args->x, args->y) && args->per_sample % 4 == 0;
+  return with_storage(args->dtype, [&](auto storage) {
     using T = decltype(storage);
-    return launch(aligned(x, y) && per_sample % 4 == 0 ? drop_out<T, true> : drop_out<T, false>,
-                  grid_for(n, per_sample), kThreads, 0, stream, static_cast<const T *>(x),
-                  static_cast<T *>(y), dropout, sample_ids, draw_pointer, n, per_sample);
+    return launch(packs ? drop_out<T, true> : drop_out<T, false>, grid_for(args->n, args->per_sample),
+                  kThreads, 0, stream, static_cast<const T *>(args->x), static_cast<T *>(args->y), dropout,
+                  args->sample_ids, args->draw, args->n, args->per_sample);
   });
 }

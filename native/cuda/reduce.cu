@@ -61,46 +61,49 @@ __global__ void add_pieces(const float *pieces, float *out, int64_t count, int64
 
 static int64_t rows_per_piece(int64_t rows) { return larger(kMinPieceRows, ceil_div(rows, kMaxPieces)); }
 
-int hs_sum_pixels(hs_stream stream, const void *x, float *out, int64_t out_stride, int64_t n, int64_t hw,
-                  int64_t c, int32_t dtype) {
-  HS_REQUIRE(x && out && n >= 0 && hw >= 0 && c >= 0 && out_stride >= c && is_dtype(dtype));
+int hs_sum_pixels(hs_stream stream, const struct hs_sum_pixels *args) {
+  HS_REQUIRE(args && args->x && args->out && args->n >= 0 && args->hw >= 0 && args->c >= 0 &&
+             args->out_stride >= args->c && is_dtype(args->dtype));
+  const int64_t n = args->n, hw = args->hw, c = args->c;
   if (n == 0 || c == 0)
     return HS_OK;
   constexpr int64_t kMaxGridZ = 65535;
   if (n > kMaxGridZ)
     return HS_UNSUPPORTED;
-  return with_pack(dtype, aligned(x) && c % elements_of_16_bytes(dtype) == 0, [&](auto storage, auto width) {
+  const bool packs = aligned(args->x) && c % elements_of_16_bytes(args->dtype) == 0;
+  return with_pack(args->dtype, packs, [&](auto storage, auto width) {
     using T = decltype(storage);
     constexpr int V = decltype(width)::value;
     const int across = column_threads_for(c / V);
     const dim3 grid(static_cast<unsigned>(ceil_div(c, V * across)), 1, static_cast<unsigned>(n));
-    return launch(sum_columns<T, V>, grid, kThreads, 0, stream, static_cast<const T *>(x), out, across, hw,
-                  larger(1, hw), c, int64_t{0}, out_stride);
+    return launch(sum_columns<T, V>, grid, kThreads, 0, stream, static_cast<const T *>(args->x), args->out,
+                  across, hw, larger(1, hw), c, int64_t{0}, args->out_stride);
   });
 }
 
-int64_t hs_sum_rows_workspace(int64_t rows, int64_t c) {
-  if (rows <= 0 || c <= 0)
+int64_t hs_sum_rows_workspace(const struct hs_sum_rows *args, int32_t) {
+  if (!args || args->rows <= 0 || args->c <= 0)
     return 0;
-  return ceil_div(rows, rows_per_piece(rows)) * c * static_cast<int64_t>(sizeof(float));
+  return ceil_div(args->rows, rows_per_piece(args->rows)) * args->c * static_cast<int64_t>(sizeof(float));
 }
 
-int hs_sum_rows(hs_stream stream, const void *x, float *out, int32_t accumulate, float *workspace,
-                int64_t rows, int64_t c, int32_t dtype) {
-  HS_REQUIRE(x && out && rows >= 0 && c >= 0 && is_dtype(dtype));
-  HS_REQUIRE(workspace || rows == 0 || c == 0);
+int hs_sum_rows(hs_stream stream, const struct hs_sum_rows *args) {
+  HS_REQUIRE(args && args->x && args->out && args->rows >= 0 && args->c >= 0 && is_dtype(args->dtype));
+  HS_REQUIRE(args->workspace || args->rows == 0 || args->c == 0);
+  const int64_t rows = args->rows, c = args->c;
   const int64_t piece = rows_per_piece(rows), pieces = ceil_div(rows, piece);
+  const bool packs = aligned(args->x) && c % elements_of_16_bytes(args->dtype) == 0;
   if (rows > 0 && c > 0)
-    HS_LAUNCHED(
-        with_pack(dtype, aligned(x) && c % elements_of_16_bytes(dtype) == 0, [&](auto storage, auto width) {
-          using T = decltype(storage);
-          constexpr int V = decltype(width)::value;
-          const int across = column_threads_for(c / V);
-          const dim3 grid(static_cast<unsigned>(ceil_div(c, V * across)), static_cast<unsigned>(pieces));
-          return launch(sum_columns<T, V>, grid, kThreads, 0, stream, static_cast<const T *>(x), workspace,
-                        across, rows, piece, c, c, int64_t{0});
-        }));
-  return launch(add_pieces, blocks_for(c), kThreads, 0, stream, workspace, out, pieces, c, accumulate != 0);
+    HS_LAUNCHED(with_pack(args->dtype, packs, [&](auto storage, auto width) {
+      using T = decltype(storage);
+      constexpr int V = decltype(width)::value;
+      const int across = column_threads_for(c / V);
+      const dim3 grid(static_cast<unsigned>(ceil_div(c, V * across)), static_cast<unsigned>(pieces));
+      return launch(sum_columns<T, V>, grid, kThreads, 0, stream, static_cast<const T *>(args->x),
+                    args->workspace, across, rows, piece, c, c, int64_t{0});
+    }));
+  return launch(add_pieces, blocks_for(c), kThreads, 0, stream, args->workspace, args->out, pieces, c,
+                args->accumulate != 0);
 }
 
 // ---- Sums of squares, in double ---------------------------------------------------------------------------
@@ -127,15 +130,16 @@ __global__ void squared_distance(const T *a, const T *b, double *out, int64_t pe
     out[blockIdx.x] = sum;
 }
 
-int hs_squared_distance(hs_stream stream, const void *a, const void *b, double *out, int64_t n,
-                        int64_t per_sample, int32_t dtype) {
-  HS_REQUIRE(a && b && out && n >= 0 && per_sample >= 0 && is_dtype(dtype));
-  const bool packs = aligned(a, b) && per_sample % elements_of_16_bytes(dtype) == 0;
-  return with_pack(dtype, packs, [&](auto storage, auto width) {
+int hs_squared_distance(hs_stream stream, const struct hs_squared_distance *args) {
+  HS_REQUIRE(args && args->a && args->b && args->out && args->n >= 0 && args->per_sample >= 0 &&
+             is_dtype(args->dtype));
+  const bool packs = aligned(args->a, args->b) && args->per_sample % elements_of_16_bytes(args->dtype) == 0;
+  return with_pack(args->dtype, packs, [&](auto storage, auto width) {
     using T = decltype(storage);
     constexpr int V = decltype(width)::value;
-    return launch(squared_distance<T, V>, static_cast<unsigned>(n), kDistanceThreads, 0, stream,
-                  static_cast<const T *>(a), static_cast<const T *>(b), out, per_sample);
+    return launch(squared_distance<T, V>, static_cast<unsigned>(args->n), kDistanceThreads, 0, stream,
+                  static_cast<const T *>(args->a), static_cast<const T *>(args->b), args->out,
+                  args->per_sample);
   });
 }
 
@@ -174,14 +178,14 @@ __global__ void add_parts(const double *parts, double *out, int64_t count) {
     *out = sum;
 }
 
-int64_t hs_square_sum_workspace(int64_t count) {
-  return parts_of(larger(0, count)) * static_cast<int64_t>(sizeof(double));
+int64_t hs_square_sum_workspace(const struct hs_square_sum *args, int32_t) {
+  return args ? parts_of(larger(0, args->count)) * static_cast<int64_t>(sizeof(double)) : 0;
 }
 
-int hs_square_sum(hs_stream stream, const float *x, double *out, double *workspace, int64_t count) {
-  HS_REQUIRE(x && out && workspace && count >= 0);
-  const int64_t parts = parts_of(count);
-  HS_LAUNCHED(launch(aligned(x) ? square_sums<4> : square_sums<1>, static_cast<unsigned>(parts), kThreads, 0,
-                     stream, x, workspace, count));
-  return launch(add_parts, 1, kThreads, 0, stream, workspace, out, parts);
+int hs_square_sum(hs_stream stream, const struct hs_square_sum *args) {
+  HS_REQUIRE(args && args->x && args->out && args->workspace && args->count >= 0);
+  const int64_t parts = parts_of(args->count);
+  HS_LAUNCHED(launch(aligned(args->x) ? square_sums<4> : square_sums<1>, static_cast<unsigned>(parts),
+                     kThreads, 0, stream, args->x, args->workspace, args->count));
+  return launch(add_parts, 1, kThreads, 0, stream, args->workspace, args->out, parts);
 }

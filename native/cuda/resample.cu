@@ -87,36 +87,39 @@ template <typename T, int V, bool Add> __global__ void share(const T *small, T *
   }
 }
 
-static bool valid(int64_t n, int64_t h, int64_t w, int64_t c) { return n >= 0 && h >= 0 && w >= 0 && c >= 0; }
+static bool valid(const struct hs_resample *args) {
+  return args && args->n >= 0 && args->h >= 0 && args->w >= 0 && args->c >= 0 && is_dtype(args->dtype);
+}
 
 static bool packs_of(const void *x, const void *y, int64_t c, int32_t dtype) {
   return aligned(x, y) && c % elements_of_16_bytes(dtype) == 0;
 }
 
-int hs_upsample2_forward(hs_stream stream, const void *x, void *y, int64_t n, int64_t h, int64_t w, int64_t c,
-                         int32_t dtype) {
-  HS_REQUIRE(x && y && valid(n, h, w, c) && is_dtype(dtype));
-  if (n * h * w * c == 0)
+int hs_upsample2_forward(hs_stream stream, const struct hs_resample *args) {
+  HS_REQUIRE(valid(args) && args->x && args->y);
+  if (args->n * args->h * args->w * args->c == 0)
     return HS_OK;
-  return with_pack(dtype, packs_of(x, y, c, dtype), [&](auto storage, auto width) {
+  const bool packs = packs_of(args->x, args->y, args->c, args->dtype);
+  return with_pack(args->dtype, packs, [&](auto storage, auto width) {
     using T = decltype(storage);
     constexpr int V = decltype(width)::value;
-    const Image small = image(n, h, w, c / V);
+    const Image small = image(args->n, args->h, args->w, args->c / V);
     if (small.total > kMaxIndex)
       return static_cast<int>(HS_UNSUPPORTED);
-    return launch(spread<T, V>, blocks_for(small.total), kThreads, 0, stream, static_cast<const T *>(x),
-                  static_cast<T *>(y), small);
+    return launch(spread<T, V>, blocks_for(small.total), kThreads, 0, stream, static_cast<const T *>(args->x),
+                  static_cast<T *>(args->y), small);
   });
 }
 
-static int launch_gather(hs_stream stream, const void *big, void *small, float factor, bool add, int64_t n,
-                         int64_t h, int64_t w, int64_t big_h, int64_t big_w, int64_t c, int32_t dtype) {
-  if (n * h * w * c == 0)
+// small has h rows of w pixels, big big_h of big_w.
+static int launch_gather(hs_stream stream, const hs_resample &args, const void *big, int64_t big_h,
+                         int64_t big_w, void *small, int64_t h, int64_t w, float factor, bool add) {
+  if (args.n * h * w * args.c == 0)
     return HS_OK;
-  return with_pack(dtype, packs_of(big, small, c, dtype), [&](auto storage, auto width) {
+  return with_pack(args.dtype, packs_of(big, small, args.c, args.dtype), [&](auto storage, auto width) {
     using T = decltype(storage);
     constexpr int V = decltype(width)::value;
-    const Image shape = image(n, h, w, c / V);
+    const Image shape = image(args.n, h, w, args.c / V);
     if (shape.total > kMaxIndex)
       return static_cast<int>(HS_UNSUPPORTED);
     return launch(add ? gather<T, V, true> : gather<T, V, false>, blocks_for(shape.total), kThreads, 0,
@@ -124,31 +127,31 @@ static int launch_gather(hs_stream stream, const void *big, void *small, float f
   });
 }
 
-int hs_upsample2_backward(hs_stream stream, const void *dy, void *dx, int32_t accumulate, int64_t n,
-                          int64_t h, int64_t w, int64_t c, int32_t dtype) {
-  HS_REQUIRE(dy && dx && valid(n, h, w, c) && is_dtype(dtype));
-  return launch_gather(stream, dy, dx, 1.0f, accumulate != 0, n, h, w, 2 * h, 2 * w, c, dtype);
+int hs_upsample2_backward(hs_stream stream, const struct hs_resample *args) {
+  HS_REQUIRE(valid(args) && args->dy && args->dx);
+  return launch_gather(stream, *args, args->dy, 2 * args->h, 2 * args->w, args->dx, args->h, args->w, 1.0f,
+                       args->accumulate != 0);
 }
 
-int hs_downsample2_forward(hs_stream stream, const void *x, void *y, int64_t n, int64_t h, int64_t w,
-                           int64_t c, int32_t dtype) {
-  HS_REQUIRE(x && y && valid(n, h, w, c) && is_dtype(dtype));
-  return launch_gather(stream, x, y, 0.25f, false, n, h / 2, w / 2, h, w, c, dtype);
+int hs_downsample2_forward(hs_stream stream, const struct hs_resample *args) {
+  HS_REQUIRE(valid(args) && args->x && args->y);
+  return launch_gather(stream, *args, args->x, args->h, args->w, args->y, args->h / 2, args->w / 2, 0.25f,
+                       false);
 }
 
-int hs_downsample2_backward(hs_stream stream, const void *dy, void *dx, int32_t accumulate, int64_t n,
-                            int64_t h, int64_t w, int64_t c, int32_t dtype) {
-  HS_REQUIRE(dy && dx && valid(n, h, w, c) && is_dtype(dtype));
-  if (n * h * w * c == 0)
+int hs_downsample2_backward(hs_stream stream, const struct hs_resample *args) {
+  HS_REQUIRE(valid(args) && args->dy && args->dx);
+  if (args->n * args->h * args->w * args->c == 0)
     return HS_OK;
-  return with_pack(dtype, packs_of(dy, dx, c, dtype), [&](auto storage, auto width) {
+  const bool packs = packs_of(args->dy, args->dx, args->c, args->dtype);
+  return with_pack(args->dtype, packs, [&](auto storage, auto width) {
     using T = decltype(storage);
     constexpr int V = decltype(width)::value;
-    const Image big = image(n, h, w, c / V);
+    const Image big = image(args->n, args->h, args->w, args->c / V);
     if (big.total > kMaxIndex)
       return static_cast<int>(HS_UNSUPPORTED);
-    return launch(accumulate ? share<T, V, true> : share<T, V, false>, blocks_for(big.total), kThreads, 0,
-                  stream, static_cast<const T *>(dy), static_cast<T *>(dx), big);
+    return launch(args->accumulate ? share<T, V, true> : share<T, V, false>, blocks_for(big.total), kThreads,
+                  0, stream, static_cast<const T *>(args->dy), static_cast<T *>(args->dx), big);
   });
 }
 
@@ -193,24 +196,25 @@ __global__ void pool(const T *x, T *y, int64_t h, int64_t w, Window window, Imag
   }
 }
 
-int hs_pool(hs_stream stream, const void *x, void *y, int32_t average, int32_t rows, int32_t columns,
-            int32_t stride, int32_t row_padding, int32_t column_padding, int64_t n, int64_t h, int64_t w,
-            int64_t c, int32_t dtype) {
-  HS_REQUIRE(x && y && n >= 0 && h >= 1 && w >= 1 && c >= 0 && stride >= 1 && is_dtype(dtype));
-  HS_REQUIRE(row_padding >= 0 && row_padding < rows && column_padding >= 0 && column_padding < columns);
-  HS_REQUIRE(h + 2 * row_padding >= rows && w + 2 * column_padding >= columns);
-  if (n * c == 0)
+int hs_pool(hs_stream stream, const struct hs_pool *args) {
+  HS_REQUIRE(args && args->x && args->y && args->n >= 0 && args->h >= 1 && args->w >= 1 && args->c >= 0 &&
+             args->stride >= 1 && is_dtype(args->dtype));
+  const int64_t h = args->h + 2 * args->row_padding, w = args->w + 2 * args->column_padding; // with padding
+  HS_REQUIRE(args->row_padding >= 0 && args->row_padding < args->rows && h >= args->rows);
+  HS_REQUIRE(args->column_padding >= 0 && args->column_padding < args->columns && w >= args->columns);
+  if (args->n * args->c == 0)
     return HS_OK;
-  const int64_t out_h = (h + 2 * row_padding - rows) / stride + 1,
-                out_w = (w + 2 * column_padding - columns) / stride + 1;
-  return with_pack(dtype, packs_of(x, y, c, dtype), [&](auto storage, auto width) {
+  const int64_t out_h = (h - args->rows) / args->stride + 1, out_w = (w - args->columns) / args->stride + 1;
+  const Window window = {args->rows, args->columns, args->stride, args->row_padding, args->column_padding};
+  const bool packs = packs_of(args->x, args->y, args->c, args->dtype);
+  return with_pack(args->dtype, packs, [&](auto storage, auto width) {
     using T = decltype(storage);
     constexpr int V = decltype(width)::value;
-    const Image out = image(n, out_h, out_w, c / V);
+    const Image out = image(args->n, out_h, out_w, args->c / V);
     if (out.total > kMaxIndex)
       return static_cast<int>(HS_UNSUPPORTED);
-    return launch(average ? pool<T, V, true> : pool<T, V, false>, blocks_for(out.total), kThreads, 0, stream,
-                  static_cast<const T *>(x), static_cast<T *>(y), h, w,
-                  Window{rows, columns, stride, row_padding, column_padding}, out);
+    return launch(args->average ? pool<T, V, true> : pool<T, V, false>, blocks_for(out.total), kThreads, 0,
+                  stream, static_cast<const T *>(args->x), static_cast<T *>(args->y), args->h, args->w,
+                  window, out);
   });
 }

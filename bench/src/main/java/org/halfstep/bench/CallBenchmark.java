@@ -4,6 +4,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.concurrent.TimeUnit;
+import org.halfstep.bindings.Kernel;
+import org.halfstep.bindings.KernelLaunch;
 import org.halfstep.bindings.Kernels;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
@@ -31,8 +33,7 @@ public class CallBenchmark {
   private Slab memory;
   private Launch addOne;
   private Arena arena;
-  private MemorySegment a;
-  private MemorySegment y;
+  private KernelLaunch plainLaunch;
 
   @Setup(Level.Trial)
   public void open() {
@@ -47,8 +48,10 @@ public class CallBenchmark {
             1,
             DataType.F32);
     arena = Arena.ofConfined();
-    a = arena.allocate(ValueLayout.JAVA_FLOAT);
-    y = arena.allocate(ValueLayout.JAVA_FLOAT);
+    MemorySegment a = arena.allocate(ValueLayout.JAVA_FLOAT);
+    MemorySegment args =
+        Kernel.ADD.struct().select("a b y count dtype").allocate(arena, a, a, a, 1, Kernels.HS_F32);
+    plainLaunch = Kernels.cpu().launch(Kernel.ADD, MemorySegment.NULL, args);
   }
 
   /** A function without arguments. */
@@ -57,10 +60,10 @@ public class CallBenchmark {
     return Kernels.cpu().hs_thread_count();
   }
 
-  /** A kernel with six arguments that adds one element, its status checked. */
+  /** A kernel that adds one element, its status checked. */
   @Benchmark
   public void kernelCall() {
-    Kernels.cpu().hs_add(MemorySegment.NULL, a, a, y, 1, Kernels.HS_F32);
+    plainLaunch.run();
   }
 
   /** The same kernel as a plan runs it. */

@@ -154,6 +154,11 @@ public final class NativeLibrary {
     return Linker.nativeLinker().downcallHandle(address(name), descriptor, options);
   }
 
+  /** What to do about a library that is wrong, in a clause. */
+  String remedy() {
+    return remedy;
+  }
+
   /**
    * Where one C function is.
    *

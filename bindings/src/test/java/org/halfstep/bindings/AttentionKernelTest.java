@@ -1,9 +1,11 @@
 package org.halfstep.bindings;
 
-import static java.lang.foreign.MemorySegment.NULL;
 import static org.halfstep.bindings.Arrays64.assertClose;
 import static org.halfstep.bindings.Arrays64.assertSameBits;
 import static org.halfstep.bindings.Arrays64.normal;
+import static org.halfstep.bindings.KernelCalls.giveWorkspace;
+import static org.halfstep.bindings.KernelCalls.run;
+import static org.halfstep.bindings.KernelStructs.ATTENTION;
 import static org.halfstep.bindings.Kernels.HS_ATTENTION_LEGACY;
 import static org.halfstep.bindings.Kernels.HS_ATTENTION_NEW;
 import static org.halfstep.bindings.Kernels.HS_F32;
@@ -132,23 +134,23 @@ class AttentionKernelTest {
       y = Arrays64.room(arena, dtype, s.count());
       logsumexp = Arrays64.room(arena, HS_F32, (long) s.n * s.heads * s.t);
       dqkv = Arrays64.room(arena, dtype, 3 * s.count());
-      struct = hs_attention.allocate(arena);
-      hs_attention.n(struct, s.n);
-      hs_attention.t(struct, s.t);
-      hs_attention.heads(struct, s.heads);
-      hs_attention.d(struct, s.d);
-      hs_attention.order(struct, s.order);
-      hs_attention.dtype(struct, dtype);
-      hs_attention.qkv(struct, Arrays64.put(arena, dtype, qkv));
-      hs_attention.y(struct, y);
-      hs_attention.logsumexp(struct, logsumexp);
-      hs_attention.dy(struct, Arrays64.put(arena, dtype, dy));
-      hs_attention.dqkv(struct, dqkv);
-      long bytes =
-          Math.max(
-              Kernels.cpu().hs_attention_workspace(s.n, s.t, s.heads, s.d, 0),
-              Kernels.cpu().hs_attention_workspace(s.n, s.t, s.heads, s.d, 1));
-      hs_attention.workspace(struct, arena.allocate(bytes, 64));
+      struct =
+          ATTENTION
+              .select("n t heads d order dtype qkv y logsumexp dy dqkv")
+              .allocate(
+                  arena,
+                  s.n,
+                  s.t,
+                  s.heads,
+                  s.d,
+                  s.order,
+                  dtype,
+                  Arrays64.put(arena, dtype, qkv),
+                  y,
+                  logsumexp,
+                  Arrays64.put(arena, dtype, dy),
+                  dqkv);
+      giveWorkspace(arena, ATTENTION, struct);
     }
   }
 
@@ -167,7 +169,7 @@ class AttentionKernelTest {
     double[] qkv = normal(3 * shape.count(), 1, 0, 2);
     try (Arena arena = Arena.ofConfined()) {
       Buffers buffers = new Buffers(arena, shape, dtype, qkv, normal(shape.count(), 2));
-      Kernels.cpu().hs_attention_forward(NULL, buffers.struct);
+      run(Kernel.ATTENTION_FORWARD, buffers.struct);
       double[] lse = new double[n * heads * t];
       double[] want = forward(shape, qkv, lse);
       double tolerance = dtype == HS_F32 ? 2e-5 : 4.5e-3;
@@ -196,8 +198,8 @@ class AttentionKernelTest {
     double[] dy = normal(shape.count(), 2);
     try (Arena arena = Arena.ofConfined()) {
       Buffers buffers = new Buffers(arena, shape, dtype, qkv, dy);
-      Kernels.cpu().hs_attention_forward(NULL, buffers.struct);
-      Kernels.cpu().hs_attention_backward(NULL, buffers.struct);
+      run(Kernel.ATTENTION_FORWARD, buffers.struct);
+      run(Kernel.ATTENTION_BACKWARD, buffers.struct);
       double tolerance = dtype == HS_F32 ? 1e-5 : 2e-2; // y is rounded before it is read again
       double[] got = Arrays64.get(buffers.dqkv, dtype, 3 * shape.count());
       assertClose(gradient(shape, qkv, dy), got, tolerance, "dqkv");
@@ -218,7 +220,7 @@ class AttentionKernelTest {
     double[] qkv = normal(3 * shape.count(), 3, 0, 60); // scores of thousands
     try (Arena arena = Arena.ofConfined()) {
       Buffers buffers = new Buffers(arena, shape, HS_F32, qkv, normal(shape.count(), 2));
-      Kernels.cpu().hs_attention_forward(NULL, buffers.struct);
+      run(Kernel.ATTENTION_FORWARD, buffers.struct);
       double[] got = Arrays64.get(buffers.y, HS_F32, shape.count());
       assertClose(forward(shape, qkv, null), got, 2e-3, "y");
     }
@@ -238,8 +240,8 @@ class AttentionKernelTest {
           Arrays64.withThreads(
               threads,
               () -> {
-                Kernels.cpu().hs_attention_forward(NULL, buffers.struct);
-                Kernels.cpu().hs_attention_backward(NULL, buffers.struct);
+                run(Kernel.ATTENTION_FORWARD, buffers.struct);
+                run(Kernel.ATTENTION_BACKWARD, buffers.struct);
               });
         }
         assertSameBits(alone.y, shared.y, "y");
@@ -254,16 +256,14 @@ class AttentionKernelTest {
     Shape shape = new Shape(1, 1, 1, 8, HS_ATTENTION_NEW);
     try (Arena arena = Arena.ofConfined()) {
       Buffers buffers = new Buffers(arena, shape, HS_F32, normal(24, 1), normal(8, 2));
-      hs_attention.order(buffers.struct, 2);
+      ATTENTION.select("order").set(buffers.struct, 2);
       assertEquals(Kernels.HS_INVALID_ARGUMENT, refusal(buffers).status());
-      hs_attention.order(buffers.struct, HS_ATTENTION_NEW);
-      hs_attention.d(buffers.struct, 2000);
+      ATTENTION.select("order d").set(buffers.struct, HS_ATTENTION_NEW, 2000);
       assertEquals(Kernels.HS_UNSUPPORTED, refusal(buffers).status());
     }
   }
 
   private static KernelException refusal(Buffers buffers) {
-    return assertThrows(
-        KernelException.class, () -> Kernels.cpu().hs_attention_forward(NULL, buffers.struct));
+    return assertThrows(KernelException.class, () -> run(Kernel.ATTENTION_FORWARD, buffers.struct));
   }
 }

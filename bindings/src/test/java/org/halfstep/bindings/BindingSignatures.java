@@ -10,6 +10,7 @@ import java.lang.invoke.MethodType;
 import java.lang.reflect.Field;
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
@@ -18,7 +19,8 @@ import java.util.TreeMap;
  *
  * <p>{@code text CLASS}: a line {@code name: type} for each function, of ours or of a class that
  * jextract generated. {@code c++ HEADER CLASS...}: a C++ source that compiles only if the
- * functions, struct layouts and constants of the classes are those of the header.
+ * functions, struct layouts and constants of the classes are those of the header; for the kernels
+ * also that they are those of the list, in its order, with the structs that it gives them.
  */
 final class BindingSignatures {
   private BindingSignatures() {}
@@ -43,13 +45,23 @@ final class BindingSignatures {
   private static Map<String, MethodType> functions(Class<?> binding)
       throws ReflectiveOperationException {
     Map<String, MethodType> functions = new TreeMap<>();
+    if (binding == Kernels.class) {
+      for (Kernel kernel : Kernel.values()) {
+        functions.put(kernel.function(), withoutAddress(Kernels.LAUNCH));
+      }
+      for (Struct struct : KernelStructs.WITH_WORKSPACE) {
+        functions.put(struct.name() + "_workspace", withoutAddress(Kernels.WORKSPACE));
+      }
+    }
     for (Field field : binding.getDeclaredFields()) {
       if (Modifier.isStatic(field.getModifiers()) && field.getType() == MethodHandle.class) {
         field.setAccessible(true);
-        MethodType type = ((MethodHandle) field.get(null)).type();
-        // The handles of Kernels take the function's address first.
-        functions.put(
-            field.getName(), binding == Kernels.class ? type.dropParameterTypes(0, 1) : type);
+        MethodHandle handle = (MethodHandle) field.get(null);
+        if (binding != Kernels.class) {
+          functions.put(field.getName(), handle.type());
+        } else if (field.getName().startsWith("hs_")) {
+          functions.put(field.getName(), withoutAddress(handle));
+        }
       }
     }
     for (Method method : binding.getMethods()) {
@@ -62,9 +74,17 @@ final class BindingSignatures {
     return functions;
   }
 
+  /** The handles of {@link Kernels} take the function's address first. */
+  private static MethodType withoutAddress(MethodHandle handle) {
+    return handle.type().dropParameterTypes(0, 1);
+  }
+
   private static void prologue(String header) {
     System.out.println("#include <cstddef>");
+    System.out.println("#include <iterator>");
+    System.out.println("#include <string_view>");
     System.out.println("#include <type_traits>");
+    System.out.println("#include <utility>");
     System.out.println("#include \"" + header + "\"");
     System.out.println(
         """
@@ -104,10 +124,36 @@ final class BindingSignatures {
       if (field.getType() == int.class && Modifier.isPublic(field.getModifiers())) {
         check("int(" + field.getName() + ") == " + field.getInt(null));
       } else if (field.getType() == StructLayout.class) {
-        String name = field.getName().equals("LAYOUT") ? binding.getSimpleName() : field.getName();
-        struct(name, (StructLayout) field.get(null));
+        struct(field.getName(), (StructLayout) field.get(null));
+      } else if (field.getType() == Struct.class) {
+        Struct struct = (Struct) field.get(null);
+        struct("struct " + struct.name(), struct.layout());
       }
     }
+    if (binding == Kernels.class) {
+      list("launches", "HS_LAUNCH", "function, arguments", "#function \" \" #arguments");
+      Kernel[] kernels = Kernel.values();
+      check("std::size(launches) == " + kernels.length);
+      for (Kernel kernel : kernels) {
+        String line = kernel.function() + " " + kernel.struct().name();
+        check("launches[%d] == std::string_view(\"%s\")".formatted(kernel.ordinal(), line));
+      }
+      list("workspaces", "HS_WORKSPACE", "arguments", "#arguments");
+      List<Struct> structs = KernelStructs.WITH_WORKSPACE;
+      check("std::size(workspaces) == " + structs.size());
+      for (int i = 0; i < structs.size(); i++) {
+        check("workspaces[%d] == std::string_view(\"%s\")".formatted(i, structs.get(i).name()));
+      }
+    }
+  }
+
+  /** An array of what a macro of the list of kernels, and its twin for the CPU, make of a line. */
+  private static void list(String array, String macro, String parameters, String line) {
+    System.out.println("#define %s(%s) %s,".formatted(macro, parameters, line));
+    System.out.println("#define %s_CPU(%s) %s,".formatted(macro, parameters, line));
+    System.out.println("constexpr std::string_view " + array + "[] = {");
+    System.out.println("#include \"halfstep_kernels.inc\"");
+    System.out.println("};");
   }
 
   private static void struct(String name, StructLayout layout) {
@@ -117,14 +163,11 @@ final class BindingSignatures {
         String field = member.name().get();
         long offset = layout.byteOffset(PathElement.groupElement(field));
         check("offsetof(" + name + ", " + field + ") == " + offset);
-        check("sizeof(" + name + "::" + field + ") == " + member.byteSize());
+        String value = "std::declval<" + name + "&>()." + field;
+        check("sizeof(" + value + ") == " + member.byteSize());
         check(
-            "std::is_pointer_v<decltype("
-                + name
-                + "::"
-                + field
-                + ")> == "
-                + (member instanceof AddressLayout));
+            "std::is_pointer_v<std::remove_reference_t<decltype((%s))>> == %s"
+                .formatted(value, member instanceof AddressLayout));
       }
     }
   }

@@ -11,6 +11,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
@@ -48,10 +49,14 @@ class CudaKernelsTest {
     assumeFalse(Files.exists(GPU), "there is a GPU: cuda_conformance runs there");
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment x = arena.allocate(64, 16);
+      MemorySegment args =
+          Kernel.ADD
+              .struct()
+              .select("a b y count dtype")
+              .allocate(arena, x, x, x, 16, Kernels.HS_F32);
       KernelException failed =
           assertThrows(
-              KernelException.class,
-              () -> kernels.hs_add(MemorySegment.NULL, x, x, x, 16, Kernels.HS_F32));
+              KernelException.class, () -> kernels.run(Kernel.ADD, MemorySegment.NULL, args));
       assertEquals(Kernels.HS_DEVICE_ERROR, failed.status());
     }
   }
@@ -67,6 +72,21 @@ class CudaKernelsTest {
             built("libhalfstep_cpu.so"),
             built("libhalfstep_cuda_on_cpu.so"));
     assertTrue(output.contains(" comparisons, 0 failed"), output);
+  }
+
+  /** A kernel that the list has and no case runs is a failure. */
+  @ParameterizedTest
+  @ValueSource(strings = {"hs_add", "hs_attention_backward", "hs_square_sum_workspace"})
+  void aKernelThatWasNotComparedIsAFailure(String kernel) throws Exception {
+    String output =
+        run(
+            "forward",
+            List.of(kernel),
+            built("cuda_on_cpu_conformance"),
+            built("libhalfstep_cpu.so"),
+            built("libhalfstep_cuda_on_cpu.so"));
+    assertTrue(output.contains(kernel + " was not compared"), output);
+    assertTrue(output.contains(" comparisons, 1 failed"), output);
   }
 
   @Test
@@ -92,8 +112,14 @@ class CudaKernelsTest {
   /** The output of a program, whose threads run in an order. */
   private static String run(String order, Path... command)
       throws IOException, InterruptedException {
-    ProcessBuilder builder =
-        new ProcessBuilder(List.of(command).stream().map(Path::toString).toList());
+    return run(order, List.of(), command);
+  }
+
+  private static String run(String order, List<String> arguments, Path... command)
+      throws IOException, InterruptedException {
+    List<String> line = new ArrayList<>(List.of(command).stream().map(Path::toString).toList());
+    line.addAll(arguments);
+    ProcessBuilder builder = new ProcessBuilder(line);
     builder.environment().put("HALFSTEP_FIBERS", order);
     Process process = builder.redirectErrorStream(true).start();
     String output = new String(process.getInputStream().readAllBytes());

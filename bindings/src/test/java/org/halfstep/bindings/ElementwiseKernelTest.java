@@ -7,6 +7,7 @@ import static org.halfstep.bindings.Arrays64.normal;
 import static org.halfstep.bindings.Arrays64.put;
 import static org.halfstep.bindings.Arrays64.room;
 import static org.halfstep.bindings.Arrays64.tolerance;
+import static org.halfstep.bindings.KernelCalls.call;
 import static org.halfstep.bindings.Kernels.HS_BF16;
 import static org.halfstep.bindings.Kernels.HS_F32;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -42,11 +43,13 @@ class ElementwiseKernelTest {
       MemorySegment out = room(arena, dtype, COUNT);
       MemorySegment upstream = put(arena, dtype, dy);
       MemorySegment sum = put(arena, dtype, before);
-      Kernels.cpu().hs_silu_forward(NULL, in, out, COUNT, dtype);
+      call(Kernel.SILU_FORWARD, "x y count dtype").with(in, out, COUNT, dtype);
       double[] want = Arrays.stream(x).map(v -> v * sigmoid(v)).toArray();
       assertClose(want, get(out, dtype, COUNT), tolerance(dtype), "y");
-      Kernels.cpu().hs_silu_backward(NULL, in, upstream, out, 0, COUNT, dtype);
-      Kernels.cpu().hs_silu_backward(NULL, in, upstream, sum, 1, COUNT, dtype);
+      call(Kernel.SILU_BACKWARD, "x dy dx accumulate count dtype")
+          .with(in, upstream, out, 0, COUNT, dtype);
+      call(Kernel.SILU_BACKWARD, "x dy dx accumulate count dtype")
+          .with(in, upstream, sum, 1, COUNT, dtype);
       for (int k = 0; k < COUNT; k++) {
         want[k] = dy[k] * slope(x[k]);
       }
@@ -70,7 +73,7 @@ class ElementwiseKernelTest {
     System.arraycopy(special, 0, x, 0, special.length);
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment out = room(arena, HS_F32, count);
-      Kernels.cpu().hs_silu_forward(NULL, put(arena, HS_F32, x), out, count, HS_F32);
+      call(Kernel.SILU_FORWARD, "x y count dtype").with(put(arena, HS_F32, x), out, count, HS_F32);
       double[] got = get(out, HS_F32, count);
       for (int k = 0; k < count; k++) {
         double want = x[k] / (1 + Math.exp(-x[k])); // -0 and the far tails included
@@ -89,13 +92,14 @@ class ElementwiseKernelTest {
       for (int dtype : new int[] {HS_F32, HS_BF16}) {
         MemorySegment in = room(arena, dtype, 33); // all NaN
         MemorySegment out = arena.allocate(33 * 4, 64);
-        Kernels.cpu().hs_silu_forward(NULL, in, out, 33, dtype);
+        call(Kernel.SILU_FORWARD, "x y count dtype").with(in, out, 33, dtype);
         assertTrue(Arrays.stream(get(out, dtype, 33)).allMatch(Double::isNaN));
-        Kernels.cpu().hs_clamp(NULL, in, out, -1, 1, 33, dtype);
+        call(Kernel.CLAMP, "x y low high count dtype").with(in, out, -1f, 1f, 33, dtype);
         assertTrue(Arrays.stream(get(out, dtype, 33)).allMatch(Double::isNaN));
       }
       MemorySegment halves = room(arena, HS_BF16, 33);
-      Kernels.cpu().hs_convert(NULL, room(arena, HS_F32, 33), HS_F32, halves, HS_BF16, 33);
+      call(Kernel.CONVERT, "src src_dtype dst dst_dtype count")
+          .with(room(arena, HS_F32, 33), HS_F32, halves, HS_BF16, 33);
       assertTrue(Arrays.stream(get(halves, HS_BF16, 33)).allMatch(Double::isNaN));
     }
   }
@@ -108,8 +112,8 @@ class ElementwiseKernelTest {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment left = put(arena, dtype, a);
       MemorySegment right = put(arena, dtype, b);
-      Kernels.cpu().hs_add(NULL, left, right, left, COUNT, dtype);
-      Kernels.cpu().hs_clamp(NULL, right, right, -0.5f, 0.75f, COUNT, dtype);
+      call(Kernel.ADD, "a b y count dtype").with(left, right, left, COUNT, dtype);
+      call(Kernel.CLAMP, "x y low high count dtype").with(right, right, -0.5f, 0.75f, COUNT, dtype);
       double[] want = new double[COUNT];
       for (int k = 0; k < COUNT; k++) {
         want[k] = a[k] + b[k];
@@ -130,8 +134,10 @@ class ElementwiseKernelTest {
       MemorySegment floats = put(arena, HS_F32, x);
       MemorySegment halves = room(arena, HS_BF16, COUNT);
       MemorySegment back = room(arena, HS_F32, COUNT);
-      Kernels.cpu().hs_convert(NULL, floats, HS_F32, halves, HS_BF16, COUNT);
-      Kernels.cpu().hs_convert(NULL, halves, HS_BF16, back, HS_F32, COUNT);
+      call(Kernel.CONVERT, "src src_dtype dst dst_dtype count")
+          .with(floats, HS_F32, halves, HS_BF16, COUNT);
+      call(Kernel.CONVERT, "src src_dtype dst dst_dtype count")
+          .with(halves, HS_BF16, back, HS_F32, COUNT);
       double[] got = get(back, HS_F32, COUNT);
       for (int k = 0; k < COUNT; k++) {
         assertEquals((double) Arrays64.roundToBf16((float) x[k]), got[k]);
@@ -149,7 +155,10 @@ class ElementwiseKernelTest {
       MemorySegment from = put(arena, dtype, src);
       for (int accumulate = 0; accumulate <= 1; accumulate++) {
         MemorySegment to = put(arena, dtype, dst);
-        Kernels.cpu().hs_copy_columns(NULL, from, 50, 7, to, 41, 3, rows, 37, accumulate, dtype);
+        call(
+                Kernel.COPY_COLUMNS,
+                "src src_stride src_offset dst dst_stride dst_offset rows columns accumulate dtype")
+            .with(from, 50, 7, to, 41, 3, rows, 37, accumulate, dtype);
         double[] want = dst.clone();
         for (int r = 0; r < rows; r++) {
           for (int j = 0; j < 37; j++) {
@@ -162,7 +171,10 @@ class ElementwiseKernelTest {
           assertThrows(
               KernelException.class,
               () ->
-                  Kernels.cpu().hs_copy_columns(NULL, from, 50, 20, from, 50, 0, 1, 37, 0, dtype));
+                  call(
+                          Kernel.COPY_COLUMNS,
+                          "src src_stride src_offset dst dst_stride dst_offset rows columns accumulate dtype")
+                      .with(from, 50, 20, from, 50, 0, 1, 37, 0, dtype));
       assertEquals(Kernels.HS_INVALID_ARGUMENT, refused.status());
     }
   }
@@ -177,7 +189,8 @@ class ElementwiseKernelTest {
     double[] e = normal(n * 40, 2);
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment y = put(arena, dtype, x);
-      Kernels.cpu().hs_add_per_channel(NULL, y, put(arena, HS_F32, e), 40, y, n, hw, c, dtype);
+      call(Kernel.ADD_PER_CHANNEL, "x e e_stride y n hw c dtype")
+          .with(y, put(arena, HS_F32, e), 40, y, n, hw, c, dtype);
       double[] want = new double[x.length];
       for (int k = 0; k < want.length; k++) {
         want[k] = x[k] + e[k / (hw * c) * 40 + k % c];
@@ -206,18 +219,16 @@ class ElementwiseKernelTest {
           }
         }
         MemorySegment y = in[terms - 1]; // in place
-        Kernels.cpu()
-            .hs_linear_combination(
-                NULL, y, terms, in[0], in[1], in[2], in[3], coefficients, n, each, dtype);
+        call(Kernel.LINEAR_COMBINATION, "y terms x0 x1 x2 x3 coefficients n per_sample dtype")
+            .with(y, terms, in[0], in[1], in[2], in[3], coefficients, n, each, dtype);
         assertClose(want, get(y, dtype, want.length), tolerance(dtype), terms + " terms");
       }
       MemorySegment y = put(arena, dtype, x[0]);
       assertThrows(
           KernelException.class,
           () ->
-              Kernels.cpu()
-                  .hs_linear_combination(
-                      NULL, y, 2, y, NULL, NULL, NULL, coefficients, n, each, dtype));
+              call(Kernel.LINEAR_COMBINATION, "y terms x0 x1 x2 x3 coefficients n per_sample dtype")
+                  .with(y, 2, y, NULL, NULL, NULL, coefficients, n, each, dtype));
     }
   }
 }

@@ -7,6 +7,7 @@ import static org.halfstep.bindings.Arrays64.normal;
 import static org.halfstep.bindings.Arrays64.put;
 import static org.halfstep.bindings.Arrays64.putInts;
 import static org.halfstep.bindings.Arrays64.room;
+import static org.halfstep.bindings.KernelCalls.call;
 import static org.halfstep.bindings.Kernels.HS_F32;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -27,7 +28,7 @@ class EmbeddingKernelTest {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment in = put(arena, HS_F32, t);
       MemorySegment y = room(arena, HS_F32, 4L * dim);
-      Kernels.cpu().hs_sinusoid(NULL, in, 1000, 10000, y, 4, dim);
+      call(Kernel.SINUSOID, "t scale max_period y n dim").with(in, 1000.0, 10000.0, y, 4, dim);
       double[] want = new double[4 * dim];
       for (int i = 0; i < 4; i++) {
         for (int k = 0; k < half; k++) {
@@ -51,7 +52,8 @@ class EmbeddingKernelTest {
       MemorySegment named = putInts(arena, ids);
       MemorySegment y = room(arena, HS_F32, 4L * dim);
       MemorySegment dtable = room(arena, HS_F32, 5L * dim);
-      Kernels.cpu().hs_embedding_forward(NULL, rows, named, y, 0, 4, 5, dim);
+      call(Kernel.EMBEDDING_FORWARD, "table ids y accumulate n rows dim")
+          .with(rows, named, y, 0, 4, 5, dim);
       double[] want = new double[4 * dim];
       double[] wantGradient = new double[5 * dim];
       for (int k = 0; k < want.length; k++) {
@@ -59,12 +61,14 @@ class EmbeddingKernelTest {
         wantGradient[ids[k / dim] * dim + k % dim] += dy[k];
       }
       assertClose(want, get(y, HS_F32, want.length), 0, "rows");
-      Kernels.cpu().hs_embedding_forward(NULL, rows, named, y, 1, 4, 5, dim);
+      call(Kernel.EMBEDDING_FORWARD, "table ids y accumulate n rows dim")
+          .with(rows, named, y, 1, 4, 5, dim);
       for (int k = 0; k < want.length; k++) {
         want[k] *= 2;
       }
       assertClose(want, get(y, HS_F32, want.length), 0, "rows added to themselves");
-      Kernels.cpu().hs_embedding_backward(NULL, put(arena, HS_F32, dy), named, dtable, 4, 5, dim);
+      call(Kernel.EMBEDDING_BACKWARD, "dy ids dtable n rows dim")
+          .with(put(arena, HS_F32, dy), named, dtable, 4, 5, dim);
       assertClose(wantGradient, get(dtable, HS_F32, 5 * dim), 1e-6, "gradient");
       int[] outside = {0, 5, -1, 1};
       MemorySegment outsideIds = putInts(arena, outside);
@@ -73,18 +77,22 @@ class EmbeddingKernelTest {
         KernelException refused =
             assertThrows(
                 KernelException.class,
-                () -> Kernels.cpu().hs_embedding_forward(NULL, rows, outsideIds, y, 0, 4, 5, dim));
+                () ->
+                    call(Kernel.EMBEDDING_FORWARD, "table ids y accumulate n rows dim")
+                        .with(rows, outsideIds, y, 0, 4, 5, dim));
         assertEquals(Kernels.HS_INVALID_ARGUMENT, refused.status());
         assertThrows(
             KernelException.class,
             () ->
-                Kernels.cpu()
-                    .hs_embedding_backward(NULL, gradients, outsideIds, dtable, 4, 5, dim));
+                call(Kernel.EMBEDDING_BACKWARD, "dy ids dtable n rows dim")
+                    .with(gradients, outsideIds, dtable, 4, 5, dim));
         return;
       }
       // The ids are where the host cannot look.
-      Kernels.cpu().hs_embedding_forward(NULL, rows, outsideIds, y, 0, 4, 5, dim);
-      Kernels.cpu().hs_embedding_backward(NULL, gradients, outsideIds, dtable, 4, 5, dim);
+      call(Kernel.EMBEDDING_FORWARD, "table ids y accumulate n rows dim")
+          .with(rows, outsideIds, y, 0, 4, 5, dim);
+      call(Kernel.EMBEDDING_BACKWARD, "dy ids dtable n rows dim")
+          .with(gradients, outsideIds, dtable, 4, 5, dim);
       double[] got = get(y, HS_F32, 4 * dim);
       Arrays.fill(wantGradient, 0);
       for (int k = 0; k < got.length; k++) {
@@ -110,7 +118,8 @@ class EmbeddingKernelTest {
       MemorySegment named = putInts(arena, ids);
       MemorySegment losses = room(arena, HS_F32, n);
       MemorySegment gradient = room(arena, HS_F32, (long) n * classes);
-      Kernels.cpu().hs_softmax_cross_entropy(NULL, in, named, losses, gradient, 0.2f, n, classes);
+      call(Kernel.SOFTMAX_CROSS_ENTROPY, "logits ids losses dlogits dloss n classes")
+          .with(in, named, losses, gradient, 0.2f, n, classes);
       double[] want = new double[n];
       double[] wantGradient = new double[n * classes];
       for (int i = 0; i < n; i++) {
@@ -126,7 +135,8 @@ class EmbeddingKernelTest {
       }
       assertClose(want, get(losses, HS_F32, n), 1e-6, "losses");
       assertClose(wantGradient, get(gradient, HS_F32, n * classes), 1e-6, "gradient");
-      Kernels.cpu().hs_softmax_cross_entropy(NULL, in, named, losses, NULL, 1, n, classes);
+      call(Kernel.SOFTMAX_CROSS_ENTROPY, "logits ids losses dlogits dloss n classes")
+          .with(in, named, losses, NULL, 1f, n, classes);
       assertClose(want, get(losses, HS_F32, n), 1e-6, "losses without a gradient");
     }
   }

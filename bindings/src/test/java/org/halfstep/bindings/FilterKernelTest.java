@@ -1,12 +1,12 @@
 package org.halfstep.bindings;
 
-import static java.lang.foreign.MemorySegment.NULL;
 import static org.halfstep.bindings.Arrays64.assertClose;
 import static org.halfstep.bindings.Arrays64.get;
 import static org.halfstep.bindings.Arrays64.normal;
 import static org.halfstep.bindings.Arrays64.put;
 import static org.halfstep.bindings.Arrays64.room;
 import static org.halfstep.bindings.Arrays64.tolerance;
+import static org.halfstep.bindings.KernelCalls.call;
 import static org.halfstep.bindings.Kernels.HS_F32;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
@@ -25,9 +25,8 @@ class FilterKernelTest {
     int count = packedOut * taps * packedIn;
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment packed = room(arena, dtype, count);
-      Kernels.cpu()
-          .hs_filter_pack(
-              NULL,
+      call(Kernel.FILTER_PACK, "weight stride in out taps packed packed_in packed_out dtype")
+          .with(
               put(arena, HS_F32, weight),
               stride,
               in,
@@ -38,8 +37,8 @@ class FilterKernelTest {
               packedOut,
               dtype);
       MemorySegment back = put(arena, HS_F32, before);
-      Kernels.cpu()
-          .hs_filter_unpack(NULL, packed, packedIn, packedOut, back, stride, in, out, taps, dtype);
+      call(Kernel.FILTER_UNPACK, "packed packed_in packed_out weight stride in out taps dtype")
+          .with(packed, packedIn, packedOut, back, stride, in, out, taps, dtype);
       double[] want = new double[count];
       for (int o = 0; o < out; o++) {
         for (int i = 0; i < in; i++) {
@@ -55,9 +54,10 @@ class FilterKernelTest {
       assertThrows(
           KernelException.class,
           () ->
-              Kernels.cpu()
-                  .hs_filter_pack(
-                      NULL, back, stride, in, out, taps, packed, in - 1, packedOut, dtype));
+              call(
+                      Kernel.FILTER_PACK,
+                      "weight stride in out taps packed packed_in packed_out dtype")
+                  .with(back, stride, in, out, taps, packed, in - 1, packedOut, dtype));
     }
   }
 }

@@ -4,6 +4,9 @@ import static java.lang.foreign.MemorySegment.NULL;
 import static org.halfstep.bindings.Arrays64.assertClose;
 import static org.halfstep.bindings.Arrays64.assertSameBits;
 import static org.halfstep.bindings.Arrays64.normal;
+import static org.halfstep.bindings.KernelCalls.giveWorkspace;
+import static org.halfstep.bindings.KernelCalls.run;
+import static org.halfstep.bindings.KernelStructs.GROUP_NORM;
 import static org.halfstep.bindings.Kernels.HS_BF16;
 import static org.halfstep.bindings.Kernels.HS_F32;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -139,37 +142,33 @@ class GroupNormKernelTest {
       dweight = Arrays64.room(arena, HS_F32, c);
       dbias = Arrays64.room(arena, HS_F32, c);
       dmodulation = Arrays64.room(arena, HS_F32, shape.n * 2 * c);
-      long workspace =
-          Math.max(
-              Kernels.cpu().hs_group_norm_workspace(shape.n, shape.hw, c, shape.groups, 0),
-              Kernels.cpu().hs_group_norm_workspace(shape.n, shape.hw, c, shape.groups, 1));
-      struct = hs_group_norm.allocate(arena);
-      hs_group_norm.n(struct, shape.n);
-      hs_group_norm.hw(struct, shape.hw);
-      hs_group_norm.c0(struct, shape.c0);
-      hs_group_norm.c1(struct, shape.c1);
-      hs_group_norm.groups(struct, shape.groups);
-      hs_group_norm.silu(struct, shape.silu ? 1 : 0);
-      hs_group_norm.dtype(struct, dtype);
-      hs_group_norm.eps(struct, (float) EPS);
-      hs_group_norm.x0(struct, first);
-      hs_group_norm.x1(struct, second);
-      hs_group_norm.weight(struct, Arrays64.put(arena, HS_F32, inputs.weight));
-      hs_group_norm.bias(struct, Arrays64.put(arena, HS_F32, inputs.bias));
+      struct =
+          GROUP_NORM
+              .select("n hw c0 c1 groups silu dtype eps")
+              .allocate(
+                  arena,
+                  shape.n,
+                  shape.hw,
+                  shape.c0,
+                  shape.c1,
+                  shape.groups,
+                  shape.silu,
+                  dtype,
+                  (float) EPS);
+      giveWorkspace(arena, GROUP_NORM, struct);
+      MemorySegment weight = Arrays64.put(arena, HS_F32, inputs.weight);
+      MemorySegment bias = Arrays64.put(arena, HS_F32, inputs.bias);
+      MemorySegment dy = Arrays64.put(arena, dtype, inputs.dy);
+      GROUP_NORM.select("x0 x1 weight bias").set(struct, first, second, weight, bias);
       if (shape.modulated) {
-        hs_group_norm.modulation(struct, Arrays64.put(arena, HS_F32, inputs.modulation));
-        hs_group_norm.modulation_stride(struct, 2L * c);
-        hs_group_norm.dmodulation(struct, dmodulation);
-        hs_group_norm.dmodulation_stride(struct, 2L * c);
+        MemorySegment modulation = Arrays64.put(arena, HS_F32, inputs.modulation);
+        GROUP_NORM
+            .select("modulation modulation_stride dmodulation dmodulation_stride")
+            .set(struct, modulation, 2L * c, dmodulation, 2L * c);
       }
-      hs_group_norm.y(struct, y);
-      hs_group_norm.stats(struct, stats);
-      hs_group_norm.dy(struct, Arrays64.put(arena, dtype, inputs.dy));
-      hs_group_norm.dx0(struct, dx0);
-      hs_group_norm.dx1(struct, dx1);
-      hs_group_norm.dweight(struct, dweight);
-      hs_group_norm.dbias(struct, dbias);
-      hs_group_norm.workspace(struct, arena.allocate(workspace, 64));
+      GROUP_NORM
+          .select("y stats dy dx0 dx1 dweight dbias")
+          .set(struct, y, stats, dy, dx0, dx1, dweight, dbias);
     }
 
     double[] dx() {
@@ -208,7 +207,7 @@ class GroupNormKernelTest {
     Inputs inputs = Inputs.of(new Shape(n, hw, c0, c1, groups, modulated, silu), 0.5);
     try (Arena arena = Arena.ofConfined()) {
       Buffers buffers = new Buffers(arena, inputs, dtype);
-      Kernels.cpu().hs_group_norm_forward(NULL, buffers.struct);
+      run(Kernel.GROUP_NORM_FORWARD, buffers.struct);
       assertClose(
           inputs.forward(),
           Arrays64.get(buffers.y, dtype, inputs.shape.count()),
@@ -231,8 +230,8 @@ class GroupNormKernelTest {
     int c = inputs.shape.c();
     try (Arena arena = Arena.ofConfined()) {
       Buffers buffers = new Buffers(arena, inputs, dtype);
-      Kernels.cpu().hs_group_norm_forward(NULL, buffers.struct);
-      Kernels.cpu().hs_group_norm_backward(NULL, buffers.struct);
+      run(Kernel.GROUP_NORM_FORWARD, buffers.struct);
+      run(Kernel.GROUP_NORM_BACKWARD, buffers.struct);
       double tolerance = 2 * Arrays64.tolerance(dtype);
       assertClose(inputs.gradient(Inputs::x), buffers.dx(), tolerance, "dx");
       double[] dweight = Arrays64.get(buffers.dweight, HS_F32, c);
@@ -257,10 +256,10 @@ class GroupNormKernelTest {
         double[] before1 = normal(2 * 45 * 12, 9);
         added.dx0.copyFrom(Arrays64.put(arena, dtype, before0));
         added.dx1.copyFrom(Arrays64.put(arena, dtype, before1));
-        hs_group_norm.accumulate0(added.struct, 1);
+        GROUP_NORM.select("accumulate0").set(added.struct, 1);
         for (Buffers buffers : new Buffers[] {plain, added}) {
-          Kernels.cpu().hs_group_norm_forward(NULL, buffers.struct);
-          Kernels.cpu().hs_group_norm_backward(NULL, buffers.struct);
+          run(Kernel.GROUP_NORM_FORWARD, buffers.struct);
+          run(Kernel.GROUP_NORM_BACKWARD, buffers.struct);
         }
         double[] want = Arrays64.get(plain.dx0, dtype, before0.length);
         for (int k = 0; k < want.length; k++) {
@@ -278,7 +277,7 @@ class GroupNormKernelTest {
     Inputs inputs = Inputs.of(new Shape(1, 784, 32, 0, 8, false, false), 1000);
     try (Arena arena = Arena.ofConfined()) {
       Buffers buffers = new Buffers(arena, inputs, HS_F32);
-      Kernels.cpu().hs_group_norm_forward(NULL, buffers.struct);
+      run(Kernel.GROUP_NORM_FORWARD, buffers.struct);
       double[] got = Arrays64.get(buffers.y, HS_F32, inputs.shape.count());
       assertClose(inputs.forward(), got, 1e-4, "y"); // the mean itself has 2^-24 * 1000 of error
     }
@@ -296,8 +295,8 @@ class GroupNormKernelTest {
           Arrays64.withThreads(
               threads,
               () -> {
-                Kernels.cpu().hs_group_norm_forward(NULL, buffers.struct);
-                Kernels.cpu().hs_group_norm_backward(NULL, buffers.struct);
+                run(Kernel.GROUP_NORM_FORWARD, buffers.struct);
+                run(Kernel.GROUP_NORM_BACKWARD, buffers.struct);
               });
         }
         assertSameBits(alone.y, shared.y, "y");
@@ -315,16 +314,12 @@ class GroupNormKernelTest {
     Inputs inputs = Inputs.of(new Shape(1, 4, 12, 0, 4, false, false), 0);
     try (Arena arena = Arena.ofConfined()) {
       Buffers buffers = new Buffers(arena, inputs, HS_F32);
-      hs_group_norm.groups(buffers.struct, 5);
+      GROUP_NORM.select("groups").set(buffers.struct, 5);
       KernelException refused =
-          assertThrows(
-              KernelException.class,
-              () -> Kernels.cpu().hs_group_norm_forward(NULL, buffers.struct));
+          assertThrows(KernelException.class, () -> run(Kernel.GROUP_NORM_FORWARD, buffers.struct));
       assertEquals(Kernels.HS_INVALID_ARGUMENT, refused.status());
-      hs_group_norm.groups(buffers.struct, 4);
-      hs_group_norm.workspace(buffers.struct, NULL);
-      assertThrows(
-          KernelException.class, () -> Kernels.cpu().hs_group_norm_backward(NULL, buffers.struct));
+      GROUP_NORM.select("groups workspace").set(buffers.struct, 4, NULL);
+      assertThrows(KernelException.class, () -> run(Kernel.GROUP_NORM_BACKWARD, buffers.struct));
     }
   }
 }

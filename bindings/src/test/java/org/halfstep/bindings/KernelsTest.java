@@ -1,14 +1,23 @@
 package org.halfstep.bindings;
 
+import static org.halfstep.bindings.KernelCalls.call;
+import static org.halfstep.bindings.Kernels.HS_F32;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /** The library itself: its version, its threads, and how it refuses. */
@@ -54,20 +63,23 @@ class KernelsTest {
     assumeFalse(Arrays64.ON_CUDA, "the ceiling of a processor");
     int before = Kernels.cpu().hs_thread_count();
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment operations = arena.allocate(ValueLayout.JAVA_DOUBLE);
       Kernels.cpu().hs_set_thread_count(1);
-      Kernels.hs_cpu_multiply_adds(1000, operations);
-      double one = operations.get(ValueLayout.JAVA_DOUBLE, 0);
+      double one = operations(arena);
       int lanes = 4 << "234".indexOf(Kernels.cpu().hs_instruction_set().charAt(8));
       assertEquals(0, one % (2.0 * lanes * 1000), one + " for vectors of " + lanes);
       assertTrue(one > 0);
       Kernels.cpu().hs_set_thread_count(2);
-      Kernels.hs_cpu_multiply_adds(1000, operations);
-      assertEquals(2 * one, operations.get(ValueLayout.JAVA_DOUBLE, 0));
-      assertThrows(KernelException.class, () -> Kernels.hs_cpu_multiply_adds(-1, operations));
+      assertEquals(2 * one, operations(arena));
+      assertThrows(KernelException.class, () -> call(Kernel.CPU_MULTIPLY_ADDS, "turns").with(-1));
     } finally {
       Kernels.cpu().hs_set_thread_count(before);
     }
+  }
+
+  private static double operations(Arena arena) {
+    MemorySegment operations = arena.allocate(ValueLayout.JAVA_DOUBLE);
+    call(Kernel.CPU_MULTIPLY_ADDS, "turns operations").with(1000, operations);
+    return operations.get(ValueLayout.JAVA_DOUBLE, 0);
   }
 
   @Test
@@ -77,18 +89,57 @@ class KernelsTest {
       KernelException refused =
           assertThrows(
               KernelException.class,
-              () -> Kernels.cpu().hs_add(MemorySegment.NULL, x, x, x, 16, 7)); // no such dtype
+              () -> call(Kernel.ADD, "a b y count dtype").with(x, x, x, 16, 7)); // no such dtype
       assertEquals("hs_add", refused.function());
       assertEquals(Kernels.HS_INVALID_ARGUMENT, refused.status());
       assertTrue(refused.getMessage().contains("invalid argument"), refused.getMessage());
     }
   }
 
+  /** A launch reads its arguments when it runs. */
   @Test
-  void structsHaveTheSizesOfTheHeader() {
-    assertEquals(184, hs_group_norm.LAYOUT.byteSize());
-    assertEquals(80, hs_attention.LAYOUT.byteSize());
-    assertEquals(120, hs_adam.LAYOUT.byteSize());
-    assertEquals(32, hs_adam_values.LAYOUT.byteSize());
+  void aLaunchRunsAsOftenAsAsked() {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment x = arena.allocateFrom(ValueLayout.JAVA_FLOAT, 1, 2, 3);
+      MemorySegment args =
+          Kernel.ADD.struct().select("a b y count dtype").allocate(arena, x, x, x, 3, HS_F32);
+      KernelLaunch launch = Kernels.cpu().launch(Kernel.ADD, MemorySegment.NULL, args);
+      launch.run();
+      launch.run();
+      assertArrayEquals(new float[] {4, 8, 12}, x.toArray(ValueLayout.JAVA_FLOAT));
+      Kernel.ADD.struct().select("count").set(args, 2);
+      launch.run();
+      assertArrayEquals(new float[] {8, 16, 12}, x.toArray(ValueLayout.JAVA_FLOAT));
+    }
+  }
+
+  @Test
+  void aLaunchRefusesArgumentsOfAnotherKernel() {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment args = Kernel.POOL.struct().allocate(arena);
+      assertThrows(
+          IllegalArgumentException.class,
+          () -> Kernels.cpu().launch(Kernel.ADD, MemorySegment.NULL, args));
+      assertThrows(
+          IllegalArgumentException.class,
+          () -> Kernels.cpu().workspaceBytes(Kernel.POOL.struct(), args, false));
+    }
+  }
+
+  /** The enum, beside the list that the libraries are built from. */
+  @Test
+  void everyKernelOfTheListIsHereOnce() throws IOException {
+    Pattern line = Pattern.compile("^HS_LAUNCH(?:_CPU)?\\((\\w+), (\\w+)\\)$");
+    List<String> listed =
+        Files.readAllLines(Path.of("../native/include/halfstep_kernels.inc")).stream()
+            .map(line::matcher)
+            .filter(Matcher::matches)
+            .map(match -> match.group(1) + " " + match.group(2))
+            .toList();
+    List<String> bound =
+        Stream.of(Kernel.values())
+            .map(kernel -> kernel.function() + " " + kernel.struct().name())
+            .toList();
+    assertEquals(listed, bound);
   }
 }

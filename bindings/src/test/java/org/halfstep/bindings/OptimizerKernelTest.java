@@ -8,6 +8,9 @@ import static org.halfstep.bindings.Arrays64.get;
 import static org.halfstep.bindings.Arrays64.normal;
 import static org.halfstep.bindings.Arrays64.put;
 import static org.halfstep.bindings.Arrays64.room;
+import static org.halfstep.bindings.KernelCalls.run;
+import static org.halfstep.bindings.KernelStructs.ADAM;
+import static org.halfstep.bindings.KernelStructs.ADAM_VALUES;
 import static org.halfstep.bindings.Kernels.HS_BF16;
 import static org.halfstep.bindings.Kernels.HS_F32;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -35,27 +38,32 @@ class OptimizerKernelTest {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment parameters = put(arena, HS_F32, p);
       MemorySegment average = put(arena, HS_F32, ema);
-      MemorySegment struct = hs_adam.allocate(arena);
-      hs_adam.count(struct, COUNT);
-      hs_adam.lr(struct, lr);
-      hs_adam.beta1(struct, 0.9);
-      hs_adam.beta2(struct, 0.999);
-      hs_adam.eps(struct, 1e-8);
-      hs_adam.weight_decay(struct, decay);
-      hs_adam.ema_decay(struct, 0.75);
-      hs_adam.gradient_scale(struct, 0.5f);
-      hs_adam.decoupled(struct, decoupled);
-      hs_adam.p(struct, parameters);
-      hs_adam.m(struct, put(arena, HS_F32, m));
-      hs_adam.v(struct, put(arena, HS_F32, v));
-      hs_adam.ema(struct, average);
+      MemorySegment values = arena.allocate(ADAM_VALUES.layout());
+      MemorySegment sum = arena.allocate(JAVA_DOUBLE);
+      MemorySegment struct =
+          ADAM.select("count beta1 beta2 eps weight_decay decoupled")
+              .allocate(arena, COUNT, 0.9, 0.999, 1e-8, decay, decoupled);
+      ADAM.select("p m v ema values square_sum")
+          .set(
+              struct,
+              parameters,
+              put(arena, HS_F32, m),
+              put(arena, HS_F32, v),
+              average,
+              values,
+              sum);
       for (int step = 1; step <= 5; step++) {
         double[] g = normal(COUNT, 10 + step);
-        hs_adam.g(struct, put(arena, HS_F32, g));
-        hs_adam.step(struct, step);
-        Kernels.cpu().hs_adam_step(NULL, struct);
+        double norm = Math.sqrt(squares(g));
+        sum.set(JAVA_DOUBLE, 0, norm * norm);
+        ADAM.select("g").set(struct, put(arena, HS_F32, g));
+        ADAM_VALUES
+            .select("step lr ema_decay clip_norm")
+            .set(values, step, lr, 0.75, step == 5 ? 2 * norm : norm / 2);
+        run(Kernel.ADAM_STEP, struct);
         for (int k = 0; k < COUNT; k++) {
-          double gradient = 0.5 * g[k] + (decoupled == 0 ? decay * p[k] : 0);
+          double clipped = step == 5 ? g[k] : 0.5 * g[k];
+          double gradient = clipped + (decoupled == 0 ? decay * p[k] : 0);
           m[k] = 0.9 * m[k] + 0.1 * gradient;
           v[k] = 0.999 * v[k] + 0.001 * gradient * gradient;
           p[k] *= decoupled == 1 ? 1 - lr * decay : 1;
@@ -73,83 +81,110 @@ class OptimizerKernelTest {
       }
       assertClose(moved, got, 3e-4, "movement"); // of 5e-3, in parameters up to 4: float rounding
       assertClose(ema, get(average, HS_F32, COUNT), 1e-6, "average");
-      hs_adam.ema(struct, NULL);
-      Kernels.cpu().hs_adam_step(NULL, struct);
-      hs_adam.step(struct, 0);
-      assertThrows(KernelException.class, () -> Kernels.cpu().hs_adam_step(NULL, struct));
+      ADAM.select("ema square_sum").set(struct, NULL, NULL);
+      run(Kernel.ADAM_STEP, struct);
+      // Where values lie in a GPU's memory, the host cannot refuse them.
+      if (!Arrays64.ON_CUDA) {
+        ADAM_VALUES.select("step").set(values, 0);
+        assertThrows(KernelException.class, () -> run(Kernel.ADAM_STEP, struct));
+      }
+      ADAM.select("values").set(struct, NULL);
+      assertThrows(KernelException.class, () -> run(Kernel.ADAM_STEP, struct));
     }
   }
 
-  /** What changes from step to step in memory: the same bits as by value, clipped alike. */
+  private static double squares(double[] values) {
+    return Arrays.stream(values).map(value -> value * value).sum();
+  }
+
+  /** Without a norm to clip by, or with one that is not exceeded, the gradient is as it is. */
   @Test
-  void aStepReadsItsValuesWhenItRuns() {
+  void clippingScalesTheGradient() {
     double[] p = normal(COUNT, 1);
     double[] g = normal(COUNT, 2);
-    double squares = 0;
-    for (double gradient : g) {
-      squares += gradient * gradient;
-    }
-    double norm = Math.sqrt(squares);
+    double norm = Math.sqrt(squares(g));
     try (Arena arena = Arena.ofConfined()) {
-      for (double clip : new double[] {0, norm / 3, norm * 3}) {
-        MemorySegment want = put(arena, HS_F32, p);
-        MemorySegment got = put(arena, HS_F32, p);
-        MemorySegment rounded = room(arena, HS_BF16, COUNT);
-        MemorySegment direct = adam(arena, want, put(arena, HS_F32, g));
-        hs_adam.step(direct, 7);
-        hs_adam.lr(direct, 3e-3);
-        hs_adam.ema_decay(direct, 0.9);
-        hs_adam.gradient_scale(direct, clip == norm / 3 ? (float) (clip / norm) : 1);
-        Kernels.cpu().hs_adam_step(NULL, direct);
-        MemorySegment recorded = adam(arena, got, put(arena, HS_F32, g));
-        hs_adam.p_bf16(recorded, rounded);
-        MemorySegment values = arena.allocate(hs_adam_values.LAYOUT);
-        hs_adam_values.step(values, 7);
-        hs_adam_values.lr(values, 3e-3);
-        hs_adam_values.ema_decay(values, 0.9);
-        hs_adam_values.clip_norm(values, clip);
-        MemorySegment sum = arena.allocateFrom(JAVA_DOUBLE, squares);
-        Kernels.cpu().hs_adam_step_from(NULL, recorded, values, sum);
-        assertSameBits(want, got, "parameters");
-        double[] halves = get(got, HS_F32, COUNT);
-        for (int k = 0; k < COUNT; k++) {
-          halves[k] = Arrays64.roundToBf16((float) halves[k]);
-        }
-        assertClose(halves, get(rounded, HS_BF16, COUNT), 0, "parameters as bf16");
-        for (double bad : new double[] {Double.NaN, Double.POSITIVE_INFINITY}) {
-          sum.set(JAVA_DOUBLE, 0, bad);
-          Kernels.cpu().hs_adam_step_from(NULL, recorded, values, sum);
-          assertSameBits(want, got, "parameters, where the gradients are not finite");
-        }
+      MemorySegment plain = stepped(arena, p, g, 0, NULL);
+      MemorySegment sum = arena.allocateFrom(JAVA_DOUBLE, squares(g));
+      assertSameBits(plain, stepped(arena, p, g, 0, sum), "no clipping");
+      assertSameBits(plain, stepped(arena, p, g, norm * 3, sum), "a norm that is not reached");
+      assertSameBits(plain, stepped(arena, p, g, norm / 3, NULL), "no sum of squares");
+      // Each gradient scaled by the factor of the kernel is a float: the same step by another way.
+      float factor = (float) (norm / 3 / norm);
+      double[] scaled = Arrays.stream(g).map(value -> (float) value * factor).toArray();
+      assertSameBits(
+          stepped(arena, p, scaled, 0, NULL), stepped(arena, p, g, norm / 3, sum), "clipped");
+    }
+  }
+
+  @Test
+  void gradientsThatAreNotFiniteChangeNothing() {
+    double[] p = normal(COUNT, 1);
+    double[] g = normal(COUNT, 2);
+    try (Arena arena = Arena.ofConfined()) {
+      for (double bad : new double[] {Double.NaN, Double.POSITIVE_INFINITY}) {
+        MemorySegment sum = arena.allocateFrom(JAVA_DOUBLE, bad);
+        assertSameBits(put(arena, HS_F32, p), stepped(arena, p, g, 1, sum), "parameters");
       }
     }
   }
 
-  private static MemorySegment adam(Arena arena, MemorySegment p, MemorySegment g) {
-    MemorySegment struct = hs_adam.allocate(arena);
-    hs_adam.count(struct, COUNT);
-    hs_adam.beta1(struct, 0.9);
-    hs_adam.beta2(struct, 0.999);
-    hs_adam.eps(struct, 1e-8);
-    hs_adam.p(struct, p);
-    hs_adam.g(struct, g);
-    hs_adam.m(struct, put(arena, HS_F32, normal(COUNT, 3)));
-    hs_adam.v(struct, put(arena, HS_F32, Arrays.stream(normal(COUNT, 4)).map(Math::abs).toArray()));
-    hs_adam.ema(struct, put(arena, HS_F32, normal(COUNT, 5)));
-    return struct;
+  /** The new parameters once more, rounded to bfloat16. */
+  @Test
+  void writesARoundedCopy() {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment parameters = put(arena, HS_F32, normal(COUNT, 1));
+      MemorySegment rounded = room(arena, HS_BF16, COUNT);
+      MemorySegment struct = adam(arena, parameters, put(arena, HS_F32, normal(COUNT, 2)));
+      ADAM.select("p_bf16").set(struct, rounded);
+      run(Kernel.ADAM_STEP, struct);
+      double[] want = get(parameters, HS_F32, COUNT);
+      for (int k = 0; k < COUNT; k++) {
+        want[k] = Arrays64.roundToBf16((float) want[k]);
+      }
+      assertClose(want, get(rounded, HS_BF16, COUNT), 0, "parameters as bf16");
+    }
   }
 
+  /** An average that decays slowly keeps differences far below its own size. */
   @Test
   void averagesKeepSmallDifferences() {
     double[] ema = normal(COUNT, 1);
-    double[] p = normal(COUNT, 2);
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment average = put(arena, HS_F32, ema);
-      Kernels.cpu().hs_ema_update(NULL, average, put(arena, HS_F32, p), 0.9999, COUNT);
+      MemorySegment parameters = put(arena, HS_F32, normal(COUNT, 2));
+      MemorySegment struct = adam(arena, parameters, put(arena, HS_F32, new double[COUNT]));
+      MemorySegment values =
+          ADAM_VALUES.select("step lr ema_decay").allocate(arena, 1L, 1e-3, 0.9999);
+      ADAM.select("ema values").set(struct, average, values);
+      run(Kernel.ADAM_STEP, struct);
+      double[] p = get(parameters, HS_F32, COUNT);
       for (int k = 0; k < COUNT; k++) {
         ema[k] = 0.9999 * ema[k] + 0.0001 * p[k];
       }
       assertClose(ema, get(average, HS_F32, COUNT), 1e-7, "average");
     }
+  }
+
+  /** Parameters after one step. */
+  private static MemorySegment stepped(
+      Arena arena, double[] p, double[] g, double clip, MemorySegment squareSum) {
+    MemorySegment parameters = put(arena, HS_F32, p);
+    MemorySegment struct = adam(arena, parameters, put(arena, HS_F32, g));
+    MemorySegment values =
+        ADAM_VALUES.select("step lr ema_decay clip_norm").allocate(arena, 7L, 3e-3, 0.9, clip);
+    ADAM.select("values square_sum").set(struct, values, squareSum);
+    run(Kernel.ADAM_STEP, struct);
+    return parameters;
+  }
+
+  private static MemorySegment adam(Arena arena, MemorySegment p, MemorySegment g) {
+    MemorySegment m = put(arena, HS_F32, normal(COUNT, 3));
+    double[] squares = Arrays.stream(normal(COUNT, 4)).map(Math::abs).toArray();
+    MemorySegment v = put(arena, HS_F32, squares);
+    MemorySegment ema = put(arena, HS_F32, normal(COUNT, 5));
+    MemorySegment values = ADAM_VALUES.select("step lr ema_decay").allocate(arena, 7L, 3e-3, 0.9);
+    return ADAM.select("count beta1 beta2 eps p g m v ema values")
+        .allocate(arena, COUNT, 0.9, 0.999, 1e-8, p, g, m, v, ema, values);
   }
 }

@@ -1,14 +1,13 @@
 package org.halfstep.bindings;
 
-import static java.lang.foreign.MemorySegment.NULL;
 import static org.halfstep.bindings.Arrays64.assertClose;
 import static org.halfstep.bindings.Arrays64.assertSameBits;
 import static org.halfstep.bindings.Arrays64.get;
-import static org.halfstep.bindings.Arrays64.normal;
 import static org.halfstep.bindings.Arrays64.put;
 import static org.halfstep.bindings.Arrays64.putInts;
 import static org.halfstep.bindings.Arrays64.putLongs;
 import static org.halfstep.bindings.Arrays64.room;
+import static org.halfstep.bindings.KernelCalls.call;
 import static org.halfstep.bindings.Kernels.HS_BF16;
 import static org.halfstep.bindings.Kernels.HS_F32;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
@@ -57,14 +56,6 @@ class PhiloxKernelTest {
     return philox(counter, new int[] {(int) seed, (int) (seed >>> 32)})[element % 4];
   }
 
-  private static double[] uniformTwin(long seed, long[] samples, int draw, int each) {
-    double[] values = new double[samples.length * each];
-    for (int k = 0; k < values.length; k++) {
-      values[k] = (float) unit(word(seed, samples[k / each], draw, k % each));
-    }
-    return values;
-  }
-
   private static double[] normalTwin(long seed, long[] samples, int draw, int each) {
     double[] values = new double[samples.length * each];
     for (int k = 0; k < values.length; k++) {
@@ -91,38 +82,55 @@ class PhiloxKernelTest {
             new int[] {0xa4093822, 0x299f31d0}));
   }
 
+  /** Where the kernel reads the seed and the draw. */
+  private static MemorySegment key(Arena arena, long seed, int draw) {
+    MemorySegment key = arena.allocate(12, 8);
+    key.set(ValueLayout.JAVA_LONG, 0, seed);
+    key.set(ValueLayout.JAVA_INT, 8, draw);
+    return key;
+  }
+
+  private static void normal(MemorySegment y, MemorySegment key, MemorySegment ids, int each) {
+    int n = (int) (ids.byteSize() / Long.BYTES);
+    call(Kernel.PHILOX_NORMAL, "y key sample_ids n per_sample dtype")
+        .with(y, key, ids, n, each, HS_F32);
+  }
+
   @Test
   void theKernelHasTheKnownAnswers() {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment y = room(arena, HS_F32, 4);
-      Kernels.cpu().hs_philox_uniform(NULL, y, 0, putLongs(arena, 0), 0, 1, 4);
-      double[] want = {unit(0x6627e8d5), unit(0xe169c58d), unit(0xbc57ac4c), unit(0x9b00dbd8)};
-      for (int k = 0; k < 4; k++) {
-        want[k] = (float) want[k];
-      }
-      assertArrayEquals(want, get(y, HS_F32, 4));
+      normal(y, key(arena, 0, 0), putLongs(arena, 0), 4);
+      double first = Math.sqrt(-2 * Math.log(unit(0x6627e8d5)));
+      double second = Math.sqrt(-2 * Math.log(unit(0xbc57ac4c)));
+      double turn = 2 * Math.PI;
+      double[] want = {
+        first * Math.cos(turn * unit(0xe169c58d)),
+        first * Math.sin(turn * unit(0xe169c58d)),
+        second * Math.cos(turn * unit(0x9b00dbd8)),
+        second * Math.sin(turn * unit(0x9b00dbd8))
+      };
+      assertClose(want, get(y, HS_F32, 4), 1.2e-7, "normal");
     }
   }
 
   @Test
-  void uniformAndNormalAreTheTwins() {
+  void normalIsTheTwin() {
     long[] samples = {0, 5, 0x123456789aL, -1};
     int each = 777;
+    double[] want = normalTwin(SEED, samples, -7, each);
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment ids = putLongs(arena, samples);
+      MemorySegment key = key(arena, SEED, -7);
       MemorySegment y = room(arena, HS_F32, 4L * each);
-      Kernels.cpu().hs_philox_uniform(NULL, y, SEED, ids, 7, 4, each);
-      assertArrayEquals(uniformTwin(SEED, samples, 7, each), get(y, HS_F32, 4 * each));
-      Kernels.cpu().hs_philox_normal(NULL, y, SEED, ids, -7, 4, each, HS_F32);
-      double[] want = normalTwin(SEED, samples, -7, each);
+      normal(y, key, ids, each);
       assertClose(want, get(y, HS_F32, 4 * each), 1.2e-7, "normal");
-      Kernels.cpu().hs_philox_normal(NULL, y, SEED, ids, -7, 4, each, HS_BF16);
+      call(Kernel.PHILOX_NORMAL, "y key sample_ids n per_sample dtype")
+          .with(y, key, ids, 4, each, HS_BF16);
       assertClose(want, get(y, HS_BF16, 4 * each), 4e-3, "normal as bf16");
-      MemorySegment key = arena.allocate(12, 8);
-      key.set(ValueLayout.JAVA_LONG, 0, SEED);
-      key.set(ValueLayout.JAVA_INT, 8, -7);
-      Kernels.cpu().hs_philox_normal_from(NULL, y, key, ids, 4, each, HS_F32);
-      assertClose(want, get(y, HS_F32, 4 * each), 1.2e-7, "normal with a key in memory");
+      assertThrows(
+          KernelException.class,
+          () -> call(Kernel.PHILOX_NORMAL, "y sample_ids n per_sample").with(y, ids, 4, each));
     }
   }
 
@@ -132,17 +140,10 @@ class PhiloxKernelTest {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment alone = room(arena, HS_F32, each);
       MemorySegment batch = room(arena, HS_F32, 5L * each);
-      Arrays64.withThreads(
-          1,
-          () ->
-              Kernels.cpu()
-                  .hs_philox_normal(NULL, alone, SEED, putLongs(arena, 42), 3, 1, each, HS_F32));
-      Arrays64.withThreads(
-          2,
-          () ->
-              Kernels.cpu()
-                  .hs_philox_normal(
-                      NULL, batch, SEED, putLongs(arena, 1, 2, 3, 42, 5), 3, 5, each, HS_F32));
+      MemorySegment key = key(arena, SEED, 3);
+      Arrays64.withThreads(1, () -> normal(alone, key, putLongs(arena, 42), each));
+      MemorySegment ids = putLongs(arena, 1, 2, 3, 42, 5);
+      Arrays64.withThreads(2, () -> normal(batch, key, ids, each));
       assertSameBits(alone, batch.asSlice(3L * each * 4, each * 4L), "sample 42");
     }
   }
@@ -152,7 +153,7 @@ class PhiloxKernelTest {
     int count = 200_000;
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment y = room(arena, HS_F32, count);
-      Kernels.cpu().hs_philox_normal(NULL, y, 1, putLongs(arena, 0), 0, 1, count, HS_F32);
+      normal(y, key(arena, 1, 0), putLongs(arena, 0), count);
       double[] values = get(y, HS_F32, count);
       double mean = Arrays.stream(values).average().orElseThrow();
       double square = Arrays.stream(values).map(v -> v * v).average().orElseThrow();
@@ -169,14 +170,15 @@ class PhiloxKernelTest {
     int each = 5001;
     float p = 0.3f;
     long[] samples = {9, 4};
-    double[] x = normal(n * each, 1);
+    double[] x = Arrays64.normal(n * each, 1);
     try (Arena arena = Arena.ofConfined()) {
       for (int dtype : new int[] {HS_F32, HS_BF16}) {
         MemorySegment in = put(arena, dtype, x);
         MemorySegment y = room(arena, dtype, n * each);
         MemorySegment ids = putLongs(arena, samples);
         MemorySegment draw = putInts(arena, 11);
-        Kernels.cpu().hs_dropout(NULL, in, y, p, SEED, ids, draw, 2, n, each, dtype);
+        call(Kernel.DROPOUT, "x y p seed sample_ids draw layer n per_sample dtype")
+            .with(in, y, p, SEED, ids, draw, 2, n, each, dtype);
         double[] want = new double[n * each];
         long seed = SEED ^ ((long) (0x9E3779B9 * 3) << 32);
         int kept = 0;
@@ -188,13 +190,17 @@ class PhiloxKernelTest {
         assertEquals(1 - p, kept / (double) want.length, 0.02);
         assertClose(want, get(y, dtype, want.length), Arrays64.tolerance(dtype), "dropout");
         MemorySegment other = room(arena, dtype, n * each);
-        Kernels.cpu().hs_dropout(NULL, in, other, p, SEED, ids, draw, 3, n, each, dtype);
+        call(Kernel.DROPOUT, "x y p seed sample_ids draw layer n per_sample dtype")
+            .with(in, other, p, SEED, ids, draw, 3, n, each, dtype);
         assertFalse(y.mismatch(other) < 0, "another layer has another mask");
-        Kernels.cpu().hs_dropout(NULL, in, other, 0, SEED, ids, draw, 3, n, each, dtype);
+        call(Kernel.DROPOUT, "x y p seed sample_ids draw layer n per_sample dtype")
+            .with(in, other, 0f, SEED, ids, draw, 3, n, each, dtype);
         assertTrue(in.mismatch(other) < 0, "p = 0 keeps everything");
         assertThrows(
             KernelException.class,
-            () -> Kernels.cpu().hs_dropout(NULL, in, y, 1, SEED, ids, draw, 0, n, each, dtype));
+            () ->
+                call(Kernel.DROPOUT, "x y p seed sample_ids draw layer n per_sample dtype")
+                    .with(in, y, 1f, SEED, ids, draw, 0, n, each, dtype));
       }
     }
   }

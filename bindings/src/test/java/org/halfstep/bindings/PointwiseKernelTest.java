@@ -7,6 +7,10 @@ import static org.halfstep.bindings.Arrays64.get;
 import static org.halfstep.bindings.Arrays64.normal;
 import static org.halfstep.bindings.Arrays64.put;
 import static org.halfstep.bindings.Arrays64.room;
+import static org.halfstep.bindings.KernelCalls.call;
+import static org.halfstep.bindings.KernelCalls.run;
+import static org.halfstep.bindings.KernelCalls.workspaceBytes;
+import static org.halfstep.bindings.KernelStructs.POINTWISE;
 import static org.halfstep.bindings.Kernels.HS_F32;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
@@ -148,24 +152,28 @@ class PointwiseKernelTest {
       return part;
     }
 
-    MemorySegment arguments(Arena arena, int gradient) {
-      MemorySegment args = hs_pointwise.allocate(arena);
-      hs_pointwise.n(args, n);
-      hs_pointwise.hw(args, hw);
-      hs_pointwise.in0(args, in0);
-      hs_pointwise.in1(args, in - in0);
-      hs_pointwise.out(args, out);
-      hs_pointwise.stride(args, stride);
-      hs_pointwise.silu(args, silu ? 1 : 0);
-      hs_pointwise.x0(args, put(arena, HS_F32, source(false)));
+    MemorySegment arguments(Arena arena, boolean gradient) {
+      MemorySegment args =
+          POINTWISE
+              .select("n hw in0 in1 out stride silu x0")
+              .allocate(
+                  arena,
+                  n,
+                  hw,
+                  in0,
+                  in - in0,
+                  out,
+                  stride,
+                  silu,
+                  put(arena, HS_F32, source(false)));
       if (in > in0) {
-        hs_pointwise.x1(args, put(arena, HS_F32, source(true)));
+        POINTWISE.select("x1").set(args, put(arena, HS_F32, source(true)));
       }
       if (table) {
-        hs_pointwise.table(args, put(arena, HS_F32, factors));
+        POINTWISE.select("table").set(args, put(arena, HS_F32, factors));
       }
-      long bytes = Kernels.cpu().hs_pointwise_workspace(args, gradient);
-      hs_pointwise.workspace(args, room(arena, HS_F32, bytes / 4));
+      long bytes = workspaceBytes(POINTWISE, args, gradient);
+      POINTWISE.select("workspace").set(args, room(arena, HS_F32, bytes / 4));
       return args;
     }
   }
@@ -180,34 +188,32 @@ class PointwiseKernelTest {
 
   private static Output forward(
       Arena arena, Case c, boolean bias, boolean residual, boolean inPlace, boolean moments) {
-    MemorySegment args = c.arguments(arena, 0);
+    MemorySegment args = c.arguments(arena, false);
     MemorySegment packed = packed(arena, c.in, c.out);
-    Kernels.cpu()
-        .hs_pointwise_pack(NULL, put(arena, HS_F32, c.weight), c.stride, c.in, c.out, 0, packed);
-    hs_pointwise.packed(args, packed);
+    call(Kernel.POINTWISE_PACK, "weight stride in out transposed packed")
+        .with(put(arena, HS_F32, c.weight), c.stride, c.in, c.out, 0, packed);
+    POINTWISE.select("packed").set(args, packed);
     if (bias) {
-      hs_pointwise.bias(args, put(arena, HS_F32, c.bias));
+      POINTWISE.select("bias").set(args, put(arena, HS_F32, c.bias));
     }
     MemorySegment added = put(arena, HS_F32, c.residual);
     MemorySegment y = inPlace ? added : room(arena, HS_F32, c.residual.length);
     if (residual) {
-      hs_pointwise.residual(args, added);
+      POINTWISE.select("residual").set(args, added);
     }
-    hs_pointwise.y(args, y);
+    POINTWISE.select("y").set(args, y);
     MemorySegment means = room(arena, HS_F32, 2L * c.n * c.out);
     if (moments) {
-      hs_pointwise.moments(args, means);
+      POINTWISE.select("moments").set(args, means);
     }
-    Kernels.cpu().hs_pointwise_forward(NULL, args);
+    run(Kernel.POINTWISE_FORWARD, args);
     return new Output(y, means);
   }
 
   private static void gradient(Arena arena, Case c, MemorySegment dweight, MemorySegment dbias) {
-    MemorySegment args = c.arguments(arena, 1);
-    hs_pointwise.dy(args, put(arena, HS_F32, c.dy));
-    hs_pointwise.dweight(args, dweight);
-    hs_pointwise.dbias(args, dbias);
-    Kernels.cpu().hs_pointwise_gradient(NULL, args);
+    MemorySegment args = c.arguments(arena, true);
+    POINTWISE.select("dy dweight dbias").set(args, put(arena, HS_F32, c.dy), dweight, dbias);
+    run(Kernel.POINTWISE_GRADIENT, args);
   }
 
   @ParameterizedTest
@@ -279,19 +285,17 @@ class PointwiseKernelTest {
     }
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment packed = packed(arena, out, in);
-      Kernels.cpu().hs_pointwise_pack(NULL, put(arena, HS_F32, weight), stride, out, in, 1, packed);
-      MemorySegment args = hs_pointwise.allocate(arena);
-      hs_pointwise.n(args, 1);
-      hs_pointwise.hw(args, pixels);
-      hs_pointwise.in0(args, out);
-      hs_pointwise.out(args, in);
-      hs_pointwise.x0(args, put(arena, HS_F32, dy));
-      hs_pointwise.packed(args, packed);
+      call(Kernel.POINTWISE_PACK, "weight stride in out transposed packed")
+          .with(put(arena, HS_F32, weight), stride, out, in, 1, packed);
+      MemorySegment args =
+          POINTWISE
+              .select("n hw in0 out x0 packed")
+              .allocate(arena, 1, pixels, out, in, put(arena, HS_F32, dy), packed);
       MemorySegment dx = room(arena, HS_F32, want.length);
-      hs_pointwise.y(args, dx);
-      long bytes = Kernels.cpu().hs_pointwise_workspace(args, 0);
-      hs_pointwise.workspace(args, room(arena, HS_F32, bytes / 4));
-      Kernels.cpu().hs_pointwise_forward(NULL, args);
+      POINTWISE.select("y").set(args, dx);
+      long bytes = workspaceBytes(POINTWISE, args, false);
+      POINTWISE.select("workspace").set(args, room(arena, HS_F32, bytes / 4));
+      run(Kernel.POINTWISE_FORWARD, args);
       assertClose(want, get(dx, HS_F32, want.length), TOLERANCE, "dx");
     }
   }
@@ -342,13 +346,15 @@ class PointwiseKernelTest {
   @Test
   void refusesSizesAndPointersThatAreMissing() {
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment args = hs_pointwise.allocate(arena);
-      assertThrows(KernelException.class, () -> Kernels.cpu().hs_pointwise_forward(NULL, args));
-      assertThrows(KernelException.class, () -> Kernels.cpu().hs_pointwise_gradient(NULL, args));
+      MemorySegment args = POINTWISE.allocate(arena);
+      assertThrows(KernelException.class, () -> run(Kernel.POINTWISE_FORWARD, args));
+      assertThrows(KernelException.class, () -> run(Kernel.POINTWISE_GRADIENT, args));
       MemorySegment weight = put(arena, HS_F32, normal(12, 10));
       assertThrows(
           KernelException.class,
-          () -> Kernels.cpu().hs_pointwise_pack(NULL, weight, 3, 4, 4, 0, weight));
+          () ->
+              call(Kernel.POINTWISE_PACK, "weight stride in out transposed packed")
+                  .with(weight, 3, 4, 4, 0, weight));
     }
   }
 }

@@ -1,12 +1,12 @@
 package org.halfstep.bindings;
 
-import static java.lang.foreign.MemorySegment.NULL;
 import static org.halfstep.bindings.Arrays64.assertClose;
 import static org.halfstep.bindings.Arrays64.get;
 import static org.halfstep.bindings.Arrays64.normal;
 import static org.halfstep.bindings.Arrays64.put;
 import static org.halfstep.bindings.Arrays64.room;
 import static org.halfstep.bindings.Arrays64.tolerance;
+import static org.halfstep.bindings.KernelCalls.call;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.lang.foreign.Arena;
@@ -55,9 +55,11 @@ class PoolKernelTest {
         mean[at] = sum / inside;
       }
       MemorySegment out = room(arena, dtype, mean.length);
-      Kernels.cpu().hs_pool(NULL, in, out, 1, rows, columns, stride, top, left, n, h, w, c, dtype);
+      call(Kernel.POOL, "x y average rows columns stride row_padding column_padding n h w c dtype")
+          .with(in, out, 1, rows, columns, stride, top, left, n, h, w, c, dtype);
       assertClose(mean, get(out, dtype, mean.length), tolerance(dtype), "mean");
-      Kernels.cpu().hs_pool(NULL, in, out, 0, rows, columns, stride, top, left, n, h, w, c, dtype);
+      call(Kernel.POOL, "x y average rows columns stride row_padding column_padding n h w c dtype")
+          .with(in, out, 0, rows, columns, stride, top, left, n, h, w, c, dtype);
       assertClose(largest, get(out, dtype, mean.length), 0, "largest");
     }
   }
@@ -68,10 +70,18 @@ class PoolKernelTest {
       MemorySegment room = room(arena, 0, 64);
       assertThrows(
           KernelException.class,
-          () -> Kernels.cpu().hs_pool(NULL, room, room, 1, 2, 2, 1, 2, 0, 1, 4, 4, 1, 0));
+          () ->
+              call(
+                      Kernel.POOL,
+                      "x y average rows columns stride row_padding column_padding n h w c dtype")
+                  .with(room, room, 1, 2, 2, 1, 2, 0, 1, 4, 4, 1, 0));
       assertThrows(
           KernelException.class,
-          () -> Kernels.cpu().hs_pool(NULL, room, room, 1, 5, 5, 1, 0, 0, 1, 4, 4, 1, 0));
+          () ->
+              call(
+                      Kernel.POOL,
+                      "x y average rows columns stride row_padding column_padding n h w c dtype")
+                  .with(room, room, 1, 5, 5, 1, 0, 0, 1, 4, 4, 1, 0));
     }
   }
 }

@@ -3,6 +3,11 @@ package org.halfstep.bindings;
 import static java.lang.foreign.MemorySegment.NULL;
 import static org.halfstep.bindings.Arrays64.normal;
 import static org.halfstep.bindings.Arrays64.put;
+import static org.halfstep.bindings.KernelCalls.call;
+import static org.halfstep.bindings.KernelCalls.giveWorkspace;
+import static org.halfstep.bindings.KernelCalls.run;
+import static org.halfstep.bindings.KernelStructs.GROUP_NORM;
+import static org.halfstep.bindings.Kernels.HS_F32;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -16,7 +21,6 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** Bytes against the rules that the header states; a value near a half may go either way. */
 class QuantizeKernelTest {
-  private static final Kernels KERNELS = Kernels.cpu();
   private static final float SCALE = 0.021f;
   private static final int ZERO = 40;
   private static final double NEAR_A_HALF = 1e-4;
@@ -40,8 +44,8 @@ class QuantizeKernelTest {
       MemorySegment first = put(arena, dtype, x0);
       MemorySegment second = c1 == 0 ? NULL : put(arena, dtype, x1);
       MemorySegment y = arena.allocate((long) rows * (c0 + c1));
-      KERNELS.hs_quantize(
-          NULL, first, second, y, one(arena, SCALE), one(arena, ZERO), rows, c0, c1, dtype);
+      call(Kernel.QUANTIZE, "x0 x1 y scale zero rows c0 c1 dtype")
+          .with(first, second, y, one(arena, SCALE), one(arena, ZERO), rows, c0, c1, dtype);
       double[] expected = new double[rows * (c0 + c1)];
       for (int r = 0; r < rows; r++) {
         System.arraycopy(x0, r * c0, expected, r * (c0 + c1), c0);
@@ -60,8 +64,8 @@ class QuantizeKernelTest {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment x = arena.allocateFrom(ValueLayout.JAVA_FLOAT, values);
       MemorySegment y = arena.allocate(values.length);
-      KERNELS.hs_quantize(
-          NULL, x, NULL, y, one(arena, 1), one(arena, 3), 1, values.length, 0, Kernels.HS_F32);
+      call(Kernel.QUANTIZE, "x0 x1 y scale zero rows c0 c1 dtype")
+          .with(x, NULL, y, one(arena, 1), one(arena, 3), 1, values.length, 0, HS_F32);
       for (int i = 0; i < values.length; i++) {
         assertEquals(expected[i], Byte.toUnsignedInt(y.get(ValueLayout.JAVA_BYTE, i)), "" + i);
       }
@@ -81,29 +85,23 @@ class QuantizeKernelTest {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment y = arena.allocate(4L * n * hw * c, 64);
       MemorySegment bytes = arena.allocate((long) n * hw * c, 64);
-      MemorySegment args = hs_group_norm.allocate(arena);
-      hs_group_norm.n(args, n);
-      hs_group_norm.hw(args, hw);
-      hs_group_norm.c0(args, c0);
-      hs_group_norm.c1(args, c1);
-      hs_group_norm.groups(args, 8);
-      hs_group_norm.silu(args, silu);
-      hs_group_norm.dtype(args, Kernels.HS_F32);
-      hs_group_norm.eps(args, 1e-5f);
-      hs_group_norm.x0(args, put(arena, Kernels.HS_F32, normal(n * hw * c0, 3, 1, 2)));
-      hs_group_norm.x1(
-          args, c1 == 0 ? NULL : put(arena, Kernels.HS_F32, normal(n * hw * c1, 4, 0, 1)));
-      hs_group_norm.weight(args, put(arena, Kernels.HS_F32, normal(c, 5, 1, 0.3)));
-      hs_group_norm.bias(args, put(arena, Kernels.HS_F32, normal(c, 6, 0, 0.5)));
-      hs_group_norm.modulation(args, put(arena, Kernels.HS_F32, normal(n * 2 * c, 7, 0, 0.4)));
-      hs_group_norm.modulation_stride(args, 2L * c);
-      hs_group_norm.stats(args, arena.allocate(8L * n * 8, 64));
-      hs_group_norm.workspace(
-          args, arena.allocate(KERNELS.hs_group_norm_workspace(n, hw, c, 8, 0), 64));
-      hs_group_norm.y(args, y);
-      KERNELS.hs_group_norm_forward(NULL, args);
-      hs_group_norm.y(args, bytes);
-      KERNELS.hs_group_norm_quantize(NULL, args, one(arena, SCALE), one(arena, ZERO));
+      MemorySegment args =
+          GROUP_NORM
+              .select("n hw c0 c1 groups silu dtype eps")
+              .allocate(arena, n, hw, c0, c1, 8, silu, HS_F32, 1e-5f);
+      giveWorkspace(arena, GROUP_NORM, args);
+      MemorySegment x0 = put(arena, HS_F32, normal(n * hw * c0, 3, 1, 2));
+      MemorySegment x1 = c1 == 0 ? NULL : put(arena, HS_F32, normal(n * hw * c1, 4, 0, 1));
+      MemorySegment weight = put(arena, HS_F32, normal(c, 5, 1, 0.3));
+      MemorySegment bias = put(arena, HS_F32, normal(c, 6, 0, 0.5));
+      MemorySegment modulation = put(arena, HS_F32, normal(n * 2 * c, 7, 0, 0.4));
+      MemorySegment stats = arena.allocate(8L * n * 8, 64);
+      GROUP_NORM
+          .select("x0 x1 weight bias modulation modulation_stride stats y")
+          .set(args, x0, x1, weight, bias, modulation, 2L * c, stats, y);
+      run(Kernel.GROUP_NORM_FORWARD, args);
+      GROUP_NORM.select("y scale zero").set(args, bytes, one(arena, SCALE), one(arena, ZERO));
+      run(Kernel.GROUP_NORM_QUANTIZE, args);
       double[] expected = new double[n * hw * c];
       for (int i = 0; i < expected.length; i++) {
         expected[i] = y.getAtIndex(ValueLayout.JAVA_FLOAT, i);
@@ -120,8 +118,8 @@ class QuantizeKernelTest {
       assertThrows(
           KernelException.class,
           () ->
-              KERNELS.hs_quantize(
-                  NULL, x, NULL, y, one(arena, 0), one(arena, 0), 1, 1, 0, Kernels.HS_F32));
+              call(Kernel.QUANTIZE, "x0 x1 y scale zero rows c0 c1 dtype")
+                  .with(x, NULL, y, one(arena, 0), one(arena, 0), 1, 1, 0, HS_F32));
     }
   }
 

@@ -1,12 +1,15 @@
 package org.halfstep.bindings;
 
-import static java.lang.foreign.MemorySegment.NULL;
 import static org.halfstep.bindings.Arrays64.assertClose;
 import static org.halfstep.bindings.Arrays64.assertSameBits;
 import static org.halfstep.bindings.Arrays64.get;
 import static org.halfstep.bindings.Arrays64.normal;
 import static org.halfstep.bindings.Arrays64.put;
 import static org.halfstep.bindings.Arrays64.room;
+import static org.halfstep.bindings.KernelCalls.call;
+import static org.halfstep.bindings.KernelCalls.workspaceBytes;
+import static org.halfstep.bindings.KernelStructs.SQUARE_SUM;
+import static org.halfstep.bindings.KernelStructs.SUM_ROWS;
 import static org.halfstep.bindings.Kernels.HS_F32;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -20,7 +23,13 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 class ReductionKernelTest {
   private static MemorySegment squares(Arena arena, int count) {
-    return arena.allocate(Kernels.cpu().hs_square_sum_workspace(count), 64);
+    return arena.allocate(
+        workspaceBytes(SQUARE_SUM, SQUARE_SUM.select("count").allocate(arena, count), false), 64);
+  }
+
+  private static MemorySegment rows(Arena arena, int rows, int c) {
+    MemorySegment args = SUM_ROWS.select("rows c").allocate(arena, rows, c);
+    return arena.allocate(workspaceBytes(SUM_ROWS, args, false), 64);
   }
 
   @ParameterizedTest
@@ -33,11 +42,13 @@ class ReductionKernelTest {
       MemorySegment pixels = put(arena, HS_F32, new double[n * (c + 3)]);
       MemorySegment rows = room(arena, HS_F32, c);
       MemorySegment added = put(arena, HS_F32, before);
-      long bytes = Kernels.cpu().hs_sum_rows_workspace((long) n * hw, c);
-      MemorySegment workspace = arena.allocate(bytes, 64);
-      Kernels.cpu().hs_sum_pixels(NULL, in, pixels, c + 3, n, hw, c, dtype);
-      Kernels.cpu().hs_sum_rows(NULL, in, rows, 0, workspace, (long) n * hw, c, dtype);
-      Kernels.cpu().hs_sum_rows(NULL, in, added, 1, workspace, (long) n * hw, c, dtype);
+      MemorySegment workspace = rows(arena, n * hw, c);
+      call(Kernel.SUM_PIXELS, "x out out_stride n hw c dtype")
+          .with(in, pixels, c + 3, n, hw, c, dtype);
+      call(Kernel.SUM_ROWS, "x out accumulate workspace rows c dtype")
+          .with(in, rows, 0, workspace, n * hw, c, dtype);
+      call(Kernel.SUM_ROWS, "x out accumulate workspace rows c dtype")
+          .with(in, added, 1, workspace, n * hw, c, dtype);
       double[] wantPixels = new double[n * (c + 3)];
       double[] wantRows = new double[c];
       for (int k = 0; k < x.length; k++) {
@@ -62,7 +73,8 @@ class ReductionKernelTest {
       MemorySegment left = put(arena, dtype, a);
       MemorySegment right = put(arena, dtype, b);
       MemorySegment out = arena.allocate(8L * n, 8);
-      Kernels.cpu().hs_squared_distance(NULL, left, right, out, n, each, dtype);
+      call(Kernel.SQUARED_DISTANCE, "a b out n per_sample dtype")
+          .with(left, right, out, n, each, dtype);
       double[] want = new double[n];
       double square = 0;
       for (int k = 0; k < a.length; k++) {
@@ -74,7 +86,8 @@ class ReductionKernelTest {
         assertEquals(want[i], got, 1e-12 * want[i]);
       }
       if (dtype == HS_F32) {
-        Kernels.cpu().hs_square_sum(NULL, left, out, squares(arena, a.length), a.length);
+        call(Kernel.SQUARE_SUM, "x out workspace count")
+            .with(left, out, squares(arena, a.length), a.length);
         assertEquals(square, out.get(ValueLayout.JAVA_DOUBLE, 0), 1e-12 * square);
       }
     }
@@ -86,10 +99,12 @@ class ReductionKernelTest {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment out = arena.allocate(8, 8);
       x[4321] = Double.POSITIVE_INFINITY;
-      Kernels.cpu().hs_square_sum(NULL, put(arena, HS_F32, x), out, squares(arena, 5000), 5000);
+      call(Kernel.SQUARE_SUM, "x out workspace count")
+          .with(put(arena, HS_F32, x), out, squares(arena, 5000), 5000);
       assertEquals(Double.POSITIVE_INFINITY, out.get(ValueLayout.JAVA_DOUBLE, 0));
       x[17] = Double.NaN;
-      Kernels.cpu().hs_square_sum(NULL, put(arena, HS_F32, x), out, squares(arena, 5000), 5000);
+      call(Kernel.SQUARE_SUM, "x out workspace count")
+          .with(put(arena, HS_F32, x), out, squares(arena, 5000), 5000);
       assertTrue(Double.isNaN(out.get(ValueLayout.JAVA_DOUBLE, 0)));
     }
   }
@@ -101,18 +116,19 @@ class ReductionKernelTest {
       MemorySegment x = put(arena, HS_F32, normal(count, 1));
       MemorySegment y = put(arena, HS_F32, normal(count, 2));
       MemorySegment[] results = {arena.allocate(4096, 64), arena.allocate(4096, 64)};
-      MemorySegment workspace =
-          arena.allocate(Kernels.cpu().hs_sum_rows_workspace(count / 37, 37), 64);
+      MemorySegment workspace = rows(arena, count / 37, 37);
       MemorySegment squares = squares(arena, count);
       for (int threads = 1; threads <= 2; threads++) {
         MemorySegment out = results[threads - 1];
         Arrays64.withThreads(
             threads,
             () -> {
-              Kernels.cpu().hs_square_sum(NULL, x, out, squares, count);
-              Kernels.cpu().hs_squared_distance(NULL, x, y, out.asSlice(8), 1, count, HS_F32);
+              call(Kernel.SQUARE_SUM, "x out workspace count").with(x, out, squares, count);
+              call(Kernel.SQUARED_DISTANCE, "a b out n per_sample dtype")
+                  .with(x, y, out.asSlice(8), 1, count, HS_F32);
               MemorySegment sums = out.asSlice(16);
-              Kernels.cpu().hs_sum_rows(NULL, x, sums, 0, workspace, count / 37, 37, HS_F32);
+              call(Kernel.SUM_ROWS, "x out accumulate workspace rows c dtype")
+                  .with(x, sums, 0, workspace, count / 37, 37, HS_F32);
             });
       }
       assertSameBits(results[0], results[1], "sums");

@@ -1,12 +1,12 @@
 package org.halfstep.bindings;
 
-import static java.lang.foreign.MemorySegment.NULL;
 import static org.halfstep.bindings.Arrays64.assertClose;
 import static org.halfstep.bindings.Arrays64.get;
 import static org.halfstep.bindings.Arrays64.normal;
 import static org.halfstep.bindings.Arrays64.put;
 import static org.halfstep.bindings.Arrays64.room;
 import static org.halfstep.bindings.Arrays64.tolerance;
+import static org.halfstep.bindings.KernelCalls.call;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -37,11 +37,12 @@ class ResampleKernelTest {
       MemorySegment downGradient = put(arena, dtype, before);
       MemorySegment dbigIn = put(arena, dtype, dbig);
       MemorySegment dsmallIn = put(arena, dtype, dsmall);
-      Kernels.cpu().hs_upsample2_forward(NULL, in, big, n, h, w, c, dtype);
-      Kernels.cpu().hs_upsample2_backward(NULL, dbigIn, upGradient, accumulate, n, h, w, c, dtype);
-      Kernels.cpu().hs_downsample2_forward(NULL, in, small, n, h, w, c, dtype);
-      Kernels.cpu()
-          .hs_downsample2_backward(NULL, dsmallIn, downGradient, accumulate, n, h, w, c, dtype);
+      call(Kernel.UPSAMPLE2_FORWARD, "x y n h w c dtype").with(in, big, n, h, w, c, dtype);
+      call(Kernel.UPSAMPLE2_BACKWARD, "dy dx accumulate n h w c dtype")
+          .with(dbigIn, upGradient, accumulate, n, h, w, c, dtype);
+      call(Kernel.DOWNSAMPLE2_FORWARD, "x y n h w c dtype").with(in, small, n, h, w, c, dtype);
+      call(Kernel.DOWNSAMPLE2_BACKWARD, "dy dx accumulate n h w c dtype")
+          .with(dsmallIn, downGradient, accumulate, n, h, w, c, dtype);
 
       double[] wantBig = new double[4 * count];
       double[] wantUp = new double[count];

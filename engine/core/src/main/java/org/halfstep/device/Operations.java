@@ -200,8 +200,6 @@ public interface Operations extends AutoCloseable {
       long ema,
       long count);
 
-  Launch emaUpdate(long ema, long parameters, double decay, long count);
-
   /** Bytes of workspace of {@link #squareSum}. */
   long squareSumWorkspaceBytes(long count);
 

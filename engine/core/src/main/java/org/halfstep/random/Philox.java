@@ -2,8 +2,8 @@ package org.halfstep.random;
 
 /**
  * Philox 4x32-10, the counter-based generator of Salmon et al., "Parallel Random Numbers: As Easy
- * as 1, 2, 3" (2011): the Java twin of {@code hs_philox_uniform} and {@code hs_philox_normal} in
- * {@code native/include/halfstep.h}.
+ * as 1, 2, 3" (2011): the Java twin of {@code hs_philox_normal} in {@code
+ * native/include/halfstep.h}.
  *
  * <p>There is no state. A number is a pure function of (seed, sample, draw, element), so sample k
  * of seed s is the same alone, in a batch, on another worker, or after a restart. Block {@code b}

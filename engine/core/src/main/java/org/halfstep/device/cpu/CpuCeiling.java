@@ -3,10 +3,13 @@ package org.halfstep.device.cpu;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import org.halfstep.bindings.Kernel;
 import org.halfstep.bindings.Kernels;
 import org.halfstep.device.Ceiling;
 import org.halfstep.device.HostWindow;
+import org.halfstep.device.Launch;
 import org.halfstep.device.Slab;
+import org.halfstep.device.kernels.KernelBinder;
 
 /**
  * Measures a processor's {@link Ceiling}: the best of a few short runs, since others only slow it.
@@ -32,30 +35,40 @@ final class CpuCeiling {
   private static double gigaflopsPerSecond() {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment operations = arena.allocate(ValueLayout.JAVA_DOUBLE);
-      long best = best(() -> Kernels.hs_cpu_multiply_adds(TURNS, operations));
+      long best =
+          best(
+              kernels(arena)
+                  .bind(Kernel.CPU_MULTIPLY_ADDS)
+                  .with("turns operations", TURNS, operations));
       return operations.get(ValueLayout.JAVA_DOUBLE, 0) / best;
     }
   }
 
   private static double gigabytesPerSecond(CpuDevice device) {
     long bytes = Float.BYTES * FLOATS;
-    try (Slab memory = device.allocate("bandwidth measurement", 3 * bytes)) {
-      MemorySegment a = MemorySegment.ofAddress(memory.address());
-      MemorySegment b = MemorySegment.ofAddress(memory.address() + bytes);
-      MemorySegment y = MemorySegment.ofAddress(memory.address() + 2 * bytes);
+    try (Arena arena = Arena.ofConfined();
+        Slab memory = device.allocate("bandwidth measurement", 3 * bytes)) {
+      long a = memory.address();
       // Pages that were never written are all the same page of zeros, which stays in the caches.
       try (HostWindow values = device.window(memory.address(), 2 * bytes)) {
         values.memory().fill((byte) 1);
         values.push();
       }
       long best =
-          best(() -> Kernels.cpu().hs_add(MemorySegment.NULL, a, b, y, FLOATS, Kernels.HS_F32));
+          best(
+              kernels(arena)
+                  .bind(Kernel.ADD)
+                  .with("a b y count dtype", a, a + bytes, a + 2 * bytes, FLOATS, Kernels.HS_F32));
       return 3.0 * bytes / best;
     }
   }
 
+  private static KernelBinder kernels(Arena arena) {
+    return new KernelBinder(Kernels.cpu(), MemorySegment.NULL, arena);
+  }
+
   /** Nanoseconds of the fastest run, after one to warm up. */
-  private static long best(Runnable work) {
+  private static long best(Launch work) {
     work.run();
     long best = Long.MAX_VALUE;
     for (int run = 0; run < RUNS; run++) {

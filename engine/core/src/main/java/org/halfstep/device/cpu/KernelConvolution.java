@@ -4,12 +4,16 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.EnumSet;
 import java.util.Set;
+import org.halfstep.bindings.Kernel;
 import org.halfstep.bindings.Kernels;
+import org.halfstep.device.Activation;
 import org.halfstep.device.Convolution;
 import org.halfstep.device.ConvolutionRequest;
 import org.halfstep.device.ConvolutionShape;
 import org.halfstep.device.Launch;
 import org.halfstep.device.PackedLayout;
+import org.halfstep.device.kernels.BoundKernel;
+import org.halfstep.device.kernels.KernelBinder;
 
 /**
  * A convolution by kernels of our own in float32: what those for 3x3 and those for 1x1 windows have
@@ -18,34 +22,32 @@ import org.halfstep.device.PackedLayout;
  */
 abstract sealed class KernelConvolution implements Convolution
     permits PointwiseConvolution, WinogradConvolution {
-  static final Kernels KERNELS = Kernels.cpu();
-  static final MemorySegment NO_STREAM = MemorySegment.NULL;
-
-  /** For the arguments of launches; outlives them. */
-  final Arena arena;
-
+  private final KernelBinder kernels;
+  private final Passes passes;
   final ConvolutionShape shape;
   private final boolean training;
 
-  KernelConvolution(Arena arena, ConvolutionShape shape, boolean training) {
-    this.arena = arena;
+  /** The kernels of the passes. */
+  record Passes(Kernel pack, Kernel forward, Kernel gradient) {}
+
+  /**
+   * @param arena for the arguments of launches; outlives them
+   */
+  KernelConvolution(Arena arena, Passes passes, ConvolutionShape shape, boolean training) {
+    this.kernels = new KernelBinder(Kernels.cpu(), MemorySegment.NULL, arena);
+    this.passes = passes;
     this.shape = shape;
     this.training = training;
   }
 
+  /** Sets the sizes of the batch and of its images. */
+  abstract BoundKernel withSizes(BoundKernel bound);
+
   /** Bytes of a packed weight. */
   abstract long packedBytes(int in, int out);
 
-  abstract Launch pack(MemorySegment weight, int in, int out, boolean transposed, MemorySegment to);
-
-  /** Workspace of a forward pass, or of the gradient of the weight. */
-  abstract long scratchBytes(int in, int out, boolean gradient);
-
-  /** A forward pass from one source to {@code y}, with {@code out} channels. */
-  abstract Launch product(long x, int in, int out, long weight, long y, long scratch);
-
-  /** The gradient of the weight, {@code dweight} being where this convolution's part starts. */
-  abstract Launch gradient(Input input, long dy, MemorySegment dweight, long dbias, long scratch);
+  /** The side of the tiles of a packed weight; 0 where there are none. */
+  abstract int tile();
 
   @Override
   public final ConvolutionShape shape() {
@@ -83,11 +85,15 @@ abstract sealed class KernelConvolution implements Convolution
   @Override
   public final Launch packForward(long storedWeight, long bias, long packedWeight) {
     return pack(
-        stored(storedWeight),
-        shape.inputChannels(),
-        shape.outputChannels(),
-        false,
-        at(packedWeight));
+        stored(storedWeight), shape.inputChannels(), shape.outputChannels(), false, packedWeight);
+  }
+
+  @Override
+  public final Launch forward(Input input, long weight, Output output, long scratch) {
+    return read(passes.forward, input)
+        .with("packed workspace", weight, scratch)
+        .with("bias residual", output.bias(), output.residual())
+        .with("y moments", output.y(), output.moments());
   }
 
   @Override
@@ -103,17 +109,15 @@ abstract sealed class KernelConvolution implements Convolution
   @Override
   public final Launch packBackward(long storedWeight, long packedWeight) {
     return pack(
-        stored(storedWeight),
-        shape.outputChannels(),
-        shape.inputChannels(),
-        true,
-        at(packedWeight));
+        stored(storedWeight), shape.outputChannels(), shape.inputChannels(), true, packedWeight);
   }
 
+  /** A forward pass with the weight's channels exchanged. */
   @Override
   public final Launch backwardData(long dy, long weight, long dx, long scratch) {
     requireTraining();
-    return product(dy, shape.outputChannels(), shape.inputChannels(), weight, dx, scratch);
+    return sized(passes.forward, shape.outputChannels(), shape.inputChannels())
+        .with("x0 packed y workspace", dy, weight, dx, scratch);
   }
 
   @Override
@@ -130,7 +134,9 @@ abstract sealed class KernelConvolution implements Convolution
   public final Launch backwardWeights(
       Input input, long dy, long dweight, long dbias, long scratch) {
     requireTraining();
-    return gradient(input, dy, stored(dweight), dbias, scratch);
+    return read(passes.gradient, input)
+        .with("dy dweight dbias workspace", dy, stored(dweight), dbias, scratch)
+        .with("stride", shape.weightInputStride());
   }
 
   @Override
@@ -138,14 +144,32 @@ abstract sealed class KernelConvolution implements Convolution
     return () -> {};
   }
 
-  /** Address 0 is the null pointer. */
-  static MemorySegment at(long address) {
-    return MemorySegment.ofAddress(address);
+  private Launch pack(long weight, int in, int out, boolean transposed, long packed) {
+    return kernels
+        .bind(passes.pack)
+        .with("tile weight stride in out", tile(), weight, shape.weightInputStride(), in, out)
+        .with("transposed packed", transposed, packed);
+  }
+
+  /** Workspace of a forward pass, or of the gradient of the weight. */
+  private long scratchBytes(int in, int out, boolean gradient) {
+    return sized(passes.forward, in, out).workspaceBytes(gradient);
+  }
+
+  private BoundKernel sized(Kernel pass, int in, int out) {
+    return withSizes(kernels.bind(pass)).with("in0 out", in, out);
+  }
+
+  private BoundKernel read(Kernel pass, Input input) {
+    return sized(pass, input.channels0(), shape.outputChannels())
+        .with("in1", shape.inputChannels() - input.channels0())
+        .with("x0 x1 table", input.x0(), input.x1(), input.table())
+        .with("silu", input.activation() == Activation.SILU);
   }
 
   /** Where this convolution's input channels start in the stored weight. */
-  private MemorySegment stored(long weight) {
-    return at(weight + (long) Float.BYTES * shape.weightInputOffset() * shape.window().taps());
+  private long stored(long weight) {
+    return weight + (long) Float.BYTES * shape.weightInputOffset() * shape.window().taps();
   }
 
   private void requireTraining() {

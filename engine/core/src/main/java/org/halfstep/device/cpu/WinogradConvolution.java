@@ -1,14 +1,12 @@
 package org.halfstep.device.cpu;
 
 import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import org.halfstep.bindings.hs_winograd;
-import org.halfstep.device.Activation;
+import org.halfstep.bindings.Kernel;
 import org.halfstep.device.ConvolutionAlgorithm;
 import org.halfstep.device.ConvolutionShape;
 import org.halfstep.device.DataType;
-import org.halfstep.device.Launch;
 import org.halfstep.device.Window;
+import org.halfstep.device.kernels.BoundKernel;
 
 /**
  * A 3x3 convolution by our own kernels, all passes by Winograd's algorithm: F(4x4, 3x3) needs a
@@ -16,6 +14,9 @@ import org.halfstep.device.Window;
  * errors are about 2e-6 and 3e-7, against 3e-7 of the direct form.
  */
 final class WinogradConvolution extends KernelConvolution {
+  private static final Passes PASSES =
+      new Passes(Kernel.WINOGRAD_PACK, Kernel.WINOGRAD_FORWARD, Kernel.WINOGRAD_GRADIENT);
+
   private static final int KERNEL = 3;
   private static final Window WINDOW = Window.square(KERNEL, 1, 1);
 
@@ -47,7 +48,10 @@ final class WinogradConvolution extends KernelConvolution {
   /** Whether the library in use has these kernels. */
   private static final boolean AVAILABLE =
       new WinogradConvolution(
-                  null, ConvolutionShape.of(1, 8, 8, 32, 32, KERNEL, 1, 1), false, SMALL_TILE)
+                  Arena.ofAuto(),
+                  ConvolutionShape.of(1, 8, 8, 32, 32, KERNEL, 1, 1),
+                  false,
+                  SMALL_TILE)
               .forwardScratchBytes()
           > 0;
 
@@ -58,7 +62,7 @@ final class WinogradConvolution extends KernelConvolution {
    * @param tile 2 or 4: the side of the output tiles
    */
   WinogradConvolution(Arena arena, ConvolutionShape shape, boolean training, int tile) {
-    super(arena, shape, training);
+    super(arena, PASSES, shape, training);
     this.tile = tile;
   }
 
@@ -118,70 +122,12 @@ final class WinogradConvolution extends KernelConvolution {
   }
 
   @Override
-  long scratchBytes(int in, int out, boolean gradient) {
-    try (Arena temporary = Arena.ofConfined()) {
-      return KERNELS.hs_winograd_workspace(sizes(temporary, in, out), gradient ? 1 : 0);
-    }
+  int tile() {
+    return tile;
   }
 
   @Override
-  Launch pack(MemorySegment weight, int in, int out, boolean transposed, MemorySegment to) {
-    long stride = shape.weightInputStride();
-    return () ->
-        KERNELS.hs_winograd_pack(NO_STREAM, tile, weight, stride, in, out, transposed ? 1 : 0, to);
-  }
-
-  @Override
-  public Launch forward(Input input, long weight, Output output, long scratch) {
-    MemorySegment args = input(input);
-    hs_winograd.packed(args, at(weight));
-    hs_winograd.bias(args, at(output.bias()));
-    hs_winograd.residual(args, at(output.residual()));
-    hs_winograd.y(args, at(output.y()));
-    hs_winograd.moments(args, at(output.moments()));
-    hs_winograd.workspace(args, at(scratch));
-    return () -> KERNELS.hs_winograd_forward(NO_STREAM, args);
-  }
-
-  @Override
-  Launch product(long x, int in, int out, long weight, long y, long scratch) {
-    MemorySegment args = sizes(arena, in, out);
-    hs_winograd.x0(args, at(x));
-    hs_winograd.packed(args, at(weight));
-    hs_winograd.y(args, at(y));
-    hs_winograd.workspace(args, at(scratch));
-    return () -> KERNELS.hs_winograd_forward(NO_STREAM, args);
-  }
-
-  @Override
-  Launch gradient(Input input, long dy, MemorySegment dweight, long dbias, long scratch) {
-    MemorySegment args = input(input);
-    hs_winograd.dy(args, at(dy));
-    hs_winograd.dweight(args, dweight);
-    hs_winograd.stride(args, shape.weightInputStride());
-    hs_winograd.dbias(args, at(dbias));
-    hs_winograd.workspace(args, at(scratch));
-    return () -> KERNELS.hs_winograd_gradient(NO_STREAM, args);
-  }
-
-  private MemorySegment input(Input input) {
-    MemorySegment args = sizes(arena, input.channels0(), shape.outputChannels());
-    hs_winograd.in1(args, shape.inputChannels() - input.channels0());
-    hs_winograd.x0(args, at(input.x0()));
-    hs_winograd.x1(args, at(input.x1()));
-    hs_winograd.table(args, at(input.table()));
-    hs_winograd.silu(args, input.activation() == Activation.SILU ? 1 : 0);
-    return args;
-  }
-
-  private MemorySegment sizes(Arena memory, int in, int out) {
-    MemorySegment args = hs_winograd.allocate(memory);
-    hs_winograd.n(args, shape.batch());
-    hs_winograd.h(args, shape.height());
-    hs_winograd.w(args, shape.width());
-    hs_winograd.in0(args, in);
-    hs_winograd.out(args, out);
-    hs_winograd.tile(args, tile);
-    return args;
+  BoundKernel withSizes(BoundKernel bound) {
+    return bound.with("n h w", shape.batch(), shape.height(), shape.width()).with("tile", tile);
   }
 }

@@ -1,9 +1,11 @@
 package org.halfstep.device.cuda;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.EnumSet;
 import java.util.Optional;
 import java.util.Set;
+import org.halfstep.bindings.Kernel;
 import org.halfstep.bindings.Kernels;
 import org.halfstep.device.Activation;
 import org.halfstep.device.Convolution;
@@ -13,6 +15,7 @@ import org.halfstep.device.DataType;
 import org.halfstep.device.Launch;
 import org.halfstep.device.Owned;
 import org.halfstep.device.PackedLayout;
+import org.halfstep.device.kernels.KernelBinder;
 
 /**
  * {@link Convolution} by cuDNN. Packed filters have channels last and the storage type of the
@@ -31,7 +34,7 @@ final class CudnnConvolution implements Convolution {
   private static final long BACKWARD_WORKSPACE = 256L << 20;
 
   private final CudaLibraries libraries;
-  private final Kernels kernels;
+  private final KernelBinder kernels;
   private final MemorySegment stream;
   private final ConvolutionShape shape;
   private final DataType type;
@@ -53,11 +56,11 @@ final class CudnnConvolution implements Convolution {
   CudnnConvolution(
       CudaLibraries libraries, Kernels kernels, MemorySegment stream, ConvolutionRequest request) {
     this.libraries = libraries;
-    this.kernels = kernels;
+    this.kernels = new KernelBinder(kernels, stream, owned.add(Arena.ofShared()));
     this.stream = stream;
     this.shape = request.shape();
     this.type = request.type();
-    this.dtype = Scratch.code(type);
+    this.dtype = KernelBinder.code(type);
     this.training = request.training();
     this.relu = request.epilogue().activation() == Activation.RELU;
     this.inputs = ConvolutionOperation.paddedChannels(shape.inputChannels());
@@ -135,20 +138,16 @@ final class CudnnConvolution implements Convolution {
 
   @Override
   public Launch packForward(long storedWeight, long bias, long packedWeight) {
-    MemorySegment from = at(Scratch.storedWeight(shape, storedWeight));
-    MemorySegment to = at(packedWeight);
-    return () ->
-        kernels.hs_filter_pack(
-            stream,
-            from,
-            shape.weightInputStride(),
-            shape.inputChannels(),
-            shape.outputChannels(),
-            shape.window().taps(),
-            to,
-            inputs,
-            outputs,
-            dtype);
+    return filter(Kernel.FILTER_PACK, Scratch.storedWeight(shape, storedWeight), packedWeight);
+  }
+
+  /** Between a stored weight, or its gradient, and its packed form. */
+  private Launch filter(Kernel kernel, long stored, long packed) {
+    return kernels
+        .bind(kernel)
+        .with("weight packed stride", stored, packed, shape.weightInputStride())
+        .with("in out", shape.inputChannels(), shape.outputChannels())
+        .with("taps packed_in packed_out dtype", shape.window().taps(), inputs, outputs, dtype);
   }
 
   @Override
@@ -230,7 +229,14 @@ final class CudnnConvolution implements Convolution {
         gradient,
         paddedInputBytes == 0
             ? null
-            : cut(paddedInput, dx, inputRows, shape.inputChannels(), inputs, false));
+            : copy(
+                paddedInput,
+                inputs,
+                dx,
+                shape.inputChannels(),
+                inputRows,
+                shape.inputChannels(),
+                false));
   }
 
   @Override
@@ -244,7 +250,7 @@ final class CudnnConvolution implements Convolution {
         ? Scratch.rounded(backwardWeights.workspaceBytes())
             + paddedInputBytes
             + paddedOutputBytes
-            + Scratch.rounded(kernels.hs_sum_rows_workspace(outputRows, shape.outputChannels()))
+            + Scratch.sumRowsBytes(kernels, outputRows, shape.outputChannels())
         : 0;
   }
 
@@ -263,35 +269,21 @@ final class CudnnConvolution implements Convolution {
             paddedOutputBytes == 0 ? dy : paddedOutput,
             0,
             0);
-    MemorySegment upstream = at(dy);
-    MemorySegment sums = at(dbias);
-    MemorySegment partial = at(paddedOutput + paddedOutputBytes);
     Launch biasGradient =
         dbias == 0
             ? null
-            : () ->
-                kernels.hs_sum_rows(
-                    stream, upstream, sums, 0, partial, outputRows, shape.outputChannels(), dtype);
+            : kernels
+                .bind(Kernel.SUM_ROWS)
+                .with("x out workspace", dy, dbias, paddedOutput + paddedOutputBytes)
+                .with("rows c dtype", outputRows, shape.outputChannels(), dtype);
     return Scratch.inOrder(
         padInput(x, paddedInput), padOutput(dy, paddedOutput), gradient, biasGradient);
   }
 
   @Override
   public Launch unpackGradient(long packedGradient, long storedGradient) {
-    MemorySegment from = at(packedGradient);
-    MemorySegment to = at(Scratch.storedWeight(shape, storedGradient));
-    return () ->
-        kernels.hs_filter_unpack(
-            stream,
-            from,
-            inputs,
-            outputs,
-            to,
-            shape.weightInputStride(),
-            shape.inputChannels(),
-            shape.outputChannels(),
-            shape.window().taps(),
-            dtype);
+    return filter(
+        Kernel.FILTER_UNPACK, Scratch.storedWeight(shape, storedGradient), packedGradient);
   }
 
   @Override
@@ -328,49 +320,52 @@ final class CudnnConvolution implements Convolution {
    * are copied into zeros.
    */
   private Launch pad(long from, long to, long rows, int columns, int padded) {
-    MemorySegment source = at(from);
-    MemorySegment target = at(to);
-    if (type != DataType.BF16) {
-      return () ->
-          kernels.hs_filter_pack(
-              stream, source, columns, columns, rows, 1, target, padded, rows, dtype);
-    }
-    return () -> {
-      kernels.hs_filter_pack(stream, source, 0, 0, 0, 1, target, padded, rows, dtype);
-      kernels.hs_copy_columns(
-          stream, source, columns, 0, target, padded, 0, rows, columns, 0, dtype);
-    };
+    boolean wide = type != DataType.BF16;
+    int kept = wide ? columns : 0;
+    Launch zeros =
+        kernels
+            .bind(Kernel.FILTER_PACK)
+            .with("weight packed stride in out taps", from, to, kept, kept, wide ? rows : 0, 1)
+            .with("packed_in packed_out dtype", padded, rows, dtype);
+    return wide
+        ? zeros
+        : Scratch.inOrder(zeros, copy(from, columns, to, padded, rows, columns, false));
   }
 
-  private Launch cut(long from, long to, long rows, int columns, int padded, boolean accumulate) {
-    MemorySegment source = at(from);
-    MemorySegment target = at(to);
-    int add = accumulate ? 1 : 0;
-    return () ->
-        kernels.hs_copy_columns(
-            stream, source, padded, 0, target, columns, 0, rows, columns, add, dtype);
+  /** The first columns of rows. */
+  private Launch copy(
+      long from,
+      int fromStride,
+      long to,
+      int toStride,
+      long rows,
+      int columns,
+      boolean accumulate) {
+    return kernels
+        .bind(Kernel.COPY_COLUMNS)
+        .with("src src_stride dst dst_stride rows", from, fromStride, to, toStride, rows)
+        .with("columns accumulate dtype", columns, accumulate, dtype);
   }
 
   /** From the plain convolution to y, with everything that is added to it. */
   private Launch finishOutput(long plain, long bias, long residual, long y) {
     int columns = shape.outputChannels();
     long count = outputRows * columns;
-    MemorySegment target = at(y);
-    MemorySegment biases = at(bias);
-    MemorySegment added = at(residual);
     return Scratch.inOrder(
-        cut(plain, y, outputRows, columns, outputs, residual == y),
+        copy(plain, outputs, y, columns, outputRows, columns, residual == y),
         residual == 0 || residual == y
             ? null
-            : () -> kernels.hs_add(stream, target, added, target, count, dtype),
+            : kernels.bind(Kernel.ADD).with("a b y count dtype", y, residual, y, count, dtype),
         bias == 0
             ? null
-            : () ->
-                kernels.hs_add_per_channel(
-                    stream, target, biases, columns, target, 1, outputRows, columns, dtype),
+            : kernels
+                .bind(Kernel.ADD_PER_CHANNEL)
+                .with("x e e_stride y n hw c", y, bias, columns, y, 1, outputRows, columns)
+                .with("dtype", dtype),
         relu
-            ? () ->
-                kernels.hs_clamp(stream, target, target, 0, Float.POSITIVE_INFINITY, count, dtype)
+            ? kernels
+                .bind(Kernel.CLAMP)
+                .with("x y low high count dtype", y, y, 0f, Float.POSITIVE_INFINITY, count, dtype)
             : null);
   }
 
@@ -379,9 +374,5 @@ final class CudnnConvolution implements Convolution {
       throw new IllegalStateException(
           "this convolution was created for inference: create it for training to run backward");
     }
-  }
-
-  private static MemorySegment at(long address) {
-    return MemorySegment.ofAddress(address);
   }
 }

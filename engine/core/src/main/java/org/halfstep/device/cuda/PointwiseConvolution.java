@@ -1,9 +1,13 @@
 package org.halfstep.device.cuda;
 
+import static org.halfstep.device.kernels.KernelBinder.code;
+
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.EnumSet;
 import java.util.Set;
 import org.halfstep.bindings.CublasLt;
+import org.halfstep.bindings.Kernel;
 import org.halfstep.bindings.Kernels;
 import org.halfstep.device.Activation;
 import org.halfstep.device.Convolution;
@@ -14,6 +18,7 @@ import org.halfstep.device.Launch;
 import org.halfstep.device.Owned;
 import org.halfstep.device.PackedLayout;
 import org.halfstep.device.Window;
+import org.halfstep.device.kernels.KernelBinder;
 
 /**
  * {@link Convolution} with a window of one pixel, and so every linear layer, as a matrix product by
@@ -29,7 +34,7 @@ final class PointwiseConvolution implements Convolution {
   private static final int MOST_ALIGNED = 256;
 
   private final Matmuls matmuls;
-  private final Kernels kernels;
+  private final KernelBinder kernels;
   private final MemorySegment stream;
   private final ConvolutionShape shape;
   private final DataType type;
@@ -43,7 +48,7 @@ final class PointwiseConvolution implements Convolution {
   PointwiseConvolution(
       Matmuls matmuls, Kernels kernels, MemorySegment stream, ConvolutionRequest request) {
     this.matmuls = matmuls;
-    this.kernels = kernels;
+    this.kernels = new KernelBinder(kernels, stream, owned.add(Arena.ofShared()));
     this.stream = stream;
     this.shape = request.shape();
     this.type = request.type();
@@ -109,11 +114,12 @@ final class PointwiseConvolution implements Convolution {
     if (bias == 0 || !packs()) {
       return weight;
     }
-    MemorySegment from = MemorySegment.ofAddress(bias);
-    MemorySegment to = MemorySegment.ofAddress(packedWeight + weightBytes());
-    int dtype = Scratch.code(type);
-    return Scratch.inOrder(
-        weight, () -> kernels.hs_convert(stream, from, Kernels.HS_F32, to, dtype, outputs));
+    Launch converted =
+        kernels
+            .bind(Kernel.CONVERT)
+            .with("src src_dtype dst", bias, Kernels.HS_F32, packedWeight + weightBytes())
+            .with("dst_dtype count", code(type), outputs);
+    return Scratch.inOrder(weight, converted);
   }
 
   @Override
@@ -167,21 +173,11 @@ final class PointwiseConvolution implements Convolution {
     if (!packs()) {
       return () -> {};
     }
-    MemorySegment from = MemorySegment.ofAddress(Scratch.storedWeight(shape, storedWeight));
-    MemorySegment to = MemorySegment.ofAddress(packedWeight);
-    int dtype = Scratch.code(type);
-    return () ->
-        kernels.hs_filter_pack(
-            stream,
-            from,
-            shape.weightInputStride(),
-            inputs,
-            outputs,
-            1,
-            to,
-            inputs,
-            outputs,
-            dtype);
+    return kernels
+        .bind(Kernel.FILTER_PACK)
+        .with("weight packed", Scratch.storedWeight(shape, storedWeight), packedWeight)
+        .with("stride in out taps", shape.weightInputStride(), inputs, outputs, 1)
+        .with("packed_in packed_out dtype", inputs, outputs, code(type));
   }
 
   @Override
@@ -214,9 +210,7 @@ final class PointwiseConvolution implements Convolution {
 
   @Override
   public long backwardWeightsScratchBytes() {
-    return training
-        ? Matmuls.WORKSPACE_BYTES + Scratch.rounded(kernels.hs_sum_rows_workspace(rows, outputs))
-        : 0;
+    return training ? Matmuls.WORKSPACE_BYTES + Scratch.sumRowsBytes(kernels, rows, outputs) : 0;
   }
 
   @Override
@@ -235,13 +229,12 @@ final class PointwiseConvolution implements Convolution {
     if (dbias == 0) {
       return gradient;
     }
-    MemorySegment upstream = MemorySegment.ofAddress(dy);
-    MemorySegment sums = MemorySegment.ofAddress(dbias);
-    MemorySegment partial = MemorySegment.ofAddress(scratch + Matmuls.WORKSPACE_BYTES);
-    int dtype = Scratch.code(type);
-    return Scratch.inOrder(
-        gradient,
-        () -> kernels.hs_sum_rows(stream, upstream, sums, 0, partial, rows, outputs, dtype));
+    Launch sums =
+        kernels
+            .bind(Kernel.SUM_ROWS)
+            .with("x out workspace rows", dy, dbias, scratch + Matmuls.WORKSPACE_BYTES, rows)
+            .with("c dtype", outputs, code(type));
+    return Scratch.inOrder(gradient, sums);
   }
 
   private Matmul weightGradient(long x, long dy, long dweight, long dbias) {

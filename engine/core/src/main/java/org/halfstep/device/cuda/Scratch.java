@@ -2,10 +2,11 @@ package org.halfstep.device.cuda;
 
 import java.util.Arrays;
 import java.util.Objects;
-import org.halfstep.bindings.Kernels;
+import org.halfstep.bindings.Kernel;
 import org.halfstep.device.ConvolutionShape;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Launch;
+import org.halfstep.device.kernels.KernelBinder;
 
 /** Addresses and sizes that the convolutions here divide their memory by. */
 final class Scratch {
@@ -19,9 +20,10 @@ final class Scratch {
     return Math.ceilDiv(bytes, ALIGNMENT) * ALIGNMENT;
   }
 
-  /** The code of a storage type in {@code halfstep.h}. */
-  static int code(DataType type) {
-    return type == DataType.BF16 ? Kernels.HS_BF16 : Kernels.HS_F32;
+  /** Bytes of the workspace that sums the rows of a matrix. */
+  static long sumRowsBytes(KernelBinder kernels, long rows, int columns) {
+    return rounded(
+        kernels.bind(Kernel.SUM_ROWS).with("rows c", rows, columns).workspaceBytes(false));
   }
 
   /** Where a convolution's range of input channels starts in its stored weight. */

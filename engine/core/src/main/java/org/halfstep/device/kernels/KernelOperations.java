@@ -1,7 +1,10 @@
 package org.halfstep.device.kernels;
 
+import static org.halfstep.device.kernels.KernelBinder.code;
+
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import org.halfstep.bindings.Kernel;
 import org.halfstep.bindings.Kernels;
 import org.halfstep.device.AdamSettings;
 import org.halfstep.device.AttentionShape;
@@ -18,36 +21,20 @@ import org.halfstep.device.Window;
  * beforehand. Devices differ in the library, in the stream, and in how they convolve.
  */
 public abstract class KernelOperations implements Operations {
-  private final Kernels kernels;
-  private final MemorySegment stream;
+  private final KernelBinder kernels;
   private final Owned owned = new Owned();
-  private final Arena arguments = owned.add(Arena.ofShared());
 
   /**
    * @param kernels the device's kernels
    * @param stream the device's stream that all launches go to; null (address 0) on the CPU
    */
   protected KernelOperations(Kernels kernels, MemorySegment stream) {
-    this.kernels = kernels;
-    this.stream = stream;
+    this.kernels = new KernelBinder(kernels, stream, owned.add(Arena.ofShared()));
   }
 
-  /** An address as the kernels take it. */
-  protected static MemorySegment at(long address) {
-    return MemorySegment.ofAddress(address);
-  }
-
-  /** A type as the kernels name it. */
-  protected static int code(DataType type) {
-    return switch (type) {
-      case F32, TF32 -> Kernels.HS_F32;
-      case BF16 -> Kernels.HS_BF16;
-      case U8 -> Kernels.HS_U8;
-    };
-  }
-
-  private static int flag(boolean value) {
-    return value ? 1 : 0;
+  /** Binds kernels, with arguments that this instance owns. */
+  protected final KernelBinder kernels() {
+    return kernels;
   }
 
   /** Keeps what was bound through this instance until it is closed. */
@@ -55,17 +42,16 @@ public abstract class KernelOperations implements Operations {
     return owned.add(thing);
   }
 
+  private BoundKernel bind(Kernel kernel) {
+    return kernels.bind(kernel);
+  }
+
   // ---- Quantization
-  // ----------------------------------------------------------------------------------
 
   @Override
   public Launch groupNormQuantize(
       GroupNormShape shape, GroupNormShape.Memory memory, long scale, long zeroPoint) {
-    MemorySegment args =
-        KernelArguments.groupNorm(arguments, shape, code(shape.type()), memory, null);
-    MemorySegment step = at(scale);
-    MemorySegment zero = at(zeroPoint);
-    return () -> kernels.hs_group_norm_quantize(stream, args, step, zero);
+    return norm(Kernel.GROUP_NORM_QUANTIZE, shape, memory).with("scale zero", scale, zeroPoint);
   }
 
   @Override
@@ -79,48 +65,53 @@ public abstract class KernelOperations implements Operations {
       int channels0,
       int channels1,
       DataType type) {
-    MemorySegment first = at(x0);
-    MemorySegment second = at(x1);
-    MemorySegment out = at(y);
-    MemorySegment step = at(scale);
-    MemorySegment zero = at(zeroPoint);
-    int dtype = code(type);
-    return () ->
-        kernels.hs_quantize(
-            stream, first, second, out, step, zero, rows, channels0, channels1, dtype);
+    return bind(Kernel.QUANTIZE)
+        .with("x0 x1 y scale zero", x0, x1, y, scale, zeroPoint)
+        .with("rows c0 c1 dtype", rows, channels0, channels1, code(type));
   }
 
   // ---- Norm and attention
-  // -------------------------------------------------------------------------
+
+  private BoundKernel norm(Kernel kernel, GroupNormShape shape, GroupNormShape.Memory memory) {
+    return bind(kernel)
+        .with("n hw c0 c1", shape.batch(), shape.pixels(), shape.channels0(), shape.channels1())
+        .with("groups silu eps", shape.groups(), shape.silu(), shape.eps())
+        .with("dtype", code(shape.type()))
+        .with("x0 x1 weight bias", memory.x0(), memory.x1(), memory.weight(), memory.bias())
+        .with("modulation modulation_stride", memory.modulation(), memory.modulationStride())
+        .with("y stats workspace", memory.y(), memory.statistics(), memory.workspace());
+  }
 
   @Override
   public long groupNormWorkspaceBytes(GroupNormShape shape, boolean backward) {
-    return kernels.hs_group_norm_workspace(
-        shape.batch(), shape.pixels(), shape.channels(), shape.groups(), flag(backward));
+    return bind(Kernel.GROUP_NORM_FORWARD)
+        .with("n hw c0 c1", shape.batch(), shape.pixels(), shape.channels0(), shape.channels1())
+        .with("groups", shape.groups())
+        .workspaceBytes(backward);
   }
 
   @Override
   public Launch groupNormForward(GroupNormShape shape, GroupNormShape.Memory memory) {
-    MemorySegment args =
-        KernelArguments.groupNorm(arguments, shape, code(shape.type()), memory, null);
-    return () -> kernels.hs_group_norm_forward(stream, args);
+    return norm(Kernel.GROUP_NORM_FORWARD, shape, memory);
   }
 
   @Override
   public Launch groupNormBackward(
       GroupNormShape shape, GroupNormShape.Memory memory, GroupNormShape.Gradients gradients) {
-    MemorySegment args =
-        KernelArguments.groupNorm(arguments, shape, code(shape.type()), memory, gradients);
-    return () -> kernels.hs_group_norm_backward(stream, args);
+    return norm(Kernel.GROUP_NORM_BACKWARD, shape, memory)
+        .with("dy dx0 dx1", gradients.dy(), gradients.dx0(), gradients.dx1())
+        .with("accumulate0 accumulate1", gradients.accumulate0(), gradients.accumulate1())
+        .with("dweight dbias", gradients.dweight(), gradients.dbias())
+        .with("dmodulation", gradients.dmodulation())
+        .with("dmodulation_stride", gradients.dmodulationStride())
+        .with("workspace", gradients.workspace());
   }
 
   @Override
   public Launch channelMoments(
       long x, long moments, int batch, int pixels, int channels, DataType type) {
-    MemorySegment in = at(x);
-    MemorySegment out = at(moments);
-    int dtype = code(type);
-    return () -> kernels.hs_channel_moments(stream, in, out, batch, pixels, channels, dtype);
+    return bind(Kernel.CHANNEL_MOMENTS)
+        .with("x moments n hw c dtype", x, moments, batch, pixels, channels, code(type));
   }
 
   @Override
@@ -130,87 +121,65 @@ public abstract class KernelOperations implements Operations {
       long moments0,
       long moments1,
       long table) {
-    MemorySegment args =
-        KernelArguments.groupNorm(arguments, shape, code(shape.type()), memory, null);
-    MemorySegment first = at(moments0);
-    MemorySegment second = at(moments1);
-    MemorySegment out = at(table);
-    return () -> kernels.hs_group_norm_table(stream, args, first, second, out);
+    return norm(Kernel.GROUP_NORM_TABLE, shape, memory)
+        .with("moments0 moments1 table", moments0, moments1, table);
   }
 
   @Override
   public Launch groupNormApply(GroupNormShape shape, GroupNormShape.Memory memory, long table) {
-    MemorySegment args =
-        KernelArguments.groupNorm(arguments, shape, code(shape.type()), memory, null);
-    MemorySegment factors = at(table);
-    return () -> kernels.hs_group_norm_apply(stream, args, factors);
+    return norm(Kernel.GROUP_NORM_APPLY, shape, memory).with("table", table);
+  }
+
+  private BoundKernel attention(Kernel kernel, AttentionShape shape) {
+    int order = shape.newOrder() ? Kernels.HS_ATTENTION_NEW : Kernels.HS_ATTENTION_LEGACY;
+    return bind(kernel)
+        .with("n t heads d", shape.batch(), shape.tokens(), shape.heads(), shape.headChannels())
+        .with("order dtype", order, code(shape.type()));
   }
 
   @Override
   public long attentionWorkspaceBytes(AttentionShape shape, boolean backward) {
-    return kernels.hs_attention_workspace(
-        shape.batch(), shape.tokens(), shape.heads(), shape.headChannels(), flag(backward));
+    return attention(Kernel.ATTENTION_FORWARD, shape).workspaceBytes(backward);
   }
 
   @Override
   public Launch attentionForward(
       AttentionShape shape, long qkv, long y, long logSumExp, long workspace) {
-    MemorySegment args = attention(shape, qkv, y, logSumExp, 0, 0, workspace);
-    return () -> kernels.hs_attention_forward(stream, args);
+    return attention(Kernel.ATTENTION_FORWARD, shape)
+        .with("qkv y logsumexp workspace", qkv, y, logSumExp, workspace);
   }
 
   @Override
   public Launch attentionBackward(
       AttentionShape shape, long qkv, long y, long logSumExp, long dy, long dqkv, long workspace) {
-    MemorySegment args = attention(shape, qkv, y, logSumExp, dy, dqkv, workspace);
-    return () -> kernels.hs_attention_backward(stream, args);
-  }
-
-  private MemorySegment attention(
-      AttentionShape shape, long qkv, long y, long logSumExp, long dy, long dqkv, long workspace) {
-    return KernelArguments.attention(
-        arguments, shape, code(shape.type()), qkv, y, logSumExp, dy, dqkv, workspace);
+    return attention(Kernel.ATTENTION_BACKWARD, shape)
+        .with("qkv y logsumexp dy dqkv workspace", qkv, y, logSumExp, dy, dqkv, workspace);
   }
 
   // ---- Elementwise and resampling
-  // -------------------------------------------------------------------
 
   @Override
   public Launch siluForward(long x, long y, long count, DataType type) {
-    MemorySegment in = at(x);
-    MemorySegment out = at(y);
-    int dtype = code(type);
-    return () -> kernels.hs_silu_forward(stream, in, out, count, dtype);
+    return bind(Kernel.SILU_FORWARD).with("x y count dtype", x, y, count, code(type));
   }
 
   @Override
   public Launch siluBackward(
       long x, long dy, long dx, boolean accumulate, long count, DataType type) {
-    MemorySegment in = at(x);
-    MemorySegment upstream = at(dy);
-    MemorySegment out = at(dx);
-    int add = flag(accumulate);
-    int dtype = code(type);
-    return () -> kernels.hs_silu_backward(stream, in, upstream, out, add, count, dtype);
+    return bind(Kernel.SILU_BACKWARD)
+        .with("x dy dx accumulate count dtype", x, dy, dx, accumulate, count, code(type));
   }
 
   @Override
   public Launch add(long a, long b, long y, long count, DataType type) {
-    MemorySegment first = at(a);
-    MemorySegment second = at(b);
-    MemorySegment out = at(y);
-    int dtype = code(type);
-    return () -> kernels.hs_add(stream, first, second, out, count, dtype);
+    return bind(Kernel.ADD).with("a b y count dtype", a, b, y, count, code(type));
   }
 
   @Override
   public Launch upsampleForward(
       long x, long y, int batch, int height, int width, int channels, DataType type) {
-    MemorySegment in = at(x);
-    MemorySegment out = at(y);
-    int dtype = code(type);
-    return () ->
-        kernels.hs_upsample2_forward(stream, in, out, batch, height, width, channels, dtype);
+    return bind(Kernel.UPSAMPLE2_FORWARD)
+        .with("x y n h w c dtype", x, y, batch, height, width, channels, code(type));
   }
 
   @Override
@@ -223,22 +192,16 @@ public abstract class KernelOperations implements Operations {
       int width,
       int channels,
       DataType type) {
-    MemorySegment in = at(dy);
-    MemorySegment out = at(dx);
-    int add = flag(accumulate);
-    int dtype = code(type);
-    return () ->
-        kernels.hs_upsample2_backward(stream, in, out, add, batch, height, width, channels, dtype);
+    return bind(Kernel.UPSAMPLE2_BACKWARD)
+        .with("dy dx accumulate n h w c", dy, dx, accumulate, batch, height, width, channels)
+        .with("dtype", code(type));
   }
 
   @Override
   public Launch downsampleForward(
       long x, long y, int batch, int height, int width, int channels, DataType type) {
-    MemorySegment in = at(x);
-    MemorySegment out = at(y);
-    int dtype = code(type);
-    return () ->
-        kernels.hs_downsample2_forward(stream, in, out, batch, height, width, channels, dtype);
+    return bind(Kernel.DOWNSAMPLE2_FORWARD)
+        .with("x y n h w c dtype", x, y, batch, height, width, channels, code(type));
   }
 
   @Override
@@ -251,42 +214,19 @@ public abstract class KernelOperations implements Operations {
       int width,
       int channels,
       DataType type) {
-    MemorySegment in = at(dy);
-    MemorySegment out = at(dx);
-    int add = flag(accumulate);
-    int dtype = code(type);
-    return () ->
-        kernels.hs_downsample2_backward(
-            stream, in, out, add, batch, height, width, channels, dtype);
+    return bind(Kernel.DOWNSAMPLE2_BACKWARD)
+        .with("dy dx accumulate n h w c", dy, dx, accumulate, batch, height, width, channels)
+        .with("dtype", code(type));
   }
 
   @Override
   public Launch pool(PoolShape shape, long x, long y) {
-    MemorySegment in = at(x);
-    MemorySegment out = at(y);
-    int average = flag(shape.average());
-    int dtype = code(shape.type());
-    int n = shape.batch();
-    int h = shape.height();
-    int w = shape.width();
-    int c = shape.channels();
     Window window = shape.window();
-    return () ->
-        kernels.hs_pool(
-            stream,
-            in,
-            out,
-            average,
-            window.height(),
-            window.width(),
-            window.stride(),
-            window.rowPadding(),
-            window.columnPadding(),
-            n,
-            h,
-            w,
-            c,
-            dtype);
+    return bind(Kernel.POOL)
+        .with("x y average dtype", x, y, shape.average(), code(shape.type()))
+        .with("n h w c", shape.batch(), shape.height(), shape.width(), shape.channels())
+        .with("rows columns stride", window.height(), window.width(), window.stride())
+        .with("row_padding column_padding", window.rowPadding(), window.columnPadding());
   }
 
   @Override
@@ -301,44 +241,25 @@ public abstract class KernelOperations implements Operations {
       long columns,
       boolean accumulate,
       DataType type) {
-    MemorySegment in = at(source);
-    MemorySegment out = at(destination);
-    int add = flag(accumulate);
-    int dtype = code(type);
-    return () ->
-        kernels.hs_copy_columns(
-            stream,
-            in,
-            sourceStride,
-            sourceOffset,
-            out,
-            destinationStride,
-            destinationOffset,
-            rows,
-            columns,
-            add,
-            dtype);
+    return bind(Kernel.COPY_COLUMNS)
+        .with("src src_stride src_offset", source, sourceStride, sourceOffset)
+        .with("dst dst_stride dst_offset", destination, destinationStride, destinationOffset)
+        .with("rows columns accumulate dtype", rows, columns, accumulate, code(type));
   }
 
   @Override
   public Launch addPerChannel(
       long x, long e, long eStride, long y, int batch, int pixels, int channels, DataType type) {
-    MemorySegment in = at(x);
-    MemorySegment vector = at(e);
-    MemorySegment out = at(y);
-    int dtype = code(type);
-    return () ->
-        kernels.hs_add_per_channel(
-            stream, in, vector, eStride, out, batch, pixels, channels, dtype);
+    return bind(Kernel.ADD_PER_CHANNEL)
+        .with("x e e_stride y n hw c dtype", x, e, eStride, y, batch, pixels, channels, code(type));
   }
 
   @Override
   public Launch sumPixels(
       long x, long out, long outStride, int batch, int pixels, int channels, DataType type) {
-    MemorySegment in = at(x);
-    MemorySegment sums = at(out);
-    int dtype = code(type);
-    return () -> kernels.hs_sum_pixels(stream, in, sums, outStride, batch, pixels, channels, dtype);
+    return bind(Kernel.SUM_PIXELS)
+        .with("x out out_stride n hw c", x, out, outStride, batch, pixels, channels)
+        .with("dtype", code(type));
   }
 
   @Override
@@ -353,59 +274,43 @@ public abstract class KernelOperations implements Operations {
       int batch,
       long perSample,
       DataType type) {
-    MemorySegment in = at(x);
-    MemorySegment out = at(y);
-    MemorySegment ids = at(sampleIds);
-    MemorySegment drawPointer = at(draw);
-    int dtype = code(type);
-    return () ->
-        kernels.hs_dropout(
-            stream, in, out, probability, seed, ids, drawPointer, layer, batch, perSample, dtype);
+    return bind(Kernel.DROPOUT)
+        .with("x y n per_sample dtype", x, y, batch, perSample, code(type))
+        .with("p seed sample_ids draw layer", probability, seed, sampleIds, draw, layer);
   }
 
   @Override
   public Launch convert(
       long source, DataType sourceType, long destination, DataType destinationType, long count) {
-    MemorySegment in = at(source);
-    MemorySegment out = at(destination);
-    int from = code(sourceType);
-    int to = code(destinationType);
-    return () -> kernels.hs_convert(stream, in, from, out, to, count);
+    return bind(Kernel.CONVERT)
+        .with("src src_dtype dst", source, code(sourceType), destination)
+        .with("dst_dtype count", code(destinationType), count);
   }
 
   // ---- Embeddings
-  // -----------------------------------------------------------------------------------
 
   @Override
   public Launch sinusoid(long t, double scale, double maxPeriod, long y, int batch, int dimension) {
-    MemorySegment in = at(t);
-    MemorySegment out = at(y);
-    return () -> kernels.hs_sinusoid(stream, in, scale, maxPeriod, out, batch, dimension);
+    return bind(Kernel.SINUSOID)
+        .with("t scale max_period y n dim", t, scale, maxPeriod, y, batch, dimension);
   }
 
   @Override
   public Launch embeddingForward(
       long table, long ids, long y, boolean accumulate, int batch, int rows, int dimension) {
-    MemorySegment rowsOfTable = at(table);
-    MemorySegment labels = at(ids);
-    MemorySegment out = at(y);
-    int add = flag(accumulate);
-    return () ->
-        kernels.hs_embedding_forward(stream, rowsOfTable, labels, out, add, batch, rows, dimension);
+    return bind(Kernel.EMBEDDING_FORWARD)
+        .with("table ids y accumulate n rows", table, ids, y, accumulate, batch, rows)
+        .with("dim", dimension);
   }
 
   @Override
   public Launch embeddingBackward(
       long dy, long ids, long dtable, int batch, int rows, int dimension) {
-    MemorySegment upstream = at(dy);
-    MemorySegment labels = at(ids);
-    MemorySegment out = at(dtable);
-    return () ->
-        kernels.hs_embedding_backward(stream, upstream, labels, out, batch, rows, dimension);
+    return bind(Kernel.EMBEDDING_BACKWARD)
+        .with("dy ids dtable n rows dim", dy, ids, dtable, batch, rows, dimension);
   }
 
   // ---- Per-sample arithmetic
-  // --------------------------------------------------------------------------
 
   @Override
   public Launch linearCombination(
@@ -414,50 +319,37 @@ public abstract class KernelOperations implements Operations {
       throw new IllegalArgumentException(
           "a linear combination takes 1 to 4 terms, got " + xs.length);
     }
-    MemorySegment out = at(y);
-    int terms = xs.length;
-    MemorySegment x0 = at(xs[0]);
-    MemorySegment x1 = terms > 1 ? at(xs[1]) : MemorySegment.NULL;
-    MemorySegment x2 = terms > 2 ? at(xs[2]) : MemorySegment.NULL;
-    MemorySegment x3 = terms > 3 ? at(xs[3]) : MemorySegment.NULL;
-    MemorySegment factors = at(coefficients);
-    int dtype = code(type);
-    return () ->
-        kernels.hs_linear_combination(
-            stream, out, terms, x0, x1, x2, x3, factors, batch, perSample, dtype);
+    BoundKernel bound =
+        bind(Kernel.LINEAR_COMBINATION)
+            .with("y terms coefficients dtype", y, xs.length, coefficients, code(type))
+            .with("n per_sample", batch, perSample);
+    for (int k = 0; k < xs.length; k++) {
+      bound.with("x" + k, xs[k]);
+    }
+    return bound;
   }
 
   @Override
   public Launch squaredDistance(
       long a, long b, long out, int batch, long perSample, DataType type) {
-    MemorySegment first = at(a);
-    MemorySegment second = at(b);
-    MemorySegment sums = at(out);
-    int dtype = code(type);
-    return () -> kernels.hs_squared_distance(stream, first, second, sums, batch, perSample, dtype);
+    return bind(Kernel.SQUARED_DISTANCE)
+        .with("a b out n per_sample dtype", a, b, out, batch, perSample, code(type));
   }
 
   @Override
   public Launch clamp(long x, long y, float low, float high, long count, DataType type) {
-    MemorySegment in = at(x);
-    MemorySegment out = at(y);
-    int dtype = code(type);
-    return () -> kernels.hs_clamp(stream, in, out, low, high, count, dtype);
+    return bind(Kernel.CLAMP).with("x y low high count dtype", x, y, low, high, count, code(type));
   }
 
   @Override
   public Launch softmaxCrossEntropy(
       long logits, long ids, long losses, long dlogits, float dloss, int batch, int classes) {
-    MemorySegment in = at(logits);
-    MemorySegment labels = at(ids);
-    MemorySegment out = at(losses);
-    MemorySegment gradient = at(dlogits);
-    return () ->
-        kernels.hs_softmax_cross_entropy(stream, in, labels, out, gradient, dloss, batch, classes);
+    return bind(Kernel.SOFTMAX_CROSS_ENTROPY)
+        .with("logits ids losses dlogits dloss n", logits, ids, losses, dlogits, dloss, batch)
+        .with("classes", classes);
   }
 
   // ---- Optimizer
-  // --------------------------------------------------------------------------------------
 
   @Override
   public Launch adam(
@@ -470,43 +362,30 @@ public abstract class KernelOperations implements Operations {
       long v,
       long ema,
       long count) {
-    MemorySegment args =
-        KernelArguments.adam(arguments, settings, parameters, gradients, m, v, ema, count);
-    MemorySegment changing = at(values);
-    MemorySegment sum = at(squareSum);
-    return () -> kernels.hs_adam_step_from(stream, args, changing, sum);
-  }
-
-  @Override
-  public Launch emaUpdate(long ema, long parameters, double decay, long count) {
-    MemorySegment average = at(ema);
-    MemorySegment weights = at(parameters);
-    return () -> kernels.hs_ema_update(stream, average, weights, decay, count);
+    return bind(Kernel.ADAM_STEP)
+        .with("beta1 beta2 eps", settings.beta1(), settings.beta2(), settings.eps())
+        .with("weight_decay decoupled", settings.weightDecay(), settings.decoupled())
+        .with("values square_sum count", values, squareSum, count)
+        .with("p g m v ema", parameters, gradients, m, v, ema);
   }
 
   @Override
   public long squareSumWorkspaceBytes(long count) {
-    return kernels.hs_square_sum_workspace(count);
+    return bind(Kernel.SQUARE_SUM).with("count", count).workspaceBytes(false);
   }
 
   @Override
   public Launch squareSum(long x, long out, long workspace, long count) {
-    MemorySegment in = at(x);
-    MemorySegment sum = at(out);
-    MemorySegment partial = at(workspace);
-    return () -> kernels.hs_square_sum(stream, in, sum, partial, count);
+    return bind(Kernel.SQUARE_SUM).with("x out workspace count", x, out, workspace, count);
   }
 
   // ---- Random numbers
-  // -----------------------------------------------------------------------------------
 
   @Override
   public Launch normal(long y, long key, long sampleIds, int batch, long perSample, DataType type) {
-    MemorySegment out = at(y);
-    MemorySegment cell = at(key);
-    MemorySegment ids = at(sampleIds);
-    int dtype = code(type);
-    return () -> kernels.hs_philox_normal_from(stream, out, cell, ids, batch, perSample, dtype);
+    return bind(Kernel.PHILOX_NORMAL)
+        .with("y key sample_ids n per_sample", y, key, sampleIds, batch, perSample)
+        .with("dtype", code(type));
   }
 
   @Override

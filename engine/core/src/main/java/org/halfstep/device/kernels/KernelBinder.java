@@ -1,0 +1,42 @@
+package org.halfstep.device.kernels;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import org.halfstep.bindings.Kernel;
+import org.halfstep.bindings.Kernels;
+import org.halfstep.device.DataType;
+
+/** Binds the kernels of one library and one stream to their arguments. */
+public final class KernelBinder {
+  private final Kernels kernels;
+  private final MemorySegment stream;
+  private final Arena arena;
+
+  /**
+   * @param kernels the device's kernels
+   * @param stream what all launches go to; null (address 0) on the CPU
+   * @param arena for the arguments of launches; outlives them
+   */
+  public KernelBinder(Kernels kernels, MemorySegment stream, Arena arena) {
+    this.kernels = kernels;
+    this.stream = stream;
+    this.arena = arena;
+  }
+
+  /**
+   * A launch whose arguments come next: {@code bind(Kernel.ADD).with("a b y count dtype", a, b, y,
+   * count, code(type))}.
+   */
+  public BoundKernel bind(Kernel kernel) {
+    return new BoundKernel(kernels, kernel, stream, arena);
+  }
+
+  /** A type as the kernels name it. */
+  public static int code(DataType type) {
+    return switch (type) {
+      case F32, TF32 -> Kernels.HS_F32;
+      case BF16 -> Kernels.HS_BF16;
+      case U8 -> Kernels.HS_U8;
+    };
+  }
+}
