@@ -128,8 +128,11 @@ def measure(networks, torch, options):
         run()
         wait()
         times.append(1e3 * (time.perf_counter() - before))
+    label = options.engine
+    if engine == "compile" and options.compile_mode != "max-autotune":
+        label += f"-{options.compile_mode}"
     memory = torch.cuda.max_memory_allocated() >> 20 if device.type == "cuda" else 0
-    print(f"RESULT torch-{options.engine} {options.name} {options.mode} batch {options.batch}: median {statistics.median(times):.3f} ms "
+    print(f"RESULT torch-{label} {options.name} {options.mode} batch {options.batch}: median {statistics.median(times):.3f} ms "
           f"min {min(times):.3f} ms max {max(times):.3f} n {len(times)} | device memory {memory} MiB | torch {torch.__version__}, "
           f"cuDNN {torch.backends.cudnn.version()}, {options.precision}, prepared in {prepared:.0f} s")
 
