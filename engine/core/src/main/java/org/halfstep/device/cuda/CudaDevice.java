@@ -77,6 +77,7 @@ public final class CudaDevice implements Device {
           new CudaLibraries(
               kernels,
               gpu.name() + ", CUDA " + gpu.cuda(),
+              driver::makeCurrent,
               options.attention(),
               options.deterministic());
       CudaDevice device =

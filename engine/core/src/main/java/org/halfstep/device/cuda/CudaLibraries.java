@@ -33,6 +33,7 @@ final class CudaLibraries implements AutoCloseable {
    *
    * @param kernels our own for this device
    * @param device the GPU's name and the driver's version: plans in the cache are valid for it
+   * @param attach makes the device's context current in the thread that calls it
    * @param attention what computes attention
    * @param deterministic whether the same input must give the same bits in every run; attention's
    *     backward pass is then our own, since cuDNN's adds up in the order in which blocks finish,
@@ -40,7 +41,11 @@ final class CudaLibraries implements AutoCloseable {
    * @throws org.halfstep.bindings.NativeLibraryException if one is not found
    */
   CudaLibraries(
-      Kernels kernels, String device, AttentionAlgorithm attention, boolean deterministic) {
+      Kernels kernels,
+      String device,
+      Runnable attach,
+      AttentionAlgorithm attention,
+      boolean deterministic) {
     this.kernels = kernels;
     this.attention = attention;
     this.deterministic = deterministic;
@@ -65,9 +70,11 @@ final class CudaLibraries implements AutoCloseable {
     }
     this.planner =
         new CudnnPlanner(
-            CudnnTarget.of(cudnn.address()),
-            deterministic,
-            new PlanCache(PlanCache.defaultFolder(), device + ", " + versions));
+            new EngineSearch(
+                    deterministic,
+                    new PlanCache(PlanCache.defaultFolder(), device + ", " + versions))
+                ::plan,
+            new PlanningThreads(PlanningThreads.count(), attach, CudnnTarget::current));
   }
 
   /** "cuDNN 9.24.0, cuBLASLt 13.1.1". */
@@ -82,29 +89,29 @@ final class CudaLibraries implements AutoCloseable {
    */
   LibraryOperations operations(long stream) {
     MemorySegment on = MemorySegment.ofAddress(stream);
+    WantedPlans plans = new WantedPlans(planner);
     return new LibraryOperations() {
       @Override
       public Convolution convolution(ConvolutionRequest request) {
         return PointwiseConvolution.suits(request.shape())
             ? new PointwiseConvolution(matmuls, kernels, on, request)
-            : new CudnnConvolution(CudaLibraries.this, kernels, on, request);
+            : new CudnnConvolution(CudaLibraries.this, plans, kernels, on, request);
       }
 
       @Override
       public Optional<Attention> attention(AttentionShape shape) {
         return attention == AttentionAlgorithm.FASTEST
                 && CudnnAttention.suits(shape, Cudnn.cudnnGetVersion())
-            ? Optional.of(new CudnnAttention(CudaLibraries.this, on, shape, !deterministic))
+            ? Optional.of(new CudnnAttention(CudaLibraries.this, plans, on, shape, !deterministic))
             : Optional.empty();
       }
     };
   }
 
-  CudnnPlanner planner() {
-    return planner;
-  }
-
-  /** Runs a plan; the handle is shared by all streams, so a run sets its own. */
+  /**
+   * Runs a plan, whatever handle it was made with: this one only brings the stream. It is shared by
+   * all streams, so a run sets its own.
+   */
   synchronized void execute(MemorySegment stream, CudnnPlan plan, CudnnDescriptor variantPack) {
     Cudnn.cudnnSetStream(cudnn, stream);
     Cudnn.cudnnBackendExecute(cudnn, plan.descriptor().handle(), variantPack.handle());

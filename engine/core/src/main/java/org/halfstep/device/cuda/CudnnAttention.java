@@ -30,6 +30,7 @@ final class CudnnAttention implements Attention {
   private static final long MOST_WORKSPACE = 2L << 30;
 
   private final CudaLibraries libraries;
+  private final WantedPlans plans;
   private final MemorySegment stream;
   private final AttentionShape shape;
   private final AttentionOperation gradient;
@@ -42,8 +43,13 @@ final class CudnnAttention implements Attention {
    * @param training whether there is a backward pass
    */
   CudnnAttention(
-      CudaLibraries libraries, MemorySegment stream, AttentionShape shape, boolean training) {
+      CudaLibraries libraries,
+      WantedPlans plans,
+      MemorySegment stream,
+      AttentionShape shape,
+      boolean training) {
     this.libraries = libraries;
+    this.plans = plans;
     this.stream = stream;
     this.shape = shape;
     this.gradient = new AttentionOperation(AttentionOperation.Kind.BACKWARD, shape);
@@ -67,23 +73,36 @@ final class CudnnAttention implements Attention {
         && shape.headChannels() <= MOST_CHANNELS;
   }
 
-  /** Plans are made when they are bound: only then it is known whether a backward pass follows. */
+  /** Which plans will be needed is only likely by now: a network's convolutions tell. */
   @Override
   public long forwardWorkspaceBytes() {
+    plans.announce(
+        forward(
+            plans.training()
+                ? AttentionOperation.Kind.FORWARD
+                : AttentionOperation.Kind.INFERENCE));
+    if (plans.training() && training) {
+      plans.announce(backward());
+    }
     return WORKSPACE;
+  }
+
+  private PlanRequest forward(AttentionOperation.Kind kind) {
+    return new PlanRequest(new AttentionOperation(kind, shape), WORKSPACE);
   }
 
   @Override
   public Optional<Launch> forward(long qkv, long y, long logSumExp, long workspace) {
-    AttentionOperation operation =
-        new AttentionOperation(
-            logSumExp == 0 ? AttentionOperation.Kind.INFERENCE : AttentionOperation.Kind.FORWARD,
-            shape);
-    Optional<CudnnPlan> plan = libraries.planner().find(operation, WORKSPACE);
+    Optional<CudnnPlan> plan =
+        plans.find(
+            forward(
+                logSumExp == 0
+                    ? AttentionOperation.Kind.INFERENCE
+                    : AttentionOperation.Kind.FORWARD));
     if (plan.isEmpty()) {
       return Optional.empty();
     }
-    long part = operation.partBytes();
+    long part = gradient.partBytes();
     long[] ids = {
       AttentionOperation.Q,
       AttentionOperation.K,
@@ -96,12 +115,13 @@ final class CudnnAttention implements Attention {
     return Optional.of(run(plan.get(), ids, addresses, workspace));
   }
 
-  private long workspaceLimit() {
-    return Math.min(WORKSPACE + gradient.scoreGradientBytes(), MOST_WORKSPACE);
+  private PlanRequest backward() {
+    return new PlanRequest(
+        gradient, Math.min(WORKSPACE + gradient.scoreGradientBytes(), MOST_WORKSPACE));
   }
 
   private Optional<CudnnPlan> backwardPlan() {
-    return training ? libraries.planner().find(gradient, workspaceLimit()) : Optional.empty();
+    return training ? plans.find(backward()) : Optional.empty();
   }
 
   /** The plan's own workspace, and the sums over rows. */

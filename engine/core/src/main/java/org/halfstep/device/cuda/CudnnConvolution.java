@@ -24,8 +24,8 @@ import org.halfstep.device.kernels.KernelBinder;
  *
  * <p>A bias, residual and ReLU are part of the same operation graph where cuDNN has an engine for
  * that; else, and where the output is padded or is its own residual, kernels of ours add them to
- * the plain convolution. Forward plans are made when they are bound, since only then it is known
- * what is added; the backward ones have no variants and are made at once.
+ * the plain convolution. What it needs is announced at construction, so that the plans of a network
+ * are made together.
  */
 final class CudnnConvolution implements Convolution {
   /** What fused engines and those on tensor cores need at most. */
@@ -34,6 +34,7 @@ final class CudnnConvolution implements Convolution {
   private static final long BACKWARD_WORKSPACE = 256L << 20;
 
   private final CudaLibraries libraries;
+  private final WantedPlans plans;
   private final KernelBinder kernels;
   private final MemorySegment stream;
   private final ConvolutionShape shape;
@@ -45,8 +46,8 @@ final class CudnnConvolution implements Convolution {
   private final int outputs;
   private final ConvolutionOperation forward;
   private final long forwardWorkspace;
-  private final CudnnPlan backwardData;
-  private final CudnnPlan backwardWeights;
+  private final PlanRequest backwardData;
+  private final PlanRequest backwardWeights;
   private final long inputRows;
   private final long outputRows;
   private final long paddedInputBytes;
@@ -54,8 +55,13 @@ final class CudnnConvolution implements Convolution {
   private final Owned owned = new Owned();
 
   CudnnConvolution(
-      CudaLibraries libraries, Kernels kernels, MemorySegment stream, ConvolutionRequest request) {
+      CudaLibraries libraries,
+      WantedPlans plans,
+      Kernels kernels,
+      MemorySegment stream,
+      ConvolutionRequest request) {
     this.libraries = libraries;
+    this.plans = plans;
     this.kernels = new KernelBinder(kernels, stream, owned.add(Arena.ofShared()));
     this.stream = stream;
     this.shape = request.shape();
@@ -78,12 +84,32 @@ final class CudnnConvolution implements Convolution {
             ? 0
             : 2 * (forward.inputBytes() + forward.outputBytes() + forward.filterBytes());
     this.forwardWorkspace = Scratch.rounded(FORWARD_WORKSPACE + converted);
-    this.backwardData = training ? plan(ConvolutionOperation.Kind.BACKWARD_DATA, converted) : null;
+    long backwardWorkspace = BACKWARD_WORKSPACE + converted;
+    this.backwardData =
+        new PlanRequest(operation(ConvolutionOperation.Kind.BACKWARD_DATA), backwardWorkspace);
     this.backwardWeights =
-        training ? plan(ConvolutionOperation.Kind.BACKWARD_WEIGHTS, converted) : null;
+        new PlanRequest(operation(ConvolutionOperation.Kind.BACKWARD_WEIGHTS), backwardWorkspace);
+    announce(request.epilogue());
+  }
+
+  private void announce(ConvolutionRequest.Epilogue epilogue) {
+    plans.announce(
+        paddedOutputBytes == 0
+            ? forwardWith(epilogue.bias(), epilogue.residual())
+            : new PlanRequest(forward, forwardWorkspace));
+    if (training) {
+      plans.announceTraining();
+      plans.announce(backwardData);
+      plans.announce(backwardWeights);
+    }
   }
 
   private ConvolutionOperation operation(ConvolutionOperation.Kind kind) {
+    return operation(kind, false, false, false);
+  }
+
+  private ConvolutionOperation operation(
+      ConvolutionOperation.Kind kind, boolean bias, boolean residual, boolean clamped) {
     return new ConvolutionOperation(
         kind,
         shape.batch(),
@@ -93,13 +119,15 @@ final class CudnnConvolution implements Convolution {
         outputs,
         shape.window(),
         type,
-        false,
-        false,
-        false);
+        bias,
+        residual,
+        clamped);
   }
 
-  private CudnnPlan plan(ConvolutionOperation.Kind kind, long converted) {
-    return libraries.planner().require(operation(kind), BACKWARD_WORKSPACE + converted);
+  /** The forward pass with what is added to it. */
+  private PlanRequest forwardWith(boolean bias, boolean residual) {
+    return new PlanRequest(
+        operation(ConvolutionOperation.Kind.FORWARD, bias, residual, relu), forwardWorkspace);
   }
 
   @Override
@@ -162,28 +190,12 @@ final class CudnnConvolution implements Convolution {
     long input = paddedInputBytes == 0 ? x : paddedInput;
     boolean anything = bias != 0 || residual != 0 || relu;
     if (paddedOutputBytes == 0 && residual != y) {
-      Optional<CudnnPlan> fused =
-          libraries
-              .planner()
-              .find(
-                  new ConvolutionOperation(
-                      ConvolutionOperation.Kind.FORWARD,
-                      shape.batch(),
-                      shape.height(),
-                      shape.width(),
-                      inputs,
-                      outputs,
-                      shape.window(),
-                      type,
-                      bias != 0,
-                      residual != 0,
-                      relu),
-                  forwardWorkspace);
+      Optional<CudnnPlan> fused = plans.find(forwardWith(bias != 0, residual != 0));
       if (fused.isPresent()) {
         return Scratch.inOrder(padded, run(fused.get(), scratch, input, weight, y, bias, residual));
       }
     }
-    CudnnPlan plain = libraries.planner().require(forward, forwardWorkspace);
+    CudnnPlan plain = plans.require(new PlanRequest(forward, forwardWorkspace));
     if (!anything && paddedOutputBytes == 0) {
       return Scratch.inOrder(padded, run(plain, scratch, input, weight, y, 0, 0));
     }
@@ -201,7 +213,9 @@ final class CudnnConvolution implements Convolution {
   @Override
   public long backwardDataScratchBytes() {
     return training
-        ? Scratch.rounded(backwardData.workspaceBytes()) + paddedInputBytes + paddedOutputBytes
+        ? Scratch.rounded(plans.require(backwardData).workspaceBytes())
+            + paddedInputBytes
+            + paddedOutputBytes
         : 0;
   }
 
@@ -213,11 +227,12 @@ final class CudnnConvolution implements Convolution {
   @Override
   public Launch backwardData(long dy, long weight, long dx, long scratch) {
     requireTraining();
-    long paddedInput = scratch + Scratch.rounded(backwardData.workspaceBytes());
+    CudnnPlan plan = plans.require(backwardData);
+    long paddedInput = scratch + Scratch.rounded(plan.workspaceBytes());
     long paddedOutput = paddedInput + paddedInputBytes;
     Launch gradient =
         run(
-            backwardData,
+            plan,
             scratch,
             paddedInputBytes == 0 ? dx : paddedInput,
             weight,
@@ -247,7 +262,7 @@ final class CudnnConvolution implements Convolution {
   @Override
   public long backwardWeightsScratchBytes() {
     return training
-        ? Scratch.rounded(backwardWeights.workspaceBytes())
+        ? Scratch.rounded(plans.require(backwardWeights).workspaceBytes())
             + paddedInputBytes
             + paddedOutputBytes
             + Scratch.sumRowsBytes(kernels, outputRows, shape.outputChannels())
@@ -258,11 +273,12 @@ final class CudnnConvolution implements Convolution {
   public Launch backwardWeights(Input input, long dy, long dweight, long dbias, long scratch) {
     requireTraining();
     long x = input.x0();
-    long paddedInput = scratch + Scratch.rounded(backwardWeights.workspaceBytes());
+    CudnnPlan plan = plans.require(backwardWeights);
+    long paddedInput = scratch + Scratch.rounded(plan.workspaceBytes());
     long paddedOutput = paddedInput + paddedInputBytes;
     Launch gradient =
         run(
-            backwardWeights,
+            plan,
             scratch,
             paddedInputBytes == 0 ? x : paddedInput,
             dweight,

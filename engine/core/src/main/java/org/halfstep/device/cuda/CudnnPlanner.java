@@ -1,237 +1,84 @@
 package org.halfstep.device.cuda;
 
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.function.Supplier;
-import org.halfstep.bindings.Cudnn;
-import org.halfstep.bindings.CudnnException;
-import org.halfstep.device.DataType;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.function.BiFunction;
 import org.halfstep.device.Owned;
 
 /**
- * Finds an engine of cuDNN for an operation, compiles it and keeps it, in memory and on disk.
- *
- * <p>cuDNN ranks its engine configurations by heuristics (mode B, then A, then the list of
- * fallbacks that are only slow). The first that is allowed, fits the workspace and compiles is
- * taken. Not allowed are sums in less than float32 and, when results must not change from run to
- * run, engines that say they may. Products of {@link DataType#F32} are those of float32: no tensor
- * cores, no rounded inputs, and no transform whose rounding errors are larger than a sum's own; nor
- * are engines compiled for them, which takes minutes where tensor cores are not used.
+ * Plans of cuDNN on one device, each made once, on disk from one process to the next, and many at a
+ * time: an engine for one operation does not depend on what else is planned. Thread-safe.
  */
 final class CudnnPlanner implements AutoCloseable {
-  private static final int[] MODES = {
-    Cudnn.CUDNN_HEUR_MODE_B, Cudnn.CUDNN_HEUR_MODE_A, Cudnn.CUDNN_HEUR_MODE_FALLBACK
-  };
-
-  /** More than there are kinds of notes. */
-  private static final int MOST_NOTES = 64;
-
-  private final CudnnTarget target;
-  private final boolean deterministic;
-  private final PlanCache cache;
-  private final Map<String, Optional<CudnnPlan>> plans = new HashMap<>();
+  private final BiFunction<CudnnTarget, PlanRequest, Optional<CudnnPlan>> search;
+  private final PlanningThreads threads;
+  private final Map<PlanRequest, CompletableFuture<Optional<CudnnPlan>>> plans = new HashMap<>();
   private final Owned owned = new Owned();
+  private boolean closed;
 
   /**
-   * @param deterministic whether the same input must give the same bits in every run
-   */
-  CudnnPlanner(CudnnTarget target, boolean deterministic, PlanCache cache) {
-    this.target = target;
-    this.deterministic = deterministic;
-    this.cache = cache;
-  }
-
-  /**
-   * A plan, closed with this planner; empty if cuDNN has none.
+   * Takes over the threads.
    *
-   * @param workspaceLimit bytes that it may ask for
+   * @param search makes a plan, closed by this planner, or finds that there is none
    */
-  synchronized Optional<CudnnPlan> find(CudnnOperation operation, long workspaceLimit) {
-    String key =
-        operation
-            + ", workspace up to "
-            + workspaceLimit
-            + (deterministic ? ", deterministic" : "");
-    Optional<CudnnPlan> known = plans.get(key);
-    if (known == null) {
-      known = fromCache(key, workspaceLimit).or(() -> search(operation, key, workspaceLimit));
-      known.ifPresent(owned::add);
-      plans.put(key, known);
-    }
-    return known;
+  CudnnPlanner(
+      BiFunction<CudnnTarget, PlanRequest, Optional<CudnnPlan>> search, PlanningThreads threads) {
+    this.search = search;
+    this.threads = threads;
+  }
+
+  /** Begins to make a plan, unless it is there or being made. */
+  void start(PlanRequest request) {
+    begun(request);
   }
 
   /**
-   * A plan that must exist.
+   * A plan, closed with this planner; empty if cuDNN has none. Waits until it is made.
    *
-   * @throws IllegalStateException if cuDNN has none, with what it said
+   * @throws org.halfstep.bindings.CudnnException if cuDNN failed; it is asked again next time
    */
-  CudnnPlan require(CudnnOperation operation, long workspaceLimit) {
-    return find(operation, workspaceLimit)
-        .orElseThrow(
-            () ->
-                new IllegalStateException(
-                    "cuDNN has no engine for "
-                        + operation
-                        + " with a workspace up to "
-                        + workspaceLimit
-                        + " bytes; CUDNN_LOGLEVEL_DBG=2 and CUDNN_LOGDEST_DBG=stderr show its"
-                        + " reasons"));
-  }
-
-  private Optional<CudnnPlan> fromCache(String key, long workspaceLimit) {
-    Optional<String> stored = cache.load(key);
-    if (stored.isEmpty()) {
-      return Optional.empty();
-    }
-    CudnnDescriptor descriptor = CudnnDescriptor.of(Cudnn.CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
+  Optional<CudnnPlan> find(PlanRequest request) {
+    CompletableFuture<Optional<CudnnPlan>> plan = begun(request);
     try {
-      target.bindPlan(descriptor);
-      descriptor
-          .setText(Cudnn.CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION, stored.get())
-          .finish();
-      CudnnPlan plan = CudnnPlan.of(descriptor, "from the cache");
-      if (plan.workspaceBytes() <= workspaceLimit) {
-        return Optional.of(plan);
+      return plan.join();
+    } catch (CompletionException failed) {
+      forget(request, plan);
+      if (failed.getCause() instanceof RuntimeException failure) {
+        throw failure;
       }
-    } catch (CudnnException refused) {
-      cache.remove(key);
-    }
-    descriptor.close();
-    return Optional.empty();
-  }
-
-  private Optional<CudnnPlan> search(CudnnOperation operation, String key, long workspaceLimit) {
-    try (Owned parts = new Owned()) {
-      CudnnDescriptor graph = operation.graph(parts, target);
-      for (int mode : MODES) {
-        for (CudnnDescriptor configuration : configurations(parts, graph, mode)) {
-          Optional<CudnnPlan> plan =
-              compile(parts, configuration, operation.type(), workspaceLimit);
-          if (plan.isPresent()) {
-            CudnnDescriptor found = plan.get().descriptor();
-            keep(
-                cache,
-                key,
-                () -> found.getText(Cudnn.CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION));
-            return plan;
-          }
-        }
-      }
-    } catch (CudnnException unsupported) {
-      if (isFailure(unsupported)) {
-        throw unsupported;
-      }
-    }
-    return Optional.empty();
-  }
-
-  /** Stores a plan where it can be written as text; one that cannot is as good as any other. */
-  static void keep(PlanCache cache, String key, Supplier<String> text) {
-    try {
-      cache.store(key, text.get());
-    } catch (CudnnException notSerialisable) {
-      // It will be found again, which takes its time again.
+      throw failed;
     }
   }
 
-  private List<CudnnDescriptor> configurations(Owned parts, CudnnDescriptor graph, int mode) {
-    CudnnDescriptor heuristics =
-        parts.add(CudnnDescriptor.of(Cudnn.CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR));
-    target.bindHeuristics(heuristics);
-    heuristics
-        .set(Cudnn.CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, graph)
-        .setEnum(Cudnn.CUDNN_ATTR_ENGINEHEUR_MODE, Cudnn.CUDNN_TYPE_HEUR_MODE, mode);
-    try {
-      heuristics.finish();
-      List<CudnnDescriptor> found =
-          heuristics.getDescriptors(
-              Cudnn.CUDNN_ATTR_ENGINEHEUR_RESULTS, Cudnn.CUDNN_BACKEND_ENGINECFG_DESCRIPTOR);
-      found.forEach(parts::add);
-      return found;
-    } catch (CudnnException unsupported) {
-      if (isFailure(unsupported)) {
-        throw unsupported;
-      }
-      return List.of();
+  private synchronized CompletableFuture<Optional<CudnnPlan>> begun(PlanRequest request) {
+    if (closed) {
+      throw new IllegalStateException("the CUDA device is closed");
     }
+    return plans.computeIfAbsent(
+        request, wanted -> threads.submit(target -> keep(search.apply(target, wanted))));
   }
 
-  private Optional<CudnnPlan> compile(
-      Owned parts, CudnnDescriptor configuration, DataType type, long workspaceLimit) {
-    CudnnDescriptor descriptor = null;
-    try {
-      List<CudnnDescriptor> engines =
-          configuration.getDescriptors(
-              Cudnn.CUDNN_ATTR_ENGINECFG_ENGINE, Cudnn.CUDNN_BACKEND_ENGINE_DESCRIPTOR);
-      engines.forEach(parts::add);
-      CudnnDescriptor engine = engines.getFirst();
-      int[] notes =
-          engine.getEnums(
-              Cudnn.CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, Cudnn.CUDNN_TYPE_NUMERICAL_NOTE, MOST_NOTES);
-      int[] behaviour =
-          engine.getEnums(
-              Cudnn.CUDNN_ATTR_ENGINE_BEHAVIOR_NOTE, Cudnn.CUDNN_TYPE_BEHAVIOR_NOTE, MOST_NOTES);
-      if (!allowed(notes, behaviour, type)) {
-        return Optional.empty();
-      }
-      descriptor = CudnnDescriptor.of(Cudnn.CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
-      target.bindPlan(descriptor);
-      descriptor.set(Cudnn.CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, configuration).finish();
-      CudnnPlan plan =
-          CudnnPlan.of(
-              descriptor, "engine " + engine.getLong(Cudnn.CUDNN_ATTR_ENGINE_GLOBAL_INDEX));
-      if (plan.workspaceBytes() <= workspaceLimit) {
-        return Optional.of(plan);
-      }
-    } catch (CudnnException unsupported) {
-      if (isFailure(unsupported)) {
-        throw unsupported;
-      }
-    }
-    if (descriptor != null) {
-      descriptor.close();
-    }
-    return Optional.empty();
+  private synchronized void forget(
+      PlanRequest request, CompletableFuture<Optional<CudnnPlan>> failed) {
+    plans.remove(request, failed);
   }
 
-  /** Whether an engine with these numerical and behaviour notes may be used. */
-  boolean allowed(int[] notes, int[] behaviour, DataType type) {
-    List<Integer> excluded = new ArrayList<>();
-    excluded.add(Cudnn.CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION);
-    if (deterministic) {
-      excluded.add(Cudnn.CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC);
-    }
-    if (type == DataType.F32) {
-      excluded.add(Cudnn.CUDNN_NUMERICAL_NOTE_TENSOR_CORE);
-      excluded.add(Cudnn.CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS);
-      excluded.add(Cudnn.CUDNN_NUMERICAL_NOTE_FFT);
-      excluded.add(Cudnn.CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_6x6);
-      excluded.add(Cudnn.CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_13x13);
-    }
-    boolean compiles =
-        Arrays.stream(behaviour)
-            .anyMatch(note -> note == Cudnn.CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION);
-    return Arrays.stream(notes).noneMatch(excluded::contains)
-        && !(compiles && type == DataType.F32);
-  }
-
-  /**
-   * Whether a status is more than "not this one": cuDNN's categories 2000 and 3000 are about the
-   * request, 4000 is also what a kernel that does not compile gives, and 5000 one that the driver
-   * does not load. Planning runs nothing, so another engine may do.
-   */
-  private static boolean isFailure(CudnnException exception) {
-    return exception.status() < 2000;
+  private synchronized Optional<CudnnPlan> keep(Optional<CudnnPlan> plan) {
+    plan.ifPresent(owned::add);
+    return plan;
   }
 
   @Override
-  public synchronized void close() {
-    plans.clear();
+  public void close() {
+    synchronized (this) {
+      closed = true;
+      plans.values().forEach(plan -> plan.cancel(false));
+      plans.clear();
+    }
+    threads.close();
     owned.close();
   }
 }

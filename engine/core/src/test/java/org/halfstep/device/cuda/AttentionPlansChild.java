@@ -31,6 +31,7 @@ final class AttentionPlansChild {
    * @param arguments a folder for the cache
    */
   public static void main(String[] arguments) {
+    CudaLibrary.CUBLASLT.load();
     CudaLibrary.CUDNN.load();
     for (AttentionShape shape : SHAPES) {
       if (!CudnnAttention.suits(shape, Cudnn.cudnnGetVersion())) {
@@ -39,10 +40,11 @@ final class AttentionPlansChild {
     }
     PlanCache cache = new PlanCache(Path.of(arguments[0]), "H200");
     for (int round = 0; round < 2; round++) {
-      try (CudnnPlanner planner = new CudnnPlanner(DescribedH200.target(), false, cache)) {
+      try (CudnnPlanner planner = DescribedH200.planner(false, cache, 2)) {
         for (AttentionShape shape : SHAPES) {
           for (AttentionOperation.Kind kind : AttentionOperation.Kind.values()) {
-            Optional<CudnnPlan> plan = planner.find(new AttentionOperation(kind, shape), WORKSPACE);
+            Optional<CudnnPlan> plan =
+                planner.find(new PlanRequest(new AttentionOperation(kind, shape), WORKSPACE));
             System.out.println(
                 String.join(
                     " ",

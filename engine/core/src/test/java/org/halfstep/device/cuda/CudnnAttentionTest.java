@@ -79,9 +79,11 @@ class CudnnAttentionTest {
   /** In a process of its own: its driver would be found by every other test from then on. */
   @Test
   void everyPassHasAPlan() throws Exception {
+    CudaLibraryFolders folders = CudaLibraryFolders.ofThisProcess();
     assumeFalse(
-        CudaLibraryFolders.ofThisProcess().find(List.of("libcudnn.so.9")).isEmpty(),
-        "cuDNN was not found, so nothing can be planned");
+        folders.find(List.of("libcudnn.so.9")).isEmpty()
+            || folders.find(List.of("libcublasLt.so.13", "libcublasLt.so.12")).isEmpty(),
+        "cuDNN and cuBLASLt were not found, so nothing can be planned");
     List<String> command =
         List.of(
             Path.of(System.getProperty("java.home"), "bin", "java").toString(),

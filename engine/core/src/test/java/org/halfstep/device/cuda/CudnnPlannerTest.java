@@ -5,8 +5,18 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Random;
+import java.util.stream.Stream;
 import org.halfstep.bindings.CudaLibrary;
 import org.halfstep.bindings.Cudnn;
 import org.halfstep.bindings.NativeLibraryException;
@@ -27,9 +37,11 @@ class CudnnPlannerTest {
   @BeforeAll
   static void cudnnIsThere() {
     try {
+      // cuDNN ends the process where it does not find the other.
+      CudaLibrary.CUBLASLT.load();
       CudaLibrary.CUDNN.load();
     } catch (NativeLibraryException absent) {
-      assumeTrue(false, "cuDNN was not found, so nothing can be planned");
+      assumeTrue(false, "cuDNN and cuBLASLt were not found, so nothing can be planned");
     }
     assumeTrue(
         Cudnn.cudnnGetVersion() >= DescribedH200.LEAST_VERSION,
@@ -37,7 +49,11 @@ class CudnnPlannerTest {
   }
 
   private CudnnPlanner planner() {
-    return new CudnnPlanner(DescribedH200.target(), true, new PlanCache(folder, "H200"));
+    return DescribedH200.planner(true, new PlanCache(folder, "H200"), 2);
+  }
+
+  private static CudnnPlan require(CudnnPlanner planner, CudnnOperation operation) {
+    return new WantedPlans(planner).require(new PlanRequest(operation, WORKSPACE));
   }
 
   private static ConvolutionOperation operation(
@@ -54,7 +70,7 @@ class CudnnPlannerTest {
       for (ConvolutionOperation.Kind kind : ConvolutionOperation.Kind.values()) {
         for (int stride = 1; stride <= 2; stride++) {
           Window window = Window.square(3, stride, 1);
-          CudnnPlan plan = planner.require(operation(kind, type, window, false), WORKSPACE);
+          CudnnPlan plan = require(planner, operation(kind, type, window, false));
           assertTrue(plan.workspaceBytes() <= WORKSPACE);
         }
       }
@@ -67,12 +83,12 @@ class CudnnPlannerTest {
         operation(ConvolutionOperation.Kind.FORWARD, DataType.BF16, Window.square(3, 1, 1), false);
     CudnnPlan first;
     try (CudnnPlanner planner = planner()) {
-      first = planner.require(wanted, WORKSPACE);
+      first = require(planner, wanted);
       assertTrue(first.engine().startsWith("engine "), first.engine());
-      assertEquals(first, planner.require(wanted, WORKSPACE));
+      assertEquals(first, require(planner, wanted));
     }
     try (CudnnPlanner planner = planner()) {
-      CudnnPlan again = planner.require(wanted, WORKSPACE);
+      CudnnPlan again = require(planner, wanted);
       assertEquals("from the cache", again.engine());
       assertEquals(first.workspaceBytes(), again.workspaceBytes());
     }
@@ -82,10 +98,10 @@ class CudnnPlannerTest {
   void whatCudnnDoesNotTakeFromTheCacheIsMadeAnew() {
     ConvolutionOperation wanted =
         operation(ConvolutionOperation.Kind.FORWARD, DataType.BF16, Window.square(3, 1, 1), false);
-    String key = wanted + ", workspace up to " + WORKSPACE + ", deterministic";
+    String key = new PlanRequest(wanted, WORKSPACE).key(true);
     new PlanCache(folder, "H200").store(key, "{\"no\": \"plan\"}");
     try (CudnnPlanner planner = planner()) {
-      assertTrue(planner.require(wanted, WORKSPACE).engine().startsWith("engine "));
+      assertTrue(require(planner, wanted).engine().startsWith("engine "));
     }
   }
 
@@ -94,10 +110,94 @@ class CudnnPlannerTest {
     try (CudnnPlanner planner = planner()) {
       Optional<CudnnPlan> fused =
           planner.find(
-              operation(
-                  ConvolutionOperation.Kind.FORWARD, DataType.F32, Window.square(3, 1, 1), true),
-              WORKSPACE);
+              new PlanRequest(
+                  operation(
+                      ConvolutionOperation.Kind.FORWARD,
+                      DataType.F32,
+                      Window.square(3, 1, 1),
+                      true),
+                  WORKSPACE));
       assertTrue(fused.isPresent());
+    }
+  }
+
+  /** Shapes of a network, in every pass and two precisions. */
+  private static List<PlanRequest> many() {
+    List<PlanRequest> requests = new ArrayList<>();
+    for (DataType type : List.of(DataType.TF32, DataType.F32)) {
+      for (ConvolutionOperation.Kind kind : ConvolutionOperation.Kind.values()) {
+        for (int size = 8; size <= 32; size *= 2) {
+          requests.add(
+              new PlanRequest(
+                  new ConvolutionOperation(
+                      kind,
+                      8,
+                      size,
+                      size,
+                      1024 / size,
+                      2048 / size,
+                      Window.square(3, 1, 1),
+                      type,
+                      false,
+                      false,
+                      false),
+                  WORKSPACE));
+        }
+      }
+    }
+    return requests;
+  }
+
+  private static Map<PlanRequest, String> made(CudnnPlanner planner, List<PlanRequest> requests) {
+    WantedPlans plans = new WantedPlans(planner);
+    requests.forEach(plans::announce);
+    Map<PlanRequest, String> made = new HashMap<>();
+    for (PlanRequest request : requests) {
+      CudnnPlan plan = plans.require(request);
+      made.put(
+          request,
+          plan.workspaceBytes()
+              + " "
+              + plan.descriptor().getText(Cudnn.CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION));
+    }
+    return made;
+  }
+
+  @Test
+  void plansAreTheSameHoweverManyAreMadeAtATimeAndInWhichOrder() {
+    List<PlanRequest> requests = many();
+    Map<PlanRequest, String> expected;
+    try (CudnnPlanner alone = DescribedH200.planner(true, new PlanCache(null, "H200"), 1)) {
+      expected = made(alone, requests);
+    }
+    for (int round = 0; round < 3; round++) {
+      Collections.shuffle(requests, new Random(round));
+      try (CudnnPlanner planner = DescribedH200.planner(true, new PlanCache(null, "H200"), 5)) {
+        assertEquals(expected, made(planner, requests));
+      }
+    }
+  }
+
+  @Test
+  void plannersOfSeveralProcessesShareACache() {
+    List<PlanRequest> requests = many();
+    Map<PlanRequest, String> first;
+    try (CudnnPlanner one = planner();
+        CudnnPlanner other = planner()) {
+      requests.forEach(one::start);
+      requests.forEach(other::start);
+      first = made(one, requests);
+      assertEquals(first, made(other, requests));
+    }
+    try (CudnnPlanner later = planner()) {
+      for (PlanRequest request : requests) {
+        assertEquals("from the cache", later.find(request).orElseThrow().engine());
+      }
+    }
+    try (Stream<Path> files = Files.list(folder)) {
+      assertEquals(requests.size(), files.count(), "one file for each plan, and no other");
+    } catch (IOException unreadable) {
+      throw new UncheckedIOException(unreadable);
     }
   }
 
@@ -108,8 +208,8 @@ class CudnnPlannerTest {
     int[] reduced = {Cudnn.CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION};
     int[] changing = {Cudnn.CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC};
     int[] compiled = {Cudnn.CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION};
-    CudnnPlanner strict = new CudnnPlanner(null, true, null);
-    CudnnPlanner free = new CudnnPlanner(null, false, null);
+    EngineSearch strict = new EngineSearch(true, null);
+    EngineSearch free = new EngineSearch(false, null);
     assertTrue(strict.allowed(none, none, DataType.F32));
     assertFalse(strict.allowed(tensorCores, none, DataType.F32));
     assertTrue(strict.allowed(tensorCores, none, DataType.TF32));

@@ -19,7 +19,13 @@ final class DescribedH200 {
 
   private DescribedH200() {}
 
-  static CudnnTarget target() {
+  static CudnnPlanner planner(boolean deterministic, PlanCache cache, int threads) {
+    return new CudnnPlanner(
+        new EngineSearch(deterministic, cache)::plan,
+        new PlanningThreads(threads, () -> {}, DescribedH200::target));
+  }
+
+  private static CudnnTarget target() {
     return CudnnTarget.described(PROPERTIES);
   }
 }

@@ -79,7 +79,7 @@ class PlanCacheTest {
   @Test
   void aPlanThatCannotBeWrittenAsTextIsNoFailure() {
     PlanCache cache = new PlanCache(folder, "gpu");
-    CudnnPlanner.keep(
+    EngineSearch.keep(
         cache,
         "key",
         () -> {
@@ -87,7 +87,7 @@ class PlanCacheTest {
               "cudnnBackendGetAttribute", 3000, "CUDNN_STATUS_NOT_SUPPORTED", "");
         });
     assertTrue(cache.load("key").isEmpty());
-    CudnnPlanner.keep(cache, "key", () -> "{}");
+    EngineSearch.keep(cache, "key", () -> "{}");
     assertEquals("{}", cache.load("key").orElseThrow());
   }
 }

@@ -1,0 +1,16 @@
+package org.halfstep.device.cuda;
+
+/**
+ * A plan that somebody needs.
+ *
+ * @param workspaceLimit bytes that it may ask for
+ */
+record PlanRequest(CudnnOperation operation, long workspaceLimit) {
+  /** Everything that the plan depends on, as text; more than the text of the operation. */
+  String key(boolean deterministic) {
+    return operation
+        + ", workspace up to "
+        + workspaceLimit
+        + (deterministic ? ", deterministic" : "");
+  }
+}

@@ -1,0 +1,62 @@
+package org.halfstep.device.cuda;
+
+import java.util.LinkedHashSet;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * The plans of one set of operations. Each operation announces here what it will need as soon as it
+ * knows, which costs nothing; when the first plan is asked for, all that were announced are made
+ * side by side. So the plans of a whole network are compiled on all cores, and a network that is
+ * only measured compiles none. What nobody announced is made when it is asked for. Not thread-safe,
+ * as operations are not.
+ */
+final class WantedPlans {
+  private final CudnnPlanner planner;
+  private final Set<PlanRequest> announced = new LinkedHashSet<>();
+
+  private boolean training;
+
+  WantedPlans(CudnnPlanner planner) {
+    this.planner = planner;
+  }
+
+  /** Says that the operations are those of a network in training. */
+  void announceTraining() {
+    training = true;
+  }
+
+  /** Whether somebody said so by now. */
+  boolean training() {
+    return training;
+  }
+
+  void announce(PlanRequest request) {
+    announced.add(request);
+  }
+
+  /** A plan, closed with the planner; empty if cuDNN has none. */
+  Optional<CudnnPlan> find(PlanRequest request) {
+    announced.forEach(planner::start);
+    announced.clear();
+    return planner.find(request);
+  }
+
+  /**
+   * A plan that must exist.
+   *
+   * @throws IllegalStateException if cuDNN has none, with what it said
+   */
+  CudnnPlan require(PlanRequest request) {
+    return find(request)
+        .orElseThrow(
+            () ->
+                new IllegalStateException(
+                    "cuDNN has no engine for "
+                        + request.operation()
+                        + " with a workspace up to "
+                        + request.workspaceLimit()
+                        + " bytes; CUDNN_LOGLEVEL_DBG=2 and CUDNN_LOGDEST_DBG=stderr show its"
+                        + " reasons"));
+  }
+}
