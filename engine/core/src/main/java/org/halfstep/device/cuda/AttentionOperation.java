@@ -1,5 +1,6 @@
 package org.halfstep.device.cuda;
 
+import java.util.Optional;
 import org.halfstep.bindings.Cudnn;
 import org.halfstep.device.AttentionShape;
 import org.halfstep.device.DataType;
@@ -56,6 +57,11 @@ record AttentionOperation(Kind kind, AttentionShape shape) implements CudnnOpera
     if (shape.type() != DataType.BF16) {
       throw new IllegalArgumentException("cuDNN's attention needs bfloat16, got " + shape.type());
     }
+  }
+
+  @Override
+  public Optional<CudnnOperation> core() {
+    return Optional.empty();
   }
 
   @Override

@@ -1,5 +1,6 @@
 package org.halfstep.device.cuda;
 
+import java.util.Optional;
 import org.halfstep.bindings.Cudnn;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Owned;
@@ -52,9 +53,13 @@ record ConvolutionOperation(
   }
 
   /** The same without anything behind the convolution. */
-  ConvolutionOperation plain() {
-    return new ConvolutionOperation(
-        kind, batch, height, width, inputs, outputs, window, type, false, false, false);
+  @Override
+  public Optional<CudnnOperation> core() {
+    return isPlain()
+        ? Optional.empty()
+        : Optional.of(
+            new ConvolutionOperation(
+                kind, batch, height, width, inputs, outputs, window, type, false, false, false));
   }
 
   boolean isPlain() {

@@ -89,7 +89,7 @@ final class CudaLibraries implements AutoCloseable {
    */
   LibraryOperations operations(long stream) {
     MemorySegment on = MemorySegment.ofAddress(stream);
-    WantedPlans plans = new WantedPlans(planner);
+    WantedPlans plans = new WantedPlans(planner::start, planner::find);
     return new LibraryOperations() {
       @Override
       public Convolution convolution(ConvolutionRequest request) {

@@ -1,5 +1,6 @@
 package org.halfstep.device.cuda;
 
+import java.util.Optional;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Owned;
 
@@ -7,6 +8,9 @@ import org.halfstep.device.Owned;
 sealed interface CudnnOperation permits ConvolutionOperation, AttentionOperation {
   /** Storage of what it reads and writes, and how it multiplies. */
   DataType type();
+
+  /** What is computed by cuDNN where it has no engine for all of this; empty for nothing. */
+  Optional<CudnnOperation> core();
 
   /**
    * The finished operation graph.

@@ -3,6 +3,7 @@ package org.halfstep.device.cuda;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.function.BiFunction;
@@ -44,6 +45,8 @@ final class CudnnPlanner implements AutoCloseable {
     CompletableFuture<Optional<CudnnPlan>> plan = begun(request);
     try {
       return plan.join();
+    } catch (CancellationException dropped) {
+      throw closedException();
     } catch (CompletionException failed) {
       forget(request, plan);
       if (failed.getCause() instanceof RuntimeException failure) {
@@ -55,10 +58,25 @@ final class CudnnPlanner implements AutoCloseable {
 
   private synchronized CompletableFuture<Optional<CudnnPlan>> begun(PlanRequest request) {
     if (closed) {
-      throw new IllegalStateException("the CUDA device is closed");
+      throw closedException();
     }
-    return plans.computeIfAbsent(
-        request, wanted -> threads.submit(target -> keep(search.apply(target, wanted))));
+    return plans.computeIfAbsent(request, wanted -> threads.submit(target -> made(target, wanted)));
+  }
+
+  /** A plan, or none: then the one that will be asked for instead is begun at once. */
+  private Optional<CudnnPlan> made(CudnnTarget target, PlanRequest wanted) {
+    Optional<CudnnPlan> plan = keep(search.apply(target, wanted));
+    if (plan.isEmpty()) {
+      wanted
+          .operation()
+          .core()
+          .ifPresent(core -> start(new PlanRequest(core, wanted.workspaceLimit())));
+    }
+    return plan;
+  }
+
+  private static IllegalStateException closedException() {
+    return new IllegalStateException("the CUDA device is closed");
   }
 
   private synchronized void forget(

@@ -3,6 +3,8 @@ package org.halfstep.device.cuda;
 import java.util.LinkedHashSet;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Consumer;
+import java.util.function.Function;
 
 /**
  * The plans of one set of operations. Each operation announces here what it will need as soon as it
@@ -12,13 +14,19 @@ import java.util.Set;
  * as operations are not.
  */
 final class WantedPlans {
-  private final CudnnPlanner planner;
+  private final Consumer<PlanRequest> start;
+  private final Function<PlanRequest, Optional<CudnnPlan>> find;
   private final Set<PlanRequest> announced = new LinkedHashSet<>();
 
   private boolean training;
 
-  WantedPlans(CudnnPlanner planner) {
-    this.planner = planner;
+  /**
+   * @param start {@link CudnnPlanner#start}
+   * @param find {@link CudnnPlanner#find}
+   */
+  WantedPlans(Consumer<PlanRequest> start, Function<PlanRequest, Optional<CudnnPlan>> find) {
+    this.start = start;
+    this.find = find;
   }
 
   /** Says that the operations are those of a network in training. */
@@ -37,9 +45,9 @@ final class WantedPlans {
 
   /** A plan, closed with the planner; empty if cuDNN has none. */
   Optional<CudnnPlan> find(PlanRequest request) {
-    announced.forEach(planner::start);
+    announced.forEach(start);
     announced.clear();
-    return planner.find(request);
+    return find.apply(request);
   }
 
   /**

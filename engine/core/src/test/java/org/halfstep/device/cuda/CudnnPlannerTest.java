@@ -53,7 +53,8 @@ class CudnnPlannerTest {
   }
 
   private static CudnnPlan require(CudnnPlanner planner, CudnnOperation operation) {
-    return new WantedPlans(planner).require(new PlanRequest(operation, WORKSPACE));
+    return new WantedPlans(planner::start, planner::find)
+        .require(new PlanRequest(operation, WORKSPACE));
   }
 
   private static ConvolutionOperation operation(
@@ -149,7 +150,7 @@ class CudnnPlannerTest {
   }
 
   private static Map<PlanRequest, String> made(CudnnPlanner planner, List<PlanRequest> requests) {
-    WantedPlans plans = new WantedPlans(planner);
+    WantedPlans plans = new WantedPlans(planner::start, planner::find);
     requests.forEach(plans::announce);
     Map<PlanRequest, String> made = new HashMap<>();
     for (PlanRequest request : requests) {
