@@ -4,14 +4,9 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
-import java.util.Set;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.device.Device;
-import org.halfstep.device.HostWindow;
-import org.halfstep.device.Owned;
 import org.halfstep.files.FileDigest;
-import org.halfstep.graph.Plan;
-import org.halfstep.graph.PlanOptions;
 import org.halfstep.image.ImageBatch;
 import org.halfstep.model.BundledFile;
 import org.halfstep.model.Classifier;
@@ -21,45 +16,18 @@ import org.halfstep.model.ClassifierConfig;
  * A {@link Classifier} as the network that image metrics look through: its features are the mean
  * over the pixels of its last level. For Fashion-MNIST one is bundled.
  */
-public final class ClassifierExtractor implements FeatureExtractor {
+public final class ClassifierExtractor extends NetworkExtractor {
   /** Name of the bundled classifier. */
   public static final String BUNDLED = "fashion-mnist-classifier";
 
   private static final int BATCH = 50;
   private static final float BYTE_SCALE = 127.5f;
 
-  private final Owned owned = new Owned();
   private final Classifier classifier;
-  private final String sha256;
-  private final Plan plan;
-  private final HostWindow images;
-  private final HostWindow features;
-  private final HostWindow logits;
 
   private ClassifierExtractor(Classifier classifier, String sha256) {
-    Device device = classifier.device();
-    this.classifier = owned.add(classifier);
-    this.sha256 = sha256;
-    try {
-      plan =
-          owned.add(
-              Plan.inference(
-                  device,
-                  classifier.graph(),
-                  PlanOptions.inference(BATCH).withKept(Set.of("features")),
-                  classifier.weights()));
-      plan.prepare();
-      images = window(device, "x");
-      features = window(device, "features");
-      logits = window(device, "out");
-    } catch (RuntimeException | Error failure) {
-      owned.close();
-      throw failure;
-    }
-  }
-
-  private HostWindow window(Device device, String name) {
-    return owned.add(device.window(plan.address(name), Float.BYTES * plan.count(name)));
+    super(classifier, classifier.device(), classifier.graph(), classifier.weights(), BATCH, sha256);
+    this.classifier = classifier;
   }
 
   /**
@@ -88,11 +56,6 @@ public final class ClassifierExtractor implements FeatureExtractor {
   }
 
   @Override
-  public String sha256() {
-    return sha256;
-  }
-
-  @Override
   public int features() {
     return classifier.config().features();
   }
@@ -103,38 +66,12 @@ public final class ClassifierExtractor implements FeatureExtractor {
   }
 
   @Override
-  public int batch() {
-    return BATCH;
-  }
-
-  @Override
-  public void extract(ImageBatch batch, float[] toFeatures, float[] toLogits) {
-    requireFit(batch, toFeatures, toLogits);
-    int values = batch.height() * batch.width() * batch.channels();
-    for (int first = 0; first < batch.count(); first += BATCH) {
-      int rows = Math.min(BATCH, batch.count() - first);
-      MemorySegment memory = images.memory();
-      for (int i = 0; i < rows * values; i++) {
-        int value = batch.pixels()[first * values + i] & 0xff;
-        memory.setAtIndex(ValueLayout.JAVA_FLOAT, i, value / BYTE_SCALE - 1);
-      }
-      images.push();
-      plan.forward();
-      pull(features, rows, features(), toFeatures, first);
-      pull(logits, rows, classes(), toLogits, first);
-    }
-  }
-
-  private static void pull(HostWindow from, int rows, int columns, float[] to, int firstRow) {
-    from.pull();
-    MemorySegment.copy(
-        from.memory(), ValueLayout.JAVA_FLOAT, 0, to, firstRow * columns, rows * columns);
-  }
-
-  private void requireFit(ImageBatch batch, float[] toFeatures, float[] toLogits) {
+  Input input(ImageBatch images) {
     ClassifierConfig config = classifier.config();
     int side = config.imageSize();
-    if (batch.height() != side || batch.width() != side || batch.channels() != config.channels()) {
+    if (images.height() != side
+        || images.width() != side
+        || images.channels() != config.channels()) {
       throw new IllegalArgumentException(
           "the "
               + name()
@@ -145,13 +82,22 @@ public final class ClassifierExtractor implements FeatureExtractor {
               + "x"
               + config.channels()
               + ", got "
-              + batch.height()
+              + images.height()
               + "x"
-              + batch.width()
+              + images.width()
               + "x"
-              + batch.channels());
+              + images.channels());
     }
-    FeatureChecks.requireRoom(this, batch, toFeatures, toLogits);
+    return ClassifierExtractor::write;
+  }
+
+  private static void write(ImageBatch images, int index, MemorySegment memory, long byteOffset) {
+    int values = images.height() * images.width() * images.channels();
+    for (int i = 0; i < values; i++) {
+      int value = images.pixels()[index * values + i] & 0xff;
+      memory.set(
+          ValueLayout.JAVA_FLOAT, byteOffset + (long) i * Float.BYTES, value / BYTE_SCALE - 1);
+    }
   }
 
   /**
@@ -186,10 +132,5 @@ public final class ClassifierExtractor implements FeatureExtractor {
       }
     }
     return best;
-  }
-
-  @Override
-  public void close() {
-    owned.close();
   }
 }

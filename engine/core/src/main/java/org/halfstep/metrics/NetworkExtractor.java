@@ -1,0 +1,124 @@
+package org.halfstep.metrics;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Set;
+import org.halfstep.device.Device;
+import org.halfstep.device.HostWindow;
+import org.halfstep.device.Owned;
+import org.halfstep.graph.Graph;
+import org.halfstep.graph.Plan;
+import org.halfstep.graph.PlanOptions;
+import org.halfstep.graph.Weights;
+import org.halfstep.image.ImageBatch;
+
+/** A network with an input "x" and the outputs "features" and "out", a few images at a time. */
+abstract class NetworkExtractor implements FeatureExtractor {
+  /** Brings images of one size to the network's input. */
+  @FunctionalInterface
+  interface Input {
+    /**
+     * Writes one image.
+     *
+     * @param byteOffset of its first value, float32
+     */
+    void write(ImageBatch images, int index, MemorySegment memory, long byteOffset);
+  }
+
+  private final Owned owned = new Owned();
+  private final Device device;
+  private final String sha256;
+  private final int batch;
+  private final Plan plan;
+  private final HostWindow images;
+  private final HostWindow features;
+  private final HostWindow logits;
+
+  /**
+   * Takes over a network.
+   *
+   * @param network what is closed with this extractor
+   * @param device where it is; stays the caller's
+   * @param batch images that are evaluated together
+   * @param sha256 of the file that its weights came from
+   */
+  NetworkExtractor(
+      AutoCloseable network,
+      Device device,
+      Graph graph,
+      Weights weights,
+      int batch,
+      String sha256) {
+    this.device = device;
+    this.batch = batch;
+    this.sha256 = sha256;
+    owned.add(network);
+    try {
+      plan =
+          owned.add(
+              Plan.inference(
+                  device,
+                  graph,
+                  PlanOptions.inference(batch).withKept(Set.of("features")),
+                  weights));
+      plan.prepare();
+      images = window("x");
+      features = window("features");
+      logits = window("out");
+    } catch (RuntimeException | Error failure) {
+      owned.close();
+      throw failure;
+    }
+  }
+
+  private HostWindow window(String name) {
+    return owned.add(device.window(plan.address(name), Float.BYTES * plan.count(name)));
+  }
+
+  /**
+   * What writes images of this size.
+   *
+   * @throws IllegalArgumentException if the network does not take them
+   */
+  abstract Input input(ImageBatch images);
+
+  @Override
+  public final String sha256() {
+    return sha256;
+  }
+
+  @Override
+  public final int batch() {
+    return batch;
+  }
+
+  @Override
+  public final void extract(ImageBatch from, float[] toFeatures, float[] toLogits) {
+    Input input = input(from);
+    FeatureChecks.requireRoom(this, from, toFeatures, toLogits);
+    long imageBytes = Float.BYTES * plan.count("x") / batch;
+    device.attach();
+    for (int first = 0; first < from.count(); first += batch) {
+      int rows = Math.min(batch, from.count() - first);
+      // What a short last batch leaves behind its images is computed and not read.
+      for (int i = 0; i < rows; i++) {
+        input.write(from, first + i, images.memory(), i * imageBytes);
+      }
+      images.push();
+      plan.forward();
+      pull(features, rows, features(), toFeatures, first);
+      pull(logits, rows, classes(), toLogits, first);
+    }
+  }
+
+  private static void pull(HostWindow from, int rows, int columns, float[] to, int firstRow) {
+    from.pull();
+    MemorySegment.copy(
+        from.memory(), ValueLayout.JAVA_FLOAT, 0, to, firstRow * columns, rows * columns);
+  }
+
+  @Override
+  public final void close() {
+    owned.close();
+  }
+}
