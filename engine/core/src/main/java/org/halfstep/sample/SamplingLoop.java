@@ -9,7 +9,7 @@ import org.halfstep.device.Device;
 import org.halfstep.device.HostWindow;
 import org.halfstep.device.Operations;
 import org.halfstep.device.Owned;
-import org.halfstep.device.Slab;
+import org.halfstep.device.SlabLayout;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
 import org.halfstep.model.Network;
@@ -64,16 +64,21 @@ final class SamplingLoop implements AutoCloseable {
       this.imageValues = side * side * network.config().inChannels();
       long imageBytes = (long) Float.BYTES * batch * imageValues;
       this.z = owned.add(device.window(plan.address("x"), imageBytes));
-      long idBytes = (long) Long.BYTES * batch;
-      Slab slab = owned.add(device.allocate("sampling", 3 * imageBytes + idBytes));
-      long noise = slab.address();
-      long image = noise + imageBytes;
-      long otherImage = image + imageBytes;
-      long idsAddress = otherImage + imageBytes;
-      this.ids = owned.add(device.window(idsAddress, idBytes));
+      SlabLayout room = new SlabLayout();
+      SlabLayout.Part noise = room.bytes(imageBytes);
+      SlabLayout.Part image = room.bytes(imageBytes);
+      SlabLayout.Part otherImage = room.bytes(imageBytes);
+      SlabLayout.Part numbers = room.longs(batch);
+      owned.add(room.allocate(device, "sampling"));
+      this.ids = owned.add(numbers.window());
       this.memory =
           new SamplingProgram.Memory(
-              plan.address("x"), plan.address("out"), noise, image, otherImage, idsAddress);
+              plan.address("x"),
+              plan.address("out"),
+              noise.address(),
+              image.address(),
+              otherImage.address(),
+              numbers.address());
     } catch (RuntimeException | Error failure) {
       owned.close();
       throw failure;

@@ -11,7 +11,7 @@ import org.halfstep.device.Launch;
 import org.halfstep.device.Operations;
 import org.halfstep.device.Owned;
 import org.halfstep.device.Sequence;
-import org.halfstep.device.Slab;
+import org.halfstep.device.SlabLayout;
 import org.halfstep.diffusion.Guidance;
 import org.halfstep.diffusion.LinearMap;
 import org.halfstep.graph.Plan;
@@ -28,9 +28,6 @@ final class SamplingProgram implements AutoCloseable {
 
   /** A key is a seed of 8 bytes and a draw of 4, and starts at a multiple of 16. */
   private static final long KEY_BYTES = 16;
-
-  /** Where each step's times start is a multiple of this, for kernels that load vectors. */
-  private static final long TIMES_ALIGNMENT = 64;
 
   /**
    * Where the images of a batch are.
@@ -57,7 +54,10 @@ final class SamplingProgram implements AutoCloseable {
   private final HostWindow keys;
   private final long keysAddress;
   private final long timesAddress;
+
+  /** Bytes from one step's times to the next, for kernels that load vectors. */
   private final long timesStride;
+
   private final Sequence sequence;
   private Cancellation cancellation;
 
@@ -87,15 +87,17 @@ final class SamplingProgram implements AutoCloseable {
       int steps = schedule.evaluations();
       this.coefficients =
           owned.add(new Coefficients(device, "sampling steps", steps * stepTerms(), batch));
-      long keyBytes = KEY_BYTES * (steps + 1);
       this.timesStride =
-          Math.ceilDiv((long) Float.BYTES * plan.batch(), TIMES_ALIGNMENT) * TIMES_ALIGNMENT;
-      long timeBytes = timesStride * steps;
-      Slab slab = owned.add(device.allocate("times and keys of sampling", timeBytes + keyBytes));
-      this.timesAddress = slab.address();
-      this.keysAddress = slab.address() + timeBytes;
-      this.keys = owned.add(device.window(keysAddress, keyBytes));
-      writeTimes(device, timeBytes);
+          Math.ceilDiv((long) Float.BYTES * plan.batch(), SlabLayout.ALIGNMENT)
+              * SlabLayout.ALIGNMENT;
+      SlabLayout numbers = new SlabLayout();
+      SlabLayout.Part times = numbers.bytes(timesStride * steps);
+      SlabLayout.Part drawn = numbers.bytes(KEY_BYTES * (steps + 1));
+      owned.add(numbers.allocate(device, "times and keys of sampling"));
+      this.timesAddress = times.address();
+      this.keysAddress = drawn.address();
+      this.keys = owned.add(drawn.window());
+      writeTimes(times);
       this.sequence = owned.add(operations.record(launches()));
     } catch (RuntimeException | Error failure) {
       owned.close();
@@ -103,8 +105,8 @@ final class SamplingProgram implements AutoCloseable {
     }
   }
 
-  private void writeTimes(Device device, long bytes) {
-    try (HostWindow times = device.window(timesAddress, bytes)) {
+  private void writeTimes(SlabLayout.Part part) {
+    try (HostWindow times = part.window()) {
       for (int step = 0; step < schedule.evaluations(); step++) {
         float time = (float) schedule.step(step).timeInput();
         for (int row = 0; row < plan.batch(); row++) {

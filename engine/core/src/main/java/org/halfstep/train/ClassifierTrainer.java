@@ -8,7 +8,7 @@ import org.halfstep.device.HostWindow;
 import org.halfstep.device.Launch;
 import org.halfstep.device.Operations;
 import org.halfstep.device.Owned;
-import org.halfstep.device.Slab;
+import org.halfstep.device.SlabLayout;
 import org.halfstep.diffusion.ExampleDraws;
 import org.halfstep.graph.ParameterSlab;
 import org.halfstep.graph.Plan;
@@ -74,20 +74,20 @@ public final class ClassifierTrainer implements UpdateStep, AutoCloseable {
           owned.add(
               new Optimizer(
                   device, operations, classifier.weights(), gradients, settings.optimizer()));
-      Slab numbers =
-          owned.add(
-              device.allocate("labels and losses", (long) (Integer.BYTES + Float.BYTES) * batch));
-      long lossAddress = numbers.address() + (long) Integer.BYTES * batch;
+      SlabLayout numbers = new SlabLayout();
+      SlabLayout.Part classes = numbers.ints(batch);
+      SlabLayout.Part entropies = numbers.floats(batch);
+      owned.add(numbers.allocate(device, "labels and losses"));
       images =
           owned.add(
               device.window(plan.address("x"), (long) Float.BYTES * batch * data.imageValues()));
-      labels = owned.add(device.window(numbers.address(), (long) Integer.BYTES * batch));
-      losses = owned.add(device.window(lossAddress, (long) Float.BYTES * batch));
+      labels = owned.add(classes.window());
+      losses = owned.add(entropies.window());
       crossEntropy =
           operations.softmaxCrossEntropy(
               plan.address("out"),
-              numbers.address(),
-              lossAddress,
+              classes.address(),
+              entropies.address(),
               plan.gradientAddress("out"),
               1f / batch,
               batch,

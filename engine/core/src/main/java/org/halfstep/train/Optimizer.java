@@ -9,7 +9,7 @@ import org.halfstep.device.HostWindow;
 import org.halfstep.device.Launch;
 import org.halfstep.device.Operations;
 import org.halfstep.device.Owned;
-import org.halfstep.device.Slab;
+import org.halfstep.device.SlabLayout;
 import org.halfstep.graph.Graph;
 import org.halfstep.graph.Parameter;
 import org.halfstep.graph.ParameterSlab;
@@ -24,16 +24,14 @@ public final class Optimizer implements AutoCloseable {
   static final int MAX_SKIPPED = 5;
 
   /** Room of the norm in front of its workspace, which keeps that aligned. */
-  private static final long NORM_BYTES = 64;
-
   private final Owned owned = new Owned();
+
   private final OptimizerSettings settings;
   private final ParameterSlab weights;
   private final ParameterSlab gradients;
   private final ParameterSlab firstMoment;
   private final ParameterSlab secondMoment;
   private final ParameterSlab ema;
-  private final Slab normSlab;
   private final HostWindow normWindow;
   private final Launch squareSum;
   private final Launch adam;
@@ -65,14 +63,17 @@ public final class Optimizer implements AutoCloseable {
         ema.copyFrom(weights);
       }
       long workspaceBytes = operations.squareSumWorkspaceBytes(gradients.floats());
-      normSlab = owned.add(device.allocate("gradient norm", NORM_BYTES + workspaceBytes));
-      normWindow = owned.add(device.window(normSlab.address(), Double.BYTES));
+      SlabLayout sums = new SlabLayout();
+      SlabLayout.Part norm = sums.doubles(1);
+      SlabLayout.Part workspace = sums.bytes(workspaceBytes);
+      owned.add(sums.allocate(device, "gradient norm"));
+      normWindow = owned.add(norm.window());
       values = owned.add(new AdamValues(device));
       squareSum =
           operations.squareSum(
               gradients.address(),
-              normSlab.address(),
-              workspaceBytes == 0 ? 0 : normSlab.address() + NORM_BYTES,
+              norm.address(),
+              workspaceBytes == 0 ? 0 : workspace.address(),
               gradients.floats());
       adam =
           operations.adam(
@@ -83,7 +84,7 @@ public final class Optimizer implements AutoCloseable {
                   settings.weightDecay(),
                   settings.decoupled()),
               values.address(),
-              normSlab.address(),
+              norm.address(),
               weights.address(),
               gradients.address(),
               firstMoment.address(),

@@ -12,7 +12,7 @@ import org.halfstep.device.Launch;
 import org.halfstep.device.Operations;
 import org.halfstep.device.Owned;
 import org.halfstep.device.Sequence;
-import org.halfstep.device.Slab;
+import org.halfstep.device.SlabLayout;
 import org.halfstep.diffusion.ExampleDraws;
 import org.halfstep.diffusion.LossWeighting;
 import org.halfstep.diffusion.NoiseSchedule;
@@ -54,7 +54,6 @@ public final class Trainer implements UpdateStep, AutoCloseable {
   private final Optimizer optimizer;
   private final Coefficients noising;
   private final Coefficients lossGradient;
-  private final Slab small;
   private final HostWindow ids;
   private final HostWindow noiseKey;
   private final HostWindow distances;
@@ -127,17 +126,14 @@ public final class Trainer implements UpdateStep, AutoCloseable {
               new Optimizer(device, operations, network.weights(), gradients, optimizerSettings));
       this.noising = owned.add(new Coefficients(device, "noising", 2, batchSize));
       this.lossGradient = owned.add(new Coefficients(device, "loss gradient", 2, batchSize));
-      this.small =
-          owned.add(
-              device.allocate(
-                  "training numbers",
-                  (long) (Long.BYTES + Double.BYTES) * batchSize + 2 * Long.BYTES));
-      long idsAddress = small.address();
-      long distancesAddress = idsAddress + (long) Long.BYTES * batchSize;
-      long keyAddress = distancesAddress + (long) Double.BYTES * batchSize;
-      this.ids = owned.add(device.window(idsAddress, (long) Long.BYTES * batchSize));
-      this.distances = owned.add(device.window(distancesAddress, (long) Double.BYTES * batchSize));
-      this.noiseKey = owned.add(device.window(keyAddress, Long.BYTES + Integer.BYTES));
+      SlabLayout numbers = new SlabLayout();
+      SlabLayout.Part examples = numbers.longs(batchSize);
+      SlabLayout.Part errors = numbers.doubles(batchSize);
+      SlabLayout.Part key = numbers.bytes(Long.BYTES + Integer.BYTES);
+      owned.add(numbers.allocate(device, "training numbers"));
+      this.ids = owned.add(examples.window());
+      this.distances = owned.add(errors.window());
+      this.noiseKey = owned.add(key.window());
       noiseKey.memory().set(ValueLayout.JAVA_LONG, 0, seed);
       noiseKey.memory().set(ValueLayout.JAVA_INT, Long.BYTES, ExampleDraws.NOISE);
       noiseKey.push();
@@ -153,7 +149,8 @@ public final class Trainer implements UpdateStep, AutoCloseable {
       }
       int values = data.imageValues();
       this.noise =
-          operations.normal(batch.noise(), keyAddress, idsAddress, batchSize, values, DataType.F32);
+          operations.normal(
+              batch.noise(), key.address(), examples.address(), batchSize, values, DataType.F32);
       this.addNoise =
           operations.linearCombination(
               batch.noised(),
@@ -173,7 +170,7 @@ public final class Trainer implements UpdateStep, AutoCloseable {
           operations.squaredDistance(
               plan.address("out"),
               batch.target(),
-              distancesAddress,
+              errors.address(),
               batchSize,
               values,
               DataType.F32);

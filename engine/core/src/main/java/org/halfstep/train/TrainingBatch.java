@@ -5,21 +5,23 @@ import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.HostWindow;
 import org.halfstep.device.Slab;
+import org.halfstep.device.SlabLayout;
 
 /**
  * The examples of one update: what was drawn for each row on the host, and their images on the
  * device. Rows are float32 NHWC.
  */
 public final class TrainingBatch implements AutoCloseable {
-  private static final long ALIGNMENT = 64;
-
   private final Device device;
   private final int size;
   private final int imageValues;
   private final DataType precision;
   private final Slab slab;
   private final HostWindow cleanWindow;
-  private final long imageBytes;
+  private final SlabLayout.Part clean;
+  private final SlabLayout.Part noise;
+  private final SlabLayout.Part noised;
+  private final SlabLayout.Part target;
   private final long[] examples;
   private final int[] labels;
   private final double[] times;
@@ -37,10 +39,13 @@ public final class TrainingBatch implements AutoCloseable {
     this.precision = precision;
     this.size = size;
     this.imageValues = imageValues;
-    this.imageBytes =
-        ((long) Float.BYTES * size * imageValues + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    this.slab = device.allocate("training batch", 4 * imageBytes);
-    this.cleanWindow = device.window(clean(), imageBytes);
+    SlabLayout images = new SlabLayout();
+    this.clean = images.floats((long) size * imageValues);
+    this.noise = images.floats((long) size * imageValues);
+    this.noised = images.floats((long) size * imageValues);
+    this.target = images.floats((long) size * imageValues);
+    this.slab = images.allocate(device, "training batch");
+    this.cleanWindow = clean.window();
     this.examples = new long[size];
     this.labels = new int[size];
     this.times = new double[size];
@@ -70,22 +75,22 @@ public final class TrainingBatch implements AutoCloseable {
 
   /** Device address of the clean images x. */
   public long clean() {
-    return slab.address();
+    return clean.address();
   }
 
   /** Device address of the noise eps. */
   public long noise() {
-    return slab.address() + imageBytes;
+    return noise.address();
   }
 
   /** Device address of the noised images z_t. */
   public long noised() {
-    return slab.address() + 2 * imageBytes;
+    return noised.address();
   }
 
   /** Device address of the target v. */
   public long target() {
-    return slab.address() + 3 * imageBytes;
+    return target.address();
   }
 
   /** The clean images as the host writes them. */
