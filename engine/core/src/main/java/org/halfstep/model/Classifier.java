@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.halfstep.device.Device;
+import org.halfstep.files.DataException;
 import org.halfstep.graph.Graph;
 import org.halfstep.graph.GroupNorm;
 import org.halfstep.graph.Parameter.Initializer;
@@ -13,6 +14,7 @@ import org.halfstep.graph.Shape;
 import org.halfstep.graph.Value;
 import org.halfstep.safetensors.Dtype;
 import org.halfstep.safetensors.SafetensorsFile;
+import org.halfstep.safetensors.TensorView;
 
 /**
  * A small convolutional classifier of images with its weights on a device, for data that Inception
@@ -59,27 +61,20 @@ public final class Classifier implements Trainable {
   public static Classifier load(Device device, Path path) throws IOException {
     try (SafetensorsFile file = SafetensorsFile.open(path)) {
       Map<String, String> metadata = file.metadata();
-      if (!FORMAT.equals(metadata.get(FORMAT_KEY))
-          || !metadata.containsKey(CONFIG_KEY)
-          || !metadata.containsKey(CARD_KEY)) {
-        throw new IOException(
-            path
-                + ": is not a Halfstep classifier: expected \"format\": \""
-                + FORMAT
-                + "\", \"config\" and \"card\" in its metadata");
-      }
-      Classifier classifier;
+      ModelFileCheck.requireFormat(file, FORMAT, "classifier", CONFIG_KEY, CARD_KEY);
+      ClassifierConfig config;
+      ClassifierCard card;
       try {
-        classifier =
-            new Classifier(
-                device,
-                ClassifierConfig.fromJson(metadata.get(CONFIG_KEY)),
-                ClassifierCard.fromJson(metadata.get(CARD_KEY)));
+        config = ClassifierConfig.fromJson(metadata.get(CONFIG_KEY));
+        card = ClassifierCard.fromJson(metadata.get(CARD_KEY));
       } catch (IllegalArgumentException e) {
-        throw new IOException(path + ": " + e.getMessage(), e);
+        throw new DataException(path, e.getMessage(), e);
       }
+      Map<String, TensorView> tensors = ParameterFile.tensors(file);
+      ModelFileCheck.require(config, card, tensors, path.toString());
+      Classifier classifier = new Classifier(device, config, card);
       try {
-        ParameterFile.fill(classifier.weights, ParameterFile.tensors(file), path.toString());
+        ParameterFile.fill(classifier.weights, tensors, path.toString());
         return classifier;
       } catch (IOException | RuntimeException failure) {
         classifier.close();

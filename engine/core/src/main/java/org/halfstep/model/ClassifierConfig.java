@@ -2,9 +2,9 @@ package org.halfstep.model;
 
 import com.fasterxml.jackson.annotation.JsonIgnore;
 import com.fasterxml.jackson.annotation.JsonProperty;
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.util.List;
+import java.util.Objects;
+import org.halfstep.files.Json;
 
 /**
  * The shape of a {@link Classifier}.
@@ -21,16 +21,28 @@ public record ClassifierConfig(
   /** Groups of every normalisation. */
   static final int GROUPS = 8;
 
-  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final int MAXIMUM_SIDE = 1 << 14;
+  private static final int MAXIMUM_CLASSES = 1 << 20;
+  private static final int MAXIMUM_LEVELS = 16;
+  private static final int MAXIMUM_WIDTH = 1 << 14;
 
   public ClassifierConfig {
-    widths = widths == null ? List.of() : List.copyOf(widths);
-    require(imageSize >= 1, "the image size must be at least 1, got " + imageSize);
-    require(channels == 1 || channels == 3, "images have 1 or 3 channels, got " + channels);
-    require(classes >= 2, "there must be at least 2 classes, got " + classes);
+    require(widths != null && widths.stream().noneMatch(Objects::isNull), "widths must be given");
     require(
-        widths.size() >= 2 && widths.stream().allMatch(width -> width > 0 && width % GROUPS == 0),
-        "widths must be two or more multiples of " + GROUPS + ", got " + widths);
+        widths.size() >= 2 && widths.size() <= MAXIMUM_LEVELS,
+        "there must be 2 to " + MAXIMUM_LEVELS + " widths, got " + widths.size());
+    widths = List.copyOf(widths);
+    require(
+        imageSize >= 1 && imageSize <= MAXIMUM_SIDE,
+        "the image size must be from 1 to " + MAXIMUM_SIDE + ", got " + imageSize);
+    require(channels == 1 || channels == 3, "images have 1 or 3 channels, got " + channels);
+    require(
+        classes >= 2 && classes <= MAXIMUM_CLASSES,
+        "there must be 2 to " + MAXIMUM_CLASSES + " classes, got " + classes);
+    require(
+        widths.stream()
+            .allMatch(width -> width > 0 && width <= MAXIMUM_WIDTH && width % GROUPS == 0),
+        "widths must be multiples of " + GROUPS + " up to " + MAXIMUM_WIDTH + ", got " + widths);
     int side = lastSide(imageSize, widths.size() - 1);
     require(
         Integer.bitCount(side) == 1,
@@ -66,18 +78,10 @@ public record ClassifierConfig(
   }
 
   public String toJson() {
-    try {
-      return JSON.writeValueAsString(this);
-    } catch (JsonProcessingException e) {
-      throw new IllegalStateException(e);
-    }
+    return Json.text(this);
   }
 
   public static ClassifierConfig fromJson(String json) {
-    try {
-      return JSON.readValue(json, ClassifierConfig.class);
-    } catch (JsonProcessingException e) {
-      throw new IllegalArgumentException("classifier: " + e.getOriginalMessage(), e);
-    }
+    return Json.parse(ClassifierConfig.class, "classifier", json);
   }
 }

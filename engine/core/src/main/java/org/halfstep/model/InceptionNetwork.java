@@ -96,6 +96,17 @@ public final class InceptionNetwork implements AutoCloseable {
     int perChannel = kernel.length / gain.length;
     float[] added = new float[gain.length];
     for (int channel = 0; channel < gain.length; channel++) {
+      if (!(variance[channel] >= 0)) {
+        throw new UnsuitableWeightsException(
+            origin
+                + ": tensor "
+                + norm
+                + "running_var has "
+                + variance[channel]
+                + " at "
+                + channel
+                + ", expected variances of at least 0");
+      }
       double factor = gain[channel] / Math.sqrt(variance[channel] + EPSILON);
       added[channel] = (float) (offset[channel] - factor * mean[channel]);
       for (int i = channel * perChannel; i < (channel + 1) * perChannel; i++) {

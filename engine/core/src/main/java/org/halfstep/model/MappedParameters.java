@@ -21,12 +21,14 @@ final class MappedParameters implements ParameterSource {
   /**
    * Takes over an open file.
    *
-   * @throws IOException in one line, when a tensor is missing, unknown, or of another shape or type
+   * @throws IOException in one line, when a tensor is missing, unknown, of another shape or type, or
+   *     holds numbers that it must not
    */
   MappedParameters(SafetensorsFile file, Graph graph) throws IOException {
     this.file = file;
     this.tensors = ParameterFile.tensors(file);
     ParameterFile.requireFit(graph, tensors, file.path().toString());
+    ParameterFile.requireNumbers(graph, tensors, file.path().toString());
   }
 
   @Override

@@ -2,12 +2,8 @@ package org.halfstep.model;
 
 import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.annotation.JsonInclude;
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import java.util.Collections;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
 import org.halfstep.diffusion.Betas;
 import org.halfstep.diffusion.Chain;
 import org.halfstep.diffusion.DiscreteSchedule;
@@ -15,6 +11,7 @@ import org.halfstep.diffusion.NoiseSchedule;
 import org.halfstep.diffusion.Parameterization;
 import org.halfstep.diffusion.Solver;
 import org.halfstep.diffusion.TimeGrid;
+import org.halfstep.files.Json;
 
 /**
  * What a weights file says of itself beside the network's shape: what the network was trained to
@@ -59,30 +56,47 @@ public record ModelCard(
     STUDENT
   }
 
-  private static final ObjectMapper JSON = new ObjectMapper();
+  /** Most steps that a student can have been made for. */
+  public static final int MAXIMUM_STEPS = 1 << 16;
+
+  private static final double MAXIMUM_GUIDANCE = 1_000;
+  private static final double LARGEST_LOG_SNR = 100;
 
   public ModelCard {
-    classNames = classNames == null ? List.of() : List.copyOf(classNames);
-    // Sorted, so that a file's bytes do not depend on the order of a hash.
-    provenance =
-        provenance == null ? Map.of() : Collections.unmodifiableMap(new TreeMap<>(provenance));
+    dataset = CardText.line("model card: dataset", dataset);
+    classNames = CardText.names("model card: classNames", classNames);
+    provenance = CardText.entries("model card: provenance", provenance);
     if (role == null) {
       throw new IllegalArgumentException(
           "model card: role is missing (TEACHER, GUIDED or STUDENT)");
     }
-    if (role == Role.STUDENT && (steps == null || steps < 1)) {
-      throw new IllegalArgumentException("model card: a student must say its number of steps");
+    if (role == Role.STUDENT && (steps == null || steps < 1 || steps > MAXIMUM_STEPS)) {
+      throw new IllegalArgumentException(
+          "model card: a student must say its number of steps, 1 to "
+              + MAXIMUM_STEPS
+              + ", got "
+              + steps);
     }
     if (role != Role.TEACHER
         && (guidanceMin == null
             || guidanceMax == null
-            || !(guidanceMin >= 0 && guidanceMax >= guidanceMin))) {
+            || !(guidanceMin >= 0
+                && guidanceMax >= guidanceMin
+                && guidanceMax <= MAXIMUM_GUIDANCE))) {
       throw new IllegalArgumentException(
-          "model card: a distilled network must say its guidance range");
+          "model card: a distilled network must say its guidance range, within 0 to "
+              + MAXIMUM_GUIDANCE
+              + ", got "
+              + guidanceMin
+              + " to "
+              + guidanceMax);
     }
-    if (!(maxLogSnr > 0)) {
+    if (!(maxLogSnr > 0 && maxLogSnr <= LARGEST_LOG_SNR)) {
       throw new IllegalArgumentException(
-          "model card: maxLogSnr must be positive, got " + maxLogSnr);
+          "model card: maxLogSnr must be above 0 and at most "
+              + LARGEST_LOG_SNR
+              + ", got "
+              + maxLogSnr);
     }
   }
 
@@ -178,18 +192,10 @@ public record ModelCard(
   }
 
   public String toJson() {
-    try {
-      return JSON.writeValueAsString(this);
-    } catch (JsonProcessingException e) {
-      throw new IllegalStateException(e);
-    }
+    return Json.text(this);
   }
 
   public static ModelCard fromJson(String json) {
-    try {
-      return JSON.readValue(json, ModelCard.class);
-    } catch (JsonProcessingException e) {
-      throw new IllegalArgumentException("model card: " + e.getOriginalMessage(), e);
-    }
+    return Json.parse(ModelCard.class, "model card", json);
   }
 }

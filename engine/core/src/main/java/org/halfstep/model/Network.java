@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
 import org.halfstep.device.Device;
+import org.halfstep.files.DataException;
 import org.halfstep.graph.FrozenWeights;
 import org.halfstep.graph.Graph;
 import org.halfstep.graph.Parameter;
@@ -69,7 +70,11 @@ public final class Network implements Trainable {
   }
 
   /** What a file says of a network beside its tensors. */
-  private record Description(UNetConfig config, ModelCard card, Quantization quantization) {}
+  private record Description(UNetConfig config, ModelCard card, Quantization quantization) {
+    void requireFit(Map<String, TensorView> tensors, String origin) throws IOException {
+      ModelFileCheck.require(config, card, quantization != null, tensors, origin);
+    }
+  }
 
   /** A freshly initialised network; the same seed gives the same weights on any machine. */
   public static Network fresh(Device device, UNetConfig config, ModelCard card, long seed) {
@@ -186,6 +191,7 @@ public final class Network implements Trainable {
     try (SafetensorsFile file = SafetensorsFile.open(path)) {
       Description said = describe(file);
       Map<String, TensorView> tensors = ParameterFile.tensors(file);
+      said.requireFit(tensors, path.toString());
       return of(
           new Network(device, said.config, said.card, said.quantization), tensors, path.toString());
     }
@@ -242,6 +248,7 @@ public final class Network implements Trainable {
 
   private static Network open(Device device, Description said, SafetensorsFile file, long memory)
       throws IOException {
+    said.requireFit(ParameterFile.tensors(file), file.path().toString());
     Graph graph = graph(said.config, said.quantization);
     MappedParameters source = new MappedParameters(file, graph);
     return new Network(device, said, graph, new FrozenWeights(device, graph, source, memory));
@@ -249,10 +256,7 @@ public final class Network implements Trainable {
 
   private static Description describe(SafetensorsFile file) throws IOException {
     Map<String, String> metadata = file.metadata();
-    if (!metadata.containsKey(CONFIG_KEY) || !metadata.containsKey(CARD_KEY)) {
-      throw new IOException(
-          file.path() + ": is not a Halfstep model: its metadata has no \"config\" and \"card\"");
-    }
+    ModelFileCheck.requireFormat(file, FORMAT, "model", CONFIG_KEY, CARD_KEY);
     try {
       return new Description(
           UNetConfig.fromJson(metadata.get(CONFIG_KEY)),
@@ -261,7 +265,7 @@ public final class Network implements Trainable {
               ? Quantization.fromJson(metadata.get(QUANTIZATION_KEY))
               : null);
     } catch (IllegalArgumentException e) {
-      throw new IOException(file.path() + ": " + e.getMessage(), e);
+      throw new DataException(file.path(), e.getMessage(), e);
     }
   }
 

@@ -11,6 +11,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.halfstep.files.DataException;
 import org.halfstep.graph.Graph;
 import org.halfstep.graph.Parameter;
 import org.halfstep.graph.ParameterSlab;
@@ -70,6 +71,7 @@ public final class ParameterFile {
       throws IOException {
     Graph graph = weights.graph();
     requireFit(graph, tensors, origin);
+    requireNumbers(graph, tensors, origin);
     for (Parameter parameter : graph.parameters().values()) {
       TensorView tensor = tensors.get(parameter.name());
       if (tensor.dtype() == Dtype.F32 && isAligned(tensor)) {
@@ -104,24 +106,52 @@ public final class ParameterFile {
   /**
    * Compares tensors with the parameters of a graph, before any memory is taken.
    *
-   * @throws IOException in one line, when one is missing, unknown, of another shape or type, or
-   *     holds numbers that it must not
+   * @throws IOException in one line, when one is missing, unknown, of another shape or type
    */
   static void requireFit(Graph graph, Map<String, TensorView> tensors, String origin)
       throws IOException {
     for (String name : tensors.keySet()) {
       if (!graph.parameters().containsKey(name)) {
-        throw new IOException(
-            origin + ": tensor " + name + " is not part of the network it describes");
+        throw new DataException(
+            origin, "tensor " + name + " is not part of the network it describes");
       }
     }
     for (Parameter parameter : graph.parameters().values()) {
       TensorView tensor = tensors.get(parameter.name());
       if (tensor == null) {
-        throw new IOException(origin + ": tensor " + parameter.name() + " is missing");
+        throw new DataException(origin, "tensor " + parameter.name() + " is missing");
       }
       requireShape(parameter, tensor, origin);
-      QuantizedTensors.require(graph, tensor, origin);
+      QuantizedTensors.requireType(graph, tensor, origin);
+    }
+  }
+
+  /**
+   * Looks at every number of tensors that {@link #requireFit} let through: NaN and infinities would
+   * make black images, and numbers that mean nothing.
+   *
+   * @throws IOException in one line, with the first that must not be
+   */
+  static void requireNumbers(Graph graph, Map<String, TensorView> tensors, String origin)
+      throws IOException {
+    for (TensorView tensor : tensors.values()) {
+      long at = tensor.firstNotFinite();
+      if (at >= 0) {
+        throw new DataException(
+            origin,
+            "tensor "
+                + tensor.name()
+                + " has "
+                + (tensor.isNaN(at) ? "NaN" : "an infinity")
+                + " at "
+                + at
+                + ", expected finite numbers; the training that made it diverged, or the file is"
+                + " damaged");
+      }
+      QuantizedTensors.requireNumbers(graph, tensor, origin);
+      if (tensor.data().isMapped()) {
+        tensor.data().unload();
+      }
     }
   }
 
@@ -132,9 +162,9 @@ public final class ParameterFile {
       found.add((int) Math.min(extent, Integer.MAX_VALUE));
     }
     if (!found.equals(parameter.shape())) {
-      throw new IOException(
-          origin
-              + ": tensor "
+      throw new DataException(
+          origin,
+          "tensor "
               + parameter.name()
               + " has shape "
               + found

@@ -1,8 +1,7 @@
 package org.halfstep.model;
 
 import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.ObjectMapper;
+import org.halfstep.files.Json;
 
 /**
  * How the scales of an int8 network were found, as its file says it.
@@ -21,31 +20,32 @@ public record Quantization(String scheme, String data, int images, int evaluatio
    */
   public static final String INT8 = "int8";
 
-  private static final ObjectMapper JSON = new ObjectMapper();
-
   public Quantization {
     if (!INT8.equals(scheme)) {
       throw new IllegalArgumentException(
-          "quantization: scheme " + scheme + " is unknown, expected " + INT8);
+          "quantization: scheme "
+              + CardText.line("scheme", scheme)
+              + " is unknown, expected "
+              + INT8);
+    }
+    data = CardText.line("quantization: data", data);
+    if (images < 0 || evaluations < 0) {
+      throw new IllegalArgumentException(
+          "quantization: images and evaluations must be at least 0, got "
+              + images
+              + " and "
+              + evaluations);
     }
   }
 
   public String toJson() {
-    try {
-      return JSON.writeValueAsString(this);
-    } catch (JsonProcessingException e) {
-      throw new IllegalStateException(e);
-    }
+    return Json.text(this);
   }
 
   /**
    * @throws IllegalArgumentException in one line
    */
   public static Quantization fromJson(String json) {
-    try {
-      return JSON.readValue(json, Quantization.class);
-    } catch (JsonProcessingException e) {
-      throw new IllegalArgumentException("quantization: " + e.getOriginalMessage(), e);
-    }
+    return Json.parse(Quantization.class, "quantization", json);
   }
 }

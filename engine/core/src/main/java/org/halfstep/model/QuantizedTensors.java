@@ -3,6 +3,7 @@ package org.halfstep.model;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import org.halfstep.files.DataException;
 import org.halfstep.graph.Graph;
 import org.halfstep.safetensors.Dtype;
 import org.halfstep.safetensors.TensorView;
@@ -58,48 +59,56 @@ final class QuantizedTensors {
   }
 
   /**
-   * Checks a tensor's type, and the numbers that only an int8 network has.
+   * Checks a tensor's type.
    *
-   * @throws IOException in one line, when the type is not the one that the network needs or a
-   *     number lies out of range
+   * @throws IOException in one line, when the type is not the one that the network needs
    */
-  static void require(Graph graph, TensorView tensor, String origin) throws IOException {
+  static void requireType(Graph graph, TensorView tensor, String origin) throws IOException {
+    boolean bytes = isByteWeight(graph, tensor.name());
+    if (bytes ? tensor.dtype() != Dtype.I8 : !tensor.dtype().isFloating()) {
+      throw new DataException(
+          origin,
+          "tensor "
+              + tensor.name()
+              + " is "
+              + tensor.dtype()
+              + ", expected "
+              + (bytes ? "I8" : "F32 or BF16"));
+    }
+  }
+
+  /**
+   * Checks the numbers that only an int8 network has, of a tensor of the right type.
+   *
+   * @throws IOException in one line, when one lies out of range
+   */
+  static void requireNumbers(Graph graph, TensorView tensor, String origin) throws IOException {
     String name = tensor.name();
     if (isByteWeight(graph, name)) {
       requireByteWeight(tensor, origin);
-      return;
-    }
-    if (!tensor.dtype().isFloating()) {
-      throw new IOException(
-          origin + ": tensor " + name + " is " + tensor.dtype() + ", expected F32 or BF16");
-    }
-    if (!isScale(name) && !name.endsWith(INPUT_ZERO_POINT)) {
-      return;
-    }
-    for (float value : tensor.floats()) {
-      if (isScale(name) && !(value > 0 && Float.isFinite(value))) {
-        throw new IOException(
-            origin + ": tensor " + name + " holds " + value + ", expected scales above 0");
+    } else if (isScale(name)) {
+      for (float value : tensor.floats()) {
+        if (!(value > 0)) {
+          throw new DataException(
+              origin, "tensor " + name + " holds " + value + ", expected scales above 0");
+        }
       }
-      if (name.endsWith(INPUT_ZERO_POINT)
-          && !(value >= 0 && value <= LayerScales.LARGEST_INPUT && value == Math.rint(value))) {
-        throw new IOException(
-            origin + ": tensor " + name + " holds " + value + ", expected an integer in 0..255");
+    } else if (name.endsWith(INPUT_ZERO_POINT)) {
+      for (float value : tensor.floats()) {
+        if (!(value >= 0 && value <= LayerScales.LARGEST_INPUT && value == Math.rint(value))) {
+          throw new DataException(
+              origin, "tensor " + name + " holds " + value + ", expected an integer in 0..255");
+        }
       }
     }
   }
 
   private static void requireByteWeight(TensorView tensor, String origin) throws IOException {
-    if (tensor.dtype() != Dtype.I8) {
-      throw new IOException(
-          origin + ": tensor " + tensor.name() + " is " + tensor.dtype() + ", expected I8");
-    }
     for (long i = 0; i < tensor.elements(); i++) {
       if (tensor.data().get(ValueLayout.JAVA_BYTE, i) < -LayerScales.LARGEST_WEIGHT) {
-        throw new IOException(
-            origin + ": tensor " + tensor.name() + " holds -128, expected -127..127");
+        throw new DataException(
+            origin, "tensor " + tensor.name() + " holds -128, expected -127..127");
       }
     }
-    tensor.data().unload();
   }
 }

@@ -4,10 +4,9 @@ import com.fasterxml.jackson.annotation.JsonIgnore;
 import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonProperty;
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.DeserializationFeature;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.util.List;
+import java.util.Objects;
+import org.halfstep.files.Json;
 
 /**
  * The shape of an ADM UNet (Dhariwal and Nichol, "Diffusion Models Beat GANs on Image Synthesis",
@@ -60,33 +59,80 @@ public record UNetConfig(
   /** Groups of every group normalisation, as in the reference network. */
   public static final int GROUPS = 32;
 
-  private static final ObjectMapper JSON =
-      new ObjectMapper().enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES);
+  // Far above every network there is, and low enough that no size worked out from them overflows.
+  private static final int MAXIMUM_SIDE = 1 << 14;
+  private static final int MAXIMUM_CHANNELS = 1 << 14;
+  private static final int MAXIMUM_BLOCKS = 64;
+  private static final int MAXIMUM_LEVELS = 16;
+  private static final int MAXIMUM_CLASSES = 1 << 20;
 
   public UNetConfig {
-    channelMult = channelMult == null ? List.of(1.0, 2.0) : List.copyOf(channelMult);
-    attentionResolutions = List.copyOf(attentionResolutions);
+    channelMult = channelMult == null ? List.of(1.0, 2.0) : copy("channel_mult", channelMult);
+    attentionResolutions = copy("attention_resolutions", attentionResolutions);
     convResample = convResample == null || convResample;
     numHeads = numHeads == null ? 1 : numHeads;
     // -1 stands for "not given" in the public configurations.
     numHeadChannels = numHeadChannels != null && numHeadChannels == -1 ? null : numHeadChannels;
-    require(imageSize >= 1, "image_size must be at least 1, got " + imageSize);
-    require(inChannels >= 1 && outChannels >= 1, "in_channels and out_channels must be at least 1");
-    require(numResBlocks >= 1, "num_res_blocks must be at least 1, got " + numResBlocks);
+    requireRange("image_size", imageSize, 1, MAXIMUM_SIDE);
+    requireRange("in_channels", inChannels, 1, MAXIMUM_CHANNELS);
+    requireRange("out_channels", outChannels, 1, MAXIMUM_CHANNELS);
+    requireRange("model_channels", modelChannels, 1, MAXIMUM_CHANNELS);
+    requireRange("num_res_blocks", numResBlocks, 1, MAXIMUM_BLOCKS);
+    requireRange("num_heads", numHeads, 1, MAXIMUM_CHANNELS);
+    if (numHeadChannels != null) {
+      requireRange("num_head_channels", numHeadChannels, 1, MAXIMUM_CHANNELS);
+    }
+    if (numClasses != null) {
+      requireRange("num_classes", numClasses, 1, MAXIMUM_CLASSES);
+    }
+    if (guidanceEmbedDim != null) {
+      requireRange("guidance_embed_dim", guidanceEmbedDim, 2, MAXIMUM_CHANNELS);
+    }
     require(!channelMult.isEmpty(), "channel_mult names no level");
     require(!nullLabel || numClasses != null, "cfg needs num_classes");
-    require(numClasses == null || numClasses >= 1, "num_classes must be at least 1");
     require(dropout >= 0 && dropout < 1, "dropout must lie in [0, 1), got " + dropout);
     for (double multiple : channelMult) {
-      int width = (int) (multiple * modelChannels);
+      double width = multiple * modelChannels;
       require(
-          width > 0 && width % GROUPS == 0,
-          "every level's width must be a multiple of " + GROUPS + ", got " + width);
+          width >= 1 && width <= MAXIMUM_CHANNELS && (int) width % GROUPS == 0,
+          "every level's width must be a multiple of "
+              + GROUPS
+              + " up to "
+              + MAXIMUM_CHANNELS
+              + ", got "
+              + width);
     }
-    int smallest = imageSize >> (channelMult.size() - 1);
+    int halvings = channelMult.size() - 1;
     require(
-        smallest >= 1 && smallest << (channelMult.size() - 1) == imageSize,
-        "image_size " + imageSize + " cannot be halved " + (channelMult.size() - 1) + " times");
+        halvings < Integer.SIZE - 1 && imageSize >> halvings << halvings == imageSize,
+        "image_size " + imageSize + " cannot be halved " + halvings + " times");
+    for (int side : attentionResolutions) {
+      requireRange("attention_resolutions", side, 1, MAXIMUM_SIDE);
+    }
+    for (int level = 0; level <= halvings; level++) {
+      // The middle block, at the last level, always has attention.
+      if (level == halvings || attentionResolutions.contains(imageSize >> level)) {
+        int width = (int) (channelMult.get(level) * modelChannels);
+        int heads = numHeadChannels == null ? numHeads : width / numHeadChannels;
+        require(
+            heads >= 1 && width % heads == 0,
+            width + " channels do not split into " + heads + " heads");
+      }
+    }
+  }
+
+  private static <T> List<T> copy(String name, List<T> values) {
+    require(values != null, name + " must be given");
+    require(
+        values.size() <= MAXIMUM_LEVELS, name + " has more than " + MAXIMUM_LEVELS + " numbers");
+    require(values.stream().noneMatch(Objects::isNull), name + " has null in it");
+    return List.copyOf(values);
+  }
+
+  private static void requireRange(String name, int value, int least, int most) {
+    require(
+        value >= least && value <= most,
+        name + " must be from " + least + " to " + most + ", got " + value);
   }
 
   private static void require(boolean condition, String message) {
@@ -178,18 +224,10 @@ public record UNetConfig(
   }
 
   public static UNetConfig fromJson(String json) {
-    try {
-      return JSON.readValue(json, UNetConfig.class);
-    } catch (JsonProcessingException e) {
-      throw new IllegalArgumentException("network configuration: " + e.getOriginalMessage(), e);
-    }
+    return Json.parse(UNetConfig.class, "network configuration", json);
   }
 
   public String toJson() {
-    try {
-      return JSON.writeValueAsString(this);
-    } catch (JsonProcessingException e) {
-      throw new IllegalStateException(e);
-    }
+    return Json.text(this);
   }
 }

@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.NoSuchElementException;
 import java.util.Optional;
 import java.util.SequencedSet;
+import org.halfstep.files.InputFile;
 
 /**
  * An open safetensors file, mapped into memory and read-only. The header is checked whole before
@@ -43,6 +44,7 @@ public final class SafetensorsFile implements AutoCloseable {
    * @throws IOException when it cannot be read
    */
   public static SafetensorsFile open(Path path) throws IOException {
+    InputFile.require(path, "a file of tensors", ".safetensors");
     Arena arena = Arena.ofShared();
     try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
       MemorySegment file = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);

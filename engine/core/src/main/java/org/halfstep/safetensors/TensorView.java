@@ -28,6 +28,10 @@ public record TensorView(String name, Dtype dtype, long[] shape, MemorySegment d
   private static final ValueLayout.OfLong I64 =
       ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
+  private static final int F32_EXPONENT = 0x7f80_0000;
+  private static final long F64_EXPONENT = 0x7ff0_0000_0000_0000L;
+  private static final int F16_EXPONENT = 0x7c00;
+
   public TensorView {
     shape = shape.clone();
   }
@@ -111,6 +115,51 @@ public record TensorView(String name, Dtype dtype, long[] shape, MemorySegment d
           };
     }
     return values;
+  }
+
+  /**
+   * Index of the first value that is NaN or infinite, -1 when there is none; a type without such
+   * values has none. One pass over the bits.
+   */
+  public long firstNotFinite() {
+    long count = elements();
+    switch (dtype) {
+      case F32 -> {
+        for (long i = 0; i < count; i++) {
+          if ((data.get(I32, i * Float.BYTES) & F32_EXPONENT) == F32_EXPONENT) {
+            return i;
+          }
+        }
+      }
+      case F64 -> {
+        for (long i = 0; i < count; i++) {
+          if ((data.get(I64, i * Double.BYTES) & F64_EXPONENT) == F64_EXPONENT) {
+            return i;
+          }
+        }
+      }
+      case F16, BF16 -> {
+        int exponent = dtype == Dtype.F16 ? F16_EXPONENT : F32_EXPONENT >>> Short.SIZE;
+        for (long i = 0; i < count; i++) {
+          if ((data.get(I16, i * Short.BYTES) & exponent) == exponent) {
+            return i;
+          }
+        }
+      }
+      default -> {}
+    }
+    return -1;
+  }
+
+  /** Whether a value that {@link #firstNotFinite} found is NaN, not an infinity. */
+  public boolean isNaN(long index) {
+    return switch (dtype) {
+      case F32 -> Float.isNaN(data.get(F32, index * Float.BYTES));
+      case F64 -> Double.isNaN(data.get(F64, index * Double.BYTES));
+      case F16 -> Float.isNaN(Float.float16ToFloat(data.get(I16, index * Short.BYTES)));
+      case BF16 -> Float.isNaN(Bfloat16.toFloat(data.get(I16, index * Short.BYTES)));
+      default -> false;
+    };
   }
 
   /**

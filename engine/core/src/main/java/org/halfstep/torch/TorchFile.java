@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import org.halfstep.files.InputFile;
 import org.halfstep.safetensors.Dtype;
 import org.halfstep.safetensors.TensorView;
 
@@ -43,6 +44,7 @@ public final class TorchFile implements AutoCloseable {
 
   /** Whether a file begins as one of PyTorch's does. */
   public static boolean isOne(Path path) throws IOException {
+    InputFile.require(path, "a file of tensors", ".pth");
     try (Arena arena = Arena.ofConfined();
         FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
       MemorySegment start =
@@ -71,6 +73,7 @@ public final class TorchFile implements AutoCloseable {
    * @throws IOException when it cannot be read
    */
   public static TorchFile open(Path path) throws IOException {
+    InputFile.require(path, "a file of tensors", ".pth");
     Arena arena = Arena.ofShared();
     try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
       MemorySegment bytes = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);

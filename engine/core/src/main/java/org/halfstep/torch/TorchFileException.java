@@ -2,6 +2,7 @@ package org.halfstep.torch;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import org.halfstep.files.Printable;
 
 /** A file that is no file of tensors by PyTorch, or a damaged one; the message is one line. */
 public final class TorchFileException extends IOException {
@@ -18,6 +19,6 @@ public final class TorchFileException extends IOException {
   /** The same with what led to it. */
   public TorchFileException(Path file, String problem, Throwable cause) {
     // Names come from the file: control characters in them must not reach a terminal.
-    super(file + ": " + problem.replaceAll("\\p{Cntrl}", "?"), cause);
+    super(Printable.clean(file.toString()) + ": " + Printable.line(problem), cause);
   }
 }

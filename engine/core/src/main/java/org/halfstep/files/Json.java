@@ -1,0 +1,147 @@
+package org.halfstep.files;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonLocation;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonMappingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.MapperFeature;
+import com.fasterxml.jackson.databind.ObjectWriter;
+import com.fasterxml.jackson.databind.exc.ValueInstantiationException;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.stream.Collectors;
+
+/**
+ * JSON that programs wrote for programs, read as if an enemy had written it: a value has its own
+ * type, a number at most {@value #MAXIMUM_DIGITS} digits, a name stands once, nothing follows the
+ * end; and whatever is wrong is said in one line that names the place.
+ */
+public final class Json {
+  /** Digits of a number: more than any type of ours can tell apart. */
+  static final int MAXIMUM_DIGITS = 64;
+
+  private static final int MAXIMUM_DEPTH = 32;
+  private static final int MAXIMUM_BYTES = 1 << 26;
+
+  private static final JsonMapper MAPPER =
+      JsonMapper.builder(
+              JsonFactory.builder()
+                  .streamReadConstraints(
+                      StreamReadConstraints.builder()
+                          .maxNumberLength(MAXIMUM_DIGITS)
+                          .maxNestingDepth(MAXIMUM_DEPTH)
+                          .build())
+                  .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+                  .disable(StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION)
+                  .build())
+          .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
+          .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+          .enable(DeserializationFeature.FAIL_ON_NUMBERS_FOR_ENUMS)
+          .disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT)
+          .disable(MapperFeature.ALLOW_COERCION_OF_SCALARS)
+          .build();
+
+  private static final ObjectWriter PRETTY = MAPPER.writerWithDefaultPrettyPrinter();
+
+  private Json() {}
+
+  /**
+   * A value of a type.
+   *
+   * @param what it is, for the error
+   * @throws IllegalArgumentException in one line, when the text is none
+   */
+  public static <T> T parse(Class<T> type, String what, String text) {
+    try {
+      return required(MAPPER.readValue(text, type));
+    } catch (IOException | IllegalArgumentException refused) {
+      throw new IllegalArgumentException(what + ": " + reason(refused), refused);
+    }
+  }
+
+  /**
+   * The value that a file holds.
+   *
+   * @throws DataException in one line, when it holds none
+   */
+  public static <T> T read(Class<T> type, Path path) throws IOException {
+    byte[] bytes = TextFile.bytes(path, MAXIMUM_BYTES, "a JSON file");
+    try {
+      return required(MAPPER.readValue(bytes, type));
+    } catch (IOException | IllegalArgumentException refused) {
+      throw new DataException(path, reason(refused), refused);
+    }
+  }
+
+  /**
+   * A value from a part of what was read.
+   *
+   * @throws IllegalArgumentException in one line, when the part is none
+   */
+  public static <T> T convert(Class<T> type, JsonNode node) {
+    try {
+      return required(MAPPER.treeToValue(node, type));
+    } catch (IOException | IllegalArgumentException refused) {
+      throw new IllegalArgumentException(reason(refused), refused);
+    }
+  }
+
+  private static <T> T required(T value) {
+    if (value == null) {
+      throw new IllegalArgumentException("expected an object, found null");
+    }
+    return value;
+  }
+
+  /** A value as a tree. */
+  public static JsonNode tree(Object value) {
+    return MAPPER.valueToTree(value);
+  }
+
+  /** A value's text on one line. */
+  public static String text(Object value) {
+    try {
+      return MAPPER.writeValueAsString(value);
+    } catch (JsonProcessingException impossible) {
+      throw new IllegalStateException(impossible);
+    }
+  }
+
+  /** Creates or replaces a file with a value's text, whole or not at all. */
+  public static void write(Path path, Object value) throws IOException {
+    AtomicFile.write(path, PRETTY.writeValueAsBytes(value));
+  }
+
+  private static String reason(Exception refused) {
+    if (!(refused instanceof JsonProcessingException malformed)) {
+      return refused.getMessage();
+    }
+    Throwable cause = malformed.getCause();
+    boolean own = malformed instanceof ValueInstantiationException && cause != null;
+    String problem = own ? cause.getMessage() : malformed.getOriginalMessage();
+    return place(malformed) + (problem == null ? cause : problem);
+  }
+
+  /** Where in the text it is, and in which value. */
+  private static String place(JsonProcessingException malformed) {
+    JsonLocation at = malformed.getLocation();
+    String line = at == null || at.getLineNr() < 2 ? "" : "line " + at.getLineNr() + ": ";
+    if (malformed instanceof JsonMappingException mapping && !mapping.getPath().isEmpty()) {
+      return line
+          + mapping.getPath().stream()
+              .map(
+                  part ->
+                      part.getFieldName() == null
+                          ? "[" + part.getIndex() + "]"
+                          : part.getFieldName())
+              .collect(Collectors.joining("."))
+          + ": ";
+    }
+    return line;
+  }
+}
