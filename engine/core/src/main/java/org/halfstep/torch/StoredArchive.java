@@ -4,6 +4,8 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.zip.CRC32;
@@ -14,12 +16,15 @@ import java.util.zip.ZipFile;
 /** The zip archive of a PyTorch file: everything in one folder, and nothing compressed. */
 final class StoredArchive implements AutoCloseable {
   private static final String PICKLE = "/data.pkl";
+  private static final String ORDER = "byteorder";
+  private static final int LONGEST_ORDER = 64;
   private static final int CHUNK = 1 << 16;
 
   private final Path path;
   private final Arena arena;
   private final ZipFile zip;
   private final String folder;
+  private long taken;
 
   /**
    * @param arena where the contents go
@@ -47,6 +52,27 @@ final class StoredArchive implements AutoCloseable {
     }
   }
 
+  /**
+   * Refuses numbers in the other byte order.
+   *
+   * @throws TorchFileException when the archive says that it was written so; PyTorch before 2.1
+   *     says nothing, and wrote the order of its machine
+   */
+  void requireLittleEndian() throws IOException {
+    if (zip.getEntry(folder + ORDER) == null) {
+      return;
+    }
+    MemorySegment text = file(ORDER);
+    String order =
+        text.byteSize() > LONGEST_ORDER
+            ? "unknown"
+            : new String(text.toArray(ValueLayout.JAVA_BYTE), StandardCharsets.US_ASCII).strip();
+    if (!order.equals("little")) {
+      throw new TorchFileException(
+          path, "was written on a machine of byte order \"" + order + "\", expected \"little\"");
+    }
+  }
+
   /** The contents of a file of the archive. */
   MemorySegment file(String name) throws IOException {
     ZipEntry entry = zip.getEntry(folder + name);
@@ -57,6 +83,11 @@ final class StoredArchive implements AutoCloseable {
     if (entry.getMethod() != ZipEntry.STORED || size < 0 || size > Files.size(path)) {
       throw new TorchFileException(
           path, folder + name + " is compressed, or has a wrong size; torch.save stores it plain");
+    }
+    taken += size;
+    if (taken > Files.size(path)) {
+      throw new TorchFileException(
+          path, "its files overlap: together they are larger than the archive");
     }
     MemorySegment target = arena.allocate(Math.max(size, 1), Long.BYTES).asSlice(0, size);
     CRC32 checksum = new CRC32();

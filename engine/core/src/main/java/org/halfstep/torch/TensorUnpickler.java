@@ -1,11 +1,13 @@
 package org.halfstep.torch;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import net.razorvine.pickle.IObjectConstructor;
 import net.razorvine.pickle.Opcodes;
@@ -33,13 +35,12 @@ final class TensorUnpickler extends Unpickler {
   /** A class that a storage names; it cannot be called. */
   private record StorageType(Dtype type) {}
 
-  /** Keeps what {@code OrderedDict} keeps, without the attributes that PyTorch hangs on it. */
-  private static final class OrderedDict extends LinkedHashMap<Object, Object> {
-    private static final long serialVersionUID = 1L;
-  }
+  /** Anything else that is named. It may lie in the pickle, as a key does; using it is refused. */
+  private record Unknown(String name) {}
 
   private static final String DICTIONARY = "collections.OrderedDict";
   private static final String TENSOR = "torch._utils._rebuild_tensor_v2";
+  private static final String PARAMETER = "torch._utils._rebuild_parameter";
 
   private static final Map<String, Dtype> STORAGES =
       Map.of(
@@ -53,6 +54,9 @@ final class TensorUnpickler extends Unpickler {
           "torch.CharStorage", Dtype.I8,
           "torch.ByteStorage", Dtype.U8,
           "torch.BoolStorage", Dtype.BOOL);
+
+  /** PyTorch's own limit. */
+  private static final int MAXIMUM_RANK = 64;
 
   private static final int LENGTH_BYTES = 4;
   private static final int LONG_LENGTH_BYTES = 8;
@@ -71,9 +75,15 @@ final class TensorUnpickler extends Unpickler {
   /** The next pickle of the stream. */
   Object load() throws IOException {
     try {
-      return load(stream);
+      Object value = load(stream);
+      if (value instanceof Unknown unknown) {
+        throw refused(unknown.name());
+      }
+      return value;
     } catch (TorchFileException refused) {
       throw refused;
+    } catch (UncheckedIOException refused) {
+      throw refused.getCause();
     } catch (IOException | RuntimeException | StackOverflowError damaged) {
       throw new TorchFileException(
           file, "the pickle is damaged at byte " + stream.position() + reason(damaged), damaged);
@@ -99,7 +109,10 @@ final class TensorUnpickler extends Unpickler {
       }
       case Opcodes.STACK_GLOBAL -> {
         Object name = stack.pop();
-        stack.add(global(stack.pop() + "." + name));
+        if (!(stack.pop() instanceof String module) || !(name instanceof String inside)) {
+          throw new TorchFileException(file, "the pickle names a function by something else");
+        }
+        stack.add(global(module + "." + inside));
       }
       case Opcodes.INST -> {
         String module = line();
@@ -107,10 +120,27 @@ final class TensorUnpickler extends Unpickler {
       }
       case Opcodes.BUILD -> {
         stack.pop();
-        if (!(stack.peek() instanceof OrderedDict)) {
+        if (!(stack.peek() instanceof PickledDictionary)) {
           throw new TorchFileException(
               file, "the pickle sets the state of something else than a dictionary");
         }
+      }
+      case Opcodes.EMPTY_DICT -> stack.add(new PickledDictionary());
+      case Opcodes.SETITEM -> {
+        Object value = stack.pop();
+        Object name = stack.pop();
+        dictionary().set(name, value);
+      }
+      case Opcodes.SETITEMS -> {
+        List<Object> items = stack.pop_all_since_marker();
+        PickledDictionary dictionary = dictionary();
+        for (int i = 0; i + 1 < items.size(); i += 2) {
+          dictionary.set(items.get(i), items.get(i + 1));
+        }
+      }
+      case Opcodes.REDUCE -> {
+        Object arguments = stack.pop();
+        stack.add(call(stack.pop(), arguments));
       }
       case Opcodes.BINSTRING, Opcodes.BINUNICODE, Opcodes.BINBYTES, Opcodes.LONG4 -> {
         requireLength(LENGTH_BYTES);
@@ -143,16 +173,12 @@ final class TensorUnpickler extends Unpickler {
           Opcodes.EMPTY_LIST,
           Opcodes.APPEND,
           Opcodes.APPENDS,
-          Opcodes.EMPTY_DICT,
-          Opcodes.SETITEM,
-          Opcodes.SETITEMS,
           Opcodes.BINPUT,
           Opcodes.LONG_BINPUT,
           Opcodes.BINGET,
           Opcodes.LONG_BINGET,
           Opcodes.MEMOIZE,
-          Opcodes.BINPERSID,
-          Opcodes.REDUCE -> {
+          Opcodes.BINPERSID -> {
         return super.dispatch(key);
       }
       default ->
@@ -163,6 +189,50 @@ final class TensorUnpickler extends Unpickler {
                   key, stream.position() - 1));
     }
     return NO_RETURN_VALUE;
+  }
+
+  private PickledDictionary dictionary() throws TorchFileException {
+    if (stack.peek() instanceof PickledDictionary dictionary) {
+      return dictionary;
+    }
+    throw new TorchFileException(
+        file, "the pickle sets an entry of " + describe(stack.peek()) + ", expected a dictionary");
+  }
+
+  private Object call(Object function, Object arguments) throws TorchFileException {
+    if (function instanceof Unknown unknown) {
+      throw refused(unknown.name());
+    }
+    if (!(function instanceof IObjectConstructor constructor)
+        || !(arguments instanceof Object[] values)) {
+      throw new TorchFileException(
+          file, "the pickle calls " + describe(function) + " with " + describe(arguments));
+    }
+    return constructor.construct(values);
+  }
+
+  /**
+   * What kind of thing a value is. Never what is in it: lists can contain themselves, and short
+   * pickles can describe texts that no memory holds.
+   */
+  static String describe(Object value) {
+    return switch (value) {
+      case null -> "nothing";
+      case Boolean _ -> "a boolean";
+      case Integer number -> "the number " + number;
+      case Long number -> "the number " + number;
+      case Number _ -> "a number";
+      case String _ -> "text";
+      case byte[] _ -> "bytes";
+      case Map<?, ?> _ -> "a dictionary";
+      case List<?> _ -> "a list";
+      case Object[] _ -> "a tuple";
+      case Tensor _ -> "a tensor";
+      case Storage _ -> "a storage";
+      case StorageType _, Unknown _ -> "a class";
+      case IObjectConstructor _ -> "a function";
+      default -> "something else";
+    };
   }
 
   /** A length stands before what it counts, which is allocated at once. */
@@ -208,10 +278,11 @@ final class TensorUnpickler extends Unpickler {
                 if (arguments.length > 0) {
                   throw new PickleException(DICTIONARY + " with arguments");
                 }
-                return new OrderedDict();
+                return new PickledDictionary();
               };
       case TENSOR -> (IObjectConstructor) TensorUnpickler::tensor;
-      default -> throw refused(name);
+      case PARAMETER -> (IObjectConstructor) TensorUnpickler::parameter;
+      default -> new Unknown(name);
     };
   }
 
@@ -230,22 +301,36 @@ final class TensorUnpickler extends Unpickler {
   /** Storage, offset, shape, strides; what follows is of use to training only. */
   private static Tensor tensor(Object[] arguments) {
     if (arguments.length < 4 || !(arguments[0] instanceof Storage storage)) {
-      throw new PickleException("a tensor of " + Arrays.toString(arguments));
+      throw new PickleException(
+          "a tensor of "
+              + arguments.length
+              + " arguments, the first of them "
+              + describe(arguments.length == 0 ? null : arguments[0]));
     }
     return new Tensor(storage, number(arguments[1]), numbers(arguments[2]), numbers(arguments[3]));
+  }
+
+  /** A tensor that was trained: itself, whether it is trained, hooks. */
+  private static Tensor parameter(Object[] arguments) {
+    if (arguments.length == 0 || !(arguments[0] instanceof Tensor tensor)) {
+      throw new PickleException("a parameter that is no tensor");
+    }
+    return tensor;
   }
 
   private static long number(Object value) {
     return switch (value) {
       case Integer small -> small;
       case Long large -> large;
-      case null, default -> throw new PickleException("expected an integer, found " + value);
+      case null, default ->
+          throw new PickleException("expected an integer, found " + describe(value));
     };
   }
 
   private static long[] numbers(Object tuple) {
-    if (!(tuple instanceof Object[] values)) {
-      throw new PickleException("expected integers, found " + tuple);
+    if (!(tuple instanceof Object[] values) || values.length > MAXIMUM_RANK) {
+      throw new PickleException(
+          "expected at most " + MAXIMUM_RANK + " integers, found " + describe(tuple));
     }
     return Arrays.stream(values).mapToLong(TensorUnpickler::number).toArray();
   }
@@ -253,6 +338,9 @@ final class TensorUnpickler extends Unpickler {
   /** {@code ("storage", type, key, location, elements)}, and in old files a view, always None. */
   @Override
   protected Object persistentLoad(Object id) {
+    if (id instanceof Object[] named && named.length > 1 && named[1] instanceof Unknown unknown) {
+      throw new UncheckedIOException(refused(unknown.name()));
+    }
     if (!(id instanceof Object[] parts)
         || parts.length < 5
         || !"storage".equals(parts[0])

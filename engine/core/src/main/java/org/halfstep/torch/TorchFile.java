@@ -37,9 +37,15 @@ public final class TorchFile implements AutoCloseable {
   private final Arena arena;
   private final Map<String, TensorView> tensors = new LinkedHashMap<>();
 
-  private TorchFile(Path path, Arena arena) {
+  /** Bytes of tensors that were brought into row order, which take memory of their own. */
+  private long gathered;
+
+  private final long mostGathered;
+
+  private TorchFile(Path path, Arena arena, long bytes) {
     this.path = path;
     this.arena = arena;
+    this.mostGathered = bytes;
   }
 
   /** Whether a file begins as one of PyTorch's does. */
@@ -77,7 +83,7 @@ public final class TorchFile implements AutoCloseable {
     Arena arena = Arena.ofShared();
     try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
       MemorySegment bytes = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
-      TorchFile file = new TorchFile(path, arena);
+      TorchFile file = new TorchFile(path, arena, channel.size());
       if (isArchive(bytes)) {
         file.readArchive();
       } else {
@@ -92,6 +98,7 @@ public final class TorchFile implements AutoCloseable {
 
   private void readArchive() throws IOException {
     try (StoredArchive archive = new StoredArchive(path, arena)) {
+      archive.requireLittleEndian();
       TensorUnpickler unpickler =
           new TensorUnpickler(path, new SegmentStream(archive.file("data.pkl")));
       Object content = unpickler.load();
@@ -111,12 +118,14 @@ public final class TorchFile implements AutoCloseable {
     Object magic = unpickler.load();
     if (!(magic instanceof BigInteger) || !magic.equals(MAGIC)) {
       throw new TorchFileException(
-          path, "is a pickle, but not a file of torch.save: it begins with " + describe(magic));
+          path,
+          "is a pickle, but not a file of torch.save: it begins with "
+              + TensorUnpickler.describe(magic));
     }
     Object version = unpickler.load();
     if (!Integer.valueOf(PROTOCOL).equals(version)) {
       throw new TorchFileException(
-          path, "is of version " + describe(version) + "; expected " + PROTOCOL);
+          path, "is of version " + TensorUnpickler.describe(version) + "; expected " + PROTOCOL);
     }
     Object system = unpickler.load();
     if (!(system instanceof Map<?, ?> facts) || !Boolean.TRUE.equals(facts.get("little_endian"))) {
@@ -130,10 +139,14 @@ public final class TorchFile implements AutoCloseable {
     Map<String, MemorySegment> data = new LinkedHashMap<>();
     long at = stream.position();
     for (Object key : list) {
-      TensorUnpickler.Storage storage = unpickler.storages().get(String.valueOf(key));
+      if (!(key instanceof String name)) {
+        throw new TorchFileException(
+            path, "names a storage by " + TensorUnpickler.describe(key) + ", expected text");
+      }
+      TensorUnpickler.Storage storage = unpickler.storages().get(name);
       if (storage == null || bytes.byteSize() - at < Long.BYTES) {
         throw new TorchFileException(
-            path, "storage " + key + " is " + (storage == null ? "used by no tensor" : "missing"));
+            path, "storage " + name + " is " + (storage == null ? "used by no tensor" : "missing"));
       }
       long elements = bytes.get(I64, at);
       at += Long.BYTES;
@@ -142,7 +155,7 @@ public final class TorchFile implements AutoCloseable {
         throw new TorchFileException(
             path,
             "storage "
-                + key
+                + name
                 + " has "
                 + elements
                 + " numbers and "
@@ -159,10 +172,6 @@ public final class TorchFile implements AutoCloseable {
           path, (bytes.byteSize() - at) + " bytes follow the last storage");
     }
     name(content, data);
-  }
-
-  private static String describe(Object value) {
-    return value instanceof Number ? value.toString() : "something else";
   }
 
   private void requireSize(TensorUnpickler.Storage storage, long bytes) throws TorchFileException {
@@ -193,15 +202,23 @@ public final class TorchFile implements AutoCloseable {
           path, "does not hold tensors by name; expected what state_dict() gives");
     }
     for (Map.Entry<?, ?> entry : named.entrySet()) {
-      if (!(entry.getKey() instanceof String name)
-          || !(entry.getValue() instanceof TensorUnpickler.Tensor tensor)) {
+      if (!(entry.getKey() instanceof String name)) {
+        // What trainers keep under a class or a number; a tensor has a name.
+        continue;
+      }
+      if (!(entry.getValue() instanceof TensorUnpickler.Tensor tensor)) {
         throw new TorchFileException(
             path,
-            "holds \""
-                + entry.getKey()
-                + "\", which is no tensor; expected what state_dict() gives");
+            "holds "
+                + TensorUnpickler.describe(entry.getValue())
+                + " under \""
+                + name
+                + "\", expected a tensor, as state_dict() gives");
       }
       tensors.put(name, view(name, tensor, data.get(tensor.storage().key())));
+    }
+    if (tensors.isEmpty()) {
+      throw new TorchFileException(path, "holds no tensors; expected what state_dict() gives");
     }
   }
 
@@ -211,31 +228,29 @@ public final class TorchFile implements AutoCloseable {
       throw new TorchFileException(path, "tensor " + name + " has no numbers in the file");
     }
     Dtype type = tensor.storage().type();
-    long[] shape = tensor.shape();
-    long elements = 1;
-    boolean rowMajor = tensor.strides().length == shape.length;
-    for (int i = shape.length - 1; i >= 0 && rowMajor; i--) {
-      rowMajor = shape[i] >= 1 && (shape[i] == 1 || tensor.strides()[i] == elements);
-      elements = rowMajor && elements <= storage.byteSize() / shape[i] ? elements * shape[i] : -1;
-      rowMajor &= elements > 0;
-    }
-    long available = tensor.storage().elements();
-    if (!rowMajor || tensor.offset() < 0 || tensor.offset() > available - elements) {
+    StridedTensor lies = StridedTensor.of(tensor).orElse(null);
+    if (lies == null) {
       throw new TorchFileException(
           path,
           "tensor "
               + name
               + " of shape "
-              + Arrays.toString(shape)
-              + " does not lie whole and row by row in its storage of "
-              + available
-              + " numbers");
+              + Arrays.toString(tensor.shape())
+              + " and strides "
+              + Arrays.toString(tensor.strides())
+              + " does not lie whole, each number once, in its storage of "
+              + tensor.storage().elements()
+              + " numbers; save it with .contiguous()");
     }
-    return new TensorView(
-        name,
-        type,
-        shape,
-        storage.asSlice(tensor.offset() * type.bytes(), elements * type.bytes()));
+    if (lies.isRowMajor()) {
+      return new TensorView(name, type, tensor.shape(), lies.slice(storage));
+    }
+    gathered += lies.bytes();
+    if (gathered > mostGathered) {
+      throw new TorchFileException(
+          path, "holds the same numbers in several orders; save tensors with .contiguous()");
+    }
+    return new TensorView(name, type, tensor.shape(), lies.gather(storage, arena));
   }
 
   /** All tensor names, in no particular order. */

@@ -6,13 +6,21 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.Set;
+import java.util.zip.CRC32;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipOutputStream;
 import org.halfstep.safetensors.Dtype;
 import org.halfstep.safetensors.TensorView;
 import org.junit.jupiter.api.Test;
@@ -124,7 +132,9 @@ class TorchFileTest {
   @Test
   void otherPicklesAreRefused() throws IOException {
     String line = refusal(file(new byte[] {(byte) 0x80, 2, 'K', 5, '.'}));
-    assertTrue(line.contains("is a pickle, but not a file of torch.save: it begins with 5"), line);
+    assertTrue(
+        line.contains("is a pickle, but not a file of torch.save: it begins with the number 5"),
+        line);
   }
 
   @ParameterizedTest
@@ -157,14 +167,168 @@ class TorchFileTest {
     assertTrue(line.contains("tensor conv.weight of shape [2, 3, 2, 9]"), line);
   }
 
-  @Test
-  void columnsBeforeRowsAreRefused() throws IOException {
+  @ParameterizedTest
+  @ValueSource(strings = {"archive.pth", "legacy.pth"})
+  void columnsBeforeRowsAreBroughtIntoOrder(String name) throws IOException {
     // The strides [12, 4, 2, 1] become [12, 4, 1, 2].
-    String line =
-        refusal(
-            replaced(
-                "legacy.pth", "(K\u000cK\u0004K\u0002K\u0001t", "(K\u000cK\u0004K\u0001K\u0002t"));
-    assertTrue(line.contains("tensor conv.weight of shape [2, 3, 2, 2] does not lie whole"), line);
+    byte[] bytes =
+        text(sample(name))
+            .replace("(K\u000cK\u0004K\u0002K\u0001t", "(K\u000cK\u0004K\u0001K\u0002t")
+            .getBytes(StandardCharsets.ISO_8859_1);
+    Path path = file(name.startsWith("archive") ? withChecksums(bytes) : bytes);
+    try (TorchFile file = TorchFile.open(path)) {
+      float[] values = file.find("conv.weight").orElseThrow().floats();
+      for (int i = 0; i < values.length; i++) {
+        int transposed = i / 4 * 4 + i % 2 * 2 + i / 2 % 2;
+        assertEquals(transposed / 8f, values[i]);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "(K\u000cK\u0004K\u0002K\u0000t", // every column the same number
+        "(K\u000cK\u0004K\u0002K\u0003t", // beyond the end
+        "(K\u000cK\u0004K\u0001K\u0001t", // rows that overlap
+      })
+  void stridesThatNoFileBoundsAreRefused(String strides) throws IOException {
+    String line = refusal(replaced("legacy.pth", "(K\u000cK\u0004K\u0002K\u0001t", strides));
+    assertTrue(line.contains("tensor conv.weight of shape [2, 3, 2, 2] and strides"), line);
+    assertTrue(line.contains("does not lie whole"), line);
+  }
+
+  @Test
+  void entriesUnderAClassArePassedOver() throws IOException {
+    // What trainers keep: {Callback: 1, "conv.weight": ...}; and under a number, and a tuple.
+    Path path =
+        replaced(
+            "legacy.pth",
+            "(X\u000b\0\0\0conv.weight",
+            "(cmy.module\nCallback\nK\u0001K\u0007K\u0001)K\u0001X\u000b\0\0\0conv.weight");
+    try (TorchFile file = TorchFile.open(path)) {
+      assertEquals(4, file.names().size());
+    }
+  }
+
+  @Test
+  void aKeyIsNotLookedInto() throws IOException {
+    // A list of a list of ... twice each, 2^60 paths, as the key of a dictionary; then one that
+    // contains itself.
+    StringBuilder nested = new StringBuilder("\u0080\u0002]q\0");
+    for (int level = 0; level < 60; level++) {
+      nested.append("]h").append((char) level).append("ah").append((char) level).append("aq");
+      nested.append((char) (level + 1));
+    }
+    for (String key :
+        new String[] {nested + "}h\u003cK\u0001s.", "\u0080\u0002]q\0h\0a}h\0K\u0001s."}) {
+      String line = refusal(file(key.getBytes(StandardCharsets.ISO_8859_1)));
+      assertTrue(line.contains("begins with a dictionary"), line);
+    }
+  }
+
+  @Test
+  void valuesAreNotPrinted() throws IOException {
+    // A list that contains itself where a tensor's arguments, an integer, a shape should be.
+    for (String bad :
+        new String[] {
+          "ctorch._utils\n_rebuild_tensor_v2\n(]q\0h\0aK\0K\0K\0tR.",
+          "ctorch._utils\n_rebuild_parameter\n(]q\0h\0atR.",
+          "]q\0h\0a(K\u0001h\0u.",
+          "]q\0h\0ah\0R.",
+          "]q\0h\0aQ."
+        }) {
+      String line = refusal(file(("\u0080\u0002" + bad).getBytes(StandardCharsets.ISO_8859_1)));
+      assertTrue(line.length() < 400, line);
+    }
+  }
+
+  @Test
+  void trainedParametersAreTensors() throws IOException {
+    // _rebuild_parameter(tensor, True, OrderedDict()) in place of the tensor.
+    String content = text(sample("legacy.pth"));
+    int start = content.indexOf("ctorch._utils\n_rebuild_tensor_v2\n");
+    int end = content.indexOf("X\u000e\0\0\0bn.running_var");
+    String tensor = content.substring(start, end);
+    assertTrue(start > 0 && end > start);
+    String changed =
+        content.substring(0, start)
+            + "ctorch._utils\n_rebuild_parameter\n("
+            + tensor
+            + "\u0088)tR"
+            + content.substring(end);
+    try (TorchFile file = TorchFile.open(file(changed.getBytes(StandardCharsets.ISO_8859_1)))) {
+      assertArrayEquals(new long[] {2, 3, 2, 2}, file.find("conv.weight").orElseThrow().shape());
+    }
+  }
+
+  @Test
+  void theOtherByteOrderIsRefused() throws IOException {
+    String line = refusal(withEntry("big"));
+    assertTrue(line.contains("of byte order \"big\""), line);
+    TorchFile.open(withEntry("little")).close();
+  }
+
+  private Path withEntry(String order) throws IOException {
+    return file(repacked(sample("archive.pth"), order));
+  }
+
+  private static byte[] withChecksums(byte[] archive) throws IOException {
+    return repacked(archive, null);
+  }
+
+  /** The same archive with checksums that are right, and a byte order. */
+  private static byte[] repacked(byte[] archive, String order) throws IOException {
+    Map<String, byte[]> parts = new LinkedHashMap<>();
+    // Read by its local headers, since checksums of parts that were changed are wrong.
+    ByteBuffer bytes = ByteBuffer.wrap(archive).order(ByteOrder.LITTLE_ENDIAN);
+    for (int at = 0; bytes.getInt(at) == 0x04034b50; ) {
+      int name = bytes.getShort(at + 26);
+      int extra = bytes.getShort(at + 28);
+      String path = new String(archive, at + 30, name, StandardCharsets.US_ASCII);
+      int begin = at + 30 + name + extra;
+      int next = begin;
+      while (bytes.getInt(next) != 0x04034b50 && bytes.getInt(next) != 0x02014b50) {
+        next++;
+      }
+      int size = bytes.getInt(at + 22);
+      if (size == 0) {
+        size = next - begin - (bytes.getInt(next - 16) == 0x08074b50 ? 16 : 0);
+      }
+      parts.put(path, Arrays.copyOfRange(archive, begin, begin + size));
+      at = next;
+    }
+    if (order != null) {
+      String folder = parts.keySet().iterator().next().replaceAll("/.*", "/");
+      parts.put(folder + "byteorder", order.getBytes(StandardCharsets.US_ASCII));
+    }
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    try (ZipOutputStream zip = new ZipOutputStream(out)) {
+      zip.setMethod(ZipOutputStream.STORED);
+      for (Map.Entry<String, byte[]> part : parts.entrySet()) {
+        ZipEntry entry = new ZipEntry(part.getKey());
+        CRC32 checksum = new CRC32();
+        checksum.update(part.getValue());
+        entry.setSize(part.getValue().length);
+        entry.setCrc(checksum.getValue());
+        zip.putNextEntry(entry);
+        zip.write(part.getValue());
+      }
+    }
+    return out.toByteArray();
+  }
+
+  @Test
+  void attemptsOfOthers() throws IOException {
+    Path cases = Path.of(System.getProperty("halfstep.fixtures")).resolveSibling("cases/break");
+    if (!Files.isDirectory(cases)) {
+      return;
+    }
+    try (var files = Files.newDirectoryStream(cases, "*.pth")) {
+      for (Path path : files) {
+        assertTrue(refusal(path).startsWith(path + ": "));
+      }
+    }
   }
 
   @Test
@@ -178,6 +342,6 @@ class TorchFileTest {
             + "\u0080\u0002}X\u0005\0\0\0epochK\u0005s."
             + "\u0080\u0002]."; // no storages
     String line = refusal(file(changed.getBytes(StandardCharsets.ISO_8859_1)));
-    assertTrue(line.contains("holds \"epoch\", which is no tensor"), line);
+    assertTrue(line.contains("holds the number 5 under \"epoch\", expected a tensor"), line);
   }
 }
