@@ -53,6 +53,7 @@ final class DistillCommand implements Callable<Integer> {
   @Mixin private DataOption data;
   @Mixin private SettingsOptions settingsOptions;
   @Mixin private UpdateOptions updateOptions;
+  @Mixin private ResumeOption resume;
   @Mixin private PrecisionOption precision;
 
   @Option(
@@ -121,7 +122,8 @@ final class DistillCommand implements Callable<Integer> {
             out,
             folder,
             (listener, stop) ->
-                DistillationRun.run(device, teacher, images, settings, folder, listener, stop));
+                DistillationRun.run(
+                    device, teacher, images, settings, folder, resume.resume(), listener, stop));
       }
     }
   }

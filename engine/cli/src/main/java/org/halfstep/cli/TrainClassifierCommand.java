@@ -48,6 +48,7 @@ final class TrainClassifierCommand implements Callable<Integer> {
   @Mixin private DataOption data;
   @Mixin private SettingsOptions settingsOptions;
   @Mixin private UpdateOptions updateOptions;
+  @Mixin private ResumeOption resume;
 
   @Option(
       names = "--image-size",
@@ -103,7 +104,14 @@ final class TrainClassifierCommand implements Callable<Integer> {
               folder,
               (listener, stop) ->
                   ClassifierRun.run(
-                      device, images, data.name(), classifier, folder, listener, stop));
+                      device,
+                      images,
+                      data.name(),
+                      classifier,
+                      folder,
+                      resume.resume(),
+                      listener,
+                      stop));
       if (code == 0) {
         showAccuracy(out, device, classifier.network());
       }

@@ -51,6 +51,7 @@ final class TrainCommand implements Callable<Integer> {
   @Mixin private DataOption data;
   @Mixin private SettingsOptions settingsOptions;
   @Mixin private UpdateOptions updateOptions;
+  @Mixin private ResumeOption resume;
   @Mixin private PrecisionOption precision;
 
   @Option(
@@ -97,7 +98,8 @@ final class TrainCommand implements Callable<Integer> {
           out,
           folder,
           (listener, stop) ->
-              TeacherRun.run(device, images, data.name(), teacher, folder, listener, stop));
+              TeacherRun.run(
+                  device, images, data.name(), teacher, folder, resume.resume(), listener, stop));
     }
   }
 

@@ -3,6 +3,10 @@ package org.halfstep.data;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
 import java.util.List;
 import org.halfstep.image.ImageBatch;
 
@@ -18,6 +22,8 @@ public final class ImageDataset implements AutoCloseable {
       NORMALIZED[value] = (float) (value / 127.5 - 1);
     }
   }
+
+  private static final long DIGESTED_AT_ONCE = 1 << 24;
 
   private final Arena arena;
   private final MemorySegment pixels;
@@ -155,6 +161,26 @@ public final class ImageDataset implements AutoCloseable {
   public void copyBytes(int index, MemorySegment destination, long byteOffset) {
     MemorySegment.copy(
         pixels, (long) index * imageValues(), destination, byteOffset, imageValues());
+  }
+
+  /** SHA-256 of size, classes, labels and pixels, in hexadecimal: equal for equal images only. */
+  public String sha256() {
+    try {
+      MessageDigest digest = MessageDigest.getInstance("SHA-256");
+      ByteBuffer facts = ByteBuffer.allocate(Integer.BYTES * (4 + labels.length));
+      facts.putInt(height).putInt(width).putInt(channels).putInt(classNames.size());
+      for (int label : labels) {
+        facts.putInt(label);
+      }
+      digest.update(facts.array());
+      for (long done = 0; done < pixels.byteSize(); done += DIGESTED_AT_ONCE) {
+        long length = Math.min(DIGESTED_AT_ONCE, pixels.byteSize() - done);
+        digest.update(pixels.asSlice(done, length).asByteBuffer());
+      }
+      return HexFormat.of().formatHex(digest.digest());
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException(e);
+    }
   }
 
   /** Some images, in the given order. */

@@ -27,6 +27,11 @@ abstract class DelegatingDevice implements Device {
   }
 
   @Override
+  public String arithmetic() {
+    return device.arithmetic();
+  }
+
+  @Override
   public List<DevicePart> parts() {
     return device.parts();
   }

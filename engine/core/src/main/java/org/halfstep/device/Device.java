@@ -25,6 +25,14 @@ public interface Device extends AutoCloseable {
   List<DevicePart> parts();
 
   /**
+   * Everything that decides how results are rounded here, for people: the name, with the algorithms
+   * and instructions that were chosen. Where two of these are equal, so are the bits of a training.
+   */
+  default String arithmetic() {
+    return name();
+  }
+
+  /**
    * Measures what this device can do at most, in less than a second; empty where it is not known
    * how.
    *

@@ -24,6 +24,7 @@ import org.halfstep.random.Philox;
 import org.halfstep.safetensors.Dtype;
 import org.halfstep.train.PhaseRun;
 import org.halfstep.train.Progress;
+import org.halfstep.train.Resume;
 import org.halfstep.train.RunListener;
 import org.halfstep.train.RunSettings;
 import org.halfstep.train.Trainer;
@@ -75,6 +76,7 @@ public final class DistillationRun {
    * @param teacherFile a teacher trained with label dropout, or a stage-one model (then stage one
    *     is skipped)
    * @param folder checkpoints, {@value #GUIDED_FILE} and the students go here
+   * @param resume which checkpoint to go on from
    * @param stop asked after every update; true ends the run after a checkpoint
    * @return whether every student is finished
    */
@@ -84,12 +86,20 @@ public final class DistillationRun {
       ImageDataset data,
       DistillationSettings settings,
       Path folder,
+      Resume resume,
       RunListener listener,
       BooleanSupplier stop)
       throws IOException {
     String fingerprint = PhaseRun.fingerprint(settings, data) + " from " + digest(teacherFile);
     try (PhaseRun phases =
-        new PhaseRun(folder, settings.checkpointEvery(), fingerprint, listener, stop)) {
+        new PhaseRun(
+            folder,
+            settings.checkpointEvery(),
+            fingerprint,
+            Map.of(GUIDED_PHASE, 1, HALVING_PHASE, settings.schedule().stages()),
+            resume,
+            listener,
+            stop)) {
       DistillationRun run = new DistillationRun(device, data, settings, folder, listener, phases);
       return run.guided(teacherFile) && run.halvings();
     }
@@ -166,6 +176,7 @@ public final class DistillationRun {
           GUIDED_PHASE,
           0,
           "stage one: guidance",
+          null,
           student,
           trainer,
           run.schedule(),
@@ -173,6 +184,7 @@ public final class DistillationRun {
           () -> {
             student.save(file, card, Dtype.F32, trainer.optimizer().result());
             listener.saved(file);
+            return file;
           });
     }
   }
@@ -238,6 +250,7 @@ public final class DistillationRun {
             HALVING_PHASE,
             stage.index(),
             "stage two: " + stage.teacherSteps() + " to " + stage.studentSteps() + " steps",
+            teacherFile,
             student,
             trainer,
             schedule.learningRate(stage.index()),
@@ -245,6 +258,7 @@ public final class DistillationRun {
             () -> {
               student.save(file, card, Dtype.F32);
               listener.saved(file);
+              return file;
             });
       }
     }

@@ -1,43 +1,40 @@
 package org.halfstep.train;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.nio.channels.FileChannel;
-import java.nio.channels.FileLock;
-import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.SimpleFileVisitor;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.NoSuchElementException;
 import java.util.Optional;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.halfstep.files.AtomicFile;
+import org.halfstep.files.DataException;
+import org.halfstep.files.FolderLock;
 import org.halfstep.graph.ParameterSlab;
 import org.halfstep.model.Trainable;
+import org.halfstep.safetensors.Dtype;
 import org.halfstep.safetensors.NamedTensor;
 import org.halfstep.safetensors.SafetensorsFile;
 import org.halfstep.safetensors.SafetensorsWriter;
+import org.halfstep.safetensors.TensorView;
 
 /**
  * The checkpoints of a run: numbered folders, each with weights, moving average, optimizer state
  * and progress. One is written aside, forced to disk and renamed, so a folder with a number is
- * complete whatever killed the run. The newest two are kept. While this is open, no other run can
- * use the folder.
+ * complete whatever killed the run, and size and digest of each part are compared when it is read.
+ * The newest two are kept. While this is open, no other run can use the folder.
  */
 public final class Checkpoints implements AutoCloseable {
   private static final String FOLDER = "checkpoints";
@@ -49,16 +46,15 @@ public final class Checkpoints implements AutoCloseable {
   private static final String OPTIMIZER = "optimizer.safetensors";
   private static final String FIRST_MOMENT = "m";
   private static final String SECOND_MOMENT = "v";
-  private static final String PROGRESS = "progress.json";
   private static final Pattern COMPLETE = Pattern.compile(PREFIX + "[0-9]{1,18}");
   private static final Pattern INTERRUPTED = Pattern.compile(ASIDE + "[0-9]{1,18}");
+  private static final String DAMAGED = "damaged-";
   private static final Pattern PARTIAL_MODEL =
       Pattern.compile("\\.(halfstep-.*|.*\\.safetensors\\..*)\\.partial");
   private static final int KEPT = 2;
-  private static final ObjectMapper JSON = new ObjectMapper();
 
   private final Path folder;
-  private final FileChannel lockFile;
+  private final FolderLock lock;
 
   /**
    * The checkpoints under a run's folder; what an interrupted writer left there is removed.
@@ -67,8 +63,10 @@ public final class Checkpoints implements AutoCloseable {
    */
   public Checkpoints(Path runFolder) throws IOException {
     this.folder = runFolder.resolve(FOLDER);
-    Files.createDirectories(folder);
-    this.lockFile = lock(runFolder, folder.resolve(LOCK));
+    this.lock =
+        FolderLock.take(
+            folder.resolve(LOCK),
+            runFolder + ": another run is using this folder; wait for it or use another folder");
     try {
       for (Path left : list(folder, INTERRUPTED)) {
         delete(left);
@@ -77,30 +75,9 @@ public final class Checkpoints implements AutoCloseable {
         Files.delete(left);
       }
     } catch (IOException | RuntimeException failure) {
-      lockFile.close();
+      lock.close();
       throw failure;
     }
-  }
-
-  // The system gives the lock back when the process ends, however it ends.
-  private static FileChannel lock(Path runFolder, Path file) throws IOException {
-    FileChannel channel =
-        FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-    FileLock lock = null;
-    try {
-      lock = channel.tryLock();
-    } catch (OverlappingFileLockException taken) {
-      // Another run of this process has it.
-    } finally {
-      if (lock == null) {
-        channel.close();
-      }
-    }
-    if (lock == null) {
-      throw new IOException(
-          runFolder + ": another run is using this folder; wait for it or use another folder");
-    }
-    return channel;
   }
 
   /**
@@ -110,8 +87,8 @@ public final class Checkpoints implements AutoCloseable {
    *     as they were before
    */
   public void save(Progress progress, Trainable network, Optimizer optimizer) throws IOException {
-    List<Path> known = list(folder, COMPLETE);
-    long number = known.isEmpty() ? 1 : number(known.getLast()) + 1;
+    List<Checkpoint> known = complete();
+    long number = known.isEmpty() ? 1 : known.getLast().number() + 1;
     Path aside = folder.resolve(ASIDE + number);
     boolean done = false;
     Files.createDirectory(aside);
@@ -128,19 +105,21 @@ public final class Checkpoints implements AutoCloseable {
       }
     }
     AtomicFile.forceFolder(folder);
-    List<Path> all = list(folder, COMPLETE);
-    for (Path old : all.subList(0, Math.max(0, all.size() - KEPT))) {
+    List<Checkpoint> all = complete();
+    for (Checkpoint old : all.subList(0, Math.max(0, all.size() - KEPT))) {
       // Under another name first: a numbered folder is complete even if this is interrupted.
-      Path leaving = folder.resolve(ASIDE + number(old));
-      Files.move(old, leaving, StandardCopyOption.ATOMIC_MOVE);
+      Path leaving = folder.resolve(ASIDE + old.number());
+      Files.move(old.folder(), leaving, StandardCopyOption.ATOMIC_MOVE);
       delete(leaving);
     }
   }
 
   private static void write(Path aside, Progress progress, Trainable network, Optimizer optimizer)
       throws IOException {
+    List<String> parts = new ArrayList<>(List.of(WEIGHTS, OPTIMIZER));
     network.save(aside.resolve(WEIGHTS), network.weights());
     if (optimizer.ema() != null) {
+      parts.add(AVERAGE);
       network.save(aside.resolve(AVERAGE), optimizer.ema());
     }
     try (Arena arena = Arena.ofConfined()) {
@@ -151,8 +130,7 @@ public final class Checkpoints implements AutoCloseable {
               slab(arena, SECOND_MOMENT, optimizer.secondMoment())),
           Map.of());
     }
-    byte[] json = JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(progress);
-    AtomicFile.write(aside.resolve(PROGRESS), json);
+    Checkpoint.write(aside, progress, parts);
     AtomicFile.forceFolder(aside);
   }
 
@@ -163,67 +141,154 @@ public final class Checkpoints implements AutoCloseable {
   }
 
   /**
-   * Progress of the newest checkpoint, if there is one.
+   * Sets a damaged newest checkpoint aside when the one before it is whole.
    *
-   * @throws IOException with one line when the newest checkpoint is damaged
+   * @return what was done, for people; empty when there was nothing to do
+   * @throws IOException when the newest is damaged and there is no whole one before it
    */
-  public Optional<Progress> latest() throws IOException {
-    List<Path> known = list(folder, COMPLETE);
+  public Optional<String> dropDamaged() throws IOException {
+    List<Checkpoint> known = complete();
     if (known.isEmpty()) {
       return Optional.empty();
     }
-    Path newest = known.getLast();
+    Checkpoint newest = known.getLast();
     try {
-      Progress progress =
-          JSON.readValue(Files.readAllBytes(newest.resolve(PROGRESS)), Progress.class);
-      if (progress == null) {
-        throw damaged(newest, PROGRESS + " is empty", null);
+      requireWhole(newest);
+      return Optional.of("the newest checkpoint is whole, so the run goes on from it");
+    } catch (IOException damage) {
+      Checkpoint previous = wholeBefore(newest).orElseThrow(() -> damaged(newest, damage));
+      Path aside = folder.resolve(DAMAGED + newest.number());
+      Files.move(newest.folder(), aside, StandardCopyOption.ATOMIC_MOVE);
+      AtomicFile.forceFolder(folder);
+      return Optional.of(
+          "going on from "
+              + previous.folder()
+              + "; the damaged one after it ("
+              + damage.getMessage()
+              + ") is kept as "
+              + aside);
+    }
+  }
+
+  private static void requireWhole(Checkpoint checkpoint) throws IOException {
+    checkpoint.progress();
+    checkpoint.verify();
+  }
+
+  /** The checkpoint before one, if it is whole. */
+  private Optional<Checkpoint> wholeBefore(Checkpoint newest) throws IOException {
+    Optional<Checkpoint> previous =
+        complete().stream()
+            .filter(known -> known.number() < newest.number())
+            .reduce((_, later) -> later);
+    if (previous.isPresent()) {
+      try {
+        requireWhole(previous.get());
+      } catch (IOException damaged) {
+        return Optional.empty();
       }
-      return Optional.of(progress);
-    } catch (JsonProcessingException e) {
-      throw damaged(newest, PROGRESS + " is not the progress of a run", e);
-    } catch (NoSuchFileException e) {
-      throw damaged(newest, PROGRESS + " is missing", e);
+    }
+    return previous;
+  }
+
+  /**
+   * Progress of the newest checkpoint, if there is one.
+   *
+   * @throws DamagedCheckpointException when the newest checkpoint is damaged
+   */
+  public Optional<Progress> latest() throws IOException {
+    List<Checkpoint> known = complete();
+    if (known.isEmpty()) {
+      return Optional.empty();
+    }
+    try {
+      return Optional.of(known.getLast().progress());
+    } catch (IOException damage) {
+      throw damaged(known.getLast(), damage);
     }
   }
 
   /**
    * Loads the newest checkpoint into a network and its optimizer.
    *
-   * @throws IOException with one line when the checkpoint is damaged
+   * @return whether its parts were compared with what was written; not so where an older version
+   *     wrote it
+   * @throws DamagedCheckpointException when a part is damaged or not the one that was written
    */
-  public void restore(Trainable network, Optimizer optimizer) throws IOException {
-    Path newest = list(folder, COMPLETE).getLast();
-    long updates = latest().orElseThrow().optimizerUpdates();
+  public boolean restore(Trainable network, Optimizer optimizer) throws IOException {
+    Checkpoint newest = complete().getLast();
     try {
-      network.restore(newest.resolve(WEIGHTS), network.weights());
+      boolean verified = newest.verify();
+      network.restore(newest.folder().resolve(WEIGHTS), network.weights());
       if (optimizer.ema() != null) {
-        network.restore(newest.resolve(AVERAGE), optimizer.ema());
+        network.restore(newest.folder().resolve(AVERAGE), optimizer.ema());
       }
-      try (SafetensorsFile file = SafetensorsFile.open(newest.resolve(OPTIMIZER))) {
-        optimizer.firstMoment().upload(file.tensor(FIRST_MOMENT).data());
-        optimizer.secondMoment().upload(file.tensor(SECOND_MOMENT).data());
+      try (SafetensorsFile file = SafetensorsFile.open(newest.folder().resolve(OPTIMIZER))) {
+        upload(file, FIRST_MOMENT, optimizer.firstMoment());
+        upload(file, SECOND_MOMENT, optimizer.secondMoment());
       }
-    } catch (NoSuchFileException e) {
-      throw damaged(newest, Path.of(e.getFile()).getFileName() + " is missing", e);
-    } catch (IOException | IllegalArgumentException | NoSuchElementException e) {
-      throw damaged(newest, e.getMessage(), e);
+      optimizer.setUpdates(newest.progress().optimizerUpdates());
+      return verified;
+    } catch (NoSuchFileException missing) {
+      throw damaged(
+          newest, new IOException(Path.of(missing.getFile()).getFileName() + " is missing"));
+    } catch (IOException damage) {
+      throw damaged(newest, damage);
     }
-    optimizer.setUpdates(updates);
   }
 
-  private static IOException damaged(Path checkpoint, String problem, Exception cause) {
-    return new IOException(
-        checkpoint
-            + ": the checkpoint is damaged ("
-            + problem
-            + "); remove this folder to go on from the one before it",
-        cause);
+  private static void upload(SafetensorsFile file, String name, ParameterSlab slab)
+      throws IOException {
+    TensorView tensor =
+        file.find(name)
+            .orElseThrow(() -> new DataException(file.path(), "tensor " + name + " is missing"));
+    if (tensor.dtype() != Dtype.F32
+        || !Arrays.equals(tensor.shape(), new long[] {slab.floats()})
+        || tensor.firstNotFinite() >= 0) {
+      throw new DataException(
+          file.path(), tensor + ": expected " + slab.floats() + " finite numbers of F32");
+    }
+    slab.upload(tensor.data());
   }
 
-  private static long number(Path checkpoint) {
-    String name = checkpoint.getFileName().toString();
-    return Long.parseLong(name.substring(name.indexOf('-') + 1));
+  /**
+   * What to throw when the newest checkpoint cannot be.
+   *
+   * @param problem what is wrong with it
+   */
+  DamagedCheckpointException damaged(String problem) throws IOException {
+    return damaged(complete().getLast(), new IOException(problem));
+  }
+
+  private DamagedCheckpointException damaged(Checkpoint checkpoint, IOException damage) {
+    String way = "there is no whole one before it: begin again in another folder";
+    try {
+      Optional<Checkpoint> previous = wholeBefore(checkpoint);
+      if (previous.isPresent()) {
+        way =
+            "the one before it, "
+                + previous.get().folder().getFileName()
+                + " at update "
+                + previous.get().progress().update()
+                + ", is whole: go on from that one with --from-previous";
+      }
+    } catch (IOException unreadable) {
+      damage.addSuppressed(unreadable);
+    }
+    return new DamagedCheckpointException(
+        checkpoint.folder() + ": the checkpoint is damaged (" + damage.getMessage() + "); " + way,
+        damage);
+  }
+
+  /** All complete checkpoints, the newest last. */
+  private List<Checkpoint> complete() throws IOException {
+    return list(folder, COMPLETE).stream()
+        .map(
+            path ->
+                new Checkpoint(
+                    path, Long.parseLong(path.getFileName().toString().substring(PREFIX.length()))))
+        .sorted(Comparator.comparingLong(Checkpoint::number).thenComparing(Checkpoint::folder))
+        .toList();
   }
 
   private static List<Path> list(Path folder, Pattern names) throws IOException {
@@ -263,10 +328,6 @@ public final class Checkpoints implements AutoCloseable {
   /** Lets another run use the folder. */
   @Override
   public void close() {
-    try {
-      lockFile.close();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
+    lock.close();
   }
 }

@@ -2,6 +2,7 @@ package org.halfstep.train;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.function.BooleanSupplier;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.device.Device;
@@ -27,6 +28,7 @@ public final class ClassifierRun {
    *
    * @param dataName what the classifier's card calls the data
    * @param folder checkpoints and {@value #FILE} (bfloat16) go here
+   * @param resume which checkpoint to go on from
    * @param stop asked after every update; true ends the run after a checkpoint
    * @return whether the classifier is finished
    */
@@ -36,6 +38,7 @@ public final class ClassifierRun {
       String dataName,
       ClassifierSettings settings,
       Path folder,
+      Resume resume,
       RunListener listener,
       BooleanSupplier stop)
       throws IOException {
@@ -50,6 +53,8 @@ public final class ClassifierRun {
             folder,
             settings.checkpointEvery(),
             PhaseRun.fingerprint(settings, data),
+            Map.of(PHASE, 1),
+            resume,
             listener,
             stop)) {
       if (phases.isDone(PHASE, 0, settings.updates(), file)) {
@@ -69,6 +74,7 @@ public final class ClassifierRun {
             PHASE,
             0,
             PHASE,
+            null,
             classifier,
             trainer,
             new LearningRate.LinearToZero(settings.learningRate(), settings.updates()),
@@ -76,6 +82,7 @@ public final class ClassifierRun {
             () -> {
               classifier.save(file, Dtype.BF16, trainer.optimizer().result());
               listener.saved(file);
+              return file;
             });
       }
     }

@@ -1,7 +1,5 @@
 package org.halfstep.train;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -10,6 +8,10 @@ import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.diffusion.LearningRate;
+import org.halfstep.files.DataException;
+import org.halfstep.files.FileDigest;
+import org.halfstep.files.Json;
+import org.halfstep.files.Printable;
 import org.halfstep.model.Trainable;
 
 /**
@@ -19,13 +21,14 @@ import org.halfstep.model.Trainable;
  * between writes the same file again.
  */
 public final class PhaseRun implements AutoCloseable {
-  /** Writes the model that a phase ends with. */
+  /** Writes the model that a phase ends with, and returns its file. */
   @FunctionalInterface
   public interface Keep {
-    void write() throws IOException;
+    Path write() throws IOException;
   }
 
-  private static final ObjectMapper JSON = new ObjectMapper();
+  /** Stands in fingerprints before the digest of the images; older versions had none. */
+  private static final String IMAGES = ", SHA-256 ";
 
   private final Checkpoints checkpoints;
   private final long checkpointEvery;
@@ -36,6 +39,8 @@ public final class PhaseRun implements AutoCloseable {
   /**
    * @param runFolder where checkpoints go
    * @param fingerprint identifies the settings; a checkpoint of other settings is refused
+   * @param phases the phases that such a run has, each with its number of stages
+   * @param resume which checkpoint to go on from
    * @param stop asked after every update; true ends the run after a checkpoint
    * @throws IllegalArgumentException when the folder holds a run with another fingerprint
    * @throws IOException when the newest checkpoint is damaged or another run uses the folder
@@ -44,6 +49,8 @@ public final class PhaseRun implements AutoCloseable {
       Path runFolder,
       long checkpointEvery,
       String fingerprint,
+      Map<String, Integer> phases,
+      Resume resume,
       RunListener listener,
       BooleanSupplier stop)
       throws IOException {
@@ -53,12 +60,23 @@ public final class PhaseRun implements AutoCloseable {
     this.stop = stop;
     this.checkpoints = new Checkpoints(runFolder);
     try {
+      if (resume == Resume.PREVIOUS_IF_DAMAGED) {
+        checkpoints.dropDamaged().ifPresent(listener::note);
+      }
       Optional<Progress> saved = checkpoints.latest();
-      if (saved.isPresent() && !saved.get().fingerprint().equals(fingerprint)) {
+      if (saved.isPresent() && !isSame(saved.get().fingerprint(), fingerprint)) {
         throw new IllegalArgumentException(
             runFolder
                 + ": holds a run with other settings or other data; use another folder or the"
                 + " settings in its config.json");
+      }
+      if (saved.isPresent() && saved.get().stage() >= phases.getOrDefault(saved.get().phase(), 0)) {
+        throw checkpoints.damaged(
+            "it stands in stage "
+                + saved.get().stage()
+                + " of \""
+                + Printable.line(saved.get().phase())
+                + "\", which this run does not have");
       }
     } catch (IOException | RuntimeException failure) {
       checkpoints.close();
@@ -76,23 +94,39 @@ public final class PhaseRun implements AutoCloseable {
         "seed", Long.toString(seed));
   }
 
+  private static boolean isSame(String saved, String wanted) {
+    return saved.equals(wanted) || saved.equals(wanted.replaceFirst(IMAGES + "[0-9a-f]{64}", ""));
+  }
+
   /** Where the newest checkpoint stands, if there is one. */
   public Optional<Progress> saved() throws IOException {
     return checkpoints.latest();
   }
 
-  /** Whether the newest checkpoint is the last one of a phase, whose model file is there too. */
+  /**
+   * Whether the newest checkpoint is the last one of a phase, whose model file is there too, as it
+   * was written.
+   */
   public boolean isDone(String phase, int stage, long updates, Path file) throws IOException {
     Optional<Progress> saved = checkpoints.latest();
-    return saved.isPresent()
-        && saved.get().isIn(phase, stage)
-        && saved.get().update() >= updates
-        && Files.exists(file);
+    if (saved.isEmpty()
+        || !saved.get().isIn(phase, stage)
+        || saved.get().update() < updates
+        || !Files.exists(file)) {
+      return false;
+    }
+    String written = saved.get().model();
+    boolean same = written == null || written.equals(FileDigest.sha256(file));
+    if (!same) {
+      listener.note(file + ": is not as it was written; it is written again");
+    }
+    return same;
   }
 
   /**
    * Runs a phase.
    *
+   * @param teacher the file of the teacher, where it is one of the run's own; else null
    * @param keep called after the last update
    * @return whether all updates are done; false when it was asked to stop
    */
@@ -100,18 +134,33 @@ public final class PhaseRun implements AutoCloseable {
       String phase,
       int stage,
       String title,
+      Path teacher,
       Trainable network,
       UpdateStep trainer,
       LearningRate learningRate,
       long updates,
       Keep keep)
       throws IOException {
-    String device = network.device().name();
+    String device = network.device().arithmetic();
+    String from = teacher == null ? null : FileDigest.sha256(teacher);
     long done = 0;
     Optional<Progress> saved = checkpoints.latest();
     if (saved.isPresent() && saved.get().isIn(phase, stage)) {
-      checkpoints.restore(network, trainer.optimizer());
       done = saved.get().update();
+      if (done > updates) {
+        throw checkpoints.damaged("it stands at update " + done + " of " + updates);
+      }
+      if (saved.get().teacher() != null && !saved.get().teacher().equals(from)) {
+        throw new DataException(
+            teacher,
+            "is not the file that this stage began with; bring that one back, or begin again in"
+                + " another folder");
+      }
+      if (!checkpoints.restore(network, trainer.optimizer())) {
+        listener.note(
+            "the checkpoint was written by an older version, without digests: its parts could not be"
+                + " compared with what was written");
+      }
       if (saved.get().device() != null && !saved.get().device().equals(device)) {
         listener.note(
             "the checkpoint was written on "
@@ -122,8 +171,12 @@ public final class PhaseRun implements AutoCloseable {
       }
     }
     listener.phase(title, done, updates);
-    if (done >= updates) {
-      keep.write();
+    String model = null;
+    if (done == updates) {
+      model = FileDigest.sha256(keep.write());
+      if (!model.equals(saved.orElseThrow().model())) {
+        save(phase, stage, done, device, from, model, network, trainer);
+      }
     }
     while (done < updates) {
       double rate = learningRate.at(done);
@@ -132,19 +185,33 @@ public final class PhaseRun implements AutoCloseable {
       listener.update(done, updates, loss, rate, trainer.optimizer().lastGradientNorm());
       boolean stopping = stop.getAsBoolean();
       if (done == updates) {
-        keep.write();
+        model = FileDigest.sha256(keep.write());
       }
       if (stopping || done == updates || done % checkpointEvery == 0) {
-        checkpoints.save(
-            new Progress(phase, stage, done, trainer.optimizer().updates(), fingerprint, device),
-            network,
-            trainer.optimizer());
+        save(phase, stage, done, device, from, model, network, trainer);
       }
       if (stopping && done < updates) {
         return false;
       }
     }
     return true;
+  }
+
+  private void save(
+      String phase,
+      int stage,
+      long done,
+      String device,
+      String teacher,
+      String model,
+      Trainable network,
+      UpdateStep trainer)
+      throws IOException {
+    Optimizer optimizer = trainer.optimizer();
+    checkpoints.save(
+        new Progress(phase, stage, done, optimizer.updates(), fingerprint, device, teacher, model),
+        network,
+        optimizer);
   }
 
   /** Lets another run use the folder. */
@@ -155,21 +222,19 @@ public final class PhaseRun implements AutoCloseable {
 
   /** Identifies settings and data, so that a run is not continued with others. */
   public static String fingerprint(Object settings, ImageDataset data) {
-    try {
-      return JSON.writeValueAsString(settings)
-          + " on "
-          + data.count()
-          + " images of "
-          + data.height()
-          + "x"
-          + data.width()
-          + "x"
-          + data.channels()
-          + " in "
-          + data.classNames().size()
-          + " classes";
-    } catch (JsonProcessingException e) {
-      throw new IllegalStateException(e);
-    }
+    return Json.text(settings)
+        + " on "
+        + data.count()
+        + " images of "
+        + data.height()
+        + "x"
+        + data.width()
+        + "x"
+        + data.channels()
+        + " in "
+        + data.classNames().size()
+        + " classes"
+        + IMAGES
+        + data.sha256();
   }
 }

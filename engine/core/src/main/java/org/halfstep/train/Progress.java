@@ -8,8 +8,11 @@ package org.halfstep.train;
  * @param update updates done in the phase and stage
  * @param optimizerUpdates of them, those that changed the weights
  * @param fingerprint of the settings that the run was started with
- * @param device what it ran on, threads included, since these decide how sums are rounded; null if
- *     not known
+ * @param device what it ran on, with all that decides how sums are rounded ({@link
+ *     org.halfstep.device.Device#arithmetic}); null if not known
+ * @param teacher SHA-256 of the file of the teacher that the phase and stage learn from, where that
+ *     is one of the run's own; else null
+ * @param model SHA-256 of the model file that the phase and stage ended with; null before its end
  */
 public record Progress(
     String phase,
@@ -17,7 +20,9 @@ public record Progress(
     long update,
     long optimizerUpdates,
     String fingerprint,
-    String device) {
+    String device,
+    String teacher,
+    String model) {
   public Progress {
     if (phase == null || fingerprint == null) {
       throw new IllegalArgumentException("progress needs a phase and a fingerprint");

@@ -2,6 +2,7 @@ package org.halfstep.train;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.function.BooleanSupplier;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.device.Device;
@@ -26,6 +27,7 @@ public final class TeacherRun {
    *
    * @param dataName what the model card calls the data
    * @param folder checkpoints and {@value #FILE} go here
+   * @param resume which checkpoint to go on from
    * @param stop asked after every update; true ends the run after a checkpoint
    * @return whether the teacher is finished
    */
@@ -35,6 +37,7 @@ public final class TeacherRun {
       String dataName,
       TeacherSettings settings,
       Path folder,
+      Resume resume,
       RunListener listener,
       BooleanSupplier stop)
       throws IOException {
@@ -50,6 +53,8 @@ public final class TeacherRun {
             folder,
             settings.checkpointEvery(),
             PhaseRun.fingerprint(settings, data),
+            Map.of(PHASE, 1),
+            resume,
             listener,
             stop)) {
       if (phases.isDone(PHASE, 0, run.updates(), file)) {
@@ -82,6 +87,7 @@ public final class TeacherRun {
             PHASE,
             0,
             "teacher",
+            null,
             network,
             trainer,
             run.schedule(),
@@ -89,6 +95,7 @@ public final class TeacherRun {
             () -> {
               network.save(file, card, Dtype.F32, trainer.optimizer().result());
               listener.saved(file);
+              return file;
             });
       }
     }

@@ -16,6 +16,7 @@ import org.halfstep.data.ImageDataset;
 import org.halfstep.device.Device;
 import org.halfstep.device.cpu.CpuDevice;
 import org.halfstep.distill.SmallRuns.Events;
+import org.halfstep.train.Resume;
 import org.halfstep.train.TeacherRun;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -136,6 +137,7 @@ class CrashedRunTest {
                 "patterns",
                 SmallRuns.teacher(100),
                 stopped,
+                Resume.NEWEST,
                 Events.collecting(),
                 () -> true);
       }
@@ -179,7 +181,18 @@ class CrashedRunTest {
               }
             });
     assertThrows(Crash.class, () -> SmallRuns.distill(device, teacher, run, settings, crash));
-    Files.delete(run.resolve("guided.safetensors"));
+    Path guided = run.resolve("guided.safetensors");
+    byte[] written = Files.readAllBytes(guided);
+    byte[] changed = written.clone();
+    changed[changed.length - 1] ^= 1;
+    Files.write(guided, changed);
+    IOException other =
+        assertThrows(
+            IOException.class,
+            () -> SmallRuns.distill(device, teacher, run, settings, Events.collecting()));
+    assertTrue(
+        other.getMessage().contains("is not the file that this stage began"), other.getMessage());
+    Files.delete(guided);
     IOException lost =
         assertThrows(
             IOException.class,

@@ -14,6 +14,7 @@ import org.halfstep.diffusion.GuidanceRange;
 import org.halfstep.diffusion.LossWeighting;
 import org.halfstep.model.TinyNetworks;
 import org.halfstep.train.OptimizerSettings;
+import org.halfstep.train.Resume;
 import org.halfstep.train.RunListener;
 import org.halfstep.train.RunSettings;
 import org.halfstep.train.TeacherRun;
@@ -82,7 +83,14 @@ final class SmallRuns {
       throws IOException {
     try (ImageDataset data = data()) {
       return TeacherRun.run(
-          device, data, "patterns", teacher(checkpointEvery), folder, listener, () -> false);
+          device,
+          data,
+          "patterns",
+          teacher(checkpointEvery),
+          folder,
+          Resume.NEWEST,
+          listener,
+          () -> false);
     }
   }
 
@@ -90,7 +98,8 @@ final class SmallRuns {
       Device device, Path teacher, Path folder, DistillationSettings settings, RunListener listener)
       throws IOException {
     try (ImageDataset data = data()) {
-      return DistillationRun.run(device, teacher, data, settings, folder, listener, () -> false);
+      return DistillationRun.run(
+          device, teacher, data, settings, folder, Resume.NEWEST, listener, () -> false);
     }
   }
 

@@ -71,7 +71,8 @@ class ClassifierRunTest {
   private boolean run(Path to, BooleanSupplier stop) throws IOException {
     try (Device device = new CpuDevice(2);
         ImageDataset data = data(CLASSES)) {
-      return ClassifierRun.run(device, data, "rows", settings(), to, new Losses(), stop);
+      return ClassifierRun.run(
+          device, data, "rows", settings(), to, Resume.NEWEST, new Losses(), stop);
     }
   }
 
@@ -124,7 +125,14 @@ class ClassifierRunTest {
               IllegalArgumentException.class,
               () ->
                   ClassifierRun.run(
-                      device, data, "rows", settings(), folder, new Losses(), () -> false));
+                      device,
+                      data,
+                      "rows",
+                      settings(),
+                      folder,
+                      Resume.NEWEST,
+                      new Losses(),
+                      () -> false));
       assertTrue(refused.getMessage().contains("of 3 classes, the data has 8x8x1 images of 4"));
     }
   }

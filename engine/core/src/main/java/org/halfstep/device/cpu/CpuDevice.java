@@ -4,6 +4,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalLong;
 import org.halfstep.bindings.Kernels;
@@ -80,6 +81,16 @@ public final class CpuDevice implements Device {
         + ", "
         + threads
         + (threads == 1 ? " thread)" : " threads)");
+  }
+
+  @Override
+  public String arithmetic() {
+    return name()
+        + ", convolutions "
+        + algorithm.name().toLowerCase(Locale.ROOT)
+        + ", oneDNN "
+        + OneDnnEngine.version()
+        + String.format(Locale.ROOT, " with instructions 0x%x", engine.instructions().bits());
   }
 
   /** Bfloat16 where the processor multiplies it in tiles (AMX), else float32. */

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.function.LongFunction;
+import java.util.stream.Collectors;
 import org.halfstep.bindings.CudaLibrary;
 import org.halfstep.bindings.Kernels;
 import org.halfstep.bindings.NativeLibrary;
@@ -30,6 +31,11 @@ import org.halfstep.device.cuda.driver.LwjglDriver;
  * same GPU. Nothing of CUDA is touched before {@link #open}.
  */
 public final class CudaDevice implements Device {
+  /** The parts that decide how results are rounded. */
+  private static final String LIBRARIES = "libraries";
+
+  private static final String ALGORITHMS = "algorithms";
+
   /** CUDA 13.0, which came with driver 580. */
   private static final int CUDA_13 = 13_000;
 
@@ -81,7 +87,7 @@ public final class CudaDevice implements Device {
               options.attention(),
               options.deterministic());
       CudaDevice device =
-          of(driver, kernels, libraries::operations, libraries, parts(gpu, libraries, kernels));
+          of(driver, kernels, libraries::operations, libraries, parts(gpu, libraries, kernels, options));
       try {
         device.tryKernel();
       } catch (RuntimeException | Error failure) {
@@ -96,7 +102,8 @@ public final class CudaDevice implements Device {
   }
 
   /** What is in use, with what is done without and what no GPU has shown yet. */
-  private static List<DevicePart> parts(Gpu gpu, CudaLibraries libraries, Kernels kernels) {
+  private static List<DevicePart> parts(
+      Gpu gpu, CudaLibraries libraries, Kernels kernels, CudaOptions options) {
     List<DevicePart> parts = new ArrayList<>();
     parts.add(
         new DevicePart(
@@ -112,7 +119,13 @@ public final class CudaDevice implements Device {
     parts.add(
         new DevicePart(
             "driver", "CUDA " + gpu.cuda() + " from " + NativeLibrary.CUDA_DRIVER.location()));
-    parts.add(new DevicePart("libraries", libraries.versions()));
+    parts.add(new DevicePart(LIBRARIES, libraries.versions()));
+    parts.add(
+        new DevicePart(
+            ALGORITHMS,
+            "attention "
+                + options.attention().name().toLowerCase(Locale.ROOT)
+                + (options.deterministic() ? ", deterministic" : ", not deterministic")));
     parts.add(new DevicePart("cuDNN", "from " + CudaLibrary.CUDNN.location()));
     parts.add(new DevicePart("cuBLASLt", "from " + CudaLibrary.CUBLASLT.location()));
     parts.add(
@@ -204,6 +217,15 @@ public final class CudaDevice implements Device {
         + ", CUDA "
         + gpu.cuda()
         + ")";
+  }
+
+  @Override
+  public String arithmetic() {
+    return name()
+        + parts.stream()
+            .filter(part -> part.name().equals(LIBRARIES) || part.name().equals(ALGORITHMS))
+            .map(part -> ", " + part.text())
+            .collect(Collectors.joining());
   }
 
   /** A product by cuBLASLt that fills the GPU many times over, and a copy past its caches. */

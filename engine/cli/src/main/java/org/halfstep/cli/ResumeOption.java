@@ -1,0 +1,18 @@
+package org.halfstep.cli;
+
+import org.halfstep.train.Resume;
+import picocli.CommandLine.Option;
+
+/** The choice of the checkpoint that a run goes on from. */
+final class ResumeOption {
+  @Option(
+      names = "--from-previous",
+      description =
+          "Go on from the checkpoint before the newest when the newest is damaged; that one is set"
+              + " aside, not deleted.")
+  private boolean fromPrevious;
+
+  Resume resume() {
+    return fromPrevious ? Resume.PREVIOUS_IF_DAMAGED : Resume.NEWEST;
+  }
+}

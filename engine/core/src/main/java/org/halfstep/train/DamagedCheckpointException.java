@@ -1,0 +1,12 @@
+package org.halfstep.train;
+
+import java.io.IOException;
+
+/** A checkpoint that cannot be gone on from; the message is one line that says what to do. */
+public final class DamagedCheckpointException extends IOException {
+  private static final long serialVersionUID = 1;
+
+  DamagedCheckpointException(String message, Throwable cause) {
+    super(message, cause);
+  }
+}
