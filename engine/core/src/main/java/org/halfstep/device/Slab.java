@@ -15,6 +15,7 @@ public final class Slab implements AutoCloseable {
   private final long address;
   private final long bytes;
   private final Runnable release;
+  private volatile boolean closed;
 
   private Slab(String purpose, long address, long bytes, Runnable release) {
     this.number = NUMBERS.incrementAndGet();
@@ -40,7 +41,17 @@ public final class Slab implements AutoCloseable {
     return List.copyOf(LIVE.values());
   }
 
+  /**
+   * Where it begins.
+   *
+   * @throws IllegalStateException once it is closed: whoever used the address would read what is
+   *     not there any more
+   */
   public long address() {
+    if (closed) {
+      throw new IllegalStateException(
+          purpose + ": the memory was given back; its owner is closed and cannot be used any more");
+    }
     return address;
   }
 
@@ -55,6 +66,7 @@ public final class Slab implements AutoCloseable {
   /** Frees the memory. Closing twice is harmless. */
   @Override
   public void close() {
+    closed = true;
     if (LIVE.remove(number) != null) {
       release.run();
     }

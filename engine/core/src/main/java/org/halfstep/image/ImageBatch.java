@@ -44,11 +44,11 @@ public record ImageBatch(int count, int height, int width, int channels, byte[] 
   }
 
   /**
-   * Images from a network's range: [-1, 1] becomes 0..255, rounded; what lies outside is clamped,
-   * NaN becomes 0.
+   * Images from a network's range: [-1, 1] becomes 0..255, rounded; what lies outside is clamped.
    *
    * @param values float32 NHWC
    * @param byteOffset offset of the first value
+   * @throws IllegalArgumentException when a value is NaN or infinite: that is no colour
    */
   public static ImageBatch ofNormalized(
       int count, int height, int width, int channels, MemorySegment values, long byteOffset) {
@@ -59,6 +59,16 @@ public record ImageBatch(int count, int height, int width, int channels, byte[] 
     for (int i = 0; i < pixels.length; i++) {
       float value =
           values.get(ValueLayout.JAVA_FLOAT_UNALIGNED, byteOffset + (long) i * Float.BYTES);
+      if (!Float.isFinite(value)) {
+        throw new IllegalArgumentException(
+            "image "
+                + i / (height * width * channels)
+                + " has "
+                + value
+                + " at "
+                + i % (height * width * channels)
+                + ", expected finite numbers");
+      }
       pixels[i] = (byte) Math.clamp(Math.round((value + 1) * 127.5f), 0, 255);
     }
     return new ImageBatch(count, height, width, channels, pixels);

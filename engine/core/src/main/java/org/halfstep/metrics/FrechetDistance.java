@@ -38,7 +38,12 @@ public record FrechetDistance(
 
   /** The distance; rounding can leave a little less than 0 between equal sets. */
   public double distance() {
-    return meanTerm + firstTrace + secondTrace - 2 * rootTrace;
+    double distance = meanTerm + firstTrace + secondTrace - 2 * rootTrace;
+    if (!Double.isFinite(distance)) {
+      throw new ArithmeticException(
+          "the Frechet distance is " + distance + ": the features are too large to be compared");
+    }
+    return distance;
   }
 
   private static double rootTrace(FeatureMoments first, FeatureMoments second) {

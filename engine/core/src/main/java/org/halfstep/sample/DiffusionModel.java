@@ -156,6 +156,7 @@ public final class DiffusionModel implements AutoCloseable {
    *     imageValues()} bytes, aligned to 4, on or off the heap
    * @throws IllegalArgumentException when the model does not take this request, in one line that
    *     says what it takes
+   * @throws NotFiniteException when an image became NaN or infinite; the line names image and step
    * @throws IllegalStateException when the model is closed
    * @throws java.util.concurrent.CancellationException when this thread is interrupted
    */

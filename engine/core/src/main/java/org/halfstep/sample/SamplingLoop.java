@@ -92,6 +92,7 @@ final class SamplingLoop implements AutoCloseable {
    * @param destination float32 NHWC in [-1, 1] (up to overshoot)
    * @param offset bytes into {@code destination}
    * @param cancellation asked before each evaluation
+   * @throws NotFiniteException when a number of an image is none; nothing is written then
    */
   void run(
       SampleRequest request,
@@ -114,8 +115,47 @@ final class SamplingLoop implements AutoCloseable {
     inputs.push();
     program.run(request.seed(), request.guidance(), cancellation);
     z.pull();
+    long bad = firstNotFinite();
+    if (bad >= 0) {
+      throw notFinite(request, first, program, schedule, (int) (bad / imageValues));
+    }
     MemorySegment.copy(
         z.memory(), 0, destination, offset, (long) Float.BYTES * batch * imageValues);
+  }
+
+  private long firstNotFinite() {
+    MemorySegment values = z.memory();
+    long count = (long) batch * imageValues;
+    for (long i = 0; i < count; i++) {
+      if (!Float.isFinite(values.getAtIndex(ValueLayout.JAVA_FLOAT, i))) {
+        return i;
+      }
+    }
+    return -1;
+  }
+
+  private NotFiniteException notFinite(
+      SampleRequest request,
+      int first,
+      SamplingProgram program,
+      PreparedSchedule schedule,
+      int row) {
+    int step =
+        program.stepsUntil(
+            () -> {
+              z.pull();
+              return firstNotFinite() >= 0;
+            });
+    return new NotFiniteException(
+        "image "
+            + (request.firstImage() + first + row)
+            + " of seed "
+            + request.seed()
+            + " is not finite"
+            + (step == 0 ? "" : " after step " + step + " of " + schedule.evaluations())
+            + ", with guidance w = "
+            + request.guidance()
+            + ": use a smaller w or float32; a model that does so at w = 0 is damaged");
   }
 
   private SamplingProgram program(PreparedSchedule schedule, boolean clip) {

@@ -3,6 +3,7 @@ package org.halfstep.sample;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.BooleanSupplier;
 import org.halfstep.device.Coefficients;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
@@ -153,9 +154,15 @@ final class SamplingProgram implements AutoCloseable {
     for (int step = 0; step < schedule.evaluations(); step++) {
       // On a GPU, which replays what was recorded, this is asked once and never again.
       launches.add(this::requireWanted);
-      evaluate(launches, step);
-      advance(launches, step);
+      launches.addAll(launches(step));
     }
+    return launches;
+  }
+
+  private List<Launch> launches(int step) {
+    List<Launch> launches = new ArrayList<>();
+    evaluate(launches, step);
+    advance(launches, step);
     return launches;
   }
 
@@ -262,6 +269,23 @@ final class SamplingProgram implements AutoCloseable {
     coefficients.push();
     cancellation = wanted;
     sequence.run();
+  }
+
+  /**
+   * Runs the steps of the last {@link #run} again, one by one, up to the first after which a test
+   * fails.
+   *
+   * @return the number of steps made then, from 1; 0 when it never fails
+   */
+  int stepsUntil(BooleanSupplier fails) {
+    normal(memory.x(), 0).run();
+    for (int step = 0; step < schedule.evaluations(); step++) {
+      launches(step).forEach(Launch::run);
+      if (fails.getAsBoolean()) {
+        return step + 1;
+      }
+    }
+    return 0;
   }
 
   private void setOutputs(int term, LinearMap map, double guidance) {

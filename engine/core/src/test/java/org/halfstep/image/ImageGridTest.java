@@ -3,6 +3,7 @@ package org.halfstep.image;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.awt.image.BufferedImage;
 import java.io.IOException;
@@ -82,10 +83,21 @@ class ImageGridTest {
 
   @Test
   void normalizedValuesAreRoundedAndClamped() {
-    float[] values = {-1, 1, 0, -7, 7, Float.NaN, 100 / 127.5f - 1, 0.5f};
+    float[] values = {-1, 1, 0, -7, 7, 100 / 127.5f - 1, 0.5f};
     ImageBatch batch =
-        ImageBatch.ofNormalized(1, 1, 7, 1, MemorySegment.ofArray(values), Float.BYTES);
-    assertArrayEquals(new byte[] {-1, (byte) 128, 0, -1, 0, 100, (byte) 191}, batch.pixels());
+        ImageBatch.ofNormalized(1, 1, 6, 1, MemorySegment.ofArray(values), Float.BYTES);
+    assertArrayEquals(new byte[] {-1, (byte) 128, 0, -1, 100, (byte) 191}, batch.pixels());
+  }
+
+  @Test
+  void whatIsNotFiniteIsNoColour() {
+    for (float bad : new float[] {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY}) {
+      MemorySegment values = MemorySegment.ofArray(new float[] {0, 0, 0, bad});
+      IllegalArgumentException refused =
+          assertThrows(
+              IllegalArgumentException.class, () -> ImageBatch.ofNormalized(2, 1, 2, 1, values, 0));
+      assertTrue(refused.getMessage().startsWith("image 1 has " + bad + " at 1"));
+    }
   }
 
   @Test

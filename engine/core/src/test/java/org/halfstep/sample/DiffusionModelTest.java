@@ -59,6 +59,35 @@ class DiffusionModelTest {
   }
 
   @Test
+  void anImageThatIsNotFiniteFailsAndNamesTheStep() {
+    SampleRequest request =
+        teacher.request(labels(3)).withSeed(3).withFirstImage(5).withSteps(STEPS);
+    // The second overflows a float by itself; the first after what a step makes of it.
+    double[] strengths = {1e38, 1e39};
+    for (int i = 0; i < strengths.length; i++) {
+      SampleRequest huge = request.withGuidance(strengths[i]);
+      float[] values = new float[3 * teacher.imageValues()];
+      NotFiniteException failure =
+          assertThrows(
+              NotFiniteException.class, () -> teacher.sample(huge, MemorySegment.ofArray(values)));
+      String line = "image [567] of seed 3 is not finite after step " + (2 - i) + " of 4, with.*";
+      assertTrue(failure.getMessage().matches(line), failure.getMessage());
+      assertThrows(NotFiniteException.class, () -> teacher.sample(huge));
+    }
+    assertArrayEquals(
+        sample(teacher, request.withGuidance(1)), sample(teacher, request.withGuidance(1)));
+  }
+
+  @Test
+  void theNetworkOfAClosedModelIsNotReadable() {
+    var network = teacher.network();
+    teacher.close();
+    IllegalStateException closed =
+        assertThrows(IllegalStateException.class, () -> network.weights().toArray());
+    assertTrue(closed.getMessage().contains("closed"), closed.getMessage());
+  }
+
+  @Test
   void anImageIsTheSameInAnyBatch() {
     for (double guidance : new double[] {0, 1.5}) {
       SampleRequest all =

@@ -103,7 +103,7 @@ public final class CudaDevice implements Device {
 
   /** What is in use, with what is done without and what no GPU has shown yet. */
   private static List<DevicePart> parts(
-      Gpu gpu, CudaLibraries libraries, Kernels kernels, CudaOptions options) {
+      Gpu gpu, CudaLibraries libraries, Kernels kernels, GpuOptions options) {
     List<DevicePart> parts = new ArrayList<>();
     parts.add(
         new DevicePart(
@@ -224,7 +224,7 @@ public final class CudaDevice implements Device {
     return name()
         + parts.stream()
             .filter(part -> part.name().equals(LIBRARIES) || part.name().equals(ALGORITHMS))
-            .map(part -> ", " + part.text())
+            .map(part -> ", " + part.description())
             .collect(Collectors.joining());
   }
 
