@@ -109,7 +109,7 @@ public final class CifarFiles {
       throws IOException {
     List<Path> files =
         (split == Split.TRAIN ? kind.train : kind.test).stream().map(folder::resolve).toList();
-    List<String> names = IdxFiles.classNames(folder.resolve(kind.namesFile));
+    List<String> names = ClassNames.read(folder.resolve(kind.namesFile));
     if (names.size() != kind.classes) {
       throw new DataException(
           folder.resolve(kind.namesFile),

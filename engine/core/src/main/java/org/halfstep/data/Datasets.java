@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import org.halfstep.files.DataException;
 
 /** Opens a dataset of any kind by what lies in its folder. */
@@ -13,14 +14,39 @@ public final class Datasets {
   private Datasets() {}
 
   /**
-   * Opens a folder of IDX files ({@link IdxFiles}), CIFAR binary files ({@link CifarFiles}), or one
-   * sub-folder of images per class ({@link ImageFolder}, which needs a size; RGB unless asked
-   * otherwise). The images of the first two have one size: another one is refused.
+   * Opens a folder of IDX files ({@link IdxFiles}), CIFAR binary files ({@link CifarFiles}), or
+   * pictures, in one sub-folder per class or all in one ({@link ImageFolder}, which needs a size;
+   * RGB unless asked otherwise). The images of the first two have one size: another one is refused.
    *
    * @throws DataException in one line, when the folder is of no known kind or its files cannot be
    *     used
    */
   public static ImageDataset open(Path folder, DatasetOptions options) throws IOException {
+    ImageDataset dataset = openAsIs(folder, options);
+    if (options.classes().isEmpty()) {
+      return dataset;
+    }
+    try {
+      return dataset.withClasses(options.classes(), folder, "the model");
+    } catch (Throwable failure) {
+      dataset.close();
+      throw failure;
+    }
+  }
+
+  /** Whether a folder has a part of its own for each split; other folders are one whole. */
+  public static boolean hasSplits(Path folder) throws IOException {
+    return IdxFiles.isIdxFolder(folder)
+        || CifarFiles.isCifarFolder(folder)
+        || ImageFolder.hasSplits(folder);
+  }
+
+  /** Whether a folder has pictures in files of their own, photographs perhaps. */
+  public static boolean isOfPictures(Path folder) {
+    return !IdxFiles.isIdxFolder(folder) && !CifarFiles.isCifarFolder(folder);
+  }
+
+  private static ImageDataset openAsIs(Path folder, DatasetOptions options) throws IOException {
     if (!Files.isDirectory(folder)) {
       throw new DataException(
           folder,
@@ -33,25 +59,20 @@ public final class Datasets {
     if (CifarFiles.isCifarFolder(folder)) {
       return ofSize(folder, options, CifarFiles.open(folder, options.split()));
     }
-    if (!hasSubFolder(folder)) {
+    if (PictureFiles.subFolders(folder).isEmpty() && PictureFiles.in(folder).isEmpty()) {
+      Map<String, Integer> others = PictureFiles.in(folder).others();
       throw new DataException(
           folder,
           "expected IDX files (train-images-idx3-ubyte.gz, ...), CIFAR binary files (data_batch_1.bin or train.bin, with"
-              + " their class names), or one sub-folder of PNG or JPEG files per class, found none of these");
+              + " their class names), or PNG or JPEG files, in one sub-folder per class or all here, found "
+              + (others.isEmpty() ? "none of these" : PictureFiles.list(others)));
     }
     if (options.height() == 0) {
       throw new DataException(
           folder, "is a folder of images: say the size to bring them to, height and width");
     }
     int channels = options.channels() == 0 ? DEFAULT_CHANNELS : options.channels();
-    return ImageFolder.open(folder, options.split(), options.height(), options.width(), channels);
-  }
-
-  private static boolean hasSubFolder(Path folder) throws IOException {
-    try (var entries = Files.list(folder)) {
-      return entries.anyMatch(
-          entry -> Files.isDirectory(entry) && !entry.getFileName().toString().startsWith("."));
-    }
+    return ImageFolder.open(folder, options.withSize(options.height(), options.width(), channels));
   }
 
   private static ImageDataset ofSize(Path folder, DatasetOptions options, ImageDataset dataset)

@@ -3,12 +3,12 @@ package org.halfstep.data;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import org.halfstep.files.CheckedInput;
 import org.halfstep.files.DataException;
 
@@ -72,7 +72,7 @@ public final class IdxFiles {
               + (images == null && labels == null ? "neither" : "only one"));
     }
     Path names = folder.resolve(CLASS_NAMES_FILE);
-    return open(images, labels, Files.exists(names) ? classNames(names) : null);
+    return open(images, labels, Files.exists(names) ? ClassNames.read(names) : null);
   }
 
   /** Whether a folder has the images of either split. */
@@ -156,8 +156,7 @@ public final class IdxFiles {
       input.requireRemaining(bytes, "pixels");
       Arena arena = Arena.ofShared();
       try {
-        MemorySegment pixels = arena.allocate(bytes, Long.BYTES);
-        input.readFully(pixels, "pixels");
+        MemorySegment pixels = input.readFully(arena, bytes, "pixels");
         input.requireEnd();
         return new ImageDataset(arena, pixels, labels, rows, columns, 1, names);
       } catch (Throwable failure) {
@@ -172,7 +171,12 @@ public final class IdxFiles {
     if (found != magic) {
       throw input.refuseAt(
           0,
-          String.format("expected the IDX number 0x%08x of %s, found 0x%08x", magic, kind, found));
+          String.format(
+              Locale.ROOT,
+              "expected the IDX number 0x%08x of %s, found 0x%08x",
+              magic,
+              kind,
+              found));
     }
   }
 
@@ -207,18 +211,5 @@ public final class IdxFiles {
   private static boolean startsWith(int[] labels, int[] start) {
     return labels.length >= start.length
         && Arrays.equals(labels, 0, start.length, start, 0, start.length);
-  }
-
-  /** One class name a line; blank lines do not count. */
-  static List<String> classNames(Path path) throws IOException {
-    List<String> names =
-        Files.readAllLines(path, StandardCharsets.UTF_8).stream()
-            .map(String::strip)
-            .filter(line -> !line.isEmpty())
-            .toList();
-    if (names.isEmpty()) {
-      throw new DataException(path, 0, "expected one class name a line, found none");
-    }
-    return names;
   }
 }

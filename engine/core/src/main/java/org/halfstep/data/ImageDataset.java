@@ -4,10 +4,13 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
+import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
+import org.halfstep.files.DataException;
 import org.halfstep.image.ImageBatch;
 
 /**
@@ -32,6 +35,7 @@ public final class ImageDataset implements AutoCloseable {
   private final int width;
   private final int channels;
   private final List<String> classNames;
+  private final List<String> notes;
 
   /**
    * Takes over the arena; its segment holds {@code labels.length} images. Called once all is read
@@ -45,6 +49,23 @@ public final class ImageDataset implements AutoCloseable {
       int width,
       int channels,
       List<String> classNames) {
+    this(arena, pixels, labels, height, width, channels, classNames, List.of());
+  }
+
+  /**
+   * The same with what people should know of how it was read.
+   *
+   * @param notes a line each
+   */
+  ImageDataset(
+      Arena arena,
+      MemorySegment pixels,
+      int[] labels,
+      int height,
+      int width,
+      int channels,
+      List<String> classNames,
+      List<String> notes) {
     if (pixels.byteSize() != (long) labels.length * height * width * channels) {
       throw new IllegalArgumentException(
           pixels.byteSize()
@@ -70,6 +91,7 @@ public final class ImageDataset implements AutoCloseable {
     this.width = width;
     this.channels = channels;
     this.classNames = List.copyOf(classNames);
+    this.notes = List.copyOf(notes);
   }
 
   /**
@@ -118,6 +140,25 @@ public final class ImageDataset implements AutoCloseable {
   /** Names of the classes; a label is an index into this list. */
   public List<String> classNames() {
     return classNames;
+  }
+
+  /** What people should know of how it was read, a line each: what was left out, turned, cut. */
+  public List<String> notes() {
+    return notes;
+  }
+
+  /**
+   * The same images with labels that count through another list of classes; takes the place of this
+   * dataset, which is not to be closed.
+   *
+   * @param origin where the images are from, for the error
+   * @param known what the list belongs to, for the error
+   * @throws DataException when the list lacks one of this dataset's classes
+   */
+  ImageDataset withClasses(List<String> others, Path origin, String known) throws DataException {
+    int[] numbers = ClassNames.numbers(origin, classNames, others, known);
+    int[] renumbered = Arrays.stream(labels).map(label -> numbers[label]).toArray();
+    return new ImageDataset(arena, pixels, renumbered, height, width, channels, others, notes);
   }
 
   /** Class of an image. */

@@ -5,126 +5,189 @@ import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
-import java.util.stream.Stream;
 import org.halfstep.files.DataException;
+import org.halfstep.image.Fit;
 import org.halfstep.image.ImageFile;
-import org.halfstep.image.Resampling;
 
 /**
- * Reader of a folder with one sub-folder of PNG and JPEG files per class, in order of name. Images
- * are cut to the largest centred window of the requested aspect ratio and resized with a Lanczos
- * filter. A dataset that has the sub-folders {@code train} and {@code test} is read from these.
+ * Reader of a folder with one sub-folder of PNG and JPEG files per class, in order of name (as
+ * numbers where all names are), or with all files in it, which are one class then. Images are
+ * brought to the shape wanted as {@link Fit} says and resized with a Lanczos filter. A dataset that
+ * has the sub-folders {@code train} and {@code test} is read from these, and a class has the number
+ * that it has in {@code train}.
  */
 public final class ImageFolder {
-  private static final List<String> ENDINGS = List.of(".png", ".jpg", ".jpeg");
+  private static final String TRAIN = "train";
+  private static final String TEST = "test";
+  private static final int NAMED_FOLDERS = 4;
 
-  private ImageFolder() {}
+  private final Path root;
+  private final List<String> classNames = new ArrayList<>();
+  private final List<Path> files = new ArrayList<>();
+  private final List<Integer> labels = new ArrayList<>();
+  private final List<String> notes = new ArrayList<>();
+  private final Map<String, Integer> others = new TreeMap<>();
+
+  private ImageFolder(Path root) {
+    this.root = root;
+  }
 
   /**
    * Reads all images of a split.
    *
-   * @param folder one sub-folder per class, or {@code train} and {@code test} with these
-   * @param split without sub-folders {@code train} and {@code test} only {@link Split#TRAIN} is
-   *     there
-   * @param height rows of the result
-   * @param width columns of the result
-   * @param channels 1 for greyscale, 3 for RGB
+   * @param folder one sub-folder per class, or {@code train} and {@code test} with these; without
+   *     these two only {@link Split#TRAIN} is there
+   * @param options with a size and a number of channels; {@link DatasetOptions#classes} is the
+   *     caller's affair
    * @throws DataException when a class has no image, or an image is truncated, damaged or of
    *     another format
    */
-  public static ImageDataset open(Path folder, Split split, int height, int width, int channels)
-      throws IOException {
-    if (height < 1 || width < 1 || (channels != 1 && channels != 3)) {
-      throw new IllegalArgumentException(
-          "images of "
-              + height
-              + "x"
-              + width
-              + " with "
-              + channels
-              + " channels; expected sides from 1 and 1 or 3 channels");
+  static ImageDataset open(Path folder, DatasetOptions options) throws IOException {
+    Path root = splitFolder(folder, options.split());
+    ImageFolder found = new ImageFolder(root);
+    found.collect();
+    if (!root.equals(folder)) {
+      found.noteBeside(folder);
     }
-    Path root = splitFolder(folder, split);
-    List<String> classNames = new ArrayList<>();
-    List<Path> files = new ArrayList<>();
-    List<Integer> labels = new ArrayList<>();
-    for (Path classFolder : subFolders(root)) {
-      List<Path> images = imagesIn(classFolder);
-      if (images.isEmpty()) {
-        throw new DataException(classFolder, "expected PNG or JPEG files of one class, found none");
-      }
-      for (Path image : images) {
-        files.add(image);
-        labels.add(classNames.size());
-      }
-      classNames.add(classFolder.getFileName().toString());
+    PictureFiles.leftOut(root, found.others).ifPresent(found.notes::add);
+    ImageDataset dataset = found.load(options);
+    try {
+      return options.split() == Split.TEST
+          ? dataset.withClasses(
+              classNames(splitFolder(folder, Split.TRAIN)), root, "the train split")
+          : dataset;
+    } catch (Throwable failure) {
+      dataset.close();
+      throw failure;
     }
-    if (files.isEmpty()) {
-      throw new DataException(
-          root, "expected one sub-folder of PNG or JPEG files per class, found no sub-folder");
-    }
-    return load(
-        files,
-        labels.stream().mapToInt(Integer::intValue).toArray(),
-        classNames,
-        height,
-        width,
-        channels);
+  }
+
+  /** Whether a folder has train and test images apart. */
+  static boolean hasSplits(Path folder) throws IOException {
+    return split(folder, TRAIN).isPresent() && split(folder, TEST).isPresent();
   }
 
   private static Path splitFolder(Path folder, Split split) throws IOException {
-    Path train = folder.resolve("train");
+    Optional<Path> train = split(folder, TRAIN);
     // A class may be called "train" as well; then the folder has images in it, not classes.
-    if (!Files.isDirectory(train) || subFolders(train).isEmpty()) {
+    if (train.isEmpty() || PictureFiles.subFolders(train.get()).isEmpty()) {
       if (split == Split.TEST) {
         throw new DataException(
-            folder, "has no sub-folders train and test, so there is no test split");
+            folder,
+            "has no sub-folders train and test, so there is no test split; the whole folder is the"
+                + " train split");
       }
       return folder;
     }
-    Path test = folder.resolve("test");
-    if (split == Split.TEST && !Files.isDirectory(test)) {
-      throw new DataException(folder, "has a sub-folder train but none named test");
+    if (split == Split.TRAIN) {
+      return train.get();
     }
-    return split == Split.TRAIN ? train : test;
+    return split(folder, TEST)
+        .orElseThrow(() -> new DataException(folder, "has a sub-folder train but none named test"));
   }
 
-  private static List<Path> subFolders(Path root) throws IOException {
-    try (Stream<Path> entries = Files.list(root)) {
-      return entries.filter(Files::isDirectory).filter(ImageFolder::isVisible).sorted().toList();
+  /** The sub-folder of this name, in small or capital letters. */
+  private static Optional<Path> split(Path folder, String name) throws IOException {
+    List<Path> named =
+        PictureFiles.subFolders(folder).stream()
+            .filter(path -> path.getFileName().toString().equalsIgnoreCase(name))
+            .toList();
+    return named.stream()
+        .filter(path -> path.getFileName().toString().equals(name))
+        .findFirst()
+        .or(() -> named.stream().findFirst());
+  }
+
+  private static List<Path> classFolders(Path root) throws IOException {
+    return ClassNames.ordered(PictureFiles.subFolders(root), path -> path.getFileName().toString());
+  }
+
+  private static List<String> classNames(Path root) throws IOException {
+    return classFolders(root).stream().map(path -> path.getFileName().toString()).toList();
+  }
+
+  private void collect() throws IOException {
+    List<Path> folders = classFolders(root);
+    if (folders.isEmpty()) {
+      add(root.toAbsolutePath().normalize().getFileName().toString(), PictureFiles.below(root));
+      if (files.isEmpty()) {
+        throw none(root, "PNG or JPEG files, in one sub-folder per class or all here");
+      }
+      notes.add(root + ": has no sub-folders, so its pictures are one class");
+      return;
+    }
+    for (Path folder : folders) {
+      PictureFiles found = PictureFiles.below(folder);
+      add(folder.getFileName().toString(), found);
+      if (found.isEmpty()) {
+        throw none(folder, "PNG or JPEG files of one class");
+      }
+    }
+    int loose = PictureFiles.in(root).files().size();
+    if (loose > 0) {
+      notes.add(
+          "left out of "
+              + root
+              + ": "
+              + (loose == 1 ? "1 picture" : loose + " pictures")
+              + " beside the class folders, in no class");
     }
   }
 
-  private static List<Path> imagesIn(Path folder) throws IOException {
-    try (Stream<Path> entries = Files.list(folder)) {
-      return entries
-          .filter(Files::isRegularFile)
-          .filter(ImageFolder::isVisible)
-          .filter(ImageFolder::hasImageEnding)
-          .sorted()
-          .toList();
+  private void add(String name, PictureFiles found) {
+    found
+        .files()
+        .forEach(
+            file -> {
+              files.add(file);
+              labels.add(classNames.size());
+            });
+    found.others().forEach((ending, count) -> others.merge(ending, count, Integer::sum));
+    classNames.add(name);
+  }
+
+  private DataException none(Path folder, String expected) {
+    return new DataException(
+        folder,
+        "expected "
+            + expected
+            + ", found "
+            + (others.isEmpty() ? "none" : PictureFiles.list(others)));
+  }
+
+  /** Folders beside train and test, which nothing reads. */
+  private void noteBeside(Path folder) throws IOException {
+    List<String> beside =
+        PictureFiles.subFolders(folder).stream()
+            .map(path -> path.getFileName().toString())
+            .filter(name -> !name.equalsIgnoreCase(TRAIN) && !name.equalsIgnoreCase(TEST))
+            .toList();
+    if (!beside.isEmpty()) {
+      notes.add(
+          "left out of "
+              + folder
+              + ": "
+              + String.join(", ", beside.subList(0, Math.min(NAMED_FOLDERS, beside.size())))
+              + (beside.size() > NAMED_FOLDERS ? ", ..." : "")
+              + "; only train and test are read");
     }
   }
 
-  private static boolean isVisible(Path path) {
-    return !path.getFileName().toString().startsWith(".");
-  }
-
-  private static boolean hasImageEnding(Path path) {
-    String name = path.getFileName().toString().toLowerCase(Locale.ROOT);
-    return ENDINGS.stream().anyMatch(name::endsWith);
-  }
-
-  private static ImageDataset load(
-      List<Path> files, int[] labels, List<String> classNames, int height, int width, int channels)
-      throws IOException {
-    int imageBytes = Math.multiplyExact(Math.multiplyExact(height, width), channels);
+  private ImageDataset load(DatasetOptions options) throws IOException {
+    int height = options.height();
+    int width = options.width();
+    int channels = options.channels();
+    int imageBytes = Math.multiplyExact(height * width, channels);
+    AtomicInteger turned = new AtomicInteger();
+    AtomicInteger reshaped = new AtomicInteger();
     Arena arena = Arena.ofShared();
     try {
       MemorySegment pixels = arena.allocate((long) files.size() * imageBytes, Long.BYTES);
@@ -133,17 +196,25 @@ public final class ImageFolder {
           .forEach(
               i -> {
                 try {
-                  decode(
-                      files.get(i),
-                      height,
-                      width,
-                      channels,
-                      pixels.asSlice((long) i * imageBytes, imageBytes));
+                  ImageFile.Resized image =
+                      ImageFile.read(files.get(i), channels, height, width, options.fit());
+                  turned.addAndGet(image.turned() ? 1 : 0);
+                  reshaped.addAndGet(image.reshaped() ? 1 : 0);
+                  store(image.values(), pixels.asSlice((long) i * imageBytes, imageBytes));
                 } catch (IOException failure) {
                   throw new UncheckedIOException(failure);
                 }
               });
-      return new ImageDataset(arena, pixels, labels, height, width, channels, classNames);
+      note(turned.get(), reshaped.get(), options.fit(), height == width);
+      return new ImageDataset(
+          arena,
+          pixels,
+          labels.stream().mapToInt(Integer::intValue).toArray(),
+          height,
+          width,
+          channels,
+          classNames,
+          notes);
     } catch (UncheckedIOException failure) {
       arena.close();
       throw failure.getCause();
@@ -153,14 +224,30 @@ public final class ImageFolder {
     }
   }
 
-  private static void decode(Path file, int height, int width, int channels, MemorySegment target)
-      throws IOException {
-    ImageFile.Pixels image = ImageFile.read(file, channels);
-    float[] resized =
-        Resampling.cropAndResize(
-            image.values(), image.height(), image.width(), channels, height, width);
-    for (int i = 0; i < resized.length; i++) {
-      target.set(ValueLayout.JAVA_BYTE, i, (byte) Math.clamp(Math.round(resized[i]), 0, 255));
+  private static void store(float[] values, MemorySegment target) {
+    for (int i = 0; i < values.length; i++) {
+      target.set(ValueLayout.JAVA_BYTE, i, (byte) Math.clamp(Math.round(values[i]), 0, 255));
+    }
+  }
+
+  private void note(int turned, int reshaped, Fit fit, boolean square) {
+    if (turned > 0) {
+      notes.add(turned + " of " + files.size() + " pictures are stored lying and were turned");
+    }
+    if (reshaped > 0) {
+      String shape = square ? "not square" : "of another shape";
+      notes.add(
+          reshaped
+              + " of "
+              + files.size()
+              + " pictures are "
+              + shape
+              + ": "
+              + switch (fit) {
+                case CROP -> "their middle is cut out (fit crop; pad and squeeze show all of them)";
+                case PAD -> "they have black bars (fit pad)";
+                case SQUEEZE -> "they are stretched (fit squeeze)";
+              });
     }
   }
 }

@@ -1,6 +1,7 @@
 package org.halfstep.data;
 
 import java.io.IOException;
+import java.util.List;
 import org.halfstep.files.DataException;
 import org.halfstep.image.ImageBatch;
 
@@ -19,7 +20,7 @@ public interface ImageSource extends AutoCloseable {
   int channels();
 
   /**
-   * The next images, fewer at the end, none after it.
+   * The next images: fewer at the end and where they are very large, none after the end.
    *
    * @param atMost number of images, at least 1
    * @throws DataException if what they come from is damaged
@@ -28,6 +29,11 @@ public interface ImageSource extends AutoCloseable {
 
   @Override
   void close() throws IOException;
+
+  /** What people should know of how images are read, a line each: what is left out, for one. */
+  default List<String> notes() {
+    return List.of();
+  }
 
   /** Size of the images, for people: {@code 28x28x1}. */
   default String size() {

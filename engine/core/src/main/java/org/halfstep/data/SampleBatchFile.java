@@ -23,6 +23,9 @@ public final class SampleBatchFile implements ImageSource {
   private static final String LABELS = "arr_1";
   private static final int MAXIMUM_SIDE = 1 << 14;
 
+  /** Bytes of the images that are given together, where more than one is. */
+  private static final int MOST_BYTES = 1 << 30;
+
   private final NpzFile npz;
   private final NpzFile.Input images;
   private final int count;
@@ -141,9 +144,9 @@ public final class SampleBatchFile implements ImageSource {
     if (atMost < 1) {
       throw new IllegalArgumentException("batches of " + atMost + " images; expected 1 or more");
     }
-    int images = Math.min(atMost, count - done);
-    byte[] pixels =
-        new byte[Math.multiplyExact(images, Math.multiplyExact(height * width, channels))];
+    int imageBytes = height * width * channels;
+    int images = Math.min(Math.min(atMost, count - done), Math.max(1, MOST_BYTES / imageBytes));
+    byte[] pixels = new byte[images * imageBytes];
     if (images > 0) {
       this.images.readFully(pixels, pixels.length);
     }

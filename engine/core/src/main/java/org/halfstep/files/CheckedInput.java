@@ -4,11 +4,13 @@ import java.io.BufferedInputStream;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.zip.GZIPInputStream;
 import java.util.zip.ZipException;
 
@@ -23,6 +25,7 @@ public final class CheckedInput implements AutoCloseable {
 
   private static final int BUFFER_BYTES = 1 << 16;
   private static final int GZIP_MAGIC = 0x1f8b;
+  private static final long FIRST_PART_BYTES = 1 << 26;
 
   private final Path path;
   private final InputStream input;
@@ -39,12 +42,11 @@ public final class CheckedInput implements AutoCloseable {
   }
 
   public static CheckedInput open(Path path) throws IOException {
-    InputStream raw;
-    try {
-      raw = new BufferedInputStream(Files.newInputStream(path), BUFFER_BYTES);
-    } catch (NoSuchFileException missing) {
+    if (!Files.exists(path)) {
       throw new DataException(path, "the file is missing");
     }
+    InputFile.require(path, "a file of data", "");
+    InputStream raw = new BufferedInputStream(Files.newInputStream(path), BUFFER_BYTES);
     try {
       long size = Files.size(path);
       raw.mark(2);
@@ -98,6 +100,53 @@ public final class CheckedInput implements AutoCloseable {
       fill(length, total - done, what);
       MemorySegment.copy(MemorySegment.ofArray(buffer), 0, destination, done, length);
       done += length;
+    }
+  }
+
+  /**
+   * Reads exactly so many bytes into memory of an arena. Of a gzip file, whose size only its end
+   * tells, no more memory is taken than a small multiple of what has been read.
+   */
+  public MemorySegment readFully(Arena arena, long bytes, String what) throws IOException {
+    if (!compressed || bytes <= FIRST_PART_BYTES) {
+      MemorySegment memory = arena.allocate(bytes, Long.BYTES);
+      readFully(memory, what);
+      return memory;
+    }
+    try (Owned parts = new Owned()) {
+      long done = 0;
+      for (long size = FIRST_PART_BYTES; done < bytes; size *= 2) {
+        MemorySegment part = parts.allocate(Math.min(size, bytes - done));
+        readFully(part, what);
+        done += part.byteSize();
+      }
+      return parts.joined(arena, bytes);
+    }
+  }
+
+  /** Parts of what is read, each in memory of its own, given back together. */
+  private static final class Owned implements AutoCloseable {
+    private final Arena arena = Arena.ofConfined();
+    private final List<MemorySegment> parts = new ArrayList<>();
+
+    MemorySegment allocate(long bytes) {
+      parts.add(arena.allocate(bytes, Long.BYTES));
+      return parts.getLast();
+    }
+
+    MemorySegment joined(Arena target, long bytes) {
+      MemorySegment memory = target.allocate(bytes, Long.BYTES);
+      long at = 0;
+      for (MemorySegment part : parts) {
+        MemorySegment.copy(part, 0, memory, at, part.byteSize());
+        at += part.byteSize();
+      }
+      return memory;
+    }
+
+    @Override
+    public void close() {
+      arena.close();
     }
   }
 

@@ -10,10 +10,13 @@ import com.fasterxml.jackson.databind.JsonMappingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.MapperFeature;
 import com.fasterxml.jackson.databind.ObjectWriter;
+import com.fasterxml.jackson.databind.exc.MismatchedInputException;
+import com.fasterxml.jackson.databind.exc.UnrecognizedPropertyException;
 import com.fasterxml.jackson.databind.exc.ValueInstantiationException;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.stream.Collectors;
 
 /**
@@ -121,10 +124,44 @@ public final class Json {
     if (!(refused instanceof JsonProcessingException malformed)) {
       return refused.getMessage();
     }
-    Throwable cause = malformed.getCause();
-    boolean own = malformed instanceof ValueInstantiationException && cause != null;
-    String problem = own ? cause.getMessage() : malformed.getOriginalMessage();
-    return place(malformed) + (problem == null ? cause : problem);
+    return place(malformed) + Printable.line(problem(malformed));
+  }
+
+  private static String problem(JsonProcessingException malformed) {
+    String original = String.valueOf(malformed.getOriginalMessage());
+    return switch (malformed) {
+      case ValueInstantiationException own when own.getCause() != null ->
+          String.valueOf(own.getCause().getMessage());
+      case UnrecognizedPropertyException unknown ->
+          "there is no such entry; there are "
+              + unknown.getKnownPropertyIds().stream()
+                  .map(Object::toString)
+                  .sorted()
+                  .collect(Collectors.joining(", "));
+      case MismatchedInputException _ when original.startsWith("No content") -> "it is empty";
+      case MismatchedInputException other
+          when other.getTargetType() != null && original.startsWith("Cannot") ->
+          "expected " + kind(other.getTargetType()) + ", found none or another kind of value";
+      default -> original;
+    };
+  }
+
+  private static String kind(Class<?> type) {
+    if (type.isEnum()) {
+      return "one of " + Arrays.toString(type.getEnumConstants());
+    }
+    if (type == int.class || type == long.class || type == Integer.class || type == Long.class) {
+      return "an integer";
+    }
+    if (type == double.class || type == float.class || type == Double.class) {
+      return "a number";
+    }
+    if (type == boolean.class || type == Boolean.class) {
+      return "true or false";
+    }
+    return type == String.class
+        ? "text"
+        : Iterable.class.isAssignableFrom(type) ? "a list" : "an object";
   }
 
   /** Where in the text it is, and in which value. */

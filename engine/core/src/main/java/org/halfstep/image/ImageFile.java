@@ -1,22 +1,25 @@
 package org.halfstep.image;
 
-import java.awt.color.ColorSpace;
 import java.awt.image.BufferedImage;
-import java.awt.image.ColorModel;
-import java.awt.image.IndexColorModel;
-import java.awt.image.Raster;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.Iterator;
+import java.util.Locale;
 import javax.imageio.ImageIO;
 import javax.imageio.ImageReader;
 import javax.imageio.stream.MemoryCacheImageInputStream;
 import org.halfstep.files.DataException;
+import org.halfstep.files.InputFile;
 
-/** Decodes one PNG or JPEG file to plain sRGB or grey values from 0 to 255. */
+/**
+ * Decodes one PNG or JPEG file to plain sRGB or grey values from 0 to 255, turned as it is to be
+ * looked at. What a decoder only warns of and what it overlooks is refused: a picture that is read
+ * is the one that was stored.
+ */
 public final class ImageFile {
   /**
    * Larger pictures are refused before they are decoded: the memory would be out of proportion to
@@ -24,19 +27,36 @@ public final class ImageFile {
    */
   static final long MAXIMUM_PIXELS = 1 << 26;
 
+  /** Longer sides than any format of photographs has. */
+  static final int MAXIMUM_SIDE = 1 << 16;
+
   private static final long MAXIMUM_FILE_BYTES = 1 << 28;
   private static final int MARKER = 0xff;
-  private static final int JPEG_START = 0xd8;
   private static final int JPEG_END = 0xd9;
   private static final int JPEG_FIRST_SEGMENT = 0xc0;
   private static final int JPEG_FIRST_RESTART = 0xd0;
   private static final int JPEG_LAST_RESTART = 0xd7;
-  private static final byte[] PNG_END = {'I', 'E', 'N', 'D', (byte) 0xae, 0x42, 0x60, (byte) 0x82};
+  private static final int PNG_START_BYTES = 8;
+  private static final int PNG_PART_BYTES = 12;
 
   /** Decoded values from 0 to 255, HWC. */
   public record Pixels(int height, int width, int channels, float[] values) {}
 
+  /**
+   * A picture in another size.
+   *
+   * @param values from 0 to 255, HWC; may overshoot a little
+   * @param turned whether it was stored lying
+   * @param reshaped whether its shape was another one than what was wanted
+   */
+  public record Resized(float[] values, boolean turned, boolean reshaped) {}
+
   private ImageFile() {}
+
+  /** Whether a picture has no colours, by its file's header. */
+  public static boolean isGrey(Path path) throws IOException {
+    return PictureHeader.read(path).grey();
+  }
 
   /**
    * Decodes a file.
@@ -46,6 +66,94 @@ public final class ImageFile {
    * @throws DataException when the file is truncated, damaged, or neither PNG nor JPEG
    */
   public static Pixels read(Path path, int channels) throws IOException {
+    byte[] file = bytes(path);
+    PictureHeader header = header(path, file);
+    int wanted = channels == 0 ? header.grey() ? 1 : 3 : channels;
+    return decoded(
+        path,
+        header,
+        () -> {
+          DecodedImage image = decode(path, file, header, wanted);
+          int rowValues = image.width() * wanted;
+          float[] values = new float[Math.multiplyExact(image.height(), rowValues)];
+          float[] row = new float[rowValues];
+          for (int y = 0; y < image.height(); y++) {
+            image.read(y, row);
+            System.arraycopy(row, 0, values, y * rowValues, rowValues);
+          }
+          Orientation orientation = header.orientation();
+          boolean transposed = orientation.isTransposed();
+          return new Pixels(
+              transposed ? image.width() : image.height(),
+              transposed ? image.height() : image.width(),
+              wanted,
+              orientation.apply(values, image.height(), image.width(), wanted));
+        });
+  }
+
+  /**
+   * Decodes a file and brings it to a size by a Lanczos filter, without all of its values in memory
+   * at once.
+   *
+   * @param channels 1 or 3, as for {@link #read}
+   * @throws DataException when the file is truncated, damaged, or neither PNG nor JPEG
+   */
+  public static Resized read(Path path, int channels, int height, int width, Fit fit)
+      throws IOException {
+    byte[] file = bytes(path);
+    PictureHeader header = header(path, file);
+    return decoded(
+        path,
+        header,
+        () -> resized(decode(path, file, header, channels), header, height, width, fit));
+  }
+
+  private static Resized resized(
+      DecodedImage image, PictureHeader header, int height, int width, Fit fit) {
+    Orientation orientation = header.orientation();
+    boolean transposed = orientation.isTransposed();
+    long upHeight = transposed ? image.width() : image.height();
+    long upWidth = transposed ? image.height() : image.width();
+    boolean reshaped = upHeight * width != upWidth * height;
+    int innerHeight = height;
+    int innerWidth = width;
+    if (fit == Fit.PAD) {
+      double scale = Math.min((double) height / upHeight, (double) width / upWidth);
+      innerHeight = Math.clamp(Math.round(upHeight * scale), 1, height);
+      innerWidth = Math.clamp(Math.round(upWidth * scale), 1, width);
+    }
+    int storedHeight = transposed ? innerWidth : innerHeight;
+    int storedWidth = transposed ? innerHeight : innerWidth;
+    float[] inner =
+        orientation.apply(
+            Resampling.resize(image, fit == Fit.CROP, storedHeight, storedWidth),
+            storedHeight,
+            storedWidth,
+            image.channels());
+    return new Resized(
+        padded(inner, innerHeight, innerWidth, image.channels(), height, width),
+        !orientation.isUpright(),
+        reshaped);
+  }
+
+  /** In the middle of black. */
+  private static float[] padded(
+      float[] inner, int innerHeight, int innerWidth, int channels, int height, int width) {
+    if (innerHeight == height && innerWidth == width) {
+      return inner;
+    }
+    float[] values = new float[height * width * channels];
+    int top = (height - innerHeight) / 2;
+    int left = (width - innerWidth) / 2;
+    int row = innerWidth * channels;
+    for (int y = 0; y < innerHeight; y++) {
+      System.arraycopy(inner, y * row, values, ((top + y) * width + left) * channels, row);
+    }
+    return values;
+  }
+
+  static byte[] bytes(Path path) throws IOException {
+    InputFile.require(path, "a PNG or JPEG file", "");
     if (Files.size(path) > MAXIMUM_FILE_BYTES) {
       throw new DataException(
           path,
@@ -54,42 +162,89 @@ public final class ImageFile {
               + " bytes of one image, found "
               + Files.size(path));
     }
-    byte[] file = Files.readAllBytes(path);
-    try (var input = new MemoryCacheImageInputStream(new ByteArrayInputStream(file))) {
-      if (!isJpeg(file) && !isPng(file)) {
-        throw notAnImage(path);
-      }
+    return Files.readAllBytes(path);
+  }
+
+  private static PictureHeader header(Path path, byte[] file) throws DataException {
+    PictureHeader header = PictureHeader.of(path, file);
+    long pixels = (long) header.height() * header.width();
+    if (pixels > MAXIMUM_PIXELS || Math.max(header.height(), header.width()) > MAXIMUM_SIDE) {
+      throw new DataException(
+          path,
+          "expected at most "
+              + MAXIMUM_PIXELS
+              + " pixels and sides up to "
+              + MAXIMUM_SIDE
+              + ", found "
+              + header.width()
+              + "x"
+              + header.height());
+    }
+    requireWhole(path, file, header);
+    return header;
+  }
+
+  private static <T> T decoded(Path path, PictureHeader header, DecodingMemory.Decoding<T> decoding)
+      throws IOException {
+    long bytes = DecodingMemory.bytes(header);
+    try {
+      return DecodingMemory.with(bytes, decoding);
+    } catch (OutOfMemoryError full) {
+      throw new DataException(
+          path,
+          String.format(
+              Locale.ROOT,
+              "%dx%d pixels need about %d MiB, more than is free of the %d MiB that Java may use;"
+                  + " give it more: HALFSTEP_JVM=-Xmx8g",
+              header.width(),
+              header.height(),
+              bytes >> 20,
+              Runtime.getRuntime().maxMemory() >> 20),
+          full);
+    }
+  }
+
+  private static DecodedImage decode(Path path, byte[] file, PictureHeader header, int channels)
+      throws IOException {
+    byte[] plain = ColourMarkers.plain(file, header.colour());
+    try (var input = new MemoryCacheImageInputStream(new ByteArrayInputStream(plain))) {
       Iterator<ImageReader> readers = ImageIO.getImageReaders(input);
       if (!readers.hasNext()) {
-        throw notAnImage(path);
+        throw new DataException(path, 0, "expected a PNG or JPEG file, found neither");
       }
       ImageReader reader = readers.next();
       try {
         reader.setInput(input, true, true);
-        int height = reader.getHeight(0);
-        int width = reader.getWidth(0);
-        if ((long) height * width > MAXIMUM_PIXELS) {
-          throw new DataException(
-              path,
-              "expected at most " + MAXIMUM_PIXELS + " pixels, found " + width + "x" + height);
-        }
-        requireWhole(path, file);
+        String[] damage = {null};
+        reader.addIIOReadWarningListener(
+            (_, warning) ->
+                damage[0] = damage[0] == null && isDamage(warning) ? warning : damage[0]);
         BufferedImage image = reader.read(0);
-        int wanted = channels == 0 ? isGrey(image.getColorModel()) ? 1 : 3 : channels;
-        return new Pixels(height, width, wanted, values(image, wanted));
-      } catch (DataException refused) {
-        throw refused;
+        if (image.getWidth() != header.width() || image.getHeight() != header.height()) {
+          throw new IOException("it has another size than its header says");
+        }
+        if (damage[0] != null) {
+          throw new IOException(damage[0]);
+        }
+        return new DecodedImage(image, channels, header.grey());
       } catch (IOException | RuntimeException damaged) {
         // Decoders answer damage with exceptions of every kind.
         throw new DataException(
             path,
-            "byte " + input.getStreamPosition(),
+            "byte " + Math.min(file.length, input.getStreamPosition()),
             "the image is truncated or damaged (" + reason(damaged) + ")",
             damaged);
       } finally {
         reader.dispose();
       }
     }
+  }
+
+  /** Whether libjpeg's warning means that pixels are not what was stored. */
+  private static boolean isDamage(String warning) {
+    return warning.startsWith("Corrupt JPEG data") && !warning.contains("extraneous")
+        || warning.startsWith("Premature end")
+        || warning.startsWith("Inconsistent progression");
   }
 
   private static String reason(Exception damaged) {
@@ -99,41 +254,34 @@ public final class ImageFile {
         : message.lines().findFirst().orElse("").strip();
   }
 
-  private static DataException notAnImage(Path path) {
-    return new DataException(path, 0, "expected a PNG or JPEG file, found neither");
-  }
-
-  private static boolean isPng(byte[] file) {
-    return file.length >= 4
-        && file[0] == (byte) 0x89
-        && file[1] == 'P'
-        && file[2] == 'N'
-        && file[3] == 'G';
-  }
-
-  private static boolean isJpeg(byte[] file) {
-    return file.length >= 2 && (file[0] & 0xff) == MARKER && (file[1] & 0xff) == JPEG_START;
-  }
-
   // Decoders fill what is missing at the end of a picture with grey and say nothing: the end is
   // looked for here.
-  private static void requireWhole(Path path, byte[] file) throws DataException {
-    boolean whole = isJpeg(file) ? hasJpegEnd(file) : hasPngEnd(file);
-    if (!whole) {
-      throw new DataException(
-          path,
-          file.length,
-          "the file ends, expected the " + (isJpeg(file) ? "JPEG end marker" : "PNG end chunk"));
+  private static void requireWhole(Path path, byte[] file, PictureHeader header)
+      throws DataException {
+    if (!header.jpeg()) {
+      requirePngEnd(path, ByteBuffer.wrap(file));
+    } else if (!hasJpegEnd(file)) {
+      throw new DataException(path, file.length, "the file ends, expected the JPEG end marker");
     }
   }
 
-  private static boolean hasPngEnd(byte[] file) {
-    for (int from = file.length - PNG_END.length; from >= 0; from--) {
-      if (Arrays.equals(file, from, from + PNG_END.length, PNG_END, 0, PNG_END.length)) {
-        return true;
+  private static void requirePngEnd(Path path, ByteBuffer file) throws DataException {
+    int at = PNG_START_BYTES;
+    while (true) {
+      if (file.limit() - at < PNG_PART_BYTES) {
+        throw new DataException(path, file.limit(), "the file ends, expected the PNG end chunk");
       }
+      long length = Integer.toUnsignedLong(file.getInt(at));
+      String name = new String(file.array(), at + 4, 4, StandardCharsets.ISO_8859_1);
+      if (length > file.limit() - at - PNG_PART_BYTES) {
+        throw new DataException(path, file.limit(), "the file ends inside the PNG's part " + name);
+      }
+      PictureHeader.requireChecksum(path, file, at, (int) length, name);
+      if (name.equals("IEND")) {
+        return;
+      }
+      at += PNG_PART_BYTES + (int) length;
     }
-    return false;
   }
 
   // Walks the segments, because a thumbnail inside one of them has an end marker of its own.
@@ -157,68 +305,5 @@ public final class ImageFile {
       }
     }
     return false;
-  }
-
-  private static float[] values(BufferedImage image, int channels) {
-    return isGrey(image.getColorModel())
-        ? greyValues(image, channels)
-        : colourValues(image, channels);
-  }
-
-  private static boolean isGrey(ColorModel model) {
-    return !(model instanceof IndexColorModel)
-        && model.getColorSpace().getType() == ColorSpace.TYPE_GRAY;
-  }
-
-  // Java takes grey samples for linear light and would change them on the way to sRGB: they are
-  // read as they are stored.
-  private static float[] greyValues(BufferedImage image, int channels) {
-    Raster raster = image.getRaster();
-    boolean alpha = image.getColorModel().hasAlpha();
-    float scale = 255f / ((1 << image.getColorModel().getComponentSize(0)) - 1);
-    float[] values = new float[image.getHeight() * image.getWidth() * channels];
-    int[] samples = null;
-    int target = 0;
-    for (int y = 0; y < image.getHeight(); y++) {
-      samples = raster.getPixels(0, y, image.getWidth(), 1, samples);
-      int bands = raster.getNumBands();
-      for (int x = 0; x < image.getWidth(); x++) {
-        float grey = samples[x * bands] * scale;
-        if (alpha) {
-          grey = overWhite(grey, samples[x * bands + 1] * scale / 255f);
-        }
-        for (int c = 0; c < channels; c++) {
-          values[target++] = grey;
-        }
-      }
-    }
-    return values;
-  }
-
-  private static float[] colourValues(BufferedImage image, int channels) {
-    float[] values = new float[image.getHeight() * image.getWidth() * channels];
-    int[] row = new int[image.getWidth()];
-    int target = 0;
-    for (int y = 0; y < image.getHeight(); y++) {
-      image.getRGB(0, y, row.length, 1, row, 0, row.length);
-      for (int argb : row) {
-        float opacity = (argb >>> 24) / 255f;
-        float red = overWhite(argb >> 16 & 0xff, opacity);
-        float green = overWhite(argb >> 8 & 0xff, opacity);
-        float blue = overWhite(argb & 0xff, opacity);
-        if (channels == 1) {
-          values[target++] = 0.299f * red + 0.587f * green + 0.114f * blue;
-        } else {
-          values[target++] = red;
-          values[target++] = green;
-          values[target++] = blue;
-        }
-      }
-    }
-    return values;
-  }
-
-  private static float overWhite(float value, float opacity) {
-    return 255 + (value - 255) * opacity;
   }
 }

@@ -10,6 +10,18 @@ public final class Resampling {
 
   private Resampling() {}
 
+  /** A picture that is read row by row. */
+  interface Rows {
+    int height();
+
+    int width();
+
+    int channels();
+
+    /** Writes {@code width * channels} values of any range. */
+    void read(int y, float[] row);
+  }
+
   /**
    * Cuts the largest centred window of the target's aspect ratio and resizes it.
    *
@@ -19,32 +31,71 @@ public final class Resampling {
    */
   public static float[] cropAndResize(
       float[] source, int sourceHeight, int sourceWidth, int channels, int height, int width) {
-    double cropWidth = Math.min(sourceWidth, (double) sourceHeight * width / height);
-    double cropHeight = Math.min(sourceHeight, (double) sourceWidth * height / width);
-    Taps across = Taps.of(sourceWidth, (sourceWidth - cropWidth) / 2, cropWidth, width);
-    Taps down = Taps.of(sourceHeight, (sourceHeight - cropHeight) / 2, cropHeight, height);
+    Rows rows =
+        new Rows() {
+          @Override
+          public int height() {
+            return sourceHeight;
+          }
 
-    float[] narrowed = new float[sourceHeight * width * channels];
-    for (int y = 0; y < sourceHeight; y++) {
+          @Override
+          public int width() {
+            return sourceWidth;
+          }
+
+          @Override
+          public int channels() {
+            return channels;
+          }
+
+          @Override
+          public void read(int y, float[] row) {
+            System.arraycopy(source, y * row.length, row, 0, row.length);
+          }
+        };
+    return resize(rows, true, height, width);
+  }
+
+  /**
+   * Resizes a picture, or the largest centred window of the target's aspect ratio.
+   *
+   * @param crop whether only that window is taken
+   */
+  static float[] resize(Rows source, boolean crop, int height, int width) {
+    int channels = source.channels();
+    double cropWidth =
+        crop ? Math.min(source.width(), (double) source.height() * width / height) : source.width();
+    double cropHeight =
+        crop
+            ? Math.min(source.height(), (double) source.width() * height / width)
+            : source.height();
+    Taps across = Taps.of(source.width(), (source.width() - cropWidth) / 2, cropWidth, width);
+    Taps down = Taps.of(source.height(), (source.height() - cropHeight) / 2, cropHeight, height);
+
+    // Only the rows that the result reads.
+    int from = down.first[0];
+    int to = down.first[height - 1] + down.weights[height - 1].length;
+    int row = width * channels;
+    float[] narrowed = new float[Math.multiplyExact(to - from, row)];
+    float[] wide = new float[Math.multiplyExact(source.width(), channels)];
+    for (int y = from; y < to; y++) {
+      source.read(y, wide);
       for (int x = 0; x < width; x++) {
         for (int c = 0; c < channels; c++) {
           float sum = 0;
           for (int k = 0; k < across.weights[x].length; k++) {
-            sum +=
-                across.weights[x][k]
-                    * source[(y * sourceWidth + across.first[x] + k) * channels + c];
+            sum += across.weights[x][k] * wide[(across.first[x] + k) * channels + c];
           }
-          narrowed[(y * width + x) * channels + c] = sum;
+          narrowed[(y - from) * row + x * channels + c] = sum;
         }
       }
     }
-    float[] result = new float[height * width * channels];
-    int row = width * channels;
+    float[] result = new float[height * row];
     for (int y = 0; y < height; y++) {
       for (int i = 0; i < row; i++) {
         float sum = 0;
         for (int k = 0; k < down.weights[y].length; k++) {
-          sum += down.weights[y][k] * narrowed[(down.first[y] + k) * row + i];
+          sum += down.weights[y][k] * narrowed[(down.first[y] - from + k) * row + i];
         }
         result[y * row + i] = sum;
       }

@@ -39,6 +39,10 @@ class ImageFolderTest {
     return file;
   }
 
+  private ImageDataset open(Split split, int height, int width, int channels) throws IOException {
+    return ImageFolder.open(folder, DatasetOptions.of(split).withSize(height, width, channels));
+  }
+
   private static byte[] image(ImageDataset dataset, int index) {
     byte[] bytes = new byte[dataset.imageValues()];
     dataset.copyBytes(index, MemorySegment.ofArray(bytes), 0);
@@ -53,7 +57,7 @@ class ImageFolderTest {
     Files.writeString(folder.resolve("a/notes.txt"), "not an image");
     Files.writeString(folder.resolve("a/.hidden.png"), "not an image");
     Files.createDirectories(folder.resolve(".cache"));
-    try (ImageDataset dataset = ImageFolder.open(folder, Split.TRAIN, 4, 4, 3)) {
+    try (ImageDataset dataset = open(Split.TRAIN, 4, 4, 3)) {
       assertEquals(List.of("a", "b"), dataset.classNames());
       assertEquals(3, dataset.count());
       assertArrayEquals(
@@ -62,7 +66,7 @@ class ImageFolderTest {
       assertEquals(128, image(dataset, 1)[0] & 0xff, 1);
       assertArrayEquals(new byte[] {-1, 0, 0}, Arrays.copyOf(image(dataset, 2), 3));
     }
-    try (ImageDataset dataset = ImageFolder.open(folder, Split.TRAIN, 2, 3, 1)) {
+    try (ImageDataset dataset = open(Split.TRAIN, 2, 3, 1)) {
       assertEquals(Math.round(0.299 * 255), image(dataset, 2)[5] & 0xff);
     }
   }
@@ -79,11 +83,11 @@ class ImageFolderTest {
     }
     save("a/1.png", "png", grey);
     save("a/2.png", "png", deep);
-    try (ImageDataset dataset = ImageFolder.open(folder, Split.TRAIN, 16, 16, 1)) {
+    try (ImageDataset dataset = open(Split.TRAIN, 16, 16, 1)) {
       assertArrayEquals(expected, image(dataset, 0));
       assertArrayEquals(expected, image(dataset, 1));
     }
-    try (ImageDataset dataset = ImageFolder.open(folder, Split.TRAIN, 16, 16, 3)) {
+    try (ImageDataset dataset = open(Split.TRAIN, 16, 16, 3)) {
       assertEquals(100, image(dataset, 0)[100 * 3 + 2]);
     }
   }
@@ -97,7 +101,7 @@ class ImageFolderTest {
       }
     }
     save("a/1.png", "png", wide);
-    try (ImageDataset dataset = ImageFolder.open(folder, Split.TRAIN, 4, 4, 1)) {
+    try (ImageDataset dataset = open(Split.TRAIN, 4, 4, 1)) {
       assertArrayEquals(new byte[] {80, 100, 120, (byte) 140}, Arrays.copyOf(image(dataset, 0), 4));
     }
   }
@@ -107,10 +111,10 @@ class ImageFolderTest {
     save("train/a/1.png", "png", BufferedImage.TYPE_INT_RGB, 4, 4, 0);
     assertRefused(Split.TEST, "none named test");
     save("test/a/1.png", "png", BufferedImage.TYPE_INT_RGB, 4, 4, 0xffffff);
-    try (ImageDataset dataset = ImageFolder.open(folder, Split.TEST, 4, 4, 1)) {
+    try (ImageDataset dataset = open(Split.TEST, 4, 4, 1)) {
       assertEquals(-1, image(dataset, 0)[0]);
     }
-    try (ImageDataset dataset = ImageFolder.open(folder, Split.TRAIN, 4, 4, 1)) {
+    try (ImageDataset dataset = open(Split.TRAIN, 4, 4, 1)) {
       assertEquals(0, image(dataset, 0)[0]);
     }
   }
@@ -119,7 +123,7 @@ class ImageFolderTest {
   void aClassMayBeCalledTrain() throws IOException {
     save("boat/1.png", "png", BufferedImage.TYPE_INT_RGB, 4, 4, 0);
     save("train/1.png", "png", BufferedImage.TYPE_INT_RGB, 4, 4, 0);
-    try (ImageDataset dataset = ImageFolder.open(folder, Split.TRAIN, 4, 4, 1)) {
+    try (ImageDataset dataset = open(Split.TRAIN, 4, 4, 1)) {
       assertEquals(List.of("boat", "train"), dataset.classNames());
     }
     assertRefused(Split.TEST, "there is no test split");
@@ -127,8 +131,7 @@ class ImageFolderTest {
 
   private void assertRefused(Split split, String expected) {
     String message =
-        assertThrows(DataException.class, () -> ImageFolder.open(folder, split, 4, 4, 3).close())
-            .getMessage();
+        assertThrows(DataException.class, () -> open(split, 4, 4, 3).close()).getMessage();
     assertTrue(message.contains(expected), message);
     assertEquals(1, message.lines().count(), message);
   }
@@ -155,7 +158,7 @@ class ImageFolderTest {
     Files.delete(folder.resolve("a/0.png"));
     assertRefused(Split.TRAIN, "found none");
     Files.delete(folder.resolve("a"));
-    assertRefused(Split.TRAIN, "found no sub-folder");
+    assertRefused(Split.TRAIN, "in one sub-folder per class or all here, found none");
   }
 
   @Test

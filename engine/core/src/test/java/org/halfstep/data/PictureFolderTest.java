@@ -59,13 +59,29 @@ class PictureFolderTest {
   }
 
   @Test
-  void greyAmongColourAndOtherSizesAreRefused() throws IOException {
-    write("a.png", image(3, 1));
-    write("b.png", image(1, 1));
+  void greyAmongColourIsColour() throws IOException {
+    write("a.png", image(1, 1));
+    write("b.png", image(3, 1));
+    try (PictureFolder pictures = PictureFolder.open(folder)) {
+      assertEquals(3, pictures.channels());
+      assertTrue(pictures.notes().getFirst().startsWith("1 of 2 pictures have 1 channel"));
+      byte[] grey = pictures.next(1).pixels();
+      byte[] expected = image(1, 1).pixels();
+      for (int i = 0; i < grey.length; i++) {
+        assertEquals(expected[i / 3], grey[i]);
+      }
+      assertArrayEquals(image(3, 1).pixels(), pictures.next(1).pixels());
+    }
+  }
+
+  @Test
+  void otherSizesAreRefused() throws IOException {
+    write("a.png", image(1, 1));
+    write("b.png", new ImageBatch(1, 4, 5, 1, new byte[20]));
     try (PictureFolder pictures = PictureFolder.open(folder)) {
       pictures.next(1);
       DataException refused = assertThrows(DataException.class, () -> pictures.next(1));
-      assertTrue(refused.getMessage().contains("is 5x5x1, a.png is 5x5x3"), refused.getMessage());
+      assertTrue(refused.getMessage().contains("is 4x5, a.png is 5x5"), refused.getMessage());
     }
     assertThrows(
         DataException.class,
