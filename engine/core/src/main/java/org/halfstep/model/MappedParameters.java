@@ -21,8 +21,8 @@ final class MappedParameters implements ParameterSource {
   /**
    * Takes over an open file.
    *
-   * @throws IOException in one line, when a tensor is missing, unknown, of another shape or type, or
-   *     holds numbers that it must not
+   * @throws IOException in one line, when a tensor is missing, unknown, of another shape or type,
+   *     or holds numbers that it must not
    */
   MappedParameters(SafetensorsFile file, Graph graph) throws IOException {
     this.file = file;

@@ -11,8 +11,8 @@ import org.halfstep.safetensors.TensorView;
 
 /**
  * Compares what a file says of its network with the tensors that are in it: names, types and
- * shapes, before memory is taken for any of them. A header of a few bytes can
- * describe a network of any size; the tensors cannot, since the file has them.
+ * shapes, before memory is taken for any of them. A header of a few bytes can describe a network of
+ * any size; the tensors cannot, since the file has them.
  */
 final class ModelFileCheck {
   private ModelFileCheck() {}
@@ -64,7 +64,7 @@ final class ModelFileCheck {
   /** A classifier's file. */
   static void require(
       ClassifierConfig config, ClassifierCard card, Map<String, TensorView> tensors, String origin)
-      throws DataException {
+      throws IOException {
     if (card.classNames().size() > config.classes()) {
       throw new DataException(
           origin,
@@ -102,7 +102,7 @@ final class ModelFileCheck {
   }
 
   private static void require(Supplier<Graph> build, Map<String, TensorView> tensors, String origin)
-      throws DataException {
+      throws IOException {
     Graph graph;
     try {
       graph = build.get();

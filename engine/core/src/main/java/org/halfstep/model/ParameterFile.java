@@ -164,12 +164,7 @@ public final class ParameterFile {
     if (!found.equals(parameter.shape())) {
       throw new DataException(
           origin,
-          "tensor "
-              + parameter.name()
-              + " has shape "
-              + found
-              + ", expected "
-              + parameter.shape());
+          "tensor " + parameter.name() + " has shape " + found + ", expected " + parameter.shape());
     }
   }
 

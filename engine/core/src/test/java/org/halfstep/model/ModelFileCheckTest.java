@@ -19,6 +19,7 @@ import java.util.function.UnaryOperator;
 import org.halfstep.LeakCheck;
 import org.halfstep.device.Device;
 import org.halfstep.device.cpu.CpuDevice;
+import org.halfstep.diffusion.Chain;
 import org.halfstep.files.DataException;
 import org.halfstep.safetensors.Dtype;
 import org.halfstep.safetensors.NamedTensor;
@@ -87,6 +88,10 @@ class ModelFileCheckTest {
         "card|maxLogSnr|1000",
         "card|maxLogSnr|null",
         "card|provenance|{\"a\": null}",
+        "card|betas|{\"start\":0.1,\"end\":0.2,\"steps\":2147483647,\"zeroTerminal\":false}",
+        "card|betas|{\"start\":NaN,\"end\":0.2,\"steps\":10,\"zeroTerminal\":false}",
+        "card|grid|{\"spacing\":\"LEADING\",\"offset\":1,\"end\":\"CLEAN\"}",
+        "card|prediction|\"Q\"",
       })
   void aFieldThatCannotBe(String part, String field, String value) throws IOException {
     Path file = changed(teacher(), part, field, value);
@@ -243,6 +248,9 @@ class ModelFileCheckTest {
     try (Device device = new CpuDevice(1)) {
       IOException failure =
           assertThrows(IOException.class, () -> Network.load(device, file).close());
+      IOException mapped =
+          assertThrows(IOException.class, () -> Network.open(device, file).close());
+      assertEquals(failure.getMessage(), mapped.getMessage());
       assertTrue(
           failure instanceof DataException || failure instanceof SafetensorsException,
           failure.toString());
@@ -265,7 +273,7 @@ class ModelFileCheckTest {
     Path file = folder.resolve("student.safetensors");
     try (Device device = new CpuDevice(1);
         Network network = TinyNetworks.guided(device, 8, 4, 1)) {
-      network.save(file, network.card().student(2, "deterministic", Map.of()), Dtype.F32);
+      network.save(file, network.card().student(2, Chain.DETERMINISTIC, Map.of()), Dtype.F32);
     }
     return file;
   }
