@@ -4,8 +4,9 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.stream.IntStream;
+import org.halfstep.data.DatasetOptions;
+import org.halfstep.data.Datasets;
 import org.halfstep.data.ImageDataset;
-import org.halfstep.data.ImageFolder;
 import org.halfstep.data.Split;
 import org.halfstep.device.Device;
 import org.halfstep.device.Devices;
@@ -16,6 +17,7 @@ import org.halfstep.sample.DiffusionModel;
 import org.halfstep.sample.ModelOptions;
 import org.halfstep.sample.SampleRequest;
 import org.halfstep.train.OptimizerSettings;
+import org.halfstep.train.Resume;
 import org.halfstep.train.RunListener;
 import org.halfstep.train.RunSettings;
 import org.halfstep.train.TeacherRun;
@@ -40,12 +42,14 @@ public final class TrainOnFolder {
     }
     long updates = args.length > 2 ? Long.parseLong(args[2]) : 20_000;
     Path out = Path.of(args[1]);
-    try (ImageDataset data = ImageFolder.open(Path.of(args[0]), Split.TRAIN, SIDE, SIDE, CHANNELS);
+    DatasetOptions options = DatasetOptions.of(Split.TRAIN).withSize(SIDE, SIDE, CHANNELS);
+    try (ImageDataset data = Datasets.open(Path.of(args[0]), options);
         Device device = Devices.open(Devices.standard())) {
       TeacherSettings settings = settings(data.classNames().size(), updates);
-      TeacherRun.run(device, data, "pictures", settings, out, new Console(), () -> false);
-      ModelOptions options = ModelOptions.standard().withDevice(device);
-      try (DiffusionModel model = DiffusionModel.open(out.resolve(TeacherRun.FILE), options)) {
+      TeacherRun.run(
+          device, data, "pictures", settings, out, Resume.NEWEST, new Console(), () -> false);
+      ModelOptions here = ModelOptions.standard().withDevice(device);
+      try (DiffusionModel model = DiffusionModel.open(out.resolve(TeacherRun.FILE), here)) {
         int[] labels =
             IntStream.range(0, PER_CLASS * model.classes()).map(i -> i / PER_CLASS).toArray();
         SampleRequest request = model.request(labels).withSteps(32).withGuidance(1);

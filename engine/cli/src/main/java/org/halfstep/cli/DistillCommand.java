@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.Callable;
 import org.halfstep.cli.console.InputException;
 import org.halfstep.cli.console.Sizes;
@@ -13,6 +14,7 @@ import org.halfstep.cli.option.Bounds;
 import org.halfstep.cli.option.DataOption;
 import org.halfstep.cli.option.ModelOption;
 import org.halfstep.cli.option.PrecisionOption;
+import org.halfstep.cli.option.ResumeOption;
 import org.halfstep.cli.option.Settings;
 import org.halfstep.cli.option.SettingsOptions;
 import org.halfstep.cli.option.UpdateOptions;
@@ -95,6 +97,7 @@ final class DistillCommand implements Callable<Integer> {
     }
     Settings given = settings();
     try (Device device = halfstep.openDevice()) {
+      data.completeMirror(given, SECTION + ".mirror", folder, out);
       precision.complete(
           given, device, SECTION + ".guided.precision", SECTION + ".halving.precision");
       DistillationSettings settings = given.section(SECTION, DistillationSettings.class);
@@ -106,7 +109,8 @@ final class DistillCommand implements Callable<Integer> {
         out.println(ModelOption.describe(model, teacher.toString()) + " on " + device.name());
       }
       requireGuidable(network, card);
-      try (ImageDataset images = data.open(network.imageSize(), network.inChannels())) {
+      try (ImageDataset images =
+          data.open(network.imageSize(), network.inChannels(), classes(network, card))) {
         ObjectNode config = Settings.JSON.createObjectNode();
         config.put("halfstep", Halfstep.VERSION);
         config.put("command", "distill");
@@ -117,6 +121,7 @@ final class DistillCommand implements Callable<Integer> {
         config.set("data", data.describe(images));
         config.set(SECTION, Settings.JSON.valueToTree(settings));
         describe(out, device, network, settings);
+        data.note(images, out);
         RunFolder.claim(folder, config);
         return StoppableRun.run(
             out,
@@ -126,6 +131,11 @@ final class DistillCommand implements Callable<Integer> {
                     device, teacher, images, settings, folder, resume.resume(), listener, stop));
       }
     }
+  }
+
+  /** The classes that labels of the data are to be the numbers of. */
+  private static List<String> classes(UNetConfig network, ModelCard card) {
+    return network.isConditional() ? card.classNames() : List.of();
   }
 
   private void requireGuidable(UNetConfig network, ModelCard card) {

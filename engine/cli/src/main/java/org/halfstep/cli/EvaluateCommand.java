@@ -197,6 +197,7 @@ final class EvaluateCommand implements Callable<Integer> {
     about.put("sampler", SampleMetadata.name(first));
     about.put("clip", first.clip());
     about.put("networkEvaluationsPerImage", opened.evaluations(first));
+    reference.expect(opened.config().isConditional() ? opened.classNames() : List.of());
     EvaluationRun run = run(network, device, out, stop);
     try (ImageSource size = new GeneratedImages(opened, first)) {
       if (!run.begin(reference, size)) {
@@ -232,6 +233,7 @@ final class EvaluateCommand implements Callable<Integer> {
       }
       requireEnough(count, images.toString());
       out.println("samples: " + images + ", " + Sizes.whole(count) + " of " + source.size());
+      source.notes().forEach(line -> out.println("  " + line));
       ObjectNode about = Settings.JSON.createObjectNode();
       about.put("images", images.toString());
       if (!folder) {

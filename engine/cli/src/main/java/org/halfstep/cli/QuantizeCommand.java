@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.Callable;
 import org.halfstep.cli.console.Sizes;
 import org.halfstep.cli.option.Bounds;
@@ -71,7 +72,10 @@ final class QuantizeCommand implements Callable<Integer> {
         DiffusionModel opened = ModelOption.open(choice, device)) {
       Network source = opened.network();
       try (ImageDataset dataset =
-              data.open(source.config().imageSize(), source.config().inChannels());
+              data.open(
+                  source.config().imageSize(),
+                  source.config().inChannels(),
+                  source.config().isConditional() ? source.card().classNames() : List.of());
           Network quantized =
               Calibration.quantize(
                   source, dataset, data.name(), new CalibrationSettings(images, seed), _ -> {})) {

@@ -14,6 +14,7 @@ import org.halfstep.cli.option.Bounds;
 import org.halfstep.cli.option.DataOption;
 import org.halfstep.cli.option.ExtractorOption;
 import org.halfstep.cli.option.ModelOption;
+import org.halfstep.data.ClassNames;
 import org.halfstep.data.DatasetOptions;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.data.Split;
@@ -140,7 +141,9 @@ final class ReportCommand implements Callable<Integer> {
     if (redraw) {
       Origin origin =
           new Origin(Machine.name(), "", Halfstep.VERSION, ErrorLine.typed(spec.commandLine()));
-      out.println("wrote " + new Report(folder, origin, out::println).draw());
+      try (Report report = new Report(folder, origin, out::println)) {
+        out.println("wrote " + report.draw());
+      }
       return 0;
     }
     ReportPlan plan = plan();
@@ -166,7 +169,8 @@ final class ReportCommand implements Callable<Integer> {
           new Origin(
               Machine.name(), device.name(), Halfstep.VERSION, ErrorLine.typed(spec.commandLine()));
       out.println("on " + device.name() + ", " + Machine.name());
-      return run(out, plan, opened, device, new Report(folder, origin, out::println));
+      Report report = owned.add(new Report(folder, origin, out::println));
+      return run(out, plan, opened, device, report);
     }
   }
 
@@ -208,6 +212,17 @@ final class ReportCommand implements Callable<Integer> {
     try (ImageDataset test = data.open(options);
         FeatureExtractor extractor = extractorOption.open(device, spec.commandLine().getOut())) {
       ExtractorOption.requireSuited(extractor, side, side, channels);
+      data.note(test, spec.commandLine().getOut());
+      List<String> classes = opened.getFirst().model().classNames();
+      if (!classes.isEmpty() && !test.classNames().containsAll(classes)) {
+        spec.commandLine()
+            .getOut()
+            .println(
+                "note: the models make "
+                    + ClassNames.list(classes)
+                    + "; the images that they are compared with are of "
+                    + ClassNames.list(test.classNames()));
+      }
       ReferenceImages reference =
           ReferenceImages.of(
               extractor,

@@ -16,8 +16,6 @@ import org.halfstep.files.AtomicFile;
 
 /** A run's folder: its results, and the whole of what it was told, in config.json. */
 final class RunFolder {
-  private static final String CONFIG = "config.json";
-
   /** What may differ between a run and its continuation: it says where, not what. */
   private static final Set<String> PLACES = Set.of("halfstep", "data.folder", "from.file");
 
@@ -29,9 +27,9 @@ final class RunFolder {
    * @throws InputException when it is another run's, with the first difference
    */
   static void claim(Path folder, ObjectNode config) throws IOException {
-    Path file = folder.resolve(CONFIG);
+    Path file = folder.resolve(Settings.RUN_FILE);
     if (Files.exists(file)) {
-      String difference = difference("", Settings.JSON.readTree(Files.readAllBytes(file)), config);
+      String difference = difference("", Settings.read(file), config);
       if (difference != null) {
         throw new InputException(
             folder
@@ -75,7 +73,9 @@ final class RunFolder {
   // 4 and 4.0 are the same setting.
   private static boolean same(JsonNode a, JsonNode b) {
     if (a != null && b != null && a.isNumber() && b.isNumber()) {
-      return a.decimalValue().compareTo(b.decimalValue()) == 0;
+      return a.isIntegralNumber() && b.isIntegralNumber()
+          ? a.equals(b) || a.bigIntegerValue().equals(b.bigIntegerValue())
+          : Double.compare(a.doubleValue(), b.doubleValue()) == 0;
     }
     if (a != null && b != null && a.isArray() && b.isArray() && a.size() == b.size()) {
       for (int i = 0; i < a.size(); i++) {

@@ -10,11 +10,11 @@ import org.halfstep.cli.console.ErrorLine;
 import org.halfstep.cli.console.Sizes;
 import org.halfstep.cli.console.StoppableRun;
 import org.halfstep.cli.option.DataOption;
+import org.halfstep.cli.option.ResumeOption;
 import org.halfstep.cli.option.Settings;
 import org.halfstep.cli.option.SettingsOptions;
 import org.halfstep.cli.option.UpdateOptions;
 import org.halfstep.data.DatasetOptions;
-import org.halfstep.data.Datasets;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.data.Split;
 import org.halfstep.device.Device;
@@ -78,7 +78,8 @@ final class TrainClassifierCommand implements Callable<Integer> {
     ClassifierConfig network = settings.section(SECTION, ClassifierSettings.class).network();
     try (ImageDataset images = data.open(network.imageSize(), network.channels());
         Device device = halfstep.openDevice()) {
-      settings.set(SECTION + ".network.classes", images.classNames().size());
+      settings.setClasses(SECTION + ".network.classes", images.classNames().size());
+      data.completeMirror(settings, SECTION + ".mirror", folder, out);
       ClassifierSettings classifier = settings.section(SECTION, ClassifierSettings.class);
       ObjectNode config = Settings.JSON.createObjectNode();
       config.put("halfstep", Halfstep.VERSION);
@@ -97,7 +98,7 @@ final class TrainClassifierCommand implements Callable<Integer> {
               + " parameters, "
               + classifier.network().features()
               + " features");
-      out.flush();
+      data.note(images, out);
       int code =
           StoppableRun.run(
               out,
@@ -130,10 +131,13 @@ final class TrainClassifierCommand implements Callable<Integer> {
   private void showAccuracy(PrintWriter out, Device device, ClassifierConfig network)
       throws IOException {
     int side = network.imageSize();
-    DatasetOptions options = DatasetOptions.of(Split.TEST).withSize(side, side, network.channels());
     try (ClassifierExtractor extractor =
         ClassifierExtractor.load(device, folder.resolve(ClassifierRun.FILE))) {
-      try (ImageDataset test = Datasets.open(data.folder(), options)) {
+      DatasetOptions options =
+          DatasetOptions.of(Split.TEST)
+              .withSize(side, side, network.channels())
+              .withClasses(extractor.classifier().card().classNames());
+      try (ImageDataset test = data.open(options)) {
         out.printf(
             Locale.ROOT,
             "accuracy on %s test images: %.2f %%%n",

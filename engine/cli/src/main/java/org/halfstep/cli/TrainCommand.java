@@ -10,6 +10,7 @@ import org.halfstep.cli.console.StoppableRun;
 import org.halfstep.cli.option.Bounds;
 import org.halfstep.cli.option.DataOption;
 import org.halfstep.cli.option.PrecisionOption;
+import org.halfstep.cli.option.ResumeOption;
 import org.halfstep.cli.option.Settings;
 import org.halfstep.cli.option.SettingsOptions;
 import org.halfstep.cli.option.UpdateOptions;
@@ -83,9 +84,10 @@ final class TrainCommand implements Callable<Integer> {
     try (ImageDataset images = data.open(network.imageSize(), network.inChannels());
         Device device = halfstep.openDevice()) {
       if (network.isConditional()) {
-        settings.set(SECTION + ".network.num_classes", images.classNames().size());
+        settings.setClasses(SECTION + ".network.num_classes", images.classNames().size());
       }
       precision.complete(settings, device, SECTION + ".run.precision");
+      data.completeMirror(settings, SECTION + ".mirror", folder, out);
       TeacherSettings teacher = settings.section(SECTION, TeacherSettings.class);
       ObjectNode config = Settings.JSON.createObjectNode();
       config.put("halfstep", Halfstep.VERSION);
@@ -93,6 +95,7 @@ final class TrainCommand implements Callable<Integer> {
       config.set("data", data.describe(images));
       config.set(SECTION, Settings.JSON.valueToTree(teacher));
       describe(out, device, images, teacher);
+      data.note(images, out);
       RunFolder.claim(folder, config);
       return StoppableRun.run(
           out,

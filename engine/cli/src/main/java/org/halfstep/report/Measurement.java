@@ -42,4 +42,9 @@ public record Measurement(
     String machine,
     String version,
     String command,
-    String date) {}
+    String date) {
+  public Measurement {
+    Results.require(
+        "measurement", model, weights, quality, reference, extractor, extractorSha256, device);
+  }
+}

@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.TreeSet;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
+import org.halfstep.files.FolderLock;
 import org.halfstep.metrics.FeatureExtractor;
 import org.halfstep.metrics.ReferenceImages;
 
@@ -18,10 +19,13 @@ import org.halfstep.metrics.ReferenceImages;
  * #RESULTS}, which keeps everything that was measured, so that a report that was stopped goes on,
  * and one that is done can be drawn again.
  */
-public final class Report {
+public final class Report implements AutoCloseable {
   /** Name of the file of all numbers. */
   public static final String RESULTS = "results.json";
 
+  private static final String LOCK = ".lock";
+
+  private final FolderLock lock;
   private final Path folder;
   private final Results results;
   private final Origin origin;
@@ -31,12 +35,22 @@ public final class Report {
    * A report in a folder, with what was measured there before.
    *
    * @param out told what happens, a line at a time
-   * @throws IOException in one line, when the folder's results are damaged
+   * @throws IOException in one line, when the folder's results are damaged, or another report has
+   *     the folder: each would write over what the other measured
    */
   public Report(Path folder, Origin origin, Consumer<String> out) throws IOException {
     Files.createDirectories(folder);
     this.folder = folder;
-    this.results = new Results(folder.resolve(RESULTS));
+    this.lock =
+        FolderLock.take(
+            folder.resolve(LOCK),
+            folder + ": another report is using this folder; wait for it or use another folder");
+    try {
+      this.results = new Results(folder.resolve(RESULTS));
+    } catch (IOException | RuntimeException failure) {
+      lock.close();
+      throw failure;
+    }
     this.origin = origin;
     this.out = out;
   }
@@ -110,6 +124,12 @@ public final class Report {
               + "): install fontconfig and a font, then run the report with --redraw");
     }
     return folder.resolve(Page.FILE);
+  }
+
+  /** Lets others use the folder. */
+  @Override
+  public void close() {
+    lock.close();
   }
 
   /** The newest scale's measurements of the newest weights under each model's name. */

@@ -1,29 +1,38 @@
 package org.halfstep.report;
 
 import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.SerializationFeature;
-import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
-import org.halfstep.files.AtomicFile;
+import org.halfstep.files.DataException;
+import org.halfstep.files.Json;
 
 /**
  * Everything that a report has measured so far, in one JSON file that is written anew after each
  * measurement: an interrupted report goes on where it stopped, and its page can be drawn again.
  */
 final class Results {
-  private static final JsonMapper JSON =
-      JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
-
   /** What the file holds. */
   @JsonIgnoreProperties(ignoreUnknown = true)
-  private record Contents(List<Measurement> measurements, List<Timing> timings) {}
+  private record Contents(List<Measurement> measurements, List<Timing> timings) {
+    Contents {
+      measurements = copy("measurements", measurements);
+      timings = copy("timings", timings);
+    }
+
+    private static <T> List<T> copy(String name, List<T> list) {
+      if (list == null || list.stream().anyMatch(Objects::isNull)) {
+        throw new IllegalArgumentException("has no list of " + name);
+      }
+      return List.copyOf(list);
+    }
+  }
 
   private final Path file;
   private final List<Measurement> measurements = new ArrayList<>();
@@ -39,16 +48,23 @@ final class Results {
     if (!Files.exists(file)) {
       return;
     }
+    Contents contents;
     try {
-      Contents contents = JSON.readValue(Files.readAllBytes(file), Contents.class);
-      if (contents == null || contents.measurements == null || contents.timings == null) {
-        throw new IOException(file + ": has no \"measurements\" and \"timings\"; remove it");
-      }
-      measurements.addAll(contents.measurements);
-      timings.addAll(contents.timings);
-    } catch (JsonProcessingException e) {
-      throw new IOException(
-          file + ": is damaged (" + e.getOriginalMessage() + "); remove it to start again", e);
+      contents = Json.read(Contents.class, file);
+    } catch (DataException damaged) {
+      throw new DataException(
+          file,
+          "holds no results (" + damaged.getMessage() + "); remove it to start again",
+          damaged);
+    }
+    measurements.addAll(contents.measurements);
+    timings.addAll(contents.timings);
+  }
+
+  /** Fails when a value lacks something that is looked at. */
+  static void require(String what, Object... parts) {
+    if (Arrays.stream(parts).anyMatch(Objects::isNull)) {
+      throw new IllegalArgumentException("a " + what + " that is not whole");
     }
   }
 
@@ -89,7 +105,6 @@ final class Results {
   }
 
   private void write() throws IOException {
-    byte[] text = JSON.writeValueAsBytes(new Contents(measurements, timings));
-    AtomicFile.write(file, text);
+    Json.write(file, new Contents(measurements, timings));
   }
 }

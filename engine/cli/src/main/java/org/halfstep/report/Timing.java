@@ -38,6 +38,10 @@ public record Timing(
     String machine,
     String command,
     String date) {
+  public Timing {
+    Results.require("timing", model, weights, device, machine);
+  }
+
   static Optional<Timing> find(List<Timing> timings, String model, int steps, int batch) {
     return timings.stream()
         .filter(one -> one.model.equals(model) && one.steps == steps && one.batch == batch)

@@ -27,11 +27,14 @@ import org.halfstep.safetensors.Dtype;
 import org.halfstep.sample.DiffusionModel;
 import org.halfstep.sample.ModelOptions;
 import org.halfstep.sample.TinyModels;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A report of tiny models: measured, stopped, continued and drawn. */
 class ReportTest {
+  private Report open;
+
   private static final Origin ORIGIN = new Origin("a machine", "a device", "1", "halfstep report");
   private static final ReportPlan PLAN =
       new ReportPlan(60, 24, 4, 2, List.of(0.0, 1.0), List.of(3L, 4L));
@@ -75,8 +78,54 @@ class ReportTest {
     }
   }
 
+  /** Opens a report; the one that was open is closed, as its folder is its own until then. */
   private Report report(String name) throws IOException {
-    return new Report(folder.resolve(name), ORIGIN, lines::add);
+    close();
+    open = new Report(folder.resolve(name), ORIGIN, lines::add);
+    return open;
+  }
+
+  @AfterEach
+  void close() {
+    if (open != null) {
+      open.close();
+    }
+  }
+
+  @Test
+  void twoReportsDoNotShareAFolder() throws IOException {
+    report("one");
+    IOException refused =
+        assertThrows(
+            IOException.class, () -> new Report(folder.resolve("one"), ORIGIN, lines::add));
+    assertTrue(refused.getMessage().contains("another report is using"), refused.getMessage());
+    report("one");
+  }
+
+  @Test
+  void damagedResultsAreRefusedInOneLine() throws IOException {
+    for (String text :
+        new String[] {
+          "",
+          "{",
+          "null",
+          "[]",
+          "{\"measurements\":[null],\"timings\":[]}",
+          "{\"measurements\":null,\"timings\":[]}",
+          "{\"measurements\":[{}],\"timings\":[]}",
+          "{\"measurements\":[],\"timings\":[{\"steps\":1e400000000}]}",
+          "{\"measurements\":[],\"timings\":[{}]}"
+        }) {
+      Path results = Files.createDirectories(folder.resolve("bad")).resolve(Report.RESULTS);
+      Files.writeString(results, text);
+      IOException refused =
+          assertThrows(
+              IOException.class,
+              () -> new Report(folder.resolve("bad"), ORIGIN, lines::add).close(),
+              text);
+      assertTrue(refused.getMessage().startsWith(results + ": "), refused.getMessage());
+      assertTrue(refused.getMessage().lines().count() == 1, refused.getMessage());
+    }
   }
 
   private List<Measurement> results(String name) throws IOException {

@@ -24,7 +24,7 @@ import org.halfstep.image.ImageFile;
  * has the sub-folders {@code train} and {@code test} is read from these, and a class has the number
  * that it has in {@code train}.
  */
-public final class ImageFolder {
+final class ImageFolder {
   private static final String TRAIN = "train";
   private static final String TEST = "test";
   private static final int NAMED_FOLDERS = 4;

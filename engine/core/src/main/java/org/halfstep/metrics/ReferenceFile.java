@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.Optional;
+import org.halfstep.files.DataException;
 import org.halfstep.numpy.NpyArray;
 import org.halfstep.numpy.NpyType;
 import org.halfstep.numpy.NpzFile;
@@ -59,6 +60,28 @@ public final class ReferenceFile {
         return Optional.empty();
       }
       NpyArray features = npz.array(FEATURES);
+      NpyArray images = npz.array(IMAGES);
+      long d = moments.dimensions();
+      long[] shape = features.shape();
+      boolean good =
+          !features.type().isInteger()
+              && shape.length == 2
+              && shape[0] >= 1
+              && shape[1] == d
+              && images.type().isInteger()
+              && Arrays.equals(images.shape(), new long[] {1})
+              && images.longs()[0] >= shape[0];
+      if (!good) {
+        throw new DataException(
+            file,
+            "features "
+                + Arrays.toString(shape)
+                + " and images "
+                + Arrays.toString(images.shape())
+                + " do not belong together; expected [rows, "
+                + d
+                + "] and their number");
+      }
       double[] values = features.doubles();
       float[] floats = new float[values.length];
       for (int i = 0; i < values.length; i++) {
@@ -66,10 +89,9 @@ public final class ReferenceFile {
       }
       return Optional.of(
           new ReferenceImages(
-              name,
-              npz.array(IMAGES).longs()[0],
-              moments,
-              new FeatureSet(moments.dimensions(), floats)));
+              name, images.longs()[0], moments, new FeatureSet(moments.dimensions(), floats)));
+    } catch (IllegalArgumentException unusable) {
+      throw new DataException(file, unusable.getMessage(), unusable);
     }
   }
 

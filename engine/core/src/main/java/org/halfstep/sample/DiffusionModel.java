@@ -8,10 +8,12 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import org.halfstep.data.ClassNames;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.Devices;
 import org.halfstep.diffusion.Solver;
+import org.halfstep.files.Printable;
 import org.halfstep.image.ImageBatch;
 import org.halfstep.model.ModelCard;
 import org.halfstep.model.ModelCard.Role;
@@ -256,37 +258,54 @@ public final class DiffusionModel implements AutoCloseable {
   }
 
   /**
-   * Labels by class name or number, in the order given. Upper and lower case are the same, and a
-   * unique beginning of a name is enough.
+   * Labels by class name or number, in the order given. A class's own name comes first; upper and
+   * lower case are the same where that is unique, and a unique beginning of a name is enough. Where
+   * all names are numbers, a number is a name.
    *
-   * @throws IllegalArgumentException when a name is unknown; names the classes
+   * @throws IllegalArgumentException when a name is unknown or means several classes; names the
+   *     classes
    */
   public int[] labels(String... names) {
     return Arrays.stream(names).mapToInt(this::label).toArray();
   }
 
   private int label(String name) {
-    String wanted = fold(name);
-    List<Integer> matches = new ArrayList<>();
-    for (int i = 0; i < classNames().size(); i++) {
-      String known = fold(classNames().get(i));
-      if (known.equals(wanted)) {
-        return i;
-      }
-      if (!wanted.isEmpty() && known.startsWith(wanted)) {
-        matches.add(i);
-      }
+    String wanted = name.strip();
+    int exact = classNames().indexOf(name);
+    exact = exact < 0 ? classNames().indexOf(wanted) : exact;
+    if (exact >= 0) {
+      return exact;
     }
-    if (wanted.matches("\\d{1,9}")) {
+    // Where classes are called by numbers, a number is a name and nothing else.
+    if (wanted.matches("\\d{1,9}") && !ClassNames.areNumbers(classNames())) {
       int number = Integer.parseInt(wanted);
       if (number < classes()) {
         return number;
       }
-    } else if (matches.size() == 1) {
-      return matches.getFirst();
+      throw unknown(name);
     }
-    throw new IllegalArgumentException(
-        "\"" + name + "\" is no class of this model; " + describeClasses());
+    List<Integer> same = new ArrayList<>();
+    List<Integer> longer = new ArrayList<>();
+    for (int i = 0; i < classNames().size(); i++) {
+      String known = fold(classNames().get(i));
+      if (known.equals(fold(wanted))) {
+        same.add(i);
+      } else if (!wanted.isEmpty() && known.startsWith(fold(wanted))) {
+        longer.add(i);
+      }
+    }
+    if (same.size() == 1) {
+      return same.getFirst();
+    }
+    if (same.isEmpty() && longer.size() == 1 && !ClassNames.areNumbers(classNames())) {
+      return longer.getFirst();
+    }
+    throw unknown(name);
+  }
+
+  private IllegalArgumentException unknown(String name) {
+    return new IllegalArgumentException(
+        "\"" + Printable.line(name) + "\" is no class of this model; " + describeClasses());
   }
 
   /** Number of classes; 1 for an unconditional model. */
@@ -296,7 +315,10 @@ public final class DiffusionModel implements AutoCloseable {
 
   private String describeClasses() {
     String numbers = "its labels are 0 to " + (classes() - 1);
-    return classNames().isEmpty() ? numbers : numbers + " or " + String.join(", ", classNames());
+    return classNames().isEmpty()
+        ? numbers
+        : (ClassNames.areNumbers(classNames()) ? "its classes are " : numbers + " or ")
+            + String.join(", ", classNames());
   }
 
   private static String fold(String name) {

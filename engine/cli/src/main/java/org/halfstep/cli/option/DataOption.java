@@ -1,10 +1,15 @@
 package org.halfstep.cli.option;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
 import java.util.zip.CRC32;
 import org.halfstep.cli.console.ErrorLine;
 import org.halfstep.cli.console.InputException;
@@ -12,6 +17,7 @@ import org.halfstep.data.DatasetOptions;
 import org.halfstep.data.Datasets;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.data.Split;
+import org.halfstep.image.Fit;
 import picocli.CommandLine.Option;
 
 /** The choice of training images. */
@@ -22,9 +28,17 @@ public final class DataOption {
       names = "--data",
       paramLabel = "FOLDER",
       description =
-          "Images: IDX files (Fashion-MNIST, MNIST), CIFAR binary files, or one sub-folder of PNG or JPEG files"
-              + " per class (default: data/fashion-mnist, which 'make data' fills).")
+          "Images: IDX files (Fashion-MNIST, MNIST), CIFAR binary files, or PNG or JPEG files, in one sub-folder"
+              + " per class or all in one folder (default: data/fashion-mnist, which 'make data' fills).")
   private Path folder;
+
+  @Option(
+      names = "--fit",
+      paramLabel = "HOW",
+      defaultValue = "crop",
+      description =
+          "How pictures become square: crop (their middle), pad (black bars) or squeeze (default: crop).")
+  private Fit fit;
 
   public Path folder() {
     return folder == null ? DEFAULT : folder;
@@ -40,6 +54,15 @@ public final class DataOption {
     return open(DatasetOptions.of(Split.TRAIN).withSize(side, side, channels));
   }
 
+  /**
+   * The same, with labels that count through a model's classes.
+   *
+   * @param classes by name; empty where the model names none
+   */
+  public ImageDataset open(int side, int channels, List<String> classes) throws IOException {
+    return open(DatasetOptions.of(Split.TRAIN).withSize(side, side, channels).withClasses(classes));
+  }
+
   /** Opens images of any kind. */
   public ImageDataset open(DatasetOptions options) throws IOException {
     if (folder == null && !Files.exists(DEFAULT)) {
@@ -47,9 +70,36 @@ public final class DataOption {
           DEFAULT + ": there are no images yet; run 'make data', or name a folder with --data");
     }
     try {
-      return Datasets.open(folder(), options);
+      return Datasets.open(folder(), options.withFit(fit));
     } catch (FileSystemException e) {
       throw new InputException(ErrorLine.line(e), e);
+    }
+  }
+
+  /** Says what people should know of how images were read. */
+  public void note(ImageDataset data, PrintWriter out) {
+    data.notes().forEach(line -> out.println("  " + line));
+    out.flush();
+  }
+
+  /**
+   * Mirrors photographs at random unless somebody said something else: a scene is as likely the
+   * other way round, and twice the images are learned from.
+   *
+   * @param folder the run's; what a run that is there already does goes on
+   * @param path of the setting
+   */
+  public void completeMirror(Settings settings, String path, Path folder, PrintWriter out)
+      throws IOException {
+    if (!Datasets.isOfPictures(folder()) || settings.isGiven(path)) {
+      return;
+    }
+    Optional<JsonNode> before = Settings.ofRun(folder, path);
+    boolean mirror = before.isEmpty() || before.get().asBoolean();
+    settings.set(path, mirror);
+    if (mirror) {
+      out.println("pictures are mirrored at random (not so with --set " + path + "=false)");
+      out.flush();
     }
   }
 
@@ -65,7 +115,10 @@ public final class DataOption {
     node.put("images", data.count());
     node.put("classes", String.join(", ", data.classNames()));
     node.put("size", data.height() + "x" + data.width() + "x" + data.channels());
-    node.put("crc32", String.format("%08x", sum.getValue()));
+    if (fit != Fit.CROP) {
+      node.put("fit", fit.name().toLowerCase(Locale.ROOT));
+    }
+    node.put("crc32", String.format(Locale.ROOT, "%08x", sum.getValue()));
     return node;
   }
 }

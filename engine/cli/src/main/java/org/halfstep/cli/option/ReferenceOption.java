@@ -8,11 +8,14 @@ import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
+import org.halfstep.cli.console.ErrorLine;
 import org.halfstep.cli.console.ImageProgress;
 import org.halfstep.cli.console.InputException;
+import org.halfstep.data.ClassNames;
 import org.halfstep.data.DatasetOptions;
 import org.halfstep.data.Datasets;
 import org.halfstep.data.ImageDataset;
@@ -47,8 +50,9 @@ public final class ReferenceOption {
   @Option(
       names = "--split",
       paramLabel = "SPLIT",
-      defaultValue = "test",
-      description = "Which part of a dataset: test or train (default: test).")
+      description =
+          "Which part of a dataset: test or train (default: test; a folder without these is taken"
+              + " whole).")
   private Split split;
 
   @Option(
@@ -57,6 +61,13 @@ public final class ReferenceOption {
       defaultValue = "out/references",
       description = "Where features of reference images are kept (default: out/references).")
   private Path cache;
+
+  private List<String> expected = List.of();
+
+  /** Says which classes the samples are of: the default reference must be of the same. */
+  public void expect(List<String> classNames) {
+    expected = classNames;
+  }
 
   /**
    * A reference and what identifies it.
@@ -83,14 +94,18 @@ public final class ReferenceOption {
                   : ""));
     }
     if (Files.isDirectory(path)) {
+      boolean whole = split == null && !Datasets.hasSplits(path);
+      Split part = split != null ? split : whole ? Split.TRAIN : Split.TEST;
       DatasetOptions options =
-          DatasetOptions.of(split).withSize(samples.height(), samples.width(), samples.channels());
+          DatasetOptions.of(part).withSize(samples.height(), samples.width(), samples.channels());
       try (ImageDataset data = Datasets.open(path, options);
           ImageSource images = ImageSource.of(data)) {
+        requireExpected(data);
+        data.notes().forEach(line -> out.println("  " + line));
         String name =
             path.toAbsolutePath().normalize().getFileName()
                 + " "
-                + split.name().toLowerCase(Locale.ROOT);
+                + (whole ? "all" : part.name().toLowerCase(Locale.ROOT));
         return look(extractor, images, name, path, sha256(data), out, stop);
       }
     }
@@ -102,6 +117,20 @@ public final class ReferenceOption {
     try (SampleBatchFile images = SampleBatchFile.open(path)) {
       requireSameSize(path, images, samples);
       return look(extractor, images, name, path, sha256, out, stop);
+    }
+  }
+
+  /** Nobody who did not say so wants to compare digits with clothes. */
+  private void requireExpected(ImageDataset data) {
+    if (reference == null && !expected.isEmpty() && !data.classNames().containsAll(expected)) {
+      throw new InputException(
+          "the model makes "
+              + ClassNames.list(expected)
+              + "; "
+              + DEFAULT
+              + " has "
+              + ClassNames.list(data.classNames())
+              + ": name real images of these classes with --reference");
     }
   }
 
@@ -150,7 +179,7 @@ public final class ReferenceOption {
       BooleanSupplier stop)
       throws IOException {
     ReferenceFile file = new ReferenceFile(cache, sha256, extractor.sha256());
-    Optional<ReferenceImages> known = file.read(name);
+    Optional<ReferenceImages> known = kept(file, name, out);
     if (known.isPresent()) {
       return Optional.of(new Opened(known.get(), path, sha256));
     }
@@ -167,8 +196,22 @@ public final class ReferenceOption {
       }
     }
     ReferenceImages seen = meter.result(name);
-    file.write(seen);
+    try {
+      file.write(seen);
+    } catch (IOException unwritable) {
+      out.println("  the reference is not kept: " + ErrorLine.line(unwritable));
+    }
     return Optional.of(new Opened(seen, path, sha256));
+  }
+
+  /** What was kept: a file that cannot be used is made again, since it is only a shortcut. */
+  private static Optional<ReferenceImages> kept(ReferenceFile file, String name, PrintWriter out) {
+    try {
+      return file.read(name);
+    } catch (IOException unusable) {
+      out.println("  looking at the reference again: " + ErrorLine.line(unusable));
+      return Optional.empty();
+    }
   }
 
   private static String sha256(ImageDataset data) throws IOException {

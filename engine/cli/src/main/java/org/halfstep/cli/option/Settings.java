@@ -13,10 +13,15 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
+import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 import org.halfstep.cli.console.InputException;
+import org.halfstep.files.InputFile;
+import org.halfstep.files.Printable;
 
 /**
  * What a run is told: a preset, with a config file laid over it, with single values laid over that.
@@ -34,9 +39,16 @@ public final class Settings {
 
   private static final List<String> SECTIONS = List.of("teacher", "distillation", "classifier");
 
+  /** The file in a run's folder with the whole of what it was told. */
+  public static final String RUN_FILE = "config.json";
+
+  private static final long MAXIMUM_BYTES = 1 << 20;
   private static final String FOLDER = "/org/halfstep/presets/";
 
   private final ObjectNode tree;
+
+  /** Paths of the values that somebody gave, beside the preset. */
+  private final Set<String> given = new HashSet<>();
 
   private Settings(ObjectNode tree) {
     this.tree = tree;
@@ -55,18 +67,7 @@ public final class Settings {
 
   /** Lays a config file over this: the run's own config.json, or any part of one. */
   public void overlay(Path file) throws IOException {
-    JsonNode read;
-    try {
-      read = JSON.readTree(Files.readAllBytes(file));
-    } catch (JsonProcessingException e) {
-      throw new InputException(
-          file
-              + ": line "
-              + (e.getLocation() == null ? 0 : e.getLocation().getLineNr())
-              + ": "
-              + e.getOriginalMessage(),
-          e);
-    }
+    JsonNode read = read(file);
     if (!(read instanceof ObjectNode layer)) {
       throw new InputException(
           file + ": expected a JSON object with \"teacher\", \"distillation\" or \"classifier\"");
@@ -76,6 +77,59 @@ public final class Settings {
           file + ": has none of \"teacher\", \"distillation\" and \"classifier\" in it");
     }
     merge(tree, layer);
+    give("", layer);
+  }
+
+  /**
+   * Reads a file of settings.
+   *
+   * @throws InputException in one line with the file and the place in it
+   */
+  public static JsonNode read(Path file) throws IOException {
+    InputFile.require(file, "a JSON file of settings", ".json");
+    if (Files.size(file) > MAXIMUM_BYTES) {
+      throw new InputException(
+          file + ": has " + Files.size(file) + " bytes, expected a small JSON file of settings");
+    }
+    try {
+      return JSON.readTree(Files.readAllBytes(file));
+    } catch (JsonProcessingException e) {
+      throw new InputException(
+          file
+              + ": line "
+              + (e.getLocation() == null ? 0 : e.getLocation().getLineNr())
+              + ": "
+              + Printable.line(e.getOriginalMessage()),
+          e);
+    } catch (IOException e) {
+      throw new InputException(file + ": cannot be read as text: " + e.getMessage(), e);
+    }
+  }
+
+  /** What a run that is in a folder already was told of one setting. */
+  static Optional<JsonNode> ofRun(Path folder, String path) throws IOException {
+    Path file = folder.resolve(RUN_FILE);
+    if (!Files.exists(file)) {
+      return Optional.empty();
+    }
+    JsonNode value = read(file).at("/" + path.replace('.', '/'));
+    return value.isMissingNode() ? Optional.empty() : Optional.of(value);
+  }
+
+  private void give(String path, JsonNode layer) {
+    given.add(path);
+    layer
+        .properties()
+        .forEach(
+            entry ->
+                give(
+                    path.isEmpty() ? entry.getKey() : path + "." + entry.getKey(),
+                    entry.getValue()));
+  }
+
+  /** Whether a value was given, and not only the preset's. */
+  public boolean isGiven(String path) {
+    return given.contains(path);
   }
 
   private static void merge(ObjectNode below, ObjectNode above) {
@@ -108,12 +162,14 @@ public final class Settings {
       value = JSON.getNodeFactory().textNode(text);
     }
     set(assignment.substring(0, equals), value);
+    give(assignment.substring(0, equals), value);
   }
 
   /** Sets one value of a section when an option gave one. */
   public void override(String section, String path, Object value) {
     if (value != null) {
       set(section + "." + path, value);
+      given.add(section + "." + path);
     }
   }
 
@@ -149,6 +205,25 @@ public final class Settings {
 
   public JsonNode section(String name) {
     return tree.get(name);
+  }
+
+  /**
+   * Sets the number of classes of a network to that of the data.
+   *
+   * @throws InputException when somebody asked for another number
+   */
+  public void setClasses(String path, int classes) {
+    JsonNode wanted = tree.at("/" + path.replace('.', '/'));
+    if (isGiven(path) && wanted.asInt() != classes) {
+      throw new InputException(
+          path
+              + " is "
+              + wanted
+              + ", but the data has "
+              + classes
+              + " classes; leave it out, or name the data that is meant");
+    }
+    set(path, classes);
   }
 
   /** One section as the record that the engine takes. */

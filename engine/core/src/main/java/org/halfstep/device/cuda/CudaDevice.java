@@ -87,7 +87,12 @@ public final class CudaDevice implements Device {
               options.attention(),
               options.deterministic());
       CudaDevice device =
-          of(driver, kernels, libraries::operations, libraries, parts(gpu, libraries, kernels, options));
+          of(
+              driver,
+              kernels,
+              libraries::operations,
+              libraries,
+              parts(gpu, libraries, kernels, options));
       try {
         device.tryKernel();
       } catch (RuntimeException | Error failure) {

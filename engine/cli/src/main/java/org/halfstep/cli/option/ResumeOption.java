@@ -1,10 +1,10 @@
-package org.halfstep.cli;
+package org.halfstep.cli.option;
 
 import org.halfstep.train.Resume;
 import picocli.CommandLine.Option;
 
 /** The choice of the checkpoint that a run goes on from. */
-final class ResumeOption {
+public final class ResumeOption {
   @Option(
       names = "--from-previous",
       description =
@@ -12,7 +12,7 @@ final class ResumeOption {
               + " aside, not deleted.")
   private boolean fromPrevious;
 
-  Resume resume() {
+  public Resume resume() {
     return fromPrevious ? Resume.PREVIOUS_IF_DAMAGED : Resume.NEWEST;
   }
 }
