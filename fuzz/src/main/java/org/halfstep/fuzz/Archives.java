@@ -1,0 +1,95 @@
+package org.halfstep.fuzz;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.util.Map;
+import java.util.zip.CRC32;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipOutputStream;
+
+/** Wraps what a fuzzer changes in what a reader checks first: archives, lengths, checksums. */
+final class Archives {
+  private static final int PNG_START = 8;
+  private static final int PNG_PART = 12;
+
+  private Archives() {}
+
+  /** A zip archive of stored entries with right checksums. */
+  static byte[] zip(Map<String, byte[]> entries) {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    try (ZipOutputStream zip = new ZipOutputStream(out)) {
+      for (Map.Entry<String, byte[]> content : entries.entrySet()) {
+        ZipEntry entry = new ZipEntry(content.getKey());
+        CRC32 checksum = new CRC32();
+        checksum.update(content.getValue());
+        entry.setMethod(ZipEntry.STORED);
+        entry.setSize(content.getValue().length);
+        entry.setCrc(checksum.getValue());
+        zip.putNextEntry(entry);
+        zip.write(content.getValue());
+      }
+    } catch (IOException impossible) {
+      throw new IllegalStateException(impossible);
+    }
+    return out.toByteArray();
+  }
+
+  /** A safetensors file of a header and some data. */
+  static byte[] safetensors(byte[] header, int dataBytes) {
+    return ByteBuffer.allocate(Long.BYTES + header.length + dataBytes)
+        .order(ByteOrder.LITTLE_ENDIAN)
+        .putLong(header.length)
+        .put(header)
+        .array();
+  }
+
+  /** A PNG file whose parts have right lengths, as far as there are bytes, and right checksums. */
+  static byte[] png(byte[] bytes) {
+    ByteBuffer file = ByteBuffer.wrap(bytes.clone());
+    int at = PNG_START;
+    while (file.limit() - at >= PNG_PART) {
+      long length = Integer.toUnsignedLong(file.getInt(at));
+      int left = file.limit() - at - PNG_PART;
+      if (length > left) {
+        length = left;
+        file.putInt(at, left);
+      }
+      CRC32 checksum = new CRC32();
+      checksum.update(file.array(), at + 4, 4 + (int) length);
+      file.putInt(at + 8 + (int) length, (int) checksum.getValue());
+      at += PNG_PART + (int) length;
+    }
+    return file.array();
+  }
+
+  /** Parts that stand behind each other, each behind its length of two bytes. */
+  static byte[][] parts(byte[] input, int count) {
+    byte[][] parts = new byte[count][];
+    ByteBuffer left = ByteBuffer.wrap(input);
+    for (int i = 0; i < count; i++) {
+      int length = left.remaining() < 2 ? 0 : Short.toUnsignedInt(left.getShort());
+      length = i == count - 1 ? left.remaining() : Math.min(length, left.remaining());
+      parts[i] = new byte[length];
+      left.get(parts[i]);
+    }
+    return parts;
+  }
+
+  /** The inverse of {@link #parts}. */
+  static byte[] joined(byte[]... parts) {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    for (byte[] part : parts) {
+      out.write(part.length >>> 8);
+      out.write(part.length);
+      out.writeBytes(part);
+    }
+    return out.toByteArray();
+  }
+
+  static byte[] utf8(String text) {
+    return text.getBytes(StandardCharsets.UTF_8);
+  }
+}

@@ -1,0 +1,279 @@
+package org.halfstep.fuzz;
+
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.halfstep.cli.option.Settings;
+import org.halfstep.data.DatasetOptions;
+import org.halfstep.data.Datasets;
+import org.halfstep.data.ImageDataset;
+import org.halfstep.data.SampleBatchFile;
+import org.halfstep.data.Split;
+import org.halfstep.device.cuda.PlanCacheReading;
+import org.halfstep.distill.DistillationSettings;
+import org.halfstep.image.Fit;
+import org.halfstep.image.ImageFile;
+import org.halfstep.image.PngFile;
+import org.halfstep.metrics.ReferenceFile;
+import org.halfstep.metrics.ReferenceStatistics;
+import org.halfstep.model.Classifier;
+import org.halfstep.model.Network;
+import org.halfstep.numpy.NpyArray;
+import org.halfstep.numpy.NpzFile;
+import org.halfstep.report.Origin;
+import org.halfstep.report.Report;
+import org.halfstep.safetensors.NamedTensor;
+import org.halfstep.safetensors.SafetensorsFile;
+import org.halfstep.safetensors.SafetensorsWriter;
+import org.halfstep.safetensors.TensorView;
+import org.halfstep.torch.TorchFile;
+import org.halfstep.train.Checkpoints;
+import org.halfstep.train.ClassifierSettings;
+import org.halfstep.train.TeacherSettings;
+
+/** Every reader of bytes that others wrote, and how its files look from inside. */
+enum Reader {
+  SAFETENSORS {
+    @Override
+    void read(byte[] input, Workplace place) throws IOException {
+      try (SafetensorsFile file = SafetensorsFile.open(place.write("x.safetensors", input))) {
+        for (String name : file.names()) {
+          look(file.tensor(name));
+        }
+      }
+    }
+  },
+  SAFETENSORS_HEADER {
+    @Override
+    void read(byte[] input, Workplace place) throws IOException {
+      SAFETENSORS.read(Archives.safetensors(input, 64), place);
+    }
+  },
+  MODEL {
+    @Override
+    void read(byte[] input, Workplace place) throws IOException {
+      Path file = withMetadata(input, place, place.model(), "config", "card", "quantization");
+      Network.load(place.device(), file).close();
+    }
+  },
+  MODEL_MAPPED {
+    @Override
+    void read(byte[] input, Workplace place) throws IOException {
+      Network.open(place.device(), place.write("model.safetensors", input)).close();
+    }
+  },
+  CLASSIFIER {
+    @Override
+    void read(byte[] input, Workplace place) throws IOException {
+      Path file = withMetadata(input, place, place.classifier(), "config", "card");
+      Classifier.load(place.device(), file).close();
+    }
+  },
+  TORCH {
+    @Override
+    void read(byte[] input, Workplace place) throws IOException {
+      Path path = place.write("x.pth", input);
+      TorchFile.isOne(path);
+      try (TorchFile file = TorchFile.open(path)) {
+        for (String name : file.names()) {
+          look(file.find(name).orElseThrow());
+        }
+      }
+    }
+  },
+  TORCH_PICKLE {
+    @Override
+    void read(byte[] input, Workplace place) throws IOException {
+      Map<String, byte[]> entries = new LinkedHashMap<>();
+      entries.put("x/data.pkl", input);
+      entries.put("x/byteorder", Archives.utf8("little"));
+      entries.put("x/data/0", new byte[96]);
+      entries.put("x/data/1", new byte[16]);
+      TORCH.read(Archives.zip(entries), place);
+    }
+  },
+  NPZ {
+    @Override
+    void read(byte[] input, Workplace place) throws IOException {
+      Path path = place.write("x.npz", input);
+      try (NpzFile file = NpzFile.open(path)) {
+        for (String name : file.names()) {
+          file.array(name).doubles();
+        }
+      }
+    }
+  },
+  NPZ_ARRAY {
+    @Override
+    void read(byte[] input, Workplace place) throws IOException {
+      NpyArray.read(place.write("x.npy", input)).doubles();
+    }
+  },
+  SAMPLES {
+    @Override
+    void read(byte[] input, Workplace place) throws IOException {
+      byte[][] parts = Archives.parts(input, 2);
+      Map<String, byte[]> entries = new LinkedHashMap<>();
+      entries.put("arr_0.npy", parts[0]);
+      entries.put("arr_1.npy", parts[1]);
+      Path path = place.write("x.npz", Archives.zip(entries));
+      try (SampleBatchFile file = SampleBatchFile.open(path)) {
+        file.labels();
+        while (file.next(3).count() > 0) {
+          // Until the last.
+        }
+      }
+    }
+  },
+  REFERENCE {
+    @Override
+    void read(byte[] input, Workplace place) throws IOException {
+      byte[][] parts = Archives.parts(input, 4);
+      Map<String, byte[]> entries = new LinkedHashMap<>();
+      entries.put("mu.npy", parts[0]);
+      entries.put("sigma.npy", parts[1]);
+      entries.put("features.npy", parts[2]);
+      entries.put("images.npy", parts[3]);
+      entries.put("extractor.npy", Seeds.hash());
+      entries.put("source.npy", Seeds.hash());
+      ReferenceFile kept = new ReferenceFile(place.folder(), Seeds.HASH, Seeds.HASH);
+      place.write(kept.path().getFileName().toString(), Archives.zip(entries));
+      ReferenceStatistics.read(kept.path());
+      kept.read("x");
+    }
+  },
+  IDX {
+    @Override
+    void read(byte[] input, Workplace place) throws IOException {
+      byte[][] parts = Archives.parts(input, 3);
+      place.write("train-images-idx3-ubyte", parts[0]);
+      place.write("train-labels-idx1-ubyte", parts[1]);
+      place.write("classes.txt", parts[2]);
+      open(place, DatasetOptions.of(Split.TRAIN));
+    }
+  },
+  CIFAR {
+    @Override
+    void read(byte[] input, Workplace place) throws IOException {
+      byte[][] parts = Archives.parts(input, 2);
+      place.write("fine_label_names.txt", parts[0]);
+      place.write("test.bin", parts[1]);
+      open(place, DatasetOptions.of(Split.TEST));
+    }
+  },
+  PICTURE {
+    @Override
+    void read(byte[] input, Workplace place) throws IOException {
+      Path file = place.write("x.png", input);
+      ImageFile.isGrey(file);
+      ImageFile.read(file, 0);
+      ImageFile.read(file, 3, 8, 8, Fit.PAD);
+    }
+  },
+  PNG_PARTS {
+    @Override
+    void read(byte[] input, Workplace place) throws IOException {
+      PICTURE.read(Archives.png(input), place);
+    }
+  },
+  PNG_TEXT {
+    @Override
+    void read(byte[] input, Workplace place) throws IOException {
+      PngFile.text(place.write("x.png", Archives.png(input)));
+    }
+  },
+  PICTURE_FOLDER {
+    @Override
+    void read(byte[] input, Workplace place) throws IOException {
+      byte[][] parts = Archives.parts(input, 2);
+      place.write("a.png", Archives.png(parts[0]));
+      place.write("b.jpg", parts[1]);
+      open(place, DatasetOptions.of(Split.TRAIN).withSize(8, 8, 3));
+    }
+  },
+  CONFIGURATION {
+    @Override
+    void read(byte[] input, Workplace place) throws IOException {
+      Settings settings = Settings.preset("tiny");
+      settings.overlay(place.write("config.json", input));
+      settings.section("teacher", TeacherSettings.class);
+      settings.section("distillation", DistillationSettings.class);
+      settings.section("classifier", ClassifierSettings.class);
+    }
+  },
+  PROGRESS {
+    @Override
+    void read(byte[] input, Workplace place) throws IOException {
+      place.write("checkpoints/checkpoint-00000001/progress.json", input);
+      try (Checkpoints checkpoints = new Checkpoints(place.folder())) {
+        checkpoints.latest();
+      }
+    }
+  },
+  RESULTS {
+    @Override
+    void read(byte[] input, Workplace place) throws IOException {
+      place.write("results.json", input);
+      new Report(place.folder(), new Origin("", "", "", ""), _ -> {}).close();
+    }
+  },
+  PLAN_CACHE {
+    @Override
+    void read(byte[] input, Workplace place) throws IOException {
+      Path folder = place.folder().resolve("plans");
+      Files.write(PlanCacheReading.store(folder), input);
+      PlanCacheReading.load(folder);
+    }
+  };
+
+  /**
+   * Reads a file that is made of the input.
+   *
+   * @throws IOException when it is refused, as most are
+   */
+  abstract void read(byte[] input, Workplace place) throws IOException;
+
+  private static void look(TensorView tensor) {
+    tensor.firstNotFinite();
+    if (tensor.dtype().isFloating()) {
+      tensor.doubles();
+    } else if (tensor.dtype().isInteger()) {
+      tensor.longs();
+    }
+  }
+
+  private static void open(Workplace place, DatasetOptions options) throws IOException {
+    try (ImageDataset data = Datasets.open(place.folder(), options)) {
+      data.batch(0);
+    }
+  }
+
+  /** A whole model's file with other texts in its metadata; an empty one is left out. */
+  private static Path withMetadata(byte[] input, Workplace place, Path whole, String... keys)
+      throws IOException {
+    byte[][] parts = Archives.parts(input, keys.length);
+    Path target = place.folder().resolve("model.safetensors");
+    try (SafetensorsFile file = SafetensorsFile.open(whole)) {
+      Map<String, String> metadata = new LinkedHashMap<>(file.metadata());
+      for (int i = 0; i < keys.length; i++) {
+        metadata.remove(keys[i]);
+        if (parts[i].length > 0) {
+          metadata.put(keys[i], new String(parts[i], java.nio.charset.StandardCharsets.UTF_8));
+        }
+      }
+      List<NamedTensor> tensors = new ArrayList<>();
+      for (String name : file.names()) {
+        TensorView tensor = file.tensor(name);
+        MemorySegment data = tensor.data();
+        tensors.add(new NamedTensor(name, tensor.dtype(), tensor.shape(), data));
+      }
+      SafetensorsWriter.write(target, tensors, metadata);
+    }
+    return target;
+  }
+}
