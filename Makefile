@@ -97,4 +97,5 @@ $(BUILT): $(NATIVE) $(CUDA) $(SOURCES)
 	@scripts/find-jdk >/dev/null
 	@echo "Building the jars"
 	@scripts/maven -q -pl engine/cli -am package -Dmaven.test.skip=true
+	@scripts/stage-jars
 	@touch $@
