@@ -52,10 +52,9 @@ final class Results {
     try {
       contents = Json.read(Contents.class, file);
     } catch (DataException damaged) {
+      String problem = damaged.getMessage().substring(file.toString().length() + 2);
       throw new DataException(
-          file,
-          "holds no results (" + damaged.getMessage() + "); remove it to start again",
-          damaged);
+          file, "is damaged (" + problem + "); remove it to start again", damaged);
     }
     measurements.addAll(contents.measurements);
     timings.addAll(contents.timings);

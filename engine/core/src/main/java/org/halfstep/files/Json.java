@@ -142,7 +142,8 @@ public final class Json {
       case MismatchedInputException other
           when other.getTargetType() != null && original.startsWith("Cannot") ->
           "expected " + kind(other.getTargetType()) + ", found none or another kind of value";
-      default -> original;
+      // Where a list or object began is said by line and place.
+      default -> original.replaceFirst(" \\(start marker at .*", "");
     };
   }
 
