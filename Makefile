@@ -12,6 +12,7 @@ MAKEFLAGS += --no-print-directory
 FIXTURES ?= ../shared/fixtures:../shared/fixtures-latent
 DATA ?= data/fashion-mnist
 ARGS ?=
+SECONDS_EACH ?= 60
 
 NATIVE := native/build/libhalfstep_cpu.so
 # Part of the jars where it was built (make native-cuda, which takes minutes): a build does not wait for it.
@@ -20,7 +21,7 @@ CUDA := $(wildcard native/build/libhalfstep_cuda.so)
 BUILT := engine/cli/target/built
 SOURCES := $(shell find pom.xml {bindings,engine,engine/core,engine/models,engine/cli}/pom.xml bindings/src/main engine/*/src/main)
 
-.PHONY: help run build test fixtures native native-cuda data data-emoji train distill report report-full sample bench bench-long bench-history format image gpu-bundle verify-bindings clean force
+.PHONY: help run build test fixtures native native-cuda data data-emoji train distill report report-full sample bench bench-long bench-history fuzz format image gpu-bundle verify-bindings clean force
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +72,9 @@ bench-long: $(NATIVE) ## Run them with three processes each and errors, about te
 bench-history: $(NATIVE) ## Time this commit and add a line to bench/results/history.jsonl (two minutes)
 	@bench/peers/compare --own $(ARGS)
 
+fuzz: $(NATIVE) ## Feed every reader of files with what a fuzzer makes of small ones (SECONDS_EACH=60)
+	@scripts/fuzz $(SECONDS_EACH) $(ARGS)
+
 format: ## Format the Java and C++ sources
 	@scripts/maven -q spotless:apply
 	@if command -v clang-format >/dev/null; then clang-format -i $$(git ls-files "native/*.cpp" "native/*.h" "native/*.cu" "native/*.cuh"); \
@@ -86,7 +90,7 @@ verify-bindings: $(BUILT) ## Compare the native bindings with the C headers, whe
 	@scripts/verify-bindings
 
 clean: ## Remove everything that was built
-	@rm -rf target {bindings,engine/core,engine/models,engine/cli,examples,bench}/target native/build
+	@rm -rf target {bindings,engine/core,engine/models,engine/cli,examples,bench,fuzz}/target native/build
 
 $(NATIVE): force
 	@scripts/require-compiler

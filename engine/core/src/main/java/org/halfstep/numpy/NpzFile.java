@@ -17,6 +17,7 @@ import java.util.zip.ZipException;
 import java.util.zip.ZipFile;
 import org.halfstep.files.AtomicFile;
 import org.halfstep.files.DataException;
+import org.halfstep.files.InputFile;
 
 /**
  * A file of named NumPy arrays: a zip archive of {@code NAME.npy}, stored or deflated. Sizes are
@@ -44,10 +45,11 @@ public final class NpzFile implements AutoCloseable {
    */
   public static NpzFile open(Path file) throws IOException {
     try {
+      InputFile.require(file, "an .npz file", ".npz");
       return new NpzFile(file, new ZipFile(file.toFile()));
     } catch (NoSuchFileException missing) {
       throw new DataException(file, "the file is missing");
-    } catch (ZipException damaged) {
+    } catch (EOFException | ZipException | IllegalArgumentException damaged) {
       throw new DataException(file, "is no .npz file, or damaged (" + damaged.getMessage() + ")");
     }
   }

@@ -1,5 +1,6 @@
 package org.halfstep.torch;
 
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.lang.foreign.Arena;
@@ -34,7 +35,7 @@ final class StoredArchive implements AutoCloseable {
     this.arena = arena;
     try {
       zip = new ZipFile(path.toFile());
-    } catch (ZipException damaged) {
+    } catch (EOFException | ZipException | IllegalArgumentException damaged) {
       throw new TorchFileException(
           path, "the archive is damaged (" + damaged.getMessage() + ")", damaged);
     }

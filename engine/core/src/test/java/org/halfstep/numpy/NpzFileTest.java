@@ -114,6 +114,10 @@ class NpzFileTest {
     Files.writeString(file, "no archive");
     refused("no .npz file", () -> NpzFile.open(file));
     refused("missing", () -> NpzFile.open(folder.resolve("none.npz")));
+    byte[] beyond = stored(npy("{'descr':'|u1','fortran_order':False,'shape':(3,)}", 5, 6, 7));
+    beyond[beyond.length - 2] = 8; // a comment that is not there
+    Files.write(file, beyond);
+    refused("no .npz file", () -> NpzFile.open(file));
     byte[] good = stored(npy("{'descr':'|u1','fortran_order':False,'shape':(3,)}", 5, 6, 7));
     Files.write(file, good);
     try (NpzFile npz = NpzFile.open(file)) {

@@ -319,6 +319,14 @@ class TorchFileTest {
   }
 
   @Test
+  void anArchiveWhoseEndReachesBeyondItsEndIsRefused() throws IOException {
+    byte[] bytes = repacked(sample("archive.pth"), null);
+    bytes[bytes.length - 2] = 8; // a comment that is not there
+    String line = refusal(file(bytes));
+    assertTrue(line.contains("the archive is damaged"), line);
+  }
+
+  @Test
   void attemptsOfOthers() throws IOException {
     Path cases = Path.of(System.getProperty("halfstep.fixtures")).resolveSibling("cases/break");
     if (!Files.isDirectory(cases)) {
