@@ -8,10 +8,12 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
+import com.sun.management.ThreadMXBean;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -110,6 +112,28 @@ class KernelsTest {
       Kernel.ADD.struct().select("count").set(args, 2);
       launch.run();
       assertArrayEquals(new float[] {8, 16, 12}, x.toArray(ValueLayout.JAVA_FLOAT));
+    }
+  }
+
+  /** The least of many rounds: the JVM itself allocates while it compiles what is new to it. */
+  @Test
+  void aWarmLaunchAllocatesNothing() {
+    ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+    long thread = Thread.currentThread().threadId();
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment x = arena.allocateFrom(ValueLayout.JAVA_FLOAT, 1);
+      MemorySegment args =
+          Kernel.ADD.struct().select("a b y count dtype").allocate(arena, x, x, x, 1, HS_F32);
+      KernelLaunch launch = Kernels.cpu().launch(Kernel.ADD, MemorySegment.NULL, args);
+      long least = Long.MAX_VALUE;
+      for (int round = 0; round < 500 && least > 0; round++) {
+        long before = threads.getThreadAllocatedBytes(thread);
+        for (int i = 0; i < 100; i++) {
+          launch.run();
+        }
+        least = Math.min(least, threads.getThreadAllocatedBytes(thread) - before);
+      }
+      assertEquals(0, least);
     }
   }
 

@@ -62,7 +62,6 @@ final class CudnnConvolution implements Convolution {
       ConvolutionRequest request) {
     this.libraries = libraries;
     this.plans = plans;
-    this.kernels = new KernelBinder(kernels, stream, owned.add(Arena.ofShared()));
     this.stream = stream;
     this.shape = request.shape();
     this.type = request.type();
@@ -89,6 +88,7 @@ final class CudnnConvolution implements Convolution {
         new PlanRequest(operation(ConvolutionOperation.Kind.BACKWARD_DATA), backwardWorkspace);
     this.backwardWeights =
         new PlanRequest(operation(ConvolutionOperation.Kind.BACKWARD_WEIGHTS), backwardWorkspace);
+    this.kernels = new KernelBinder(kernels, stream, owned.add(Arena.ofShared()));
     announce(request.epilogue());
   }
 
