@@ -141,6 +141,13 @@ public final class CudaDevice implements Device {
                 + kernels.hs_instruction_set()
                 + ") from "
                 + NativeLibrary.CUDA_KERNELS.location()));
+    parts.add(
+        new DevicePart(
+            "planning",
+            PlanningThreads.count()
+                + " at a time ("
+                + PlanningThreads.COUNT
+                + "), not yet seen on a GPU"));
     CudaLibrary.CUDNN.leftOut().forEach(part -> parts.add(new DevicePart("without", part)));
     return List.copyOf(parts);
   }

@@ -39,6 +39,7 @@ final class CudaLibraries implements AutoCloseable {
    *     backward pass is then our own, since cuDNN's adds up in the order in which blocks finish,
    *     of which its notes say nothing
    * @throws org.halfstep.bindings.NativeLibraryException if one is not found
+   * @throws IllegalArgumentException if {@link PlanningThreads#COUNT} is no number of threads
    */
   CudaLibraries(
       Kernels kernels,
@@ -49,6 +50,7 @@ final class CudaLibraries implements AutoCloseable {
     this.kernels = kernels;
     this.attention = attention;
     this.deterministic = deterministic;
+    int planners = PlanningThreads.count();
     CudaLibrary.CUBLASLT.load();
     CudaLibrary.CUDNN.load();
     this.versions =
@@ -74,7 +76,7 @@ final class CudaLibraries implements AutoCloseable {
                     deterministic,
                     new PlanCache(PlanCache.defaultFolder(), device + ", " + versions))
                 ::plan,
-            new PlanningThreads(PlanningThreads.count(), attach, CudnnTarget::current));
+            new PlanningThreads(planners, attach, CudnnTarget::current));
   }
 
   /** "cuDNN 9.24.0, cuBLASLt 13.1.1". */
