@@ -8,8 +8,8 @@ import org.halfstep.device.AttentionShape;
 import org.halfstep.device.DataType;
 
 /**
- * Plans attention for an H200 in a process of its own, twice, and prints a line per plan: pass,
- * tokens, channels, workspace and where it came from. Ends with 3 where cuDNN is too old.
+ * Plans attention in a process of its own, twice, and prints a line per plan: pass, tokens,
+ * channels, workspace and where it came from. Ends with 3 where cuDNN is too old.
  */
 final class AttentionPlansChild {
   static final int TOO_OLD = 3;
@@ -40,7 +40,7 @@ final class AttentionPlansChild {
     }
     PlanCache cache = new PlanCache(Path.of(arguments[0]), "H200");
     for (int round = 0; round < 2; round++) {
-      try (CudnnPlanner planner = DescribedH200.planner(false, cache, 2)) {
+      try (CudnnPlanner planner = PlannedGpu.planner(false, cache, 2)) {
         for (AttentionShape shape : SHAPES) {
           for (AttentionOperation.Kind kind : AttentionOperation.Kind.values()) {
             Optional<CudnnPlan> plan =

@@ -3,7 +3,6 @@ package org.halfstep.device.cuda;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -17,9 +16,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.stream.Stream;
-import org.halfstep.bindings.CudaLibrary;
 import org.halfstep.bindings.Cudnn;
-import org.halfstep.bindings.NativeLibraryException;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Window;
 import org.junit.jupiter.api.BeforeAll;
@@ -28,7 +25,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Plans for an H200 that need not be there: cuDNN makes them where it is installed. */
+/** Plans for the GPU that is there or for one that is described, where cuDNN is installed. */
 class CudnnPlannerTest {
   private static final long WORKSPACE = 64L << 20;
 
@@ -36,20 +33,11 @@ class CudnnPlannerTest {
 
   @BeforeAll
   static void cudnnIsThere() {
-    try {
-      // cuDNN ends the process where it does not find the other.
-      CudaLibrary.CUBLASLT.load();
-      CudaLibrary.CUDNN.load();
-    } catch (NativeLibraryException absent) {
-      assumeTrue(false, "cuDNN and cuBLASLt were not found, so nothing can be planned");
-    }
-    assumeTrue(
-        Cudnn.cudnnGetVersion() >= DescribedH200.LEAST_VERSION,
-        "this cuDNN plans only for devices that are there");
+    PlannedGpu.requireCudnn();
   }
 
   private CudnnPlanner planner() {
-    return DescribedH200.planner(true, new PlanCache(folder, "H200"), 2);
+    return PlannedGpu.planner(true, new PlanCache(folder, "H200"), 2);
   }
 
   private static CudnnPlan require(CudnnPlanner planner, CudnnOperation operation) {
@@ -168,12 +156,12 @@ class CudnnPlannerTest {
   void plansAreTheSameHoweverManyAreMadeAtATimeAndInWhichOrder() {
     List<PlanRequest> requests = many();
     Map<PlanRequest, String> expected;
-    try (CudnnPlanner alone = DescribedH200.planner(true, new PlanCache(null, "H200"), 1)) {
+    try (CudnnPlanner alone = PlannedGpu.planner(true, new PlanCache(null, "H200"), 1)) {
       expected = made(alone, requests);
     }
     for (int round = 0; round < 3; round++) {
       Collections.shuffle(requests, new Random(round));
-      try (CudnnPlanner planner = DescribedH200.planner(true, new PlanCache(null, "H200"), 5)) {
+      try (CudnnPlanner planner = PlannedGpu.planner(true, new PlanCache(null, "H200"), 5)) {
         assertEquals(expected, made(planner, requests));
       }
     }
