@@ -75,6 +75,24 @@ public final class TinyModels {
     return save(file, config(), teacherCard());
   }
 
+  /** Saves a teacher whose last layer gives so many times what {@link #teacher(Path)}'s gives. */
+  public static Path teacher(Path file, float times) throws IOException {
+    try (Device device = new CpuDevice();
+        Network network = network(device, config(), teacherCard())) {
+      for (Parameter parameter : network.graph().parameters().values()) {
+        if (parameter.name().startsWith("out.2.")) {
+          float[] values = network.weights().get(parameter);
+          for (int i = 0; i < values.length; i++) {
+            values[i] *= times;
+          }
+          network.weights().set(parameter, values);
+        }
+      }
+      network.save(file, teacherCard(), Dtype.F32);
+    }
+    return file;
+  }
+
   /** Saves a student of a number of steps for w in [0, 4]. */
   public static Path student(Path file, int steps) throws IOException {
     return save(
