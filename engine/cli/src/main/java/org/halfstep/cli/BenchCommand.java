@@ -1,11 +1,15 @@
 package org.halfstep.cli;
 
+import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import org.halfstep.cli.console.ErrorLine;
 import org.halfstep.cli.console.Machine;
 import org.halfstep.cli.console.Sizes;
 import org.halfstep.cli.console.TextTable;
@@ -15,7 +19,9 @@ import org.halfstep.cli.option.PrecisionOption;
 import org.halfstep.device.Ceiling;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
+import org.halfstep.files.AtomicFile;
 import org.halfstep.graph.PlanProfile;
+import org.halfstep.report.TimeSummary;
 import org.halfstep.sample.DiffusionModel;
 import org.halfstep.sample.ModelOptions;
 import org.halfstep.sample.SampleRequest;
@@ -67,10 +73,19 @@ final class BenchCommand implements Callable<Integer> {
       description = "Time training steps (weights stay as they are) instead of forward passes.")
   private boolean training;
 
+  @Option(
+      names = "--out",
+      paramLabel = "FILE",
+      description = "Write the numbers as JSON, or as CSV where the file's name ends in .csv.")
+  private Path file;
+
   @Override
-  public Integer call() {
+  public Integer call() throws IOException {
     batches.forEach(batch -> Bounds.whole("--batch", batch, 1, ModelOptions.MOST_BATCH));
     Bounds.seconds("--seconds", seconds);
+    if (file != null) {
+      AtomicFile.requireWritable(file);
+    }
     PrintWriter out = spec.commandLine().getOut();
     String choice = model.orBundled();
     try (Device device = halfstep.openDevice();
@@ -81,12 +96,20 @@ final class BenchCommand implements Callable<Integer> {
           profile ? device.measureCeiling(precision.on(device)) : Optional.empty();
       ceiling.ifPresent(out::println);
       out.println();
-      measure(opened, out, ceiling);
+      double before = Machine.load();
+      List<BenchRow> rows = measure(opened, out, ceiling);
+      if (file != null) {
+        BenchRow.write(
+            file, rows, choice, device.name(), before, ErrorLine.typed(spec.commandLine()));
+        out.println("wrote " + file);
+      }
     }
     return 0;
   }
 
-  private void measure(DiffusionModel opened, PrintWriter out, Optional<Ceiling> ceiling) {
+  private List<BenchRow> measure(
+      DiffusionModel opened, PrintWriter out, Optional<Ceiling> ceiling) {
+    List<BenchRow> rows = new ArrayList<>();
     SampleRequest request = opened.request(0);
     DataType type = precision.on(opened.network().device());
     long evaluations = training ? 1 : opened.evaluations(request);
@@ -96,6 +119,9 @@ final class BenchCommand implements Callable<Integer> {
             "slab",
             "runs",
             training ? "ms per step" : "ms per evaluation",
+            "least",
+            "p90",
+            "p99",
             "ms per image",
             "GFLOP/s");
     StringBuilder profiles = new StringBuilder();
@@ -105,14 +131,27 @@ final class BenchCommand implements Callable<Integer> {
               ? new MeasuredPass.Training(opened, batch, type)
               : new MeasuredPass.Forward(opened, batch, type)) {
         long[] times = time(pass::run);
-        double median = median(times);
+        TimeSummary summary = TimeSummary.of(times);
+        double median = summary.median();
         table.row(
             Integer.toString(batch),
             Sizes.bytes(pass.plan().slabBytes()),
-            Integer.toString(times.length),
+            Integer.toString(summary.runs()),
             Sizes.decimal(median / 1e6),
+            Sizes.decimal(summary.least() / 1e6),
+            Sizes.decimal(summary.p90() / 1e6),
+            Sizes.decimal(summary.p99() / 1e6),
             Sizes.decimal(median / 1e6 / batch * evaluations),
             Sizes.decimal(pass.flops() / median));
+        rows.add(
+            new BenchRow(
+                batch,
+                training,
+                type.name().toLowerCase(Locale.ROOT),
+                summary,
+                pass.plan().slabBytes(),
+                pass.flops(),
+                evaluations));
         if (profile) {
           PlanProfile measured = pass.profile(runs(median));
           profiles.append(String.format(Locale.ROOT, "%nbatch %d%n", batch));
@@ -133,6 +172,7 @@ final class BenchCommand implements Callable<Integer> {
               + request.guidance());
     }
     out.print(profiles);
+    return rows;
   }
 
   /** Nanoseconds of each run, after a warm-up, for the time asked for and at least three times. */
@@ -149,13 +189,6 @@ final class BenchCommand implements Callable<Integer> {
       times[runs++] = System.nanoTime() - before;
     }
     return Arrays.copyOf(times, runs);
-  }
-
-  static double median(long[] times) {
-    long[] sorted = times.clone();
-    Arrays.sort(sorted);
-    int half = sorted.length / 2;
-    return sorted.length % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2.0;
   }
 
   private int runs(double nanoseconds) {

@@ -2,9 +2,9 @@ package org.halfstep.cli;
 
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -13,12 +13,17 @@ import org.halfstep.cli.console.InputException;
 import org.halfstep.cli.console.Machine;
 import org.halfstep.cli.console.Sizes;
 import org.halfstep.cli.console.TextTable;
+import org.halfstep.cli.option.Bounds;
 import org.halfstep.cli.option.LabelList;
 import org.halfstep.cli.option.ModelOption;
 import org.halfstep.device.Device;
+import org.halfstep.device.Owned;
 import org.halfstep.diffusion.Guidance;
+import org.halfstep.files.AtomicFile;
 import org.halfstep.image.ImageBatch;
 import org.halfstep.image.ImageGrid;
+import org.halfstep.report.Speedup;
+import org.halfstep.report.TimeSummary;
 import org.halfstep.sample.DiffusionModel;
 import org.halfstep.sample.SampleRequest;
 import picocli.CommandLine;
@@ -40,10 +45,15 @@ final class DemoCommand implements Callable<Integer> {
   private static final int PADDING = 2;
   private static final int SCALE = 3;
   private static final int MOST_PER_CLASS = 4;
+  private static final int MOST_IMAGES = 10_000;
   private static final int ROWS_TOGETHER = 2;
   private static final String TOGETHER = "all.png";
   private static final int TRIAL_STEPS = 4;
-  private static final double STUDENT_SECONDS = 2;
+
+  /** Turns of each model: a teacher once in each, students for a time. */
+  private static final int ROUNDS = 3;
+
+  private static final double STUDENT_SECONDS = 1;
   private static final int MOST_REPEATS = 25;
 
   @ParentCommand private Halfstep halfstep;
@@ -89,7 +99,7 @@ final class DemoCommand implements Callable<Integer> {
       paramLabel = "S",
       defaultValue = "60",
       description =
-          "Time that the teacher may take, when --per-class does not say how many images (default: 60).")
+          "Time that the teacher may take in all rounds, when --per-class does not say how many images (default: 60).")
   private double seconds;
 
   @Option(
@@ -99,45 +109,81 @@ final class DemoCommand implements Callable<Integer> {
       description = "Where the pictures go (default: out/demo).")
   private Path folder;
 
-  /** What one model did. */
-  private record Result(
-      String name,
-      int steps,
-      long evaluations,
-      double milliseconds,
-      Path picture,
-      ImageBatch firstRows) {}
+  /** What one model did: its pictures, and milliseconds per image of each round. */
+  private static final class Entry {
+    final String choice;
+    final DiffusionModel model;
+    final SampleRequest request;
+    final double[] milliseconds = new double[ROUNDS];
+    ImageBatch made;
+
+    Entry(String choice, DiffusionModel model, SampleRequest request) {
+      this.choice = choice;
+      this.model = model;
+      this.request = request;
+    }
+
+    long evaluations() {
+      return model.evaluations(request);
+    }
+
+    /** One turn: once, and again while it was brief. */
+    void turn(int round) {
+      List<Long> times = new ArrayList<>();
+      double spent = 0;
+      while (spent < STUDENT_SECONDS && times.size() < MOST_REPEATS) {
+        long start = System.nanoTime();
+        made = model.sample(request);
+        times.add(System.nanoTime() - start);
+        spent += times.getLast() / 1e9;
+      }
+      long[] all = times.stream().mapToLong(Long::longValue).toArray();
+      milliseconds[round] = TimeSummary.of(all).median() / 1e6 / request.count();
+    }
+  }
 
   @Override
   public Integer call() throws IOException {
     PrintWriter out = spec.commandLine().getOut();
+    Bounds.whole("--steps", steps, 1, SampleRequest.MOST_STEPS);
+    Bounds.seconds("--seconds", seconds);
     List<String> choices = models == null ? DiffusionModel.bundledNames() : models;
     if (choices.isEmpty()) {
       throw new InputException(
           "no models are bundled with this build: train some (halfstep train, halfstep distill) and name them with"
               + " --models, the teacher first");
     }
-    Files.createDirectories(folder);
-    List<Result> results = new ArrayList<>();
-    int columns = 1;
-    try (Device device = halfstep.openDevice()) {
+    AtomicFile.requireWritableFolder(folder);
+    try (Owned owned = new Owned()) {
+      Device device = owned.add(halfstep.openDevice());
       out.println("On " + Machine.name() + ": " + device.name());
       out.println("Guidance " + Guidance.describe(guidance) + ", seed " + seed);
+      List<Entry> entries = new ArrayList<>();
       int images = 0;
       for (String choice : choices) {
-        try (DiffusionModel model = ModelOption.open(choice, device)) {
-          images = images == 0 ? images(model) : images;
-          columns = model.classes();
-          Result result = run(choice, model, images);
-          results.add(result);
-          out.println("  " + images + " images by " + choice + ": " + result.picture());
-          out.flush();
+        DiffusionModel model = owned.add(ModelOption.open(choice, device));
+        images = images == 0 ? images(model) : images;
+        SampleRequest request = request(model, images);
+        model.requireTaken(request);
+        // Plans and the first touch of memory are not part of what an image costs.
+        model.warmUp(request);
+        entries.add(new Entry(choice, model, request));
+      }
+      double load = Machine.load();
+      for (int round = 0; round < ROUNDS; round++) {
+        out.println("  round " + (round + 1) + " of " + ROUNDS + ", each model in turn");
+        for (Entry entry : entries) {
+          entry.turn(round);
         }
       }
+      for (Entry entry : entries) {
+        out.println(
+            "  " + Sizes.count(images, "image") + " by " + entry.choice + ": " + write(entry));
+      }
+      out.println("  all together: " + together(entries));
+      out.println();
+      show(out, entries, load);
     }
-    out.println("  all together: " + together(results, columns));
-    out.println();
-    table(results).print(out);
     return 0;
   }
 
@@ -155,10 +201,7 @@ final class DemoCommand implements Callable<Integer> {
   private int images(DiffusionModel model) {
     int classes = model.classes();
     if (perClass != null) {
-      if (perClass < 1) {
-        throw new InputException("--per-class must be at least 1, got " + perClass);
-      }
-      return Math.multiplyExact(perClass, classes);
+      return Bounds.whole("--per-class", perClass, 1, MOST_IMAGES / classes) * classes;
     }
     SampleRequest whole = request(model, classes);
     if (whole.steps() <= TRIAL_STEPS || model.card().steps() != null) {
@@ -169,43 +212,30 @@ final class DemoCommand implements Callable<Integer> {
     long start = System.nanoTime();
     model.sample(trial);
     double perRow = (System.nanoTime() - start) / 1e9 / TRIAL_STEPS * whole.steps();
-    return classes * Math.clamp((int) (seconds / perRow), 1, MOST_PER_CLASS);
+    return classes * Math.clamp((int) (seconds / ROUNDS / perRow), 1, MOST_PER_CLASS);
   }
 
-  private Result run(String choice, DiffusionModel model, int images) throws IOException {
-    SampleRequest request = request(model, images);
-    model.requireTaken(request);
-    // Plans and the first touch of memory are not part of what an image costs.
-    model.warmUp(request);
-    List<Long> times = new ArrayList<>();
-    ImageBatch made = null;
-    double spent = 0;
-    while (made == null || spent < STUDENT_SECONDS && times.size() < MOST_REPEATS) {
-      long start = System.nanoTime();
-      made = model.sample(request);
-      long time = System.nanoTime() - start;
-      times.add(time);
-      spent += time / 1e9;
-    }
-    double milliseconds =
-        BenchCommand.median(times.stream().mapToLong(Long::longValue).toArray()) / 1e6 / images;
-    Path picture = folder.resolve(pictureName(choice, request));
+  private Path write(Entry entry) throws IOException {
+    Path picture = folder.resolve(pictureName(entry.choice, entry.request));
     SampleMetadata metadata =
-        new SampleMetadata(choice, ModelOption.checksum(choice), model, request);
-    new ImageGrid(model.classes(), PADDING, SCALE).write(picture, made, metadata.ofAll());
-    return new Result(
-        choice,
-        request.steps(),
-        model.evaluations(request),
-        milliseconds,
-        picture,
-        made.first(Math.min(images, ROWS_TOGETHER * model.classes())));
+        new SampleMetadata(
+            entry.choice, ModelOption.checksum(entry.choice), entry.model, entry.request);
+    new ImageGrid(entry.model.classes(), PADDING, SCALE)
+        .write(picture, entry.made, metadata.ofAll());
+    return picture;
   }
 
   /** One picture with the first rows of every model, in the order of the table. */
-  private Path together(List<Result> results, int columns) throws IOException {
+  private Path together(List<Entry> entries) throws IOException {
     Path picture = folder.resolve(TOGETHER);
-    List<ImageBatch> rows = results.stream().map(Result::firstRows).toList();
+    int columns = entries.getLast().model.classes();
+    List<ImageBatch> rows =
+        entries.stream()
+            .map(
+                entry ->
+                    entry.made.first(
+                        Math.min(entry.made.count(), ROWS_TOGETHER * entry.model.classes())))
+            .toList();
     new ImageGrid(columns, PADDING, SCALE).write(picture, ImageBatch.concatenated(rows), Map.of());
     return picture;
   }
@@ -215,7 +245,7 @@ final class DemoCommand implements Callable<Integer> {
     return name + "-steps-" + request.steps() + ".png";
   }
 
-  private static TextTable table(List<Result> results) {
+  private static void show(PrintWriter out, List<Entry> entries, double load) {
     TextTable table =
         new TextTable(
             "model",
@@ -223,18 +253,46 @@ final class DemoCommand implements Callable<Integer> {
             "evaluations",
             "ms per image",
             "speedup in evaluations",
-            "speedup measured");
-    Result teacher = results.getFirst();
-    for (Result result : results) {
+            "speedup measured",
+            "from",
+            "to");
+    Entry teacher = entries.getFirst();
+    boolean quiet = true;
+    for (Entry entry : entries) {
+      Speedup speedup =
+          Speedup.of(
+              teacher.milliseconds,
+              entry.milliseconds,
+              (double) teacher.evaluations() / entry.evaluations());
+      quiet &= speedup.verdict() != Speedup.Verdict.NOT_QUIET;
+      double[] sorted = entry.milliseconds.clone();
+      Arrays.sort(sorted);
       table.row(
-          result.name(),
-          Integer.toString(result.steps()),
-          Long.toString(result.evaluations()),
-          Sizes.decimal(result.milliseconds()),
-          times((double) teacher.evaluations() / result.evaluations()),
-          times(teacher.milliseconds() / result.milliseconds()));
+          entry.choice,
+          Integer.toString(entry.request.steps()),
+          Long.toString(entry.evaluations()),
+          Sizes.decimal(sorted[ROUNDS / 2]),
+          times(speedup.evaluations()),
+          times(speedup.median()),
+          times(speedup.least()),
+          times(speedup.greatest()));
     }
-    return table;
+    table.print(out);
+    out.println();
+    out.println(
+        "Medians of "
+            + ROUNDS
+            + " rounds of all models in turn, with the least and the greatest; load of the machine "
+            + Sizes.decimal(load)
+            + " before, "
+            + Sizes.decimal(Machine.load())
+            + " after.");
+    if (!quiet) {
+      out.println(
+          "A measured speedup is above "
+              + Speedup.MOST_SHARE
+              + " of the one in evaluations: the machine was not quiet, so measure again.");
+    }
   }
 
   private static String times(double factor) {

@@ -31,6 +31,7 @@ import picocli.CommandLine.ScopeType;
     synopsisSubcommandLabel = "COMMAND",
     scope = ScopeType.INHERIT,
     usageHelpAutoWidth = true,
+    sortOptions = false,
     commandListHeading = "%nCommands:%n",
     optionListHeading = "%nOptions:%n",
     footerHeading = "%nExample:%n",
@@ -46,7 +47,8 @@ import picocli.CommandLine.ScopeType;
       ExportCommand.class,
       QuantizeCommand.class,
       ReportCommand.class,
-      BenchCommand.class
+      BenchCommand.class,
+      CommandLine.HelpCommand.class
     })
 public final class Halfstep implements Runnable {
   /** Version of this build. */
@@ -54,12 +56,14 @@ public final class Halfstep implements Runnable {
 
   @Option(
       names = "--verbose",
+      order = 105,
       scope = ScopeType.INHERIT,
       description = "Show stack traces of failures.")
   private boolean verbose;
 
   @Option(
       names = "--threads",
+      order = 100,
       scope = ScopeType.INHERIT,
       paramLabel = "N",
       description = "Threads to compute with (default: one per core).")
@@ -67,6 +71,7 @@ public final class Halfstep implements Runnable {
 
   @Option(
       names = "--device",
+      order = 101,
       scope = ScopeType.INHERIT,
       paramLabel = "NAME",
       description =
@@ -75,6 +80,7 @@ public final class Halfstep implements Runnable {
 
   @Option(
       names = "--deterministic",
+      order = 103,
       scope = ScopeType.INHERIT,
       description =
           "On a GPU, take algorithms that give the same bits in every run; the CPU always does.")
@@ -82,6 +88,7 @@ public final class Halfstep implements Runnable {
 
   @Option(
       names = "--conv",
+      order = 102,
       scope = ScopeType.INHERIT,
       paramLabel = "HOW",
       defaultValue = "fastest",
@@ -92,6 +99,7 @@ public final class Halfstep implements Runnable {
 
   @Option(
       names = "--attention",
+      order = 104,
       scope = ScopeType.INHERIT,
       paramLabel = "HOW",
       defaultValue = "fastest",

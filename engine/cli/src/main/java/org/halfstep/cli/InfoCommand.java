@@ -57,7 +57,10 @@ final class InfoCommand implements Callable<Integer> {
                     out.printf(
                         LINE,
                         better.name(),
-                        better.problem().orElse("one works now; run this again")));
+                        better
+                            .problem()
+                            .map(problem -> first(problem, better.name()))
+                            .orElse("one works now; run this again")));
       }
       List<String> bundled = DiffusionModel.bundledNames();
       out.printf(LINE, "bundled", bundled.isEmpty() ? "no models" : String.join(", ", bundled));
@@ -70,6 +73,13 @@ final class InfoCommand implements Callable<Integer> {
       }
     }
     return 0;
+  }
+
+  /** The beginning of a long line; the whole is what asking for the device gives. */
+  private static String first(String problem, String device) {
+    String[] clauses = problem.split("[:;(]", 3);
+    String start = clauses.length > 1 ? clauses[0] + ":" + clauses[1] : problem;
+    return start.strip() + " (all of it: halfstep info --device " + device + ")";
   }
 
   private static void describe(PrintWriter out, String choice, DiffusionModel model) {

@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -152,6 +153,7 @@ final class Plots {
         .setChartBackgroundColor(Color.WHITE)
         .setChartTitleFont(new Font(Font.SANS_SERIF, Font.PLAIN, 16));
     chart.getStyler().setMarkerSize(MARKER_SIZE);
+    chart.getStyler().setLocale(Locale.ROOT);
     return chart;
   }
 

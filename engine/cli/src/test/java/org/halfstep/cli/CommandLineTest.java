@@ -1,5 +1,6 @@
 package org.halfstep.cli;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -12,6 +13,7 @@ import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Map;
 import java.util.Random;
 import javax.imageio.ImageIO;
 import org.halfstep.cli.console.InputException;
@@ -155,6 +157,194 @@ class CommandLineTest {
   @Test
   void aRunIsNotContinuedWithOtherSettings() {
     Path out = teacher.getParent();
+    String line =
+        refused(
+            "train",
+            "--preset",
+            "tiny",
+            "--data",
+            data,
+            "--out",
+            out,
+            "--updates",
+            4,
+            "--batch",
+            4);
+    assertTrue(line.contains(out + ": holds a run with teacher.run.batch 2, not 4"), line);
+    assertTrue(train(out).contains("finished"), "the same settings are taken");
+  }
+
+  @Test
+  void samplesAreFilesThatSayHowToMakeThemAgain() throws IOException {
+    Path grid = folder.resolve("grid.png");
+    Path singles = folder.resolve("singles");
+    String out =
+        succeeds(
+            "sample",
+            "--model",
+            teacher,
+            "--labels",
+            "0,3-4",
+            "--per-class",
+            2,
+            "--seed",
+            7,
+            "--guidance",
+            1.5,
+            "--steps",
+            3,
+            "--grid",
+            grid,
+            "--scale",
+            1,
+            "--out",
+            singles);
+    assertTrue(out.contains("6 images, 3 ddim steps, w = 1.5 (guidance scale 2.5), seed 7"), out);
+    assertTrue(out.contains("6 network evaluations per image"), out);
+    assertEquals(2 + 3 * (SIDE + 2), ImageIO.read(grid.toFile()).getWidth(), "classes are columns");
+    Path single = singles.resolve("seed-7-image-5-4.png");
+    Map<String, String> text = PngFile.text(single);
+    assertEquals("7", text.get("Seed"));
+    assertEquals("5", text.get("First image"));
+    assertEquals("4", text.get("Labels"));
+    assertEquals("3", text.get("Steps"));
+    assertEquals(ModelOption.checksum(teacher.toString()), text.get("Model SHA-256"));
+    assertEquals("0,3,4,0,3,4", PngFile.text(grid).get("Labels"));
+
+    Path again = folder.resolve("singles-again");
+    String command = text.get("Command");
+    assertTrue(command.startsWith("halfstep "), command);
+    succeeds((Object[]) (command.substring("halfstep ".length()) + " --out " + again).split(" "));
+    assertEquals(-1, Files.mismatch(single, again.resolve(single.getFileName())), command);
+  }
+
+  @Test
+  void theNumberOfImagesDoesNotChangeAnImage() throws IOException {
+    Path many = folder.resolve("many");
+    Path one = folder.resolve("one");
+    succeeds("sample", "--model", student(1), "--labels", "2", "--count", 19, "--out", many);
+    succeeds(
+        "sample",
+        "--model",
+        student(1),
+        "--labels",
+        "2",
+        "--count",
+        1,
+        "--first-image",
+        17,
+        "--out",
+        one);
+    String name = "seed-0-image-17-2.png";
+    assertArrayEquals(pixels(many.resolve(name)), pixels(one.resolve(name)));
+  }
+
+  @Test
+  void convolutionsByPlainSumsMakeTheSameImages() throws IOException {
+    Path fast = folder.resolve("fast");
+    Path direct = folder.resolve("direct");
+    succeeds("sample", "--model", student(1), "--labels", "2", "--count", 2, "--out", fast);
+    succeeds(
+        "sample",
+        "--model",
+        student(1),
+        "--labels",
+        "2",
+        "--count",
+        2,
+        "--conv",
+        "direct",
+        "--out",
+        direct);
+    String name = "seed-0-image-1-2.png";
+    int[] expected = pixels(direct.resolve(name));
+    int[] found = pixels(fast.resolve(name));
+    for (int i = 0; i < expected.length; i++) {
+      assertEquals(expected[i], found[i], 1, "pixel " + i);
+    }
+    assertTrue(refused("info", "--conv", "zebra").contains("--conv"));
+  }
+
+  private static int[] pixels(Path file) throws IOException {
+    return ImageIO.read(file.toFile()).getRaster().getPixels(0, 0, SIDE, SIDE, (int[]) null);
+  }
+
+  @Test
+  void aStudentSaysWhatItHas() {
+    assertEquals(
+        "halfstep: this student was distilled for 2 steps and takes no other number, got 4",
+        refused("sample", "--model", student(2), "--steps", 4));
+    assertEquals(
+        "halfstep: this network was distilled for guidance w in [0.0, 4.0], got 5.0",
+        refused("sample", "--model", student(2), "-w", 5));
+  }
+
+  @Test
+  void mistakesAreOneLine() throws IOException {
+    Path nothing = folder.resolve("nothing.safetensors");
+    assertEquals(
+        "halfstep: " + nothing + ": there is no such file", refused("sample", "--model", nothing));
+    Path broken = Files.writeString(folder.resolve("broken.safetensors"), "not a model at all");
+    assertTrue(refused("info", "--model", broken).contains(broken + ": byte 0"));
+    assertTrue(refused("sample", "--model", "zebra").contains("no bundled model \"zebra\""));
+    assertTrue(
+        refused("sample", "--model", teacher, "--labels", "zebra").contains("labels are 0 to 9"));
+    assertTrue(refused("sample", "--model", teacher, "--labels", "4-2").contains("upwards"));
+    assertTrue(refused("sample", "--model", teacher, "--count", "0").contains("--count"));
+    assertTrue(refused("sample", "--steps", "few").contains("'few'"));
+    assertTrue(refused("sample", "--model", teacher, "--threads", "-1").contains("--threads"));
+    assertTrue(refused("frobnicate").contains("'frobnicate'"));
+    assertTrue(refused("sampel").contains("did you mean 'sample'?"));
+    assertTrue(refused().contains("name a command"));
+    Path absent = folder.resolve("absent");
+    assertTrue(refused("train", "--data", absent).contains(absent + ": expected a folder"));
+    assertTrue(refused("train", "--preset", "zebra").contains("fashion-mnist and tiny"));
+    assertTrue(refused("train", "--data", data).contains("expected images of 28x28"));
+    assertTrue(
+        refused("train", "--preset", "tiny", "--data", data, "--set", "teacher.run.batsch=3")
+            .contains("batsch"));
+    assertTrue(
+        refused("train", "--preset", "tiny", "--data", data, "--set", "teacher.labelDropout=many")
+            .contains("teacher.labelDropout"));
+    assertTrue(
+        refused("distill", "--preset", "tiny", "--data", data, "--teacher", student(2))
+            .contains("a student of 2 steps"));
+    assertTrue(
+        refused("distill", "--preset", "tiny", "--data", data, "--teacher", teacher, "--steps", "5")
+            .contains("powers of two"));
+  }
+
+  @Test
+  void numbersHaveARange() {
+    for (String[] wrong :
+        new String[][] {
+          {"--threads", "8000"},
+          {"--threads", "0"},
+          {"--steps", "2147483647"},
+          {"--steps", "0"},
+          {"--count", "2147483647"},
+          {"--per-class", "2147483647"},
+          {"--scale", "1000000"},
+          {"--guidance", "1e38"},
+          {"--guidance", "NaN"},
+          {"--first-image", "9223372036854775807"},
+          {"--first-image", "-1"}
+        }) {
+      String line = refused("sample", "--model", teacher, wrong[0], wrong[1]);
+      assertTrue(line.contains(" to ") || line.contains("at least"), line);
+    }
+    for (String[] wrong :
+        new String[][] {
+          {"--batch", "2147483647"},
+          {"--batch", "1000000"},
+          {"--batch", "0"},
+          {"--seconds", "NaN"},
+          {"--seconds", "-1"},
+          {"--seconds", "1e300"}
+        }) {
+      String line = refused("bench", "--model", teacher, wrong[0], wrong[1]);
+      assertTrue(line.contains(wrong[0] + " must be "), line);
+    }
   }
 
   @Test
@@ -242,6 +432,25 @@ class CommandLineTest {
   }
 
   @Test
+  void benchWritesItsNumbers() throws IOException {
+    Path json = folder.resolve("bench/numbers.json");
+    Path csv = folder.resolve("bench/numbers.csv");
+    for (Path file : new Path[] {json, csv}) {
+      succeeds("bench", "--model", student(1), "--batch", 2, "--seconds", "0.01", "--out", file);
+    }
+    var row = Settings.JSON.readTree(json.toFile()).at("/results/0");
+    assertEquals(2, row.at("/batch").asInt());
+    assertTrue(row.at("/runs").asInt() >= 3);
+    double least = row.at("/minMilliseconds").asDouble();
+    double median = row.at("/medianMilliseconds").asDouble();
+    assertTrue(0 < least && least <= median, row.toString());
+    assertTrue(median <= row.at("/p90Milliseconds").asDouble(), row.toString());
+    var lines = Files.readAllLines(csv);
+    assertEquals(2, lines.size());
+    assertEquals(lines.get(0).split(",").length, lines.get(1).split(",").length);
+  }
+
+  @Test
   void benchTimesTrainingSteps() {
     String out =
         succeeds(
@@ -274,12 +483,40 @@ class CommandLineTest {
             1,
             "--out",
             out);
-    String last = text.lines().reduce((a, b) -> b).orElseThrow();
-    assertTrue(last.matches(".*student-1.safetensors +1 +1 .* 12x .*x"), last);
+    String last =
+        text.lines().filter(line -> line.matches(".*\\dx.*")).reduce((a, b) -> b).orElseThrow();
+    assertTrue(last.matches(".*student-1.safetensors +1 +1 .* 12x .*x +.*x +.*x"), last);
+    assertTrue(text.contains("3 rounds of all models in turn"), text);
+    assertTrue(text.contains("load of the machine"), text);
     assertEquals("0", PngFile.text(out.resolve("teacher-steps-6.png")).get("Seed"));
     assertEquals(
         ImageIO.read(out.resolve("teacher-steps-6.png").toFile()).getWidth(),
         ImageIO.read(out.resolve("student-1-steps-1.png").toFile()).getWidth());
+  }
+
+  @Test
+  void helpIsACommandAndItsOwnOptionsComeFirst() {
+    String help = succeeds("help", "sample");
+    assertTrue(help.contains("halfstep sample"), help);
+    String options = help.substring(help.indexOf("Options:"));
+    assertTrue(options.indexOf("--labels=") < options.indexOf("--attention="), help);
+    assertTrue(succeeds("help").contains("train-classifier"));
+  }
+
+  @Test
+  void examplesAreNotBroken() {
+    for (String command :
+        new String[] {"demo", "train", "distill", "sample", "evaluate", "quantize", "export"}) {
+      String help = succeeds(command, "--help");
+      String example = help.substring(help.indexOf("Example:"));
+      example
+          .lines()
+          .forEach(
+              line ->
+                  assertTrue(
+                      line.isBlank() || line.length() <= 80 && !line.endsWith("-"),
+                      command + ": " + line));
+    }
   }
 
   @Test

@@ -13,6 +13,7 @@ import org.halfstep.safetensors.SafetensorsException;
 import org.halfstep.torch.TorchFileException;
 import picocli.CommandLine;
 import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.UnmatchedArgumentException;
 
 /** Turns every failure into one line and an exit code; a stack trace only when asked for. */
 public final class ErrorLine {
@@ -31,8 +32,21 @@ public final class ErrorLine {
     CommandLine command = failure.getCommandLine();
     String name = command.getCommandSpec().qualifiedName();
     PrintWriter err = command.getErr();
+    String meant = "";
+    if (failure instanceof UnmatchedArgumentException unmatched) {
+      meant =
+          unmatched.getSuggestions().stream()
+              .findFirst()
+              .map(close -> "; did you mean '" + close + "'?")
+              .orElse("");
+    }
     err.println(
-        "halfstep: " + oneLine(lowerFirst(failure.getMessage())) + "; see '" + name + " --help'");
+        "halfstep: "
+            + oneLine(lowerFirst(failure.getMessage()))
+            + meant
+            + "; see '"
+            + name
+            + " --help'");
     if (List.of(arguments).contains("--verbose")) {
       failure.printStackTrace(err);
     }

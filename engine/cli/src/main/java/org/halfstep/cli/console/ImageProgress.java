@@ -25,14 +25,15 @@ public final class ImageProgress implements AutoCloseable {
     this.name = name;
     this.total = total;
     bar =
-        RunDisplay.isTerminal()
+        Terminal.isThere()
             ? new ProgressBarBuilder()
                 .setTaskName(name)
                 .setInitialMax(total)
                 .setUnit(" images", 1)
                 .setStyle(ProgressBarStyle.ASCII)
                 .setUpdateIntervalMillis(BAR_INTERVAL_MILLISECONDS)
-                .setConsumer(new ConsoleProgressBarConsumer(System.err, BAR_LENGTH))
+                .setConsumer(
+                    new ConsoleProgressBarConsumer(System.err, Terminal.columns(BAR_LENGTH)))
                 .showSpeed()
                 .build()
             : null;

@@ -18,6 +18,11 @@ public final class Machine {
     return processor() + ", " + cores + (cores == 1 ? " core" : " cores");
   }
 
+  /** Processes that want to compute, on average over the last minute; NaN where it is not known. */
+  public static double load() {
+    return java.lang.management.ManagementFactory.getOperatingSystemMXBean().getSystemLoadAverage();
+  }
+
   private static String processor() {
     try (Stream<String> lines = Files.lines(CPU_INFO, StandardCharsets.UTF_8)) {
       return lines

@@ -1,6 +1,5 @@
 package org.halfstep.cli.console;
 
-import java.io.Console;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -30,18 +29,13 @@ public final class RunDisplay implements RunListener, AutoCloseable {
   private double loss;
 
   public RunDisplay(PrintWriter out) {
-    this(out, isTerminal(), System::nanoTime);
+    this(out, Terminal.isThere(), System::nanoTime);
   }
 
   public RunDisplay(PrintWriter out, boolean terminal, LongSupplier nanoTime) {
     this.out = out;
     this.terminal = terminal;
     this.nanoTime = nanoTime;
-  }
-
-  public static boolean isTerminal() {
-    Console console = System.console();
-    return console != null && console.isTerminal();
   }
 
   @Override
@@ -65,7 +59,7 @@ public final class RunDisplay implements RunListener, AutoCloseable {
               .setUnit(" updates", 1)
               .setStyle(ProgressBarStyle.ASCII)
               .setUpdateIntervalMillis(BAR_INTERVAL_MILLISECONDS)
-              .setConsumer(new ConsoleProgressBarConsumer(System.err, BAR_LENGTH))
+              .setConsumer(new ConsoleProgressBarConsumer(System.err, Terminal.columns(BAR_LENGTH)))
               .showSpeed()
               .build();
     }
