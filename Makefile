@@ -21,7 +21,7 @@ CUDA := $(wildcard native/build/libhalfstep_cuda.so)
 BUILT := engine/cli/target/built
 SOURCES := $(shell find pom.xml {bindings,engine,engine/core,engine/models,engine/cli}/pom.xml bindings/src/main engine/*/src/main)
 
-.PHONY: help run build test fixtures native native-cuda data data-emoji train distill report report-full sample bench bench-long bench-history fuzz format image gpu-bundle verify-bindings clean force
+.PHONY: help run build test test-long sanitize fixtures native native-cuda data data-emoji train distill report report-full sample bench bench-long bench-history fuzz format image gpu-bundle verify-bindings clean force
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,12 @@ build: $(BUILT) ## Build the native kernels and the jars that bin/halfstep runs
 
 test: $(NATIVE) native-cuda ## Run every test and check the formatting
 	@scripts/run-tests
+
+test-long: $(NATIVE) native-cuda $(BUILT) ## Run what takes longer: sanitizers, fuzzing, the image (ARGS="sanitize")
+	@scripts/run-tests-long $(ARGS)
+
+sanitize: ## Run the kernel tests under sanitizers, for each instruction set of this machine
+	@scripts/sanitize
 
 fixtures: $(NATIVE) ## Check the engine against reference data (FIXTURES=FOLDER:FOLDER)
 	@scripts/run-fixtures "$(FIXTURES)"
