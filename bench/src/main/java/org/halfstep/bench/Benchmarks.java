@@ -10,6 +10,9 @@ import org.openjdk.jmh.results.RunResult;
 import org.openjdk.jmh.runner.NoBenchmarksException;
 import org.openjdk.jmh.runner.Runner;
 import org.openjdk.jmh.runner.RunnerException;
+import org.openjdk.jmh.runner.options.CommandLineOptionException;
+import org.openjdk.jmh.runner.options.CommandLineOptions;
+import org.openjdk.jmh.runner.options.Options;
 import org.openjdk.jmh.runner.options.OptionsBuilder;
 import org.openjdk.jmh.runner.options.TimeValue;
 import org.openjdk.jmh.runner.options.VerboseMode;
@@ -17,7 +20,8 @@ import org.openjdk.jmh.runner.options.VerboseMode;
 /**
  * Runs the JMH benchmarks and the latency run, prints the headline and writes a report. Arguments:
  * {@code short} or {@code long}, the report's file, and patterns of benchmark names (all without
- * one; {@value #LATENCY} is the latency run).
+ * one; {@value #LATENCY} is the latency run). What follows "--" are options of JMH itself, which
+ * win over ours.
  */
 public final class Benchmarks {
   private static final String TEACHER = "TeacherBenchmark";
@@ -54,7 +58,10 @@ public final class Benchmarks {
     }
     boolean quick = arguments[0].equals("short");
     Effort effort = quick ? Effort.SHORT : Effort.LONG;
-    List<String> patterns = List.of(arguments).subList(2, arguments.length);
+    List<String> given = List.of(arguments).subList(2, arguments.length);
+    int split = given.indexOf("--");
+    List<String> patterns = split < 0 ? given : given.subList(0, split);
+    Options jmh = options(split < 0 ? List.of() : given.subList(split + 1, given.size()));
     List<String> students =
         DiffusionModel.bundledNames().stream().filter(name -> !name.endsWith("teacher")).toList();
     List<String> parameters = new ArrayList<>();
@@ -63,8 +70,8 @@ public final class Benchmarks {
       parameters.add("steps=256");
     }
     List<RunResult> results = new ArrayList<>();
-    results.addAll(matching(effort, patterns, parameters, false));
-    results.addAll(matching(effort.ofShots(), patterns, parameters, true));
+    results.addAll(matching(effort, jmh, patterns, parameters, false));
+    results.addAll(matching(effort.ofShots(), jmh, patterns, parameters, true));
     List<Latency> latencies = new ArrayList<>();
     if (patterns.isEmpty() || patterns.contains(LATENCY)) {
       for (String student : students) {
@@ -86,39 +93,53 @@ public final class Benchmarks {
 
   /** Runs the benchmarks that patterns name: those of the teacher, or all others. */
   private static Collection<RunResult> matching(
-      Effort effort, List<String> patterns, List<String> parameters, boolean teacher)
+      Effort effort, Options jmh, List<String> patterns, List<String> parameters, boolean teacher)
       throws RunnerException {
     List<String> wanted = patterns.isEmpty() ? List.of("Benchmark") : patterns;
     String only = teacher ? "(?=.*" + TEACHER + ")" : "(?!.*" + TEACHER + ")";
     List<String> narrowed = wanted.stream().map(pattern -> "^" + only + ".*" + pattern).toList();
     try {
-      return run(effort, narrowed, parameters, VerboseMode.NORMAL);
+      return run(effort, jmh, narrowed, parameters, VerboseMode.NORMAL);
     } catch (NoBenchmarksException none) {
       return List.of();
     }
   }
 
+  private static Options options(List<String> arguments) {
+    try {
+      return new CommandLineOptions(arguments.toArray(String[]::new));
+    } catch (CommandLineOptionException refused) {
+      throw new IllegalArgumentException("JMH: " + refused.getMessage(), refused);
+    }
+  }
+
   /**
    * @param effort no forks means "in this process"
+   * @param jmh what wins over it
    * @param patterns regular expressions of benchmark names
    * @param parameters "name=value" to override a benchmark's parameters
    * @param verbosity what JMH prints
    */
   static Collection<RunResult> run(
-      Effort effort, List<String> patterns, List<String> parameters, VerboseMode verbosity)
+      Effort effort,
+      Options jmh,
+      List<String> patterns,
+      List<String> parameters,
+      VerboseMode verbosity)
       throws RunnerException {
     TimeValue length = TimeValue.milliseconds((long) (1000 * effort.seconds));
     OptionsBuilder options = new OptionsBuilder();
+    options.parent(jmh);
     patterns.forEach(options::include);
     options
-        .forks(effort.forks)
-        .warmupIterations(effort.warmUps)
-        .measurementIterations(effort.iterations)
-        .warmupTime(length)
-        .measurementTime(length)
-        .verbosity(verbosity)
+        .forks(jmh.getForkCount().orElse(effort.forks))
+        .warmupIterations(jmh.getWarmupIterations().orElse(effort.warmUps))
+        .measurementIterations(jmh.getMeasurementIterations().orElse(effort.iterations))
+        .warmupTime(jmh.getWarmupTime().orElse(length))
+        .measurementTime(jmh.getMeasurementTime().orElse(length))
+        .verbosity(jmh.verbosity().orElse(verbosity))
         .shouldFailOnError(true)
-        .shouldDoGC(false);
+        .shouldDoGC(jmh.shouldDoGC().orElse(false));
     for (String parameter : parameters) {
       int at = parameter.indexOf('=');
       options.param(parameter.substring(0, at), parameter.substring(at + 1).split(","));

@@ -110,7 +110,7 @@ final class Headline {
       double fewer,
       double faster) {
     String error =
-        entry.samples() < 2 ? "" : String.format(Locale.ROOT, " ± %.3f", entry.error() / images);
+        entry.error() == null ? "" : String.format(Locale.ROOT, " ± %.3f", entry.error() / images);
     out.printf(
         Locale.ROOT,
         "%-28s%11d%12.3f%-12s%10.3f%18.1fx%9.1fx%10.2f%n",

@@ -42,8 +42,8 @@ record Report(
    * One benchmark with one choice of parameters.
    *
    * @param unit of the numbers, as in "ms/op"
-   * @param error half the 99.9 % confidence interval of the mean, over all forks; 0 where one run
-   *     has none
+   * @param error half the 99.9 % confidence interval of the mean, over all forks; null where there
+   *     is none, as for a single run
    * @param samples times measured (calls, or iterations where a call is too short to be timed)
    */
   record Entry(
@@ -51,7 +51,7 @@ record Report(
       Map<String, String> parameters,
       String unit,
       double mean,
-      double error,
+      Double error,
       double median,
       double minimum,
       double maximum,
@@ -70,7 +70,7 @@ record Report(
           parameters,
           result.getScoreUnit(),
           result.getScore(),
-          Double.isNaN(result.getScoreError()) ? 0 : result.getScoreError(),
+          Double.isNaN(result.getScoreError()) ? null : result.getScoreError(),
           statistics.getPercentile(50),
           statistics.getMin(),
           statistics.getMax(),

@@ -15,6 +15,7 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.openjdk.jmh.results.RunResult;
+import org.openjdk.jmh.runner.options.CommandLineOptions;
 import org.openjdk.jmh.runner.options.VerboseMode;
 
 /** Every benchmark starts and its report can be read; how long anything takes is not looked at. */
@@ -29,6 +30,7 @@ class BenchmarksTest {
     Collection<RunResult> runs =
         Benchmarks.run(
             ONE_SHORT_ITERATION,
+            new CommandLineOptions(),
             List.of(
                 "CallBenchmark",
                 "ForwardBenchmark",
@@ -45,9 +47,26 @@ class BenchmarksTest {
     for (JsonNode result : report.get("results")) {
       assertTrue(result.get("median").asDouble() > 0, result.toString());
     }
+    assertTrue(
+        report.get("results").findValues("error").stream().anyMatch(JsonNode::isNull),
+        "a single run has no error");
     assertEquals(List.of("S x 1"), report.get("results").findValuesAsText("network"));
     assertTrue(report.get("versions").get("onednn").asText().startsWith("3."));
     assertTrue(report.get("machine").get("cores").asInt() >= 1);
+  }
+
+  @Test
+  void optionsOfJmhWin() throws Exception {
+    Collection<RunResult> runs =
+        Benchmarks.run(
+            ONE_SHORT_ITERATION,
+            new CommandLineOptions("-i", "3"),
+            List.of("CallBenchmark"),
+            List.of(),
+            VerboseMode.SILENT);
+    for (RunResult run : runs) {
+      assertEquals(3, run.getParams().getMeasurement().getCount());
+    }
   }
 
   @Test
@@ -95,6 +114,6 @@ class BenchmarksTest {
 
   private static Report.Entry entry(String name, Map<String, String> parameters, double median) {
     return new Report.Entry(
-        name, parameters, "ms/op", median + 16, 8, median, median, median + 32, 2);
+        name, parameters, "ms/op", median + 16, 8.0, median, median, median + 32, 2);
   }
 }

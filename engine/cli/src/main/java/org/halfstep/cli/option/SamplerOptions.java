@@ -17,7 +17,8 @@ public final class SamplerOptions {
   @Option(
       names = "--sampler",
       paramLabel = "KIND",
-      description = "ddim, ancestral or stochastic (default: ddim, or a student's own).")
+      description =
+          "ddim, dpm_solver, ancestral or stochastic (default: ddim, or a student's own).")
   private Solver sampler;
 
   @Option(names = "--clip", description = "Clip predicted images to their range before each step.")
