@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Optional;
 import org.halfstep.bindings.Kernels;
 import org.halfstep.device.ConvolutionRequest;
 import org.halfstep.device.ConvolutionShape;
@@ -63,9 +64,11 @@ class PackedWeightTest {
   @ParameterizedTest
   @EnumSource(names = {"F32", "BF16"})
   void aFilterIsPaddedWithZeros(DataType type) {
+    WantedPlans plans = new WantedPlans(request -> {}, request -> Optional.empty());
     try (Arena arena = Arena.ofConfined();
         CudnnConvolution convolution =
-            new CudnnConvolution(null, Kernels.cpu(), MemorySegment.NULL, request(3, type))) {
+            new CudnnConvolution(
+                null, plans, Kernels.cpu(), MemorySegment.NULL, request(3, type))) {
       MemorySegment packed = arena.allocate(convolution.packedForwardBytes(), 64).fill((byte) 1);
       MemorySegment weight = indices(arena, OUT * STORED * 9);
       convolution.packForward(weight.address(), 0, packed.address()).run();
