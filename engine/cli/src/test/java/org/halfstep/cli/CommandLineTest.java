@@ -287,8 +287,8 @@ class CommandLineTest {
     Path broken = Files.writeString(folder.resolve("broken.safetensors"), "not a model at all");
     assertTrue(refused("info", "--model", broken).contains(broken + ": byte 0"));
     assertTrue(refused("sample", "--model", "zebra").contains("no bundled model \"zebra\""));
-    assertTrue(
-        refused("sample", "--model", teacher, "--labels", "zebra").contains("labels are 0 to 9"));
+    String unknown = refused("sample", "--model", teacher, "--labels", "zebra");
+    assertTrue(unknown.contains("is no class of this model; its classes are 0, 1, 2"), unknown);
     assertTrue(refused("sample", "--model", teacher, "--labels", "4-2").contains("upwards"));
     assertTrue(refused("sample", "--model", teacher, "--count", "0").contains("--count"));
     assertTrue(refused("sample", "--steps", "few").contains("'few'"));
@@ -428,7 +428,9 @@ class CommandLineTest {
     assertTrue(out.contains("conv3 forward"), out);
     assertTrue(out.contains("GB/s"), out);
     assertTrue(out.contains("of ceiling"), out);
-    assertTrue(out.contains("input_blocks.0.0 conv3 forward"), out);
+    // Which steps are shown depends on their times.
+    assertTrue(
+        out.lines().anyMatch(line -> line.matches("[a-z_]+[.\\w]* conv3 forward +1 .*")), out);
   }
 
   @Test
@@ -539,17 +541,17 @@ class CommandLineTest {
     assertTrue(trained.contains("there are no test images to measure it on: "), trained);
     assertTrue(trained.lines().anyMatch(line -> line.matches("classifier [0-9a-f]{64}")), trained);
     assertTrue(succeeds(arguments).contains("is finished, nothing is left to do"));
-    assertTrue(
+    String widths =
         refused(
-                "train-classifier",
-                "--preset",
-                "tiny",
-                "--data",
-                data,
-                "--out",
-                out,
-                "--set",
-                "classifier.network.widths=[8,12]")
-            .contains("widths must be two or more multiples of 8"));
+            "train-classifier",
+            "--preset",
+            "tiny",
+            "--data",
+            data,
+            "--out",
+            out,
+            "--set",
+            "classifier.network.widths=[8,12]");
+    assertTrue(widths.contains("widths must be multiples of 8 up to"), widths);
   }
 }

@@ -290,7 +290,7 @@ class EvaluateCommandTest {
       ImageGrid.writeSingle(
           pictures.resolve(String.format("%03d.png", i)), noise(1, side, 1, i), 0, Map.of());
     }
-    assertRefused("is 9x9x1, 000.png is 8x8x1", evaluate(pictures, reference(), weights()));
+    assertRefused("is 9x9, 000.png is 8x8", evaluate(pictures, reference(), weights()));
     Path statistics = folder.resolve("statistics.npz");
     ReferenceStatistics.write(
         statistics, new FeatureMoments(new double[3], new double[] {1, 0, 0, 0, 1, 0, 0, 0, 1}));

@@ -34,10 +34,15 @@ class QuantizeCommandTest {
     return Halfstep.run(new PrintWriter(out), new PrintWriter(err), words);
   }
 
+  /** The model's classes, and more that it does not have. */
+  private static String name(int label) {
+    return label < TinyModels.CLASSES.size() ? TinyModels.CLASSES.get(label) : "class" + label;
+  }
+
   private Path images(int classes) throws IOException {
     Path data = folder.resolve("images-" + classes);
     for (int k = 0; k < classes; k++) {
-      Path of = Files.createDirectories(data.resolve("class" + k));
+      Path of = Files.createDirectories(data.resolve(name(k)));
       for (int i = 0; i < IMAGES_PER_CLASS; i++) {
         BufferedImage image = new BufferedImage(SIDE, SIDE, BufferedImage.TYPE_BYTE_GRAY);
         for (int p = 0; p < SIDE * SIDE; p++) {
@@ -76,7 +81,12 @@ class QuantizeCommandTest {
     Path student = TinyModels.student(folder.resolve("student.safetensors"), 2);
     refused("--images must be from 1", "--model", student, "--data", images(3), "--images", 0);
     refused("nowhere", "--model", student, "--data", folder.resolve("nowhere"));
-    refused("5 classes, the network 3", "--model", student, "--data", images(5));
+    refused(
+        "2 classes that the model does not have: class3, class4",
+        "--model",
+        student,
+        "--data",
+        images(5));
   }
 
   private void refused(String expected, Object... arguments) {
