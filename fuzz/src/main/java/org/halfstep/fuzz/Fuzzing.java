@@ -33,6 +33,13 @@ public final class Fuzzing {
     }
   }
 
+  /** Called by Jazzer once: what is loaded and compiled first is not any input's. */
+  public static void fuzzerInitialize() throws IOException {
+    for (byte[] seed : PLACE.seeds(READER)) {
+      allocatedBy(seed);
+    }
+  }
+
   /** Called by Jazzer with each input. */
   public static void fuzzerTestOneInput(byte[] input) throws IOException {
     long most = ALLOCATED + ALLOCATED_EACH * input.length;

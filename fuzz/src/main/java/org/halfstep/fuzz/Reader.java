@@ -1,12 +1,12 @@
 package org.halfstep.fuzz;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import org.halfstep.cli.option.Settings;
 import org.halfstep.data.DatasetOptions;
@@ -16,6 +16,7 @@ import org.halfstep.data.SampleBatchFile;
 import org.halfstep.data.Split;
 import org.halfstep.device.cuda.PlanCacheReading;
 import org.halfstep.distill.DistillationSettings;
+import org.halfstep.files.Json;
 import org.halfstep.image.Fit;
 import org.halfstep.image.ImageFile;
 import org.halfstep.image.PngFile;
@@ -27,9 +28,7 @@ import org.halfstep.numpy.NpyArray;
 import org.halfstep.numpy.NpzFile;
 import org.halfstep.report.Origin;
 import org.halfstep.report.Report;
-import org.halfstep.safetensors.NamedTensor;
 import org.halfstep.safetensors.SafetensorsFile;
-import org.halfstep.safetensors.SafetensorsWriter;
 import org.halfstep.safetensors.TensorView;
 import org.halfstep.torch.TorchFile;
 import org.halfstep.train.Checkpoints;
@@ -257,23 +256,22 @@ enum Reader {
   private static Path withMetadata(byte[] input, Workplace place, Path whole, String... keys)
       throws IOException {
     byte[][] parts = Archives.parts(input, keys.length);
-    Path target = place.folder().resolve("model.safetensors");
-    try (SafetensorsFile file = SafetensorsFile.open(whole)) {
-      Map<String, String> metadata = new LinkedHashMap<>(file.metadata());
-      for (int i = 0; i < keys.length; i++) {
-        metadata.remove(keys[i]);
-        if (parts[i].length > 0) {
-          metadata.put(keys[i], new String(parts[i], java.nio.charset.StandardCharsets.UTF_8));
-        }
+    ByteBuffer bytes = place.whole(whole);
+    int length = (int) bytes.getLong(0);
+    String text = new String(bytes.array(), Long.BYTES, length, StandardCharsets.UTF_8);
+    ObjectNode header = Json.parse(ObjectNode.class, "header", text);
+    ObjectNode metadata = (ObjectNode) header.get("__metadata__");
+    for (int i = 0; i < keys.length; i++) {
+      metadata.remove(keys[i]);
+      if (parts[i].length > 0) {
+        metadata.put(keys[i], new String(parts[i], StandardCharsets.UTF_8));
       }
-      List<NamedTensor> tensors = new ArrayList<>();
-      for (String name : file.names()) {
-        TensorView tensor = file.tensor(name);
-        MemorySegment data = tensor.data();
-        tensors.add(new NamedTensor(name, tensor.dtype(), tensor.shape(), data));
-      }
-      SafetensorsWriter.write(target, tensors, metadata);
     }
-    return target;
+    byte[] changed = Archives.utf8(Json.text(header));
+    int dataBytes = bytes.limit() - Long.BYTES - length;
+    byte[] file = Archives.safetensors(changed, dataBytes);
+    System.arraycopy(
+        bytes.array(), Long.BYTES + length, file, Long.BYTES + changed.length, dataBytes);
+    return place.write("model.safetensors", file);
   }
 }

@@ -1,9 +1,15 @@
 package org.halfstep.fuzz;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.halfstep.device.Device;
 import org.halfstep.device.cpu.CpuDevice;
@@ -12,7 +18,8 @@ import org.halfstep.device.cpu.CpuDevice;
 final class Workplace {
   private final Path root;
   private final Path folder;
-  private final Device device = new CpuDevice();
+  private final Map<Path, ByteBuffer> wholes = new HashMap<>();
+  private Device device;
 
   /**
    * @param root with the whole files that {@link Seeds} wrote; a folder of one's own is made in it
@@ -26,7 +33,9 @@ final class Workplace {
     return folder;
   }
 
+  /** A device, made when it is first needed. */
   Device device() {
+    device = device == null ? new CpuDevice(1) : device;
     return device;
   }
 
@@ -38,6 +47,25 @@ final class Workplace {
   /** A whole classifier's file. */
   Path classifier() {
     return root.resolve(Seeds.CLASSIFIER);
+  }
+
+  /** Bytes of a whole file, little-endian, read once. */
+  ByteBuffer whole(Path file) throws IOException {
+    if (!wholes.containsKey(file)) {
+      wholes.put(file, ByteBuffer.wrap(Files.readAllBytes(file)).order(ByteOrder.LITTLE_ENDIAN));
+    }
+    return wholes.get(file);
+  }
+
+  /** What to begin with for a reader. */
+  List<byte[]> seeds(Reader reader) throws IOException {
+    List<byte[]> seeds = new ArrayList<>();
+    try (Stream<Path> files = Files.list(root.resolve("seeds").resolve(reader.name()))) {
+      for (Path file : files.sorted().toList()) {
+        seeds.add(Files.readAllBytes(file));
+      }
+    }
+    return seeds;
   }
 
   Path write(String name, byte[] bytes) throws IOException {

@@ -17,6 +17,8 @@ import javax.imageio.metadata.IIOMetadataNode;
 import javax.imageio.stream.FileImageInputStream;
 import javax.imageio.stream.MemoryCacheImageOutputStream;
 import org.halfstep.files.AtomicFile;
+import org.halfstep.files.DataException;
+import org.halfstep.files.InputFile;
 import org.w3c.dom.NodeList;
 
 /** PNG files with text entries (W3C PNG, tEXt for Latin-1 text and iTXt for other). */
@@ -95,8 +97,13 @@ public final class PngFile {
     return StandardCharsets.ISO_8859_1.newEncoder().canEncode(text);
   }
 
-  /** The text entries of a PNG file, in the file's order (tEXt before iTXt). */
+  /**
+   * The text entries of a PNG file, in the file's order (tEXt before iTXt).
+   *
+   * @throws DataException when it is no PNG file, or damaged
+   */
   public static Map<String, String> text(Path file) throws IOException {
+    InputFile.require(file, "a PNG file", ".png");
     ImageReader reader = ImageIO.getImageReadersByFormatName("png").next();
     try (FileImageInputStream input = new FileImageInputStream(file.toFile())) {
       reader.setInput(input, true, false);
@@ -105,6 +112,15 @@ public final class PngFile {
       collect(root.getElementsByTagName("tEXtEntry"), "value", text);
       collect(root.getElementsByTagName("iTXtEntry"), "text", text);
       return text;
+    } catch (IOException | RuntimeException damaged) {
+      // The decoder answers damage with exceptions of every kind.
+      String reason = damaged.getMessage();
+      throw new DataException(
+          file,
+          "is no PNG file, or damaged ("
+              + (reason == null ? damaged.getClass().getSimpleName() : reason)
+              + ")",
+          damaged);
     } finally {
       reader.dispose();
     }

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -87,6 +88,18 @@ class ImageGridTest {
     ImageBatch batch =
         ImageBatch.ofNormalized(1, 1, 6, 1, MemorySegment.ofArray(values), Float.BYTES);
     assertArrayEquals(new byte[] {-1, (byte) 128, 0, -1, 100, (byte) 191}, batch.pixels());
+  }
+
+  @Test
+  void textOfDamagedFilesIsRefused(@TempDir Path folder) throws IOException {
+    Path file = folder.resolve("a.png");
+    new ImageGrid(1, 0, 1).write(file, new ImageBatch(1, 1, 1, 1, new byte[1]), Map.of("a", "b"));
+    byte[] whole = Files.readAllBytes(file);
+    for (int length : new int[] {0, 4, 8, 20, 30}) {
+      Files.write(file, Arrays.copyOf(whole, length));
+      IOException refused = assertThrows(IOException.class, () -> PngFile.text(file));
+      assertTrue(refused.getMessage().startsWith(file + ": is no PNG file"), refused.getMessage());
+    }
   }
 
   @Test
