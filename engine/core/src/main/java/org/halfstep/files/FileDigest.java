@@ -20,6 +20,7 @@ public final class FileDigest {
    * @throws IOException when it cannot be read
    */
   public static String sha256(Path file) throws IOException {
+    InputFile.require(file, "a file", "");
     try (InputStream in = Files.newInputStream(file);
         DigestInputStream digest =
             new DigestInputStream(in, MessageDigest.getInstance("SHA-256"))) {

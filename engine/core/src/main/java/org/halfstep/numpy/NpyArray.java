@@ -75,6 +75,9 @@ public final class NpyArray {
    * @throws DataException if it is missing, malformed, or of another size than its header says
    */
   public static NpyArray read(Path file) throws IOException {
+    if (Files.isDirectory(file)) {
+      throw new DataException(file, "is a folder, expected an .npy file");
+    }
     try (InputStream input = new BufferedInputStream(Files.newInputStream(file))) {
       NpyHeader header = NpyHeader.read(input, file, "");
       long rest = Files.size(file) - header.length();

@@ -199,4 +199,31 @@ class IdxFilesTest {
       assertArrayEquals(new float[] {-1, 1}, values);
     }
   }
+
+  @Test
+  void aLargePackedFileIsReadInParts() throws IOException {
+    int count = 72;
+    int side = 1000;
+    Path images = folder.resolve("train-images-idx3-ubyte.gz");
+    try (GZIPOutputStream out = new GZIPOutputStream(Files.newOutputStream(images))) {
+      out.write(
+          ByteBuffer.allocate(16).putInt(0x803).putInt(count).putInt(side).putInt(side).array());
+      byte[] image = new byte[side * side];
+      for (int i = 0; i < count; i++) {
+        Arrays.fill(image, (byte) (i + 1));
+        out.write(image);
+      }
+    }
+    byte[] classes = new byte[count];
+    Files.write(
+        folder.resolve("train-labels-idx1-ubyte"),
+        ByteBuffer.allocate(8 + count).putInt(0x801).putInt(count).put(classes).array());
+    try (ImageDataset data = IdxFiles.open(folder, Split.TRAIN)) {
+      for (int i = 0; i < count; i++) {
+        byte[] pixels = data.batch(i).pixels();
+        assertEquals(i + 1, pixels[0]);
+        assertEquals(i + 1, pixels[pixels.length - 1]);
+      }
+    }
+  }
 }
