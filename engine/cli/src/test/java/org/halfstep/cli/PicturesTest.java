@@ -128,6 +128,19 @@ class PicturesTest {
     assertTrue(refused(train("data", "new", "--config", config)).contains(config + ": line "));
     assertTrue(
         refused(train("data", "new", "--config", folder)).contains("is a folder, expected a JSON"));
+    for (String[] bad :
+        new String[][] {
+          {"{\"teacher\":{\"run\":{\"ba\u001b[2Jtch\":8}}}", "teacher.run.ba?[2Jtch: there is no"},
+          {"{\"teacher\":{\"network\":null}}", "network and run must be given"},
+          {"{\"teacher\":{\"run\":{\"batch\":1e400000000}}}", "teacher.run.batch: "},
+          {"{\"teacher\":{\"run\":{\"optimizer\":null}}}", "optimizer and weighting must be"},
+          {"{\"teacher\":{\"labelDropout\":7}}", "label dropout must lie in [0, 1]"},
+          {"{\"teacher\":{\"network\":7}}", "teacher.network: expected an object"},
+        }) {
+      Files.writeString(config, bad[0].replace("\u001b", "\\u001b"));
+      String line = refused(train("data", "new", "--config", config));
+      assertTrue(line.contains(bad[1]), line);
+    }
     Files.writeString(config, "{\"teacher\": {\"seed\": 1e400000000}}");
     assertTrue(refused(train("data", "run")).contains("run"));
   }

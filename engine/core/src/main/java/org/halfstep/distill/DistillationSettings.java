@@ -2,6 +2,7 @@ package org.halfstep.distill;
 
 import org.halfstep.diffusion.GuidanceRange;
 import org.halfstep.diffusion.HalvingSchedule;
+import org.halfstep.model.ModelCard;
 import org.halfstep.train.RunSettings;
 
 /**
@@ -35,9 +36,22 @@ public record DistillationSettings(
     boolean mirror,
     long seed,
     long checkpointEvery) {
+  private static final int MAXIMUM_EMBEDDING = 1 << 14;
+
   public DistillationSettings {
-    if (guidanceEmbedDim < 2) {
-      throw new IllegalArgumentException("the embedding of w needs at least 2 numbers");
+    if (guidance == null || guided == null || halving == null) {
+      throw new IllegalArgumentException("guidance, guided and halving must be given");
+    }
+    if (guidanceEmbedDim < 2 || guidanceEmbedDim > MAXIMUM_EMBEDDING) {
+      throw new IllegalArgumentException(
+          "the embedding of w needs 2 to "
+              + MAXIMUM_EMBEDDING
+              + " numbers, got "
+              + guidanceEmbedDim);
+    }
+    if (teacherSteps > ModelCard.MAXIMUM_STEPS) {
+      throw new IllegalArgumentException(
+          "a teacher has at most " + ModelCard.MAXIMUM_STEPS + " steps, got " + teacherSteps);
     }
     if (checkpointEvery < 1) {
       throw new IllegalArgumentException("checkpoints need at least one update between them");

@@ -124,16 +124,21 @@ public final class Json {
     if (!(refused instanceof JsonProcessingException malformed)) {
       return refused.getMessage();
     }
-    return place(malformed) + Printable.line(problem(malformed));
+    return Printable.clean(place(malformed)) + problem(malformed);
   }
 
-  private static String problem(JsonProcessingException malformed) {
+  /** What is wrong with a value, in one line without the place. */
+  public static String problem(JsonProcessingException malformed) {
+    return Printable.line(unprinted(malformed));
+  }
+
+  private static String unprinted(JsonProcessingException malformed) {
     String original = String.valueOf(malformed.getOriginalMessage());
     return switch (malformed) {
       case ValueInstantiationException own when own.getCause() != null ->
           String.valueOf(own.getCause().getMessage());
       case UnrecognizedPropertyException unknown ->
-          "there is no such entry; there are "
+          "there is no such setting; there are "
               + unknown.getKnownPropertyIds().stream()
                   .map(Object::toString)
                   .sorted()

@@ -36,6 +36,12 @@ public record RunSettings(
 
   public RunSettings {
     precision = precision == null ? DataType.F32 : precision;
+    if (optimizer == null || weighting == null) {
+      throw new IllegalArgumentException("optimizer and weighting must be given");
+    }
+    if (warmUp < 0) {
+      throw new IllegalArgumentException("a warm-up cannot have " + warmUp + " updates");
+    }
     if (batch < 1 || batch > MOST_BATCH || updates < 1 || updates > MOST_UPDATES) {
       throw new IllegalArgumentException(
           "the batch must be from 1 to "

@@ -20,6 +20,12 @@ public record TeacherSettings(
     long seed,
     long checkpointEvery) {
   public TeacherSettings {
+    if (network == null || run == null) {
+      throw new IllegalArgumentException("network and run must be given");
+    }
+    if (!(labelDropout >= 0 && labelDropout <= 1)) {
+      throw new IllegalArgumentException("label dropout must lie in [0, 1], got " + labelDropout);
+    }
     if (labelDropout > 0 && !network.nullLabel()) {
       throw new IllegalArgumentException(
           "label dropout needs a network with a null label (\"cfg\": true)");

@@ -78,7 +78,7 @@ class TextFileTest {
           {"{\"name\":\"a\",\"number\":3.5}", "number: expected an integer"},
           {
             "{\"name\":\"a\",\"number\":3,\"nomber\":3}",
-            "nomber: there is no such entry; there are name, number"
+            "nomber: there is no such setting; there are name, number"
           },
           {"{\"name\":\"a\",\"number\":\"3\"}", "number: "},
           {"{\"name\":\"a\",\"number\":null}", "number: "},

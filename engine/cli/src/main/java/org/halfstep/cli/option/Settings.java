@@ -5,8 +5,6 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonMappingException;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.exc.UnrecognizedPropertyException;
-import com.fasterxml.jackson.databind.exc.ValueInstantiationException;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
@@ -21,6 +19,7 @@ import java.util.TreeSet;
 import java.util.stream.Collectors;
 import org.halfstep.cli.console.InputException;
 import org.halfstep.files.InputFile;
+import org.halfstep.files.Json;
 import org.halfstep.files.Printable;
 
 /**
@@ -99,7 +98,7 @@ public final class Settings {
               + ": line "
               + (e.getLocation() == null ? 0 : e.getLocation().getLineNr())
               + ": "
-              + Printable.line(e.getOriginalMessage()),
+              + Json.problem(e),
           e);
     } catch (IOException e) {
       throw new InputException(file + ": cannot be read as text: " + e.getMessage(), e);
@@ -230,22 +229,10 @@ public final class Settings {
   public <T> T section(String name, Class<T> type) {
     try {
       return JSON.treeToValue(tree.get(name), type);
-    } catch (UnrecognizedPropertyException e) {
-      throw new InputException(
-          where(name, e)
-              + ": there is no such setting; there are "
-              + e.getKnownPropertyIds().stream()
-                  .map(Object::toString)
-                  .sorted()
-                  .collect(Collectors.joining(", ")),
-          e);
-    } catch (ValueInstantiationException e) {
-      Throwable cause = e.getCause() == null ? e : e.getCause();
-      throw new InputException(where(name, e) + ": " + cause.getMessage(), e);
     } catch (JsonMappingException e) {
-      throw new InputException(where(name, e) + ": " + e.getOriginalMessage(), e);
+      throw new InputException(Printable.line(where(name, e)) + ": " + Json.problem(e), e);
     } catch (JsonProcessingException e) {
-      throw new InputException(name + ": " + e.getOriginalMessage(), e);
+      throw new InputException(name + ": " + Json.problem(e), e);
     }
   }
 
