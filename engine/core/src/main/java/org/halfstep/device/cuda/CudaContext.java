@@ -1,6 +1,8 @@
 package org.halfstep.device.cuda;
 
 import java.lang.foreign.MemorySegment;
+import java.util.LinkedHashSet;
+import java.util.Set;
 import java.util.function.LongFunction;
 import org.halfstep.bindings.Kernels;
 import org.halfstep.device.Slab;
@@ -10,6 +12,10 @@ import org.halfstep.device.cuda.driver.Driver;
  * What all streams of one GPU share: the driver, the kernels, the libraries, and the memory.
  * Thread-safe. Memory is taken and given back in the order of a stream of its own; both wait, since
  * they are rare and the memory is used on other streams.
+ *
+ * <p>Waiting is for the streams made here, one by one, and never for the whole context: cuDNN
+ * records graphs of its own while it plans, on threads and streams that nobody else knows, and the
+ * driver refuses to wait for a context in which anything is being recorded.
  */
 final class CudaContext implements AutoCloseable {
   /** Uploads and downloads go through page-locked memory of this size. */
@@ -21,6 +27,7 @@ final class CudaContext implements AutoCloseable {
   private final AutoCloseable libraries;
   private final long memoryStream;
   private final MemorySegment staging;
+  private final Set<Long> streams = new LinkedHashSet<>();
   private boolean closed;
 
   /**
@@ -54,6 +61,26 @@ final class CudaContext implements AutoCloseable {
     return operations.apply(stream);
   }
 
+  /** A stream whose work is waited for before memory is given back. */
+  synchronized long createStream() {
+    requireOpen();
+    long stream = driver.createStream();
+    streams.add(stream);
+    return stream;
+  }
+
+  synchronized void destroyStream(long stream) {
+    streams.remove(stream);
+    driver.destroyStream(stream);
+  }
+
+  private void synchronizeStreams() {
+    for (long stream : streams) {
+      driver.synchronizeStream(stream);
+    }
+    driver.synchronizeStream(memoryStream);
+  }
+
   synchronized Slab allocate(String purpose, long bytes) {
     if (bytes < 0) {
       throw new IllegalArgumentException("cannot allocate " + bytes + " bytes for " + purpose);
@@ -64,7 +91,7 @@ final class CudaContext implements AutoCloseable {
     long address = driver.allocate(taken, memoryStream);
     if (address == 0) {
       // What was given back may not have reached the pool yet.
-      driver.synchronizeContext();
+      synchronizeStreams();
       address = driver.allocate(taken, memoryStream);
     }
     if (address == 0) {
@@ -89,7 +116,7 @@ final class CudaContext implements AutoCloseable {
   private synchronized void release(long address) {
     if (!closed) {
       driver.makeCurrent();
-      driver.synchronizeContext();
+      synchronizeStreams();
       driver.free(address, memoryStream);
     }
   }
@@ -97,7 +124,7 @@ final class CudaContext implements AutoCloseable {
   synchronized void upload(MemorySegment source, long destination, long bytes) {
     requireOpen();
     driver.makeCurrent();
-    driver.synchronizeContext();
+    synchronizeStreams();
     for (long done = 0; done < bytes; done += STAGING_BYTES) {
       long size = Math.min(STAGING_BYTES, bytes - done);
       MemorySegment.copy(source, done, staging, 0, size);
@@ -109,7 +136,7 @@ final class CudaContext implements AutoCloseable {
   synchronized void download(long source, MemorySegment destination, long bytes) {
     requireOpen();
     driver.makeCurrent();
-    driver.synchronizeContext();
+    synchronizeStreams();
     for (long done = 0; done < bytes; done += STAGING_BYTES) {
       long size = Math.min(STAGING_BYTES, bytes - done);
       driver.copyToHost(staging.address(), source + done, size, memoryStream);
@@ -118,10 +145,7 @@ final class CudaContext implements AutoCloseable {
     }
   }
 
-  /**
-   * Records a graph. Waiting for the whole context is forbidden while any thread records, so both
-   * take the same lock.
-   */
+  /** Records a graph. A stream cannot be waited for while it is recorded, so both take one lock. */
   synchronized long capture(long stream, Runnable work) {
     return driver.capture(stream, work);
   }
@@ -138,7 +162,7 @@ final class CudaContext implements AutoCloseable {
       return;
     }
     driver.makeCurrent();
-    driver.synchronizeContext();
+    synchronizeStreams();
     closed = true;
     try (driver) {
       libraries.close();

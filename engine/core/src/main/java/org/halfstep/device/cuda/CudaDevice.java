@@ -143,11 +143,7 @@ public final class CudaDevice implements Device {
                 + NativeLibrary.CUDA_KERNELS.location()));
     parts.add(
         new DevicePart(
-            "planning",
-            PlanningThreads.count()
-                + " at a time ("
-                + PlanningThreads.COUNT
-                + "), not yet seen on a GPU"));
+            "planning", PlanningThreads.count() + " at a time (" + PlanningThreads.COUNT + ")"));
     CudaLibrary.CUDNN.leftOut().forEach(part -> parts.add(new DevicePart("without", part)));
     return List.copyOf(parts);
   }
@@ -160,7 +156,7 @@ public final class CudaDevice implements Device {
       AutoCloseable libraries,
       List<DevicePart> parts) {
     CudaContext context = new CudaContext(driver, kernels, operations, libraries);
-    return new CudaDevice(context, driver.createStream(), true, parts);
+    return new CudaDevice(context, context.createStream(), true, parts);
   }
 
   /** Fails with everything that is missing, so that it can be put right at once. */
@@ -304,7 +300,7 @@ public final class CudaDevice implements Device {
   @Override
   public Device stream() {
     attach();
-    return new CudaDevice(context, context.driver().createStream(), false, parts);
+    return new CudaDevice(context, context.createStream(), false, parts);
   }
 
   @Override
@@ -327,7 +323,7 @@ public final class CudaDevice implements Device {
         return;
       }
     }
-    context.driver().destroyStream(stream);
+    context.destroyStream(stream);
     if (ownsContext) {
       context.close();
     }

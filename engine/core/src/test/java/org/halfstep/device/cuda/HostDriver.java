@@ -95,11 +95,6 @@ final class HostDriver implements Driver {
   public void makeCurrent() {}
 
   @Override
-  public void synchronizeContext() {
-    wait("cuCtxSynchronize");
-  }
-
-  @Override
   public long createStream() {
     return handle(streams);
   }

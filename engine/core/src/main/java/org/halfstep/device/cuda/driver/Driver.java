@@ -17,9 +17,6 @@ public interface Driver extends AutoCloseable {
   /** Makes the primary context current in the calling thread. */
   void makeCurrent();
 
-  /** Waits for all streams of the context. */
-  void synchronizeContext();
-
   /** A stream that does not wait for the default stream. */
   long createStream();
 

@@ -156,11 +156,6 @@ public final class LwjglDriver implements Driver {
     check("cuCtxSetCurrent", CU.cuCtxSetCurrent(context));
   }
 
-  @Override
-  public void synchronizeContext() {
-    check("cuCtxSynchronize", CU.cuCtxSynchronize());
-  }
-
   // ---- Streams
   // ------------------------------------------------------------------------------
 

@@ -131,7 +131,6 @@ class LwjglDriverTest {
         host.fill((byte) 9);
         driver.copyToHost(host.address(), address, 8, stream);
         driver.synchronizeStream(stream);
-        driver.synchronizeContext();
         lines.add(
             "there and back: "
                 + host.get(ValueLayout.JAVA_INT, 0)
