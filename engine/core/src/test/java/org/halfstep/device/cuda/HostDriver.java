@@ -23,6 +23,7 @@ final class HostDriver implements Driver {
   private final Map<Long, Runnable> graphs = new HashMap<>();
   private final Set<Long> streams = new HashSet<>();
   private final Set<Long> events = new HashSet<>();
+  private final Map<Long, Double> stamps = new HashMap<>();
   private final Deque<Runnable> pending = new ArrayDeque<>();
   private long handles = 1000;
   private long limit = Long.MAX_VALUE;
@@ -33,6 +34,9 @@ final class HostDriver implements Driver {
   int captures;
   int graphLaunches;
   int waits;
+
+  /** What the device's clock shows, in milliseconds; kernels that take time move it. */
+  double clock;
 
   /** Lets no allocation be larger from now on. */
   void limit(long bytes) {
@@ -191,13 +195,27 @@ final class HostDriver implements Driver {
   }
 
   @Override
+  public long createTimedEvent() {
+    long event = handle(events);
+    stamps.put(event, Double.NaN);
+    return event;
+  }
+
+  @Override
   public void destroyEvent(long event) {
     release(events, event);
+    stamps.remove(event);
   }
 
   @Override
   public void recordEvent(long event, long stream) {
     requireNotCapturing("cuEventRecord");
+    stamps.computeIfPresent(event, (timed, before) -> clock);
+  }
+
+  @Override
+  public float elapsedMilliseconds(long from, long to) {
+    return (float) (stamps.get(to) - stamps.get(from));
   }
 
   @Override

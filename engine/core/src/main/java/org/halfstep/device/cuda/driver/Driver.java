@@ -63,11 +63,21 @@ public interface Driver extends AutoCloseable {
   /** An event that takes no time stamps. */
   long createEvent();
 
+  /** An event that takes time stamps, for {@link #elapsedMilliseconds}. */
+  long createTimedEvent();
+
   void destroyEvent(long event);
 
   void recordEvent(long event, long stream);
 
   void synchronizeEvent(long event);
+
+  /**
+   * Milliseconds on the device between two timed events whose work is over.
+   *
+   * @param from recorded before {@code to}
+   */
+  float elapsedMilliseconds(long from, long to);
 
   /**
    * Records what some work launches on a stream, without running it, as a graph that can be

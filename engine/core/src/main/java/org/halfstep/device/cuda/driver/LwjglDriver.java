@@ -6,6 +6,7 @@ import static org.lwjgl.cuda.CU.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR;
 import static org.lwjgl.cuda.CU.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR;
 import static org.lwjgl.cuda.CU.CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED;
 import static org.lwjgl.cuda.CU.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT;
+import static org.lwjgl.cuda.CU.CU_EVENT_DEFAULT;
 import static org.lwjgl.cuda.CU.CU_EVENT_DISABLE_TIMING;
 import static org.lwjgl.cuda.CU.CU_MEMPOOL_ATTR_RELEASE_THRESHOLD;
 import static org.lwjgl.cuda.CU.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
@@ -13,6 +14,7 @@ import static org.lwjgl.cuda.CU.CU_STREAM_NON_BLOCKING;
 
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
+import java.nio.FloatBuffer;
 import java.nio.IntBuffer;
 import java.nio.LongBuffer;
 import org.halfstep.bindings.NativeLibrary;
@@ -260,9 +262,18 @@ public final class LwjglDriver implements Driver {
 
   @Override
   public long createEvent() {
+    return createEvent(CU_EVENT_DISABLE_TIMING);
+  }
+
+  @Override
+  public long createTimedEvent() {
+    return createEvent(CU_EVENT_DEFAULT);
+  }
+
+  private static long createEvent(int flags) {
     try (MemoryStack stack = MemoryStack.stackPush()) {
       PointerBuffer event = stack.mallocPointer(1);
-      check("cuEventCreate", CU.cuEventCreate(event, CU_EVENT_DISABLE_TIMING));
+      check("cuEventCreate", CU.cuEventCreate(event, flags));
       return event.get(0);
     }
   }
@@ -280,6 +291,15 @@ public final class LwjglDriver implements Driver {
   @Override
   public void synchronizeEvent(long event) {
     check("cuEventSynchronize", CU.cuEventSynchronize(event));
+  }
+
+  @Override
+  public float elapsedMilliseconds(long from, long to) {
+    try (MemoryStack stack = MemoryStack.stackPush()) {
+      FloatBuffer milliseconds = stack.mallocFloat(1);
+      check("cuEventElapsedTime", CU.cuEventElapsedTime(milliseconds, from, to));
+      return milliseconds.get(0);
+    }
   }
 
   // ---- Graphs

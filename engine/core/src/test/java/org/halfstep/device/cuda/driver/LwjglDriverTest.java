@@ -75,6 +75,7 @@ class LwjglDriverTest {
             "recorded: 1",
             "recording that fails: stopped",
             "recorded again: 1",
+            "elapsed 1.5",
             "CudaException: cuEventSynchronize failed: CUDA_ERROR_INVALID_VALUE (1): invalid argument",
             "CudaUnavailableException: there is no GPU 3: the driver knows 1, number 0"),
         run(Map.of()));
@@ -147,6 +148,13 @@ class LwjglDriverTest {
           lines.add("recording that fails: " + stopped.getMessage());
         }
         record(driver, stream, lines, "recorded again: ");
+        long from = driver.createTimedEvent();
+        long to = driver.createTimedEvent();
+        driver.recordEvent(from, stream);
+        driver.recordEvent(to, stream);
+        lines.add("elapsed " + driver.elapsedMilliseconds(from, to));
+        driver.destroyEvent(from);
+        driver.destroyEvent(to);
         long event = driver.createEvent();
         driver.recordEvent(event, stream);
         driver.synchronizeEvent(event);

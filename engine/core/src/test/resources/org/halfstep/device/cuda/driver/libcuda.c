@@ -5,7 +5,8 @@
 
 typedef void *handle;
 enum { SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, INVALID_CONTEXT = 201, INVALIDATED = 901 };
-static char context, stream, event, graph, executable, pool;
+static char context, stream, event, timed[2], graph, executable, pool;
+static int timed_made, timed_recorded;
 static handle current;
 static int retained, capturing;
 static int64_t threshold;
@@ -70,9 +71,21 @@ int cuMemcpyDtoHAsync_v2(void *to, uint64_t from, size_t bytes, handle which) {
   memcpy(to, (const void *)from, bytes);
   return which == &stream ? SUCCESS : INVALID_VALUE;
 }
-int cuEventCreate(handle *out, unsigned flags) { NEEDS_CONTEXT; *out = &event; return flags == 2 ? SUCCESS : INVALID_VALUE; }
-int cuEventDestroy_v2(handle which) { return which == &event ? SUCCESS : INVALID_VALUE; }
-int cuEventRecord(handle which, handle on) { return which == &event && on == &stream ? SUCCESS : INVALID_VALUE; }
+int cuEventCreate(handle *out, unsigned flags) { // two with time stamps and any number without
+  NEEDS_CONTEXT;
+  *out = flags == 0 && timed_made < 2 ? &timed[timed_made++] : &event;
+  return flags == 0 || flags == 2 ? SUCCESS : INVALID_VALUE;
+}
+static int is_timed(handle which) { return which == &timed[0] || which == &timed[1]; }
+int cuEventDestroy_v2(handle which) { return which == &event || is_timed(which) ? SUCCESS : INVALID_VALUE; }
+int cuEventRecord(handle which, handle on) {
+  timed_recorded += is_timed(which);
+  return (which == &event || is_timed(which)) && on == &stream ? SUCCESS : INVALID_VALUE;
+}
+int cuEventElapsedTime(float *milliseconds, handle from, handle to) {
+  *milliseconds = 1.5f;
+  return from == &timed[0] && to == &timed[1] && timed_recorded == 2 ? SUCCESS : INVALID_VALUE;
+}
 int cuEventSynchronize(handle which) { return which == &event ? SUCCESS : INVALID_VALUE; }
 int cuStreamBeginCapture_v2(handle which, int mode) {
   capturing = 1;
@@ -158,7 +171,6 @@ STUB(cuStreamGetFlags)
 STUB(cuStreamWaitEvent)
 STUB(cuStreamQuery)
 STUB(cuEventQuery)
-STUB(cuEventElapsedTime)
 STUB(cuFuncGetAttribute)
 STUB(cuFuncSetCacheConfig)
 STUB(cuFuncSetBlockShape)
