@@ -56,6 +56,7 @@ public final class Cudnn {
   public static final int CUDNN_TYPE_VOID_PTR = 6;
   public static final int CUDNN_TYPE_CONVOLUTION_MODE = 7;
   public static final int CUDNN_TYPE_HEUR_MODE = 8;
+  public static final int CUDNN_TYPE_KNOB_TYPE = 9;
   public static final int CUDNN_TYPE_NUMERICAL_NOTE = 11;
   public static final int CUDNN_TYPE_POINTWISE_MODE = 14;
   public static final int CUDNN_TYPE_BACKEND_DESCRIPTOR = 15;
@@ -69,6 +70,7 @@ public final class Cudnn {
   public static final int CUDNN_BACKEND_ENGINECFG_DESCRIPTOR = 3;
   public static final int CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR = 4;
   public static final int CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR = 5;
+  public static final int CUDNN_BACKEND_KNOB_CHOICE_DESCRIPTOR = 7;
   public static final int CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR = 10;
   public static final int CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_FILTER_DESCRIPTOR = 11;
   public static final int CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR = 12;
@@ -98,11 +100,14 @@ public final class Cudnn {
   public static final int CUDNN_ATTR_ENGINEHEUR_RESULTS = 202;
   public static final int CUDNN_ATTR_ENGINEHEUR_DEVICEPROP = 204;
   public static final int CUDNN_ATTR_ENGINECFG_ENGINE = 300;
+  public static final int CUDNN_ATTR_ENGINECFG_KNOB_CHOICES = 302;
   public static final int CUDNN_ATTR_EXECUTION_PLAN_HANDLE = 400;
   public static final int CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG = 401;
   public static final int CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE = 402;
   public static final int CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION = 405;
   public static final int CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP = 407;
+  public static final int CUDNN_ATTR_KNOB_CHOICE_KNOB_TYPE = 600;
+  public static final int CUDNN_ATTR_KNOB_CHOICE_KNOB_VALUE = 601;
   public static final int CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_ALPHA = 700;
   public static final int CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_BETA = 701;
   public static final int CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC = 702;

@@ -1,5 +1,8 @@
 package org.halfstep.device.cuda;
 
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.halfstep.bindings.Cudnn;
 import org.halfstep.device.AttentionShape;
@@ -86,6 +89,35 @@ record AttentionOperation(Kind kind, AttentionShape shape) implements CudnnOpera
   long scoreGradientBytes() {
     long padded = (long) Math.ceilDiv(shape.tokens(), TILE) * TILE;
     return type().bytes() * shape.batch() * shape.heads() * padded * padded;
+  }
+
+  @Override
+  public List<TrialMemory.Tensor> tensors() {
+    long result =
+        type().bytes() * shape.batch() * shape.tokens() * shape.heads() * shape.headChannels();
+    long projected = 3 * result;
+    List<TrialMemory.Tensor> tensors = new ArrayList<>();
+    for (long id : new long[] {Q, K, V}) {
+      tensors.add(new TrialMemory.Tensor(id, projected));
+    }
+    tensors.add(new TrialMemory.Tensor(Y, result));
+    if (kind != Kind.INFERENCE) {
+      tensors.add(new TrialMemory.Tensor(STATISTICS, rowSumBytes()));
+    }
+    if (kind == Kind.BACKWARD) {
+      for (long id : new long[] {DQ, DK, DV}) {
+        tensors.add(new TrialMemory.Tensor(id, projected));
+      }
+      tensors.add(new TrialMemory.Tensor(DY, result));
+      tensors.add(new TrialMemory.Tensor(ROW_SUMS, rowSumBytes()));
+    }
+    return tensors;
+  }
+
+  @Override
+  public Map<Long, Float> numbers() {
+    float factor = (float) (1 / Math.sqrt(shape.headChannels()));
+    return kind == Kind.BACKWARD ? Map.of(FACTOR, factor, ONE, 1f) : Map.of(FACTOR, factor);
   }
 
   @Override

@@ -1,5 +1,8 @@
 package org.halfstep.device.cuda;
 
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.halfstep.bindings.Cudnn;
 import org.halfstep.device.DataType;
@@ -80,6 +83,26 @@ record ConvolutionOperation(
 
   long filterBytes() {
     return (long) outputs * window.taps() * inputs * type.bytes();
+  }
+
+  @Override
+  public List<TrialMemory.Tensor> tensors() {
+    List<TrialMemory.Tensor> tensors = new ArrayList<>();
+    tensors.add(new TrialMemory.Tensor(X, inputBytes()));
+    tensors.add(new TrialMemory.Tensor(FILTER, filterBytes()));
+    tensors.add(new TrialMemory.Tensor(Y, outputBytes()));
+    if (bias) {
+      tensors.add(new TrialMemory.Tensor(BIAS, (long) Float.BYTES * outputs));
+    }
+    if (residual) {
+      tensors.add(new TrialMemory.Tensor(RESIDUAL, outputBytes()));
+    }
+    return tensors;
+  }
+
+  @Override
+  public Map<Long, Float> numbers() {
+    return Map.of();
   }
 
   @Override

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.function.LongFunction;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.halfstep.bindings.CudaLibrary;
 import org.halfstep.bindings.Kernels;
@@ -55,11 +56,11 @@ public final class CudaDevice implements Device {
   private final CudaContext context;
   private final long stream;
   private final boolean ownsContext;
-  private final List<DevicePart> parts;
+  private final Supplier<List<DevicePart>> parts;
   private boolean closed;
 
   private CudaDevice(
-      CudaContext context, long stream, boolean ownsContext, List<DevicePart> parts) {
+      CudaContext context, long stream, boolean ownsContext, Supplier<List<DevicePart>> parts) {
     this.context = context;
     this.stream = stream;
     this.ownsContext = ownsContext;
@@ -80,19 +81,14 @@ public final class CudaDevice implements Device {
       Kernels kernels = Kernels.of(NativeLibrary.CUDA_KERNELS);
       Gpu gpu = driver.gpu();
       CudaLibraries libraries =
-          new CudaLibraries(
-              kernels,
-              gpu.name() + ", CUDA " + gpu.cuda(),
-              driver::makeCurrent,
-              options.attention(),
-              options.deterministic());
+          new CudaLibraries(kernels, driver, options.attention(), options.deterministic());
       CudaDevice device =
           of(
               driver,
               kernels,
               libraries::operations,
               libraries,
-              parts(gpu, libraries, kernels, options));
+              () -> parts(gpu, libraries, kernels, options));
       try {
         device.tryKernel();
       } catch (RuntimeException | Error failure) {
@@ -130,7 +126,9 @@ public final class CudaDevice implements Device {
             ALGORITHMS,
             "attention "
                 + options.attention().name().toLowerCase(Locale.ROOT)
-                + (options.deterministic() ? ", deterministic" : ", not deterministic")));
+                + (options.deterministic() ? ", deterministic" : ", not deterministic")
+                + (libraries.timesEngines() ? ", timed engines" : "")));
+    parts.add(new DevicePart("engines", libraries.engines()));
     parts.add(new DevicePart("cuDNN", "from " + CudaLibrary.CUDNN.location()));
     parts.add(new DevicePart("cuBLASLt", "from " + CudaLibrary.CUBLASLT.location()));
     parts.add(
@@ -148,13 +146,17 @@ public final class CudaDevice implements Device {
     return List.copyOf(parts);
   }
 
-  /** A device over a driver, which it takes over with the libraries. */
+  /**
+   * A device over a driver, which it takes over with the libraries.
+   *
+   * @param parts what is in use by now
+   */
   static CudaDevice of(
       Driver driver,
       Kernels kernels,
       LongFunction<LibraryOperations> operations,
       AutoCloseable libraries,
-      List<DevicePart> parts) {
+      Supplier<List<DevicePart>> parts) {
     CudaContext context = new CudaContext(driver, kernels, operations, libraries);
     return new CudaDevice(context, context.createStream(), true, parts);
   }
@@ -206,7 +208,7 @@ public final class CudaDevice implements Device {
 
   @Override
   public List<DevicePart> parts() {
-    return parts;
+    return parts.get();
   }
 
   @Override
@@ -230,7 +232,7 @@ public final class CudaDevice implements Device {
   @Override
   public String arithmetic() {
     return name()
-        + parts.stream()
+        + parts.get().stream()
             .filter(part -> part.name().equals(LIBRARIES) || part.name().equals(ALGORITHMS))
             .map(part -> ", " + part.description())
             .collect(Collectors.joining());

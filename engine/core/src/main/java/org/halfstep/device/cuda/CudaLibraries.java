@@ -12,6 +12,8 @@ import org.halfstep.device.AttentionAlgorithm;
 import org.halfstep.device.AttentionShape;
 import org.halfstep.device.Convolution;
 import org.halfstep.device.ConvolutionRequest;
+import org.halfstep.device.Owned;
+import org.halfstep.device.cuda.driver.Driver;
 
 /**
  * cuDNN and cuBLASLt on one device: their handles, and what was found out about the shapes in use.
@@ -24,6 +26,8 @@ final class CudaLibraries implements AutoCloseable {
   private final boolean deterministic;
   private final MemorySegment cudnn;
   private final CudnnPlanner planner;
+  private final Owned timing = new Owned();
+  private final Optional<EngineTrials> trials;
   private final Matmuls matmuls;
   private final String versions;
   private boolean closed;
@@ -32,25 +36,23 @@ final class CudaLibraries implements AutoCloseable {
    * Loads the libraries and makes their handles on the current context.
    *
    * @param kernels our own for this device
-   * @param device the GPU's name and the driver's version: plans in the cache are valid for it
-   * @param attach makes the device's context current in the thread that calls it
+   * @param driver the GPU's, whose context is current in this thread; plans in the cache are valid
+   *     for its name and version
    * @param attention what computes attention
    * @param deterministic whether the same input must give the same bits in every run; attention's
    *     backward pass is then our own, since cuDNN's adds up in the order in which blocks finish,
    *     of which its notes say nothing
    * @throws org.halfstep.bindings.NativeLibraryException if one is not found
-   * @throws IllegalArgumentException if {@link PlanningThreads#COUNT} is no number of threads
+   * @throws IllegalArgumentException if {@link PlanningThreads#COUNT} is no number of threads, or
+   *     {@link EngineChoice#PROPERTY} no choice
    */
   CudaLibraries(
-      Kernels kernels,
-      String device,
-      Runnable attach,
-      AttentionAlgorithm attention,
-      boolean deterministic) {
+      Kernels kernels, Driver driver, AttentionAlgorithm attention, boolean deterministic) {
     this.kernels = kernels;
     this.attention = attention;
     this.deterministic = deterministic;
     int planners = PlanningThreads.count();
+    EngineChoice choice = EngineChoice.of(deterministic);
     CudaLibrary.CUBLASLT.load();
     CudaLibrary.CUDNN.load();
     this.versions =
@@ -70,13 +72,33 @@ final class CudaLibraries implements AutoCloseable {
       }
       this.cudnn = out.get(ValueLayout.ADDRESS, 0);
     }
+    this.trials =
+        choice == EngineChoice.TIMED
+            ? Optional.of(
+                new EngineTrials(timing.add(new CudnnPlanTimer(driver)), EngineLog.named()))
+            : Optional.empty();
+    String environment = driver.gpu().name() + ", CUDA " + driver.gpu().cuda() + ", " + versions;
     this.planner =
         new CudnnPlanner(
             new EngineSearch(
-                    deterministic,
-                    new PlanCache(PlanCache.defaultFolder(), device + ", " + versions))
+                    deterministic, new PlanCache(PlanCache.defaultFolder(), environment), trials)
                 ::plan,
-            new PlanningThreads(planners, attach, CudnnTarget::current));
+            new PlanningThreads(planners, driver::makeCurrent, CudnnTarget::current));
+  }
+
+  /** How engines are chosen, and what was timed by now, for people. */
+  String engines() {
+    String first = "first of cuDNN's ranking";
+    return deterministic
+        ? first + ", deterministic"
+        : trials
+            .map(runs -> "timed, " + runs.summary() + ", as " + EngineChoice.PROPERTY + " says")
+            .orElse(first + "; " + EngineChoice.PROPERTY + "=timed waits for a GPU's proof");
+  }
+
+  /** Whether engines are chosen by timing. */
+  boolean timesEngines() {
+    return trials.isPresent();
   }
 
   /** "cuDNN 9.24.0, cuBLASLt 13.1.1". */
@@ -124,6 +146,7 @@ final class CudaLibraries implements AutoCloseable {
     if (!closed) {
       closed = true;
       planner.close();
+      timing.close();
       Cudnn.cudnnDestroy(cudnn);
       matmuls.close();
     }

@@ -135,14 +135,20 @@ final class CudnnDescriptor implements AutoCloseable {
   List<CudnnDescriptor> getDescriptors(int attribute, int kind) {
     int type = Cudnn.CUDNN_TYPE_BACKEND_DESCRIPTOR;
     int count = Math.toIntExact(get(attribute, type, 0, MemorySegment.NULL));
-    List<CudnnDescriptor> found = new ArrayList<>(count);
+    return getDescriptors(attribute, kind, count);
+  }
+
+  /** The same where cuDNN does not say how many there are; at most {@code most}. */
+  List<CudnnDescriptor> getDescriptors(int attribute, int kind, int most) {
+    int type = Cudnn.CUDNN_TYPE_BACKEND_DESCRIPTOR;
+    List<CudnnDescriptor> found = new ArrayList<>(most);
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment array = arena.allocate(ValueLayout.JAVA_LONG, Math.max(count, 1));
-      for (int i = 0; i < count; i++) {
+      MemorySegment array = arena.allocate(ValueLayout.JAVA_LONG, Math.max(most, 1));
+      for (int i = 0; i < most; i++) {
         found.add(of(kind));
         array.setAtIndex(ValueLayout.JAVA_LONG, i, found.get(i).handle.address());
       }
-      int filled = count == 0 ? 0 : Math.toIntExact(get(attribute, type, count, array));
+      int filled = most == 0 ? 0 : Math.toIntExact(get(attribute, type, most, array));
       while (found.size() > filled) {
         found.removeLast().close();
       }

@@ -1,5 +1,7 @@
 package org.halfstep.device.cuda;
 
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Owned;
@@ -11,6 +13,12 @@ sealed interface CudnnOperation permits ConvolutionOperation, AttentionOperation
 
   /** What is computed by cuDNN where it has no engine for all of this; empty for nothing. */
   Optional<CudnnOperation> core();
+
+  /** What the graph reads and writes in device memory. */
+  List<TrialMemory.Tensor> tensors();
+
+  /** Ids of the float32 numbers that it reads in host memory, with values that are usual. */
+  Map<Long, Float> numbers();
 
   /**
    * The finished operation graph.

@@ -1,13 +1,16 @@
 package org.halfstep.device.cuda;
 
 import java.util.ArrayList;
-import java.util.Arrays;
+import java.util.HashSet;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Supplier;
 import org.halfstep.bindings.Cudnn;
 import org.halfstep.bindings.CudnnException;
-import org.halfstep.device.DataType;
 import org.halfstep.device.Owned;
 
 /**
@@ -15,29 +18,38 @@ import org.halfstep.device.Owned;
  *
  * <p>cuDNN ranks its engine configurations by heuristics (mode B, then A, then the list of
  * fallbacks that are only slow). The first that is allowed, fits the workspace and compiles is
- * taken. Not allowed are sums in less than float32 and, when results must not change from run to
- * run, engines that say they may. Products of {@link DataType#F32} are those of float32: no tensor
- * cores, no rounded inputs, and no transform whose rounding errors are larger than a sum's own; nor
- * are engines compiled for them, which takes minutes where tensor cores are not used.
+ * taken; or, where plans are timed, the fastest of a few of modes B and A. A plan that was timed is
+ * kept under a key of its own, so it is timed once, and the first of the ranking stays what it was.
+ * Where nothing could be timed, the first is taken, and asked again next time.
  */
 final class EngineSearch {
   private static final int[] MODES = {
     Cudnn.CUDNN_HEUR_MODE_B, Cudnn.CUDNN_HEUR_MODE_A, Cudnn.CUDNN_HEUR_MODE_FALLBACK
   };
+  private static final int[] TIMED_MODES = {Cudnn.CUDNN_HEUR_MODE_B, Cudnn.CUDNN_HEUR_MODE_A};
 
-  /** More than there are kinds of notes. */
-  private static final int MOST_NOTES = 64;
+  /** Plans that are timed from the beginning of the rankings; PyTorch times as many by default. */
+  private static final int MOST_FIRST = 10;
+
+  /** The same with those of other engines. */
+  static final int MOST_CANDIDATES = 14;
 
   private final boolean deterministic;
+  private final CudnnEngines engines;
   private final PlanCache cache;
+  private final Optional<EngineTrials> trials;
 
   /**
-   * @param deterministic whether the same input must give the same bits in every run
+   * @param deterministic whether the same input must give the same bits in every run; then nothing
+   *     is timed
    * @param cache plans on disk, which other processes use as well
+   * @param trials what times plans; empty to take the first of the ranking
    */
-  EngineSearch(boolean deterministic, PlanCache cache) {
+  EngineSearch(boolean deterministic, PlanCache cache, Optional<EngineTrials> trials) {
     this.deterministic = deterministic;
+    this.engines = new CudnnEngines(deterministic);
     this.cache = cache;
+    this.trials = deterministic ? Optional.empty() : trials;
   }
 
   /**
@@ -46,9 +58,48 @@ final class EngineSearch {
    * @param target of no other thread
    */
   Optional<CudnnPlan> plan(CudnnTarget target, PlanRequest request) {
-    String key = request.key(deterministic);
-    return fromCache(target, key, request.workspaceLimit())
-        .or(() -> search(target, request.operation(), key, request.workspaceLimit()));
+    return trials
+        .filter(runs -> runs.canRun(target))
+        .flatMap(
+            runs ->
+                kept(
+                    target,
+                    request,
+                    EngineChoice.TIMED,
+                    parts -> fastest(parts, target, request, runs)))
+        .or(
+            () ->
+                kept(target, request, EngineChoice.FIRST, parts -> first(parts, target, request)));
+  }
+
+  /** Makes a plan; what it needs meanwhile is closed by {@code parts}. */
+  private interface Search {
+    Optional<CudnnPlan> in(Owned parts);
+  }
+
+  /** From the cache, or found and stored there. */
+  private Optional<CudnnPlan> kept(
+      CudnnTarget target, PlanRequest request, EngineChoice choice, Search search) {
+    String key = request.key(deterministic, choice);
+    Optional<CudnnPlan> known = fromCache(target, key, request.workspaceLimit());
+    if (known.isPresent()) {
+      return known;
+    }
+    try (Owned parts = new Owned()) {
+      Optional<CudnnPlan> found = search.in(parts);
+      found
+          .map(CudnnPlan::descriptor)
+          .ifPresent(
+              plan ->
+                  keep(
+                      cache,
+                      key,
+                      () -> plan.getText(Cudnn.CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION)));
+      return found;
+    } catch (CudnnException unsupported) {
+      CudnnEngines.rethrowFailure(unsupported);
+      return Optional.empty();
+    }
   }
 
   private Optional<CudnnPlan> fromCache(CudnnTarget target, String key, long workspaceLimit) {
@@ -73,32 +124,6 @@ final class EngineSearch {
     return Optional.empty();
   }
 
-  private Optional<CudnnPlan> search(
-      CudnnTarget target, CudnnOperation operation, String key, long workspaceLimit) {
-    try (Owned parts = new Owned()) {
-      CudnnDescriptor graph = operation.graph(parts, target);
-      for (int mode : MODES) {
-        for (CudnnDescriptor configuration : configurations(parts, target, graph, mode)) {
-          Optional<CudnnPlan> plan =
-              compile(parts, target, configuration, operation.type(), workspaceLimit);
-          if (plan.isPresent()) {
-            CudnnDescriptor found = plan.get().descriptor();
-            keep(
-                cache,
-                key,
-                () -> found.getText(Cudnn.CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION));
-            return plan;
-          }
-        }
-      }
-    } catch (CudnnException unsupported) {
-      if (isFailure(unsupported)) {
-        throw unsupported;
-      }
-    }
-    return Optional.empty();
-  }
-
   /** Stores a plan where it can be written as text; one that cannot is as good as any other. */
   static void keep(PlanCache cache, String key, Supplier<String> text) {
     try {
@@ -108,98 +133,88 @@ final class EngineSearch {
     }
   }
 
-  private List<CudnnDescriptor> configurations(
-      Owned parts, CudnnTarget target, CudnnDescriptor graph, int mode) {
-    CudnnDescriptor heuristics =
-        parts.add(CudnnDescriptor.of(Cudnn.CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR));
-    target.bindHeuristics(heuristics);
-    heuristics
-        .set(Cudnn.CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, graph)
-        .setEnum(Cudnn.CUDNN_ATTR_ENGINEHEUR_MODE, Cudnn.CUDNN_TYPE_HEUR_MODE, mode);
-    try {
-      heuristics.finish();
-      List<CudnnDescriptor> found =
-          heuristics.getDescriptors(
-              Cudnn.CUDNN_ATTR_ENGINEHEUR_RESULTS, Cudnn.CUDNN_BACKEND_ENGINECFG_DESCRIPTOR);
-      found.forEach(parts::add);
-      return found;
-    } catch (CudnnException unsupported) {
-      if (isFailure(unsupported)) {
-        throw unsupported;
+  private Optional<CudnnPlan> first(Owned parts, CudnnTarget target, PlanRequest request) {
+    CudnnDescriptor graph = request.operation().graph(parts, target);
+    for (int mode : MODES) {
+      for (CudnnDescriptor configuration : engines.ranking(parts, target, graph, mode)) {
+        Optional<CudnnPlan> plan =
+            engines
+                .allowed(parts, configuration, request.operation().type())
+                .flatMap(candidate -> engines.compile(target, candidate, request.workspaceLimit()));
+        if (plan.isPresent()) {
+          return plan;
+        }
       }
-      return List.of();
-    }
-  }
-
-  private Optional<CudnnPlan> compile(
-      Owned parts,
-      CudnnTarget target,
-      CudnnDescriptor configuration,
-      DataType type,
-      long workspaceLimit) {
-    CudnnDescriptor descriptor = null;
-    try {
-      List<CudnnDescriptor> engines =
-          configuration.getDescriptors(
-              Cudnn.CUDNN_ATTR_ENGINECFG_ENGINE, Cudnn.CUDNN_BACKEND_ENGINE_DESCRIPTOR);
-      engines.forEach(parts::add);
-      CudnnDescriptor engine = engines.getFirst();
-      int[] notes =
-          engine.getEnums(
-              Cudnn.CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, Cudnn.CUDNN_TYPE_NUMERICAL_NOTE, MOST_NOTES);
-      int[] behaviour =
-          engine.getEnums(
-              Cudnn.CUDNN_ATTR_ENGINE_BEHAVIOR_NOTE, Cudnn.CUDNN_TYPE_BEHAVIOR_NOTE, MOST_NOTES);
-      if (!allowed(notes, behaviour, type)) {
-        return Optional.empty();
-      }
-      descriptor = CudnnDescriptor.of(Cudnn.CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
-      target.bindPlan(descriptor);
-      descriptor.set(Cudnn.CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, configuration).finish();
-      CudnnPlan plan =
-          CudnnPlan.of(
-              descriptor, "engine " + engine.getLong(Cudnn.CUDNN_ATTR_ENGINE_GLOBAL_INDEX));
-      if (plan.workspaceBytes() <= workspaceLimit) {
-        return Optional.of(plan);
-      }
-    } catch (CudnnException unsupported) {
-      if (isFailure(unsupported)) {
-        throw unsupported;
-      }
-    }
-    if (descriptor != null) {
-      descriptor.close();
     }
     return Optional.empty();
   }
 
-  /** Whether an engine with these numerical and behaviour notes may be used. */
-  boolean allowed(int[] notes, int[] behaviour, DataType type) {
-    List<Integer> excluded = new ArrayList<>();
-    excluded.add(Cudnn.CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION);
-    if (deterministic) {
-      excluded.add(Cudnn.CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC);
+  private Optional<CudnnPlan> fastest(
+      Owned parts, CudnnTarget target, PlanRequest request, EngineTrials runs) {
+    List<CudnnPlan> candidates = new ArrayList<>();
+    Optional<CudnnPlan> winner = Optional.empty();
+    try {
+      makeCandidates(parts, target, request, candidates);
+      winner = runs.fastest(target, request.operation(), candidates);
+      return winner;
+    } finally {
+      for (CudnnPlan candidate : candidates) {
+        if (winner.isEmpty() || candidate != winner.get()) {
+          close(candidate);
+        }
+      }
     }
-    if (type == DataType.F32) {
-      excluded.add(Cudnn.CUDNN_NUMERICAL_NOTE_TENSOR_CORE);
-      excluded.add(Cudnn.CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS);
-      excluded.add(Cudnn.CUDNN_NUMERICAL_NOTE_FFT);
-      excluded.add(Cudnn.CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_6x6);
-      excluded.add(Cudnn.CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_13x13);
+  }
+
+  private static void close(CudnnPlan loser) {
+    try {
+      loser.close();
+    } catch (CudnnException stays) {
+      // It takes memory until the process ends, and decides nothing.
     }
-    boolean compiles =
-        Arrays.stream(behaviour)
-            .anyMatch(note -> note == Cudnn.CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION);
-    return Arrays.stream(notes).noneMatch(excluded::contains)
-        && !(compiles && type == DataType.F32);
   }
 
   /**
-   * Whether a status is more than "not this one": cuDNN's categories 2000 and 3000 are about the
-   * request, 4000 is also what a kernel that does not compile gives, and 5000 one that the driver
-   * does not load. Planning runs nothing, so another engine may do.
+   * The first few, of which the very first is the one that is taken without timing; and since they
+   * tend to be one engine with other tiles, the best of some engines that are not among them.
    */
-  private static boolean isFailure(CudnnException exception) {
-    return exception.status() < 2000;
+  private void makeCandidates(
+      Owned parts, CudnnTarget target, PlanRequest request, List<CudnnPlan> candidates) {
+    Set<Long> tried = new HashSet<>();
+    List<CudnnEngines.Candidate> others = new ArrayList<>();
+    for (CudnnEngines.Candidate candidate : ranked(parts, target, request.operation())) {
+      if (candidates.size() == MOST_FIRST) {
+        others.add(candidate);
+      } else {
+        engines.compile(target, candidate, request.workspaceLimit()).ifPresent(candidates::add);
+        tried.add(candidate.engine());
+      }
+    }
+    for (CudnnEngines.Candidate other : others) {
+      if (candidates.size() < MOST_CANDIDATES && tried.add(other.engine())) {
+        engines.compile(target, other, request.workspaceLimit()).ifPresent(candidates::add);
+      }
+    }
+  }
+
+  /** What may be timed, the best of each ranking in turns, and nothing twice. */
+  private List<CudnnEngines.Candidate> ranked(
+      Owned parts, CudnnTarget target, CudnnOperation operation) {
+    CudnnDescriptor graph = operation.graph(parts, target);
+    List<Iterator<CudnnDescriptor>> rankings = new ArrayList<>();
+    for (int mode : TIMED_MODES) {
+      rankings.add(engines.ranking(parts, target, graph, mode).iterator());
+    }
+    Map<String, CudnnEngines.Candidate> ranked = new LinkedHashMap<>();
+    while (rankings.stream().anyMatch(Iterator::hasNext)) {
+      for (Iterator<CudnnDescriptor> ranking : rankings) {
+        if (ranking.hasNext()) {
+          engines
+              .allowed(parts, ranking.next(), operation.type())
+              .ifPresent(candidate -> ranked.putIfAbsent(candidate.name(), candidate));
+        }
+      }
+    }
+    return List.copyOf(ranked.values());
   }
 }

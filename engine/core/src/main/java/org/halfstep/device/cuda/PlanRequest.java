@@ -7,10 +7,11 @@ package org.halfstep.device.cuda;
  */
 record PlanRequest(CudnnOperation operation, long workspaceLimit) {
   /** Everything that the plan depends on, as text; more than the text of the operation. */
-  String key(boolean deterministic) {
+  String key(boolean deterministic, EngineChoice choice) {
     return operation
         + ", workspace up to "
         + workspaceLimit
-        + (deterministic ? ", deterministic" : "");
+        + (deterministic ? ", deterministic" : "")
+        + (choice == EngineChoice.TIMED ? ", timed" : "");
   }
 }

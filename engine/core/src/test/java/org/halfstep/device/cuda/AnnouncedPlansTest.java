@@ -115,7 +115,7 @@ class AnnouncedPlansTest {
                 Kernels.cpu(),
                 stream -> operations(convolutions, owned),
                 owned,
-                List.of());
+                List::of);
         ParameterSlab weights = new ParameterSlab(device, graph, "weights")) {
       if (options.training()) {
         try (ParameterSlab gradients = new ParameterSlab(device, graph, "gradients")) {
@@ -156,7 +156,7 @@ class AnnouncedPlansTest {
             Kernels.cpu(),
             stream -> operations(convolutions, owned),
             owned,
-            List.of())) {
+            List::of)) {
       Plan.requiredBytes(
           device, UNet.build(CONFIG), PlanOptions.inference(2).withType(DataType.BF16));
     }

@@ -87,7 +87,7 @@ class CudnnPlannerTest {
   void whatCudnnDoesNotTakeFromTheCacheIsMadeAnew() {
     ConvolutionOperation wanted =
         operation(ConvolutionOperation.Kind.FORWARD, DataType.BF16, Window.square(3, 1, 1), false);
-    String key = new PlanRequest(wanted, WORKSPACE).key(true);
+    String key = new PlanRequest(wanted, WORKSPACE).key(true, EngineChoice.FIRST);
     new PlanCache(folder, "H200").store(key, "{\"no\": \"plan\"}");
     try (CudnnPlanner planner = planner()) {
       assertTrue(require(planner, wanted).engine().startsWith("engine "));
@@ -197,8 +197,8 @@ class CudnnPlannerTest {
     int[] reduced = {Cudnn.CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION};
     int[] changing = {Cudnn.CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC};
     int[] compiled = {Cudnn.CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION};
-    EngineSearch strict = new EngineSearch(true, null);
-    EngineSearch free = new EngineSearch(false, null);
+    CudnnEngines strict = new CudnnEngines(true);
+    CudnnEngines free = new CudnnEngines(false);
     assertTrue(strict.allowed(none, none, DataType.F32));
     assertFalse(strict.allowed(tensorCores, none, DataType.F32));
     assertTrue(strict.allowed(tensorCores, none, DataType.TF32));

@@ -61,7 +61,7 @@ final class HostGpu implements AutoCloseable {
               };
             },
             owned,
-            List.of());
+            List::of);
   }
 
   @Override

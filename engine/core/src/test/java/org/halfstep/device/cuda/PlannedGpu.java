@@ -27,11 +27,16 @@ final class PlannedGpu {
       """;
 
   /** Open until the process ends. */
-  private static final Optional<LwjglDriver> DRIVER = driver();
+  private static final Optional<LwjglDriver> DRIVER = open();
 
   private PlannedGpu() {}
 
-  private static Optional<LwjglDriver> driver() {
+  /** The GPU that is there. */
+  static Optional<LwjglDriver> driver() {
+    return DRIVER;
+  }
+
+  private static Optional<LwjglDriver> open() {
     try {
       return Optional.of(LwjglDriver.open(0));
     } catch (CudaUnavailableException | NativeLibraryException | LinkageError absent) {
@@ -60,8 +65,12 @@ final class PlannedGpu {
   }
 
   static CudnnPlanner planner(boolean deterministic, PlanCache cache, int threads) {
+    return planner(new EngineSearch(deterministic, cache, Optional.empty()), threads);
+  }
+
+  static CudnnPlanner planner(EngineSearch search, int threads) {
     return new CudnnPlanner(
-        new EngineSearch(deterministic, cache)::plan,
+        search::plan,
         DRIVER
             .map(gpu -> new PlanningThreads(threads, gpu::makeCurrent, CudnnTarget::current))
             .orElseGet(() -> new PlanningThreads(threads, () -> {}, PlannedGpu::described)));
