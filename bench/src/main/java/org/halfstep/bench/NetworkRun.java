@@ -126,7 +126,7 @@ public final class NetworkRun {
         engines(device));
   }
 
-  /** ", engines timed, 24 operations in 1.3 s" of a GPU; nothing of a CPU. */
+  /** ", engines timed, 24 operations in 1.3 s, …" of a GPU; nothing of a CPU. */
   private static String engines(Device device) {
     return device.parts().stream()
         .filter(part -> part.name().equals("engines"))

@@ -127,8 +127,8 @@ public final class CudaDevice implements Device {
             "attention "
                 + options.attention().name().toLowerCase(Locale.ROOT)
                 + (options.deterministic() ? ", deterministic" : ", not deterministic")
-                + (libraries.timesEngines() ? ", timed engines" : "")));
-    parts.add(new DevicePart("engines", libraries.engines()));
+                + (libraries.engines().isTimed() ? ", timed engines" : "")));
+    parts.add(new DevicePart("engines", libraries.engines().description()));
     parts.add(new DevicePart("cuDNN", "from " + CudaLibrary.CUDNN.location()));
     parts.add(new DevicePart("cuBLASLt", "from " + CudaLibrary.CUBLASLT.location()));
     parts.add(

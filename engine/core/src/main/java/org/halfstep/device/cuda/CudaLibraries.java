@@ -26,8 +26,8 @@ final class CudaLibraries implements AutoCloseable {
   private final boolean deterministic;
   private final MemorySegment cudnn;
   private final CudnnPlanner planner;
+  private final EngineSearch engines;
   private final Owned timing = new Owned();
-  private final Optional<EngineTrials> trials;
   private final Matmuls matmuls;
   private final String versions;
   private boolean closed;
@@ -72,33 +72,24 @@ final class CudaLibraries implements AutoCloseable {
       }
       this.cudnn = out.get(ValueLayout.ADDRESS, 0);
     }
-    this.trials =
+    Optional<EngineTrials> trials =
         choice == EngineChoice.TIMED
             ? Optional.of(
                 new EngineTrials(timing.add(new CudnnPlanTimer(driver)), EngineLog.named()))
             : Optional.empty();
     String environment = driver.gpu().name() + ", CUDA " + driver.gpu().cuda() + ", " + versions;
+    this.engines =
+        new EngineSearch(
+            deterministic, new PlanCache(PlanCache.defaultFolder(), environment), trials);
     this.planner =
         new CudnnPlanner(
-            new EngineSearch(
-                    deterministic, new PlanCache(PlanCache.defaultFolder(), environment), trials)
-                ::plan,
+            engines::plan,
             new PlanningThreads(planners, driver::makeCurrent, CudnnTarget::current));
   }
 
-  /** How engines are chosen, and what was timed by now, for people. */
-  String engines() {
-    String first = "first of cuDNN's ranking";
-    return deterministic
-        ? first + ", deterministic"
-        : trials
-            .map(runs -> "timed, " + runs.summary() + ", as " + EngineChoice.PROPERTY + " says")
-            .orElse(first + "; " + EngineChoice.PROPERTY + "=timed waits for a GPU's proof");
-  }
-
-  /** Whether engines are chosen by timing. */
-  boolean timesEngines() {
-    return trials.isPresent();
+  /** How engines are chosen. */
+  EngineSearch engines() {
+    return engines;
   }
 
   /** "cuDNN 9.24.0, cuBLASLt 13.1.1". */

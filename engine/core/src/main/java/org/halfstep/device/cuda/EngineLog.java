@@ -9,8 +9,8 @@ import java.util.Locale;
 
 /**
  * What was timed and which engine won, one line for each operation, its fields separated by tabs:
- * the operation with its sizes; the first time, which cuDNN ranks first; the best, with its engine;
- * and every candidate with its time in the order of the ranking. Times are in microseconds.
+ * the operation with its sizes; the time of the one that cuDNN ranks first; the best time, with its
+ * engine; and every candidate in the order of the ranking. Times are in microseconds.
  */
 final class EngineLog {
   /** System property: the file, to which lines are added; nothing is written when it is not set. */
@@ -60,6 +60,8 @@ final class EngineLog {
   }
 
   private static String text(double microseconds) {
-    return Double.isNaN(microseconds) ? "failed" : String.format(Locale.ROOT, "%.2f", microseconds);
+    return Double.isNaN(microseconds)
+        ? "failed"
+        : String.format(Locale.ROOT, "%.2f us", microseconds);
   }
 }

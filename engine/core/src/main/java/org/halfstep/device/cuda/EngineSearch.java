@@ -72,6 +72,22 @@ final class EngineSearch {
                 kept(target, request, EngineChoice.FIRST, parts -> first(parts, target, request)));
   }
 
+  /** Whether engines are chosen by timing. */
+  boolean isTimed() {
+    return trials.isPresent();
+  }
+
+  /** How engines are chosen, and what was timed by now, for people. */
+  String description() {
+    if (isTimed()) {
+      return "timed, " + trials.get().summary() + ", as " + EngineChoice.PROPERTY + " says";
+    }
+    return "first of cuDNN's ranking"
+        + (deterministic
+            ? ", deterministic"
+            : "; no GPU has shown yet that " + EngineChoice.PROPERTY + "=timed pays");
+  }
+
   /** Makes a plan; what it needs meanwhile is closed by {@code parts}. */
   private interface Search {
     Optional<CudnnPlan> in(Owned parts);

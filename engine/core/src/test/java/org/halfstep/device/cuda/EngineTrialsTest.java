@@ -127,8 +127,8 @@ class EngineTrialsTest {
         .fastest(TARGET, OPERATION, plans(2));
     String line =
         OPERATION
-            + "\tfirst 9.13\tbest 7.50 engine 1"
-            + "\tengine 0: 9.13\tengine 1: 7.50\tengine 2: failed";
+            + "\tfirst 9.13 us\tbest 7.50 us engine 1"
+            + "\tengine 0: 9.13 us\tengine 1: 7.50 us\tengine 2: failed";
     assertEquals(
         List.of(
             line,
@@ -181,6 +181,22 @@ class EngineTrialsTest {
     for (EngineTrials device : devices) {
       assertTrue(device.summary().startsWith("2000 operations in "), device.summary());
     }
+  }
+
+  @Test
+  void whatIsInUseIsSaidWithWhatWasTimedByNow() {
+    EngineTrials trials = new EngineTrials(known(9, 7), new EngineLog(null));
+    trials.fastest(TARGET, OPERATION, plans(2));
+    EngineSearch timed = new EngineSearch(false, null, Optional.of(trials));
+    assertTrue(timed.isTimed());
+    String said = timed.description();
+    assertTrue(said.matches("timed, 1 operations in .* s, as halfstep.engines says"), said);
+    EngineSearch deterministic = new EngineSearch(true, null, Optional.of(trials));
+    assertFalse(deterministic.isTimed());
+    assertEquals("first of cuDNN's ranking, deterministic", deterministic.description());
+    assertEquals(
+        "first of cuDNN's ranking; no GPU has shown yet that halfstep.engines=timed pays",
+        new EngineSearch(false, null, Optional.empty()).description());
   }
 
   @Test
