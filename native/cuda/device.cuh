@@ -60,10 +60,13 @@ inline int device_status(cudaError_t error) {
   return HS_DEVICE_ERROR;
 }
 
-// Launches a kernel on the stream; arguments convert to its parameters. A grid without blocks is no work.
+// Whether launches may overlap (launch_early): on Hopper and newer, where HALFSTEP_CUDA_EARLY=1 asks for it.
+bool hs_launches_overlap();
+
 template <typename... Parameters>
-inline int launch(void (*kernel)(Parameters...), dim3 grid, int threads, int64_t shared_bytes,
-                  hs_stream stream, typename Same<Parameters>::Type... arguments) {
+inline int launch_kernel(bool early, void (*kernel)(Parameters...), dim3 grid, int threads,
+                         int64_t shared_bytes, hs_stream stream,
+                         typename Same<Parameters>::Type... arguments) {
   if (grid.x == 0 || grid.y == 0 || grid.z == 0)
     return HS_OK;
   constexpr int64_t kWithoutAsking = 48 * 1024;
@@ -81,9 +84,42 @@ inline int launch(void (*kernel)(Parameters...), dim3 grid, int threads, int64_t
   config.blockDim = dim3(static_cast<unsigned>(threads));
   config.dynamicSmemBytes = static_cast<size_t>(shared_bytes);
   config.stream = static_cast<cudaStream_t>(stream);
+#ifdef __CUDACC__
+  cudaLaunchAttribute overlap = {};
+  if (early && hs_launches_overlap()) {
+    overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    overlap.val.programmaticStreamSerializationAllowed = 1;
+    config.attrs = &overlap;
+    config.numAttrs = 1;
+  }
+#else
+  (void)early;
+#endif
   const cudaError_t launched = cudaLaunchKernelEx(&config, kernel, arguments...);
   const cudaError_t pending = cudaGetLastError();
   return device_status(launched != cudaSuccess ? launched : pending);
+}
+
+// Launches a kernel on the stream; arguments convert to its parameters. A grid without blocks is no work.
+template <typename... Parameters>
+inline int launch(void (*kernel)(Parameters...), dim3 grid, int threads, int64_t shared_bytes,
+                  hs_stream stream, typename Same<Parameters>::Type... arguments) {
+  return launch_kernel(false, kernel, grid, threads, shared_bytes, stream, arguments...);
+}
+
+// The same for a kernel that begins with wait_for_earlier(): its blocks may be set up while what was launched
+// before them still runs.
+template <typename... Parameters>
+inline int launch_early(void (*kernel)(Parameters...), dim3 grid, int threads, int64_t shared_bytes,
+                        hs_stream stream, typename Same<Parameters>::Type... arguments) {
+  return launch_kernel(true, kernel, grid, threads, shared_bytes, stream, arguments...);
+}
+
+// Waits until everything that was launched before this kernel has ended and what it wrote can be read.
+__device__ inline void wait_for_earlier() {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  cudaGridDependencySynchronize();
+#endif
 }
 
 // The block's dynamic shared memory.

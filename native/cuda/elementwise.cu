@@ -15,6 +15,7 @@ struct Addresses {
 // one.
 template <typename T, int V, int Inputs, typename Function>
 __global__ void map(Function function, Addresses from, T *y, int64_t count) {
+  wait_for_earlier();
   const T *const x[3] = {static_cast<const T *>(from.x0), static_cast<const T *>(from.x1),
                          static_cast<const T *>(from.x2)};
   const int64_t step = int64_t{gridDim.x} * blockDim.x * V;
@@ -43,7 +44,7 @@ static int launch_map(hs_stream stream, Addresses from, void *y, int64_t count, 
   return with_pack(dtype, packs, [&](auto storage, auto width) {
     using T = decltype(storage);
     constexpr int V = decltype(width)::value;
-    return launch(map<T, V, Inputs, Function<T>>, blocks_for(ceil_div(count, V)), kThreads, 0, stream,
+    return launch_early(map<T, V, Inputs, Function<T>>, blocks_for(ceil_div(count, V)), kThreads, 0, stream,
                   Function<T>{values...}, from, static_cast<T *>(y), count);
   });
 }
@@ -103,6 +104,7 @@ int hs_clamp(hs_stream stream, const struct hs_clamp *args) {
 
 template <typename From, typename To, int V>
 __global__ void convert(const From *from, To *to, int64_t count) {
+  wait_for_earlier();
   const int64_t step = int64_t{gridDim.x} * blockDim.x * V;
   for (int64_t i = (int64_t{blockIdx.x} * blockDim.x + threadIdx.x) * V; i < count; i += step) {
     if (i + V <= count) {
@@ -127,9 +129,9 @@ int hs_convert(hs_stream stream, const struct hs_convert *args) {
       const From *from = static_cast<const From *>(args->src);
       To *to = static_cast<To *>(args->dst);
       if (aligned(args->src, args->dst))
-        return launch(convert<From, To, 4>, blocks_for(ceil_div(count, 4)), kThreads, 0, stream, from, to,
+        return launch_early(convert<From, To, 4>, blocks_for(ceil_div(count, 4)), kThreads, 0, stream, from, to,
                       count);
-      return launch(convert<From, To, 1>, blocks_for(count), kThreads, 0, stream, from, to, count);
+      return launch_early(convert<From, To, 1>, blocks_for(count), kThreads, 0, stream, from, to, count);
     });
   });
 }
@@ -143,6 +145,7 @@ struct Columns {
 };
 
 template <typename T, int V, bool Add> __global__ void copy_columns(const T *from, T *to, Columns shape) {
+  wait_for_earlier();
   const int64_t total = shape.rows * shape.packs, step = int64_t{gridDim.x} * blockDim.x;
   for (int64_t i = int64_t{blockIdx.x} * blockDim.x + threadIdx.x; i < total; i += step) {
     const unsigned row = shape.by_packs(static_cast<unsigned>(i));
@@ -179,7 +182,7 @@ int hs_copy_columns(hs_stream stream, const struct hs_copy_columns *args) {
     const Columns shape = {rows, columns / V, args->src_stride, args->dst_stride, Divider(columns / V)};
     if (rows * shape.packs > kMaxIndex)
       return static_cast<int>(HS_UNSUPPORTED);
-    return launch(args->accumulate ? copy_columns<T, V, true> : copy_columns<T, V, false>,
+    return launch_early(args->accumulate ? copy_columns<T, V, true> : copy_columns<T, V, false>,
                   blocks_for(rows * shape.packs), kThreads, 0, stream,
                   static_cast<const T *>(args->src) + args->src_offset,
                   static_cast<T *>(args->dst) + args->dst_offset, shape);
@@ -193,6 +196,7 @@ struct PerChannel {
 
 template <typename T, int V>
 __global__ void add_per_channel(const T *x, const float *e, T *y, PerChannel shape) {
+  wait_for_earlier();
   const int64_t step = int64_t{gridDim.x} * blockDim.x;
   for (int64_t i = int64_t{blockIdx.x} * blockDim.x + threadIdx.x; i < shape.total; i += step) {
     const unsigned row = shape.by_packs(static_cast<unsigned>(i)), sample = shape.by_pixels(row);
@@ -220,7 +224,7 @@ int hs_add_per_channel(hs_stream stream, const struct hs_add_per_channel *args) 
     const PerChannel shape = {n * hw * (c / V), c / V, args->e_stride, Divider(c / V), Divider(hw)};
     if (shape.total > kMaxIndex)
       return static_cast<int>(HS_UNSUPPORTED);
-    return launch(add_per_channel<T, V>, blocks_for(shape.total), kThreads, 0, stream,
+    return launch_early(add_per_channel<T, V>, blocks_for(shape.total), kThreads, 0, stream,
                   static_cast<const T *>(args->x), args->e, static_cast<T *>(args->y), shape);
   });
 }

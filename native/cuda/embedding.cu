@@ -5,6 +5,7 @@
 #include <math.h>
 
 __global__ void sinusoid(const float *t, double scale, double log_period, float *y, int64_t n, int64_t dim) {
+  wait_for_earlier();
   const int64_t index = int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   if (index >= n * dim)
     return;
@@ -24,7 +25,7 @@ int hs_sinusoid(hs_stream stream, const struct hs_sinusoid *args) {
   const int64_t blocks = ceil_div(args->n * args->dim, kThreads);
   if (blocks > kMaxBlocks)
     return HS_UNSUPPORTED;
-  return launch(sinusoid, static_cast<unsigned>(blocks), kThreads, 0, stream, args->t, args->scale,
+  return launch_early(sinusoid, static_cast<unsigned>(blocks), kThreads, 0, stream, args->t, args->scale,
                 log(args->max_period), args->y, args->n, args->dim);
 }
 
@@ -32,6 +33,7 @@ int hs_sinusoid(hs_stream stream, const struct hs_sinusoid *args) {
 // goes nowhere.
 __global__ void embed(const float *table, const int32_t *ids, float *y, bool accumulate, int64_t n,
                       int64_t rows, int64_t dim) {
+  wait_for_earlier();
   const int64_t index = int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   if (index >= n * dim)
     return;
@@ -49,7 +51,7 @@ int hs_embedding_forward(hs_stream stream, const struct hs_embedding *args) {
   const int64_t blocks = ceil_div(args->n * args->dim, kThreads);
   if (blocks > kMaxBlocks)
     return HS_UNSUPPORTED;
-  return launch(embed, static_cast<unsigned>(blocks), kThreads, 0, stream, args->table, args->ids, args->y,
+  return launch_early(embed, static_cast<unsigned>(blocks), kThreads, 0, stream, args->table, args->ids, args->y,
                 args->accumulate != 0, args->n, args->rows, args->dim);
 }
 

@@ -2,14 +2,16 @@
 // pass.
 //
 // Two launches: one leaves the sums of each chunk, one merges them and writes. x is read twice (the second
-// time from the L2 cache where it fits) and y written once.
-#include "group_norm.cuh"
+// time from the L2 cache where it fits) and y written once. Where a group is small enough for one block, one
+// launch does all of it (group_norm_slice.cu).
+#include "group_norm_slice.cuh"
 
 #include <math.h>
 
 // Sums of (x - shift) and its square, per chunk and group. The shift is the group's first element, some
 // standard deviations from its mean at most, so that a mean far from zero costs no precision.
 template <typename T, int V> __global__ void chunk_moments(hs_group_norm args, NormShape shape) {
+  wait_for_earlier();
   float *scratch = dynamic_shared<float>(), *sums = scratch + shape.scratch_floats(2, V);
   const NormThread thread(shape);
   const int64_t sample = blockIdx.y, chunk = blockIdx.x;
@@ -52,35 +54,46 @@ template <typename T, int V> __global__ void chunk_moments(hs_group_norm args, N
   }
 }
 
-// Merges the chunks of a sample: one warp per group, one lane per chunk. Leaves mean and rstd in shared
-// memory.
+// Merges the chunks of a sample: eight lanes per group, so that usually all groups are merged at once. Leaves
+// mean and rstd in shared memory.
 template <typename T>
 __device__ inline void merge_moments(const hs_group_norm &args, const NormShape &shape, int64_t sample,
                                      float *statistics) {
-  const int lane = static_cast<int>(threadIdx.x) % kWarp;
-  const double count = static_cast<double>(shape.hw * shape.width);
-  for (int g = static_cast<int>(threadIdx.x) / kWarp; g < shape.groups; g += kThreads / kWarp) {
-    const float *parts = args.workspace + (sample * shape.chunks + lane) * shape.groups * 2 + 2 * g;
-    double sum = lane < shape.chunks ? static_cast<double>(parts[0]) : 0.0;
-    double squares = lane < shape.chunks ? static_cast<double>(parts[1]) : 0.0;
-    sum = warp_sum(sum);
-    squares = warp_sum(squares);
-    if (lane == 0) {
-      const int64_t j = int64_t{g} * shape.width;
-      const float shift = to_float(
-          j < shape.c0 ? static_cast<const T *>(args.x0)[sample * shape.hw * shape.c0 + j]
-                       : static_cast<const T *>(args.x1)[sample * shape.hw * shape.c1 + j - shape.c0]);
-      const double mean = sum / count;
-      const double variance = squares / count - mean * mean;
+  constexpr int kLanes = 8;
+  const int lane = static_cast<int>(threadIdx.x) % kLanes;
+  const int warp_first = static_cast<int>(threadIdx.x) / kWarp * (kWarp / kLanes);
+  const double share = 1.0 / static_cast<double>(shape.hw * shape.width);
+  for (int first = 0; first + warp_first < shape.groups; first += kThreads / kLanes) { // the same for a warp
+    const int g = first + static_cast<int>(threadIdx.x) / kLanes;
+    const bool there = g < shape.groups;
+    const int64_t j = int64_t{there ? g : 0} * shape.width;
+    const float shift = to_float(
+        j < shape.c0 ? static_cast<const T *>(args.x0)[sample * shape.hw * shape.c0 + j]
+                     : static_cast<const T *>(args.x1)[sample * shape.hw * shape.c1 + j - shape.c0]);
+    double sum = 0.0, squares = 0.0;
+    if (there)
+      for (int64_t chunk = lane; chunk < shape.chunks; chunk += kLanes) {
+        const float *parts = args.workspace + ((sample * shape.chunks + chunk) * shape.groups + g) * 2;
+        sum += static_cast<double>(parts[0]);
+        squares += static_cast<double>(parts[1]);
+      }
+    for (int bits = kLanes / 2; bits > 0; bits /= 2) {
+      sum += __shfl_xor_sync(kAllLanes, sum, bits);
+      squares += __shfl_xor_sync(kAllLanes, squares, bits);
+    }
+    if (there && lane == 0) {
+      const double mean = sum * share;
+      const double variance = squares * share - mean * mean;
       statistics[2 * g] = static_cast<float>(mean + static_cast<double>(shift));
       // max() would drop a NaN
       statistics[2 * g + 1] =
-          static_cast<float>(1.0 / sqrt((variance < 0.0 ? 0.0 : variance) + static_cast<double>(args.eps)));
+          1.0f / sqrtf(static_cast<float>((variance < 0.0 ? 0.0 : variance) + static_cast<double>(args.eps)));
     }
   }
 }
 
 template <typename T, int V, bool Silu> __global__ void write_output(hs_group_norm args, NormShape shape) {
+  wait_for_earlier();
   float *statistics = dynamic_shared<float>();
   const NormThread thread(shape);
   const int64_t sample = blockIdx.y, chunk = blockIdx.x;
@@ -143,14 +156,17 @@ int hs_group_norm_forward(hs_stream stream, const hs_group_norm *args) {
   constexpr int64_t kMaxGridY = 65535;
   if (args->c0 + args->c1 > kMaxChannels || args->n > kMaxGridY)
     return HS_UNSUPPORTED;
-  return with_pack(args->dtype, packs_of(*args, false), [&](auto storage, auto width) {
+  const bool packs = packs_of(*args, false);
+  if (fits_slices(*args, packs))
+    return normalise_slices(stream, *args, packs);
+  return with_pack(args->dtype, packs, [&](auto storage, auto width) {
     using T = decltype(storage);
     constexpr int V = decltype(width)::value;
     const NormShape shape(args->n, args->hw, args->c0, args->c1, args->groups, V);
     const int64_t sums = (shape.scratch_floats(2, V) + 2 * shape.c) * static_cast<int64_t>(sizeof(float));
     const int64_t statistics = 2 * shape.groups * static_cast<int64_t>(sizeof(float));
-    HS_LAUNCHED(launch(chunk_moments<T, V>, shape.grid(), kThreads, sums, stream, *args, shape));
-    return launch(args->silu ? write_output<T, V, true> : write_output<T, V, false>, shape.grid(), kThreads,
+    HS_LAUNCHED(launch_early(chunk_moments<T, V>, shape.grid(), kThreads, sums, stream, *args, shape));
+    return launch_early(args->silu ? write_output<T, V, true> : write_output<T, V, false>, shape.grid(), kThreads,
                   statistics, stream, *args, shape);
   });
 }

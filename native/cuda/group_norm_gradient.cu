@@ -4,8 +4,10 @@
 //
 // Four launches: sums of u and u (x - mean) per chunk and channel; their merge per sample; dx; the
 // parameters' gradients. x and dy are read twice: to keep u between the passes would cost a write and a read
-// in place of them.
-#include "group_norm.cuh"
+// in place of them. Where a group is small enough for one block, one launch does the first three
+// (group_norm_slice_gradient.cu).
+#include "group_norm_gradient.cuh"
+#include "group_norm_slice.cuh"
 
 // Parts of the workspace.
 struct NormWorkspace {
@@ -17,13 +19,6 @@ struct NormWorkspace {
       : parts(args.workspace), sums(parts + shape.n * shape.chunks * 2 * shape.c),
         coefficients(sums + shape.n * 2 * shape.c) {}
 };
-
-template <typename T, bool Silu> __device__ inline float before_silu(float dy, float value) {
-  if constexpr (Silu)
-    return dy * silu_slope<T>(value);
-  else
-    return dy;
-}
 
 template <typename T, int V, bool Silu>
 __global__ void chunk_gradient_sums(hs_group_norm args, NormShape shape) {
@@ -180,11 +175,17 @@ int hs_group_norm_backward(hs_stream stream, const hs_group_norm *args) {
   constexpr int64_t kMaxGridY = 65535;
   if (args->c0 + args->c1 > kMaxChannels || args->n > kMaxGridY)
     return HS_UNSUPPORTED;
-  return with_pack(args->dtype, packs_of(*args, true), [&](auto storage, auto width) {
+  const bool packs = packs_of(*args, true);
+  return with_pack(args->dtype, packs, [&](auto storage, auto width) {
     using T = decltype(storage);
     constexpr int V = decltype(width)::value;
     const NormShape shape(args->n, args->hw, args->c0, args->c1, args->groups, V);
     constexpr int64_t kFloat = sizeof(float);
+    const unsigned channel_blocks = static_cast<unsigned>(ceil_div(shape.c, kWarp));
+    if (fits_slices(*args, packs)) {
+      HS_LAUNCHED(differentiate_slices(stream, *args, packs, NormWorkspace(*args, shape).sums));
+      return launch(parameter_gradients, channel_blocks, kThreads, 0, stream, *args, shape);
+    }
     const bool silu = args->silu != 0;
     HS_LAUNCHED(launch(silu ? chunk_gradient_sums<T, V, true> : chunk_gradient_sums<T, V, false>,
                        shape.grid(), kThreads, shape.scratch_floats(2, V) * kFloat, stream, *args, shape));
@@ -192,7 +193,6 @@ int hs_group_norm_backward(hs_stream stream, const hs_group_norm *args) {
                        stream, *args, shape));
     HS_LAUNCHED(launch(silu ? write_input_gradient<T, V, true> : write_input_gradient<T, V, false>,
                        shape.grid(), kThreads, 0, stream, *args, shape));
-    return launch(parameter_gradients, static_cast<unsigned>(ceil_div(shape.c, kWarp)), kThreads, 0, stream,
-                  *args, shape);
+    return launch(parameter_gradients, channel_blocks, kThreads, 0, stream, *args, shape);
   });
 }

@@ -2,6 +2,9 @@
 #include "device.cuh"
 #include "interface.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 const char *hs_version(void) { return "0.2.0"; }
 
 const char *hs_instruction_set(void) {
@@ -13,6 +16,20 @@ const char *hs_instruction_set(void) {
 }
 
 thread_local const char *hs_last_device_error = "device error";
+
+bool hs_launches_overlap() {
+#ifdef __CUDACC__
+  static const bool overlap = [] {
+    const char *const asked = getenv("HALFSTEP_CUDA_EARLY");
+    int device = 0, major = 0;
+    return asked && strcmp(asked, "1") == 0 && cudaGetDevice(&device) == cudaSuccess &&
+           cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device) == cudaSuccess && major >= 9;
+  }();
+  return overlap;
+#else
+  return false;
+#endif
+}
 
 uint64_t hs_interface(void) { return interface_of_list(); }
 

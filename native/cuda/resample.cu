@@ -25,6 +25,7 @@ __device__ inline Pixel pixel_at(const Image &image, int64_t index) {
 
 // big[2y..2y+1, 2x..2x+1] = small[y, x]
 template <typename T, int V> __global__ void spread(const T *small, T *big, Image image) {
+  wait_for_earlier();
   const int64_t step = int64_t{gridDim.x} * blockDim.x;
   for (int64_t i = int64_t{blockIdx.x} * blockDim.x + threadIdx.x; i < image.total; i += step) {
     const Pixel at = pixel_at(image, i);
@@ -42,6 +43,7 @@ template <typename T, int V> __global__ void spread(const T *small, T *big, Imag
 // small[y, x] (+)= factor * the sum of big[2y..2y+1, 2x..2x+1]; big has big_h rows of big_w pixels.
 template <typename T, int V, bool Add>
 __global__ void gather(const T *big, T *small, float factor, int64_t big_h, int64_t big_w, Image image) {
+  wait_for_earlier();
   const int64_t step = int64_t{gridDim.x} * blockDim.x;
   for (int64_t i = int64_t{blockIdx.x} * blockDim.x + threadIdx.x; i < image.total; i += step) {
     const Pixel at = pixel_at(image, i);
@@ -106,7 +108,7 @@ int hs_upsample2_forward(hs_stream stream, const struct hs_resample *args) {
     const Image small = image(args->n, args->h, args->w, args->c / V);
     if (small.total > kMaxIndex)
       return static_cast<int>(HS_UNSUPPORTED);
-    return launch(spread<T, V>, blocks_for(small.total), kThreads, 0, stream, static_cast<const T *>(args->x),
+    return launch_early(spread<T, V>, blocks_for(small.total), kThreads, 0, stream, static_cast<const T *>(args->x),
                   static_cast<T *>(args->y), small);
   });
 }
@@ -122,7 +124,7 @@ static int launch_gather(hs_stream stream, const hs_resample &args, const void *
     const Image shape = image(args.n, h, w, args.c / V);
     if (shape.total > kMaxIndex)
       return static_cast<int>(HS_UNSUPPORTED);
-    return launch(add ? gather<T, V, true> : gather<T, V, false>, blocks_for(shape.total), kThreads, 0,
+    return launch_early(add ? gather<T, V, true> : gather<T, V, false>, blocks_for(shape.total), kThreads, 0,
                   stream, static_cast<const T *>(big), static_cast<T *>(small), factor, big_h, big_w, shape);
   });
 }
