@@ -67,7 +67,8 @@ public final class GpuReport {
     }
     for (String part : parts.keySet()) {
       if (part.startsWith("speed-")) {
-        lines(part + ".log").forEach(this::readResult);
+        String way = way(part);
+        lines(part + ".log").forEach(line -> readResult(line, way));
       }
     }
   }
@@ -88,12 +89,19 @@ public final class GpuReport {
     return Files.exists(file) ? Files.readAllLines(file) : List.of();
   }
 
-  private void readResult(String line) {
+  /** Of speed-S-forward-64-WAY the way that is compared with others, with a space before it. */
+  private static String way(String part) {
+    String[] words = part.split("-", 5);
+    boolean engines = words.length == 5 && Set.of("eager", "compile", "reduced").contains(words[4]);
+    return words.length < 5 || engines ? "" : " " + words[4];
+  }
+
+  private void readResult(String line, String way) {
     Matcher result = RESULT.matcher(line);
     if (!result.matches()) {
       return;
     }
-    String name = result.group(2) + " " + result.group(3) + " batch " + result.group(4);
+    String name = result.group(2) + " " + result.group(3) + " batch " + result.group(4) + way;
     runs.computeIfAbsent(name, missing -> new LinkedHashMap<>())
         .computeIfAbsent(result.group(1), missing -> new ArrayList<>())
         .add(
