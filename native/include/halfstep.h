@@ -199,6 +199,19 @@ struct hs_filter {
   void *packed;
 };
 
+// hs_convolution_forward: y [n,h,w,out] from x [n,h,w,in] and a packed filter [out,side*side,in], with zeros
+// around the image so that y is as large; side is odd. bias [out] and residual [n,h,w,out] are added; either
+// may be NULL. On a GPU for few pixels: bfloat16, channels in multiples of 32, 16-byte alignment, else
+// HS_UNSUPPORTED.
+struct hs_convolution {
+  int64_t n, h, w, in, out;
+  int32_t side, dtype;
+  const void *x, *filter;
+  const float *bias;
+  const void *residual;
+  void *y;
+};
+
 // ---- Elementwise and resampling ---------------------------------------------------------------------------
 // hs_silu_forward: y = x sigmoid(x). hs_silu_backward: dx from x and dy.
 struct hs_silu {

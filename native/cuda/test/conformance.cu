@@ -22,6 +22,7 @@ int main(int count, char **arguments) {
     check_filters(check, dtype);
   }
   check_embeddings(check);
+  check_convolutions(check);
   check_optimizer(check);
   check.everything_was_compared();
   return check.result();

@@ -112,6 +112,7 @@ void check_group_norm(const Check &check, int32_t dtype);
 void check_attention(const Check &check, int32_t dtype);
 void check_embeddings(const Check &check);
 void check_filters(const Check &check, int32_t dtype);
+void check_convolutions(const Check &check);
 void check_optimizer(const Check &check);
 
 #endif

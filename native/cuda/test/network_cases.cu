@@ -17,6 +17,29 @@ void check_filters(const Check &check, int32_t dtype) {
     });
 }
 
+// The GPU's kernel takes bfloat16 and channels in multiples of 32 only.
+static void convolution(const Check &check, int64_t n, int64_t h, int64_t w, int64_t in, int64_t out, int32_t side,
+                        bool bias, bool residual) {
+  check(name_of("convolution", HS_BF16, {n, h, w, in, out, side, bias, residual}), [=](Side &s) {
+    struct hs_convolution a = {.n = n, .h = h, .w = w, .in = in, .out = out, .side = side};
+    a.dtype = HS_BF16;
+    a.x = s.numbers(HS_BF16, n * h * w * in, 1);
+    a.filter = s.numbers(HS_BF16, out * side * side * in, 2, 0.1f);
+    a.bias = bias ? s.floats(out, 3) : nullptr;
+    a.residual = residual ? s.numbers(HS_BF16, n * h * w * out, 4) : nullptr;
+    a.y = s.output(HS_BF16, n * h * w * out);
+    HS_CALL(s, hs_convolution_forward, a);
+    s.read("y", a.y, HS_BF16, n * h * w * out);
+  });
+}
+
+void check_convolutions(const Check &check) {
+  convolution(check, 2, 7, 7, 64, 32, 3, true, true);
+  convolution(check, 1, 8, 5, 288, 64, 3, false, true);
+  convolution(check, 3, 4, 3, 32, 96, 1, true, false);
+  convolution(check, 1, 9, 33, 96, 32, 5, false, false);
+}
+
 static void optimizer(const Check &check, int64_t count, int32_t decoupled) {
   check(name_of("optimizer", HS_F32, {count, decoupled}), [=](Side &s) {
     const float *g = s.floats(count, 2);

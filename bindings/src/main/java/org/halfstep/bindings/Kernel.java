@@ -28,6 +28,7 @@ public enum Kernel {
   POINTWISE_GRADIENT(KernelStructs.POINTWISE),
   FILTER_PACK(KernelStructs.FILTER),
   FILTER_UNPACK(KernelStructs.FILTER),
+  CONVOLUTION_FORWARD(KernelStructs.CONVOLUTION),
 
   SILU_FORWARD(KernelStructs.SILU),
   SILU_BACKWARD(KernelStructs.SILU),

@@ -84,6 +84,13 @@ public final class KernelStructs {
           int32("dtype"),
           pointer("weight", "packed"));
 
+  public static final Struct CONVOLUTION =
+      Struct.of(
+          "hs_convolution",
+          int64("n", "h", "w", "in", "out"),
+          int32("side", "dtype"),
+          pointer("x", "filter", "bias", "residual", "y"));
+
   public static final Struct SILU =
       Struct.of(
           "hs_silu", int64("count"), int32("dtype", "accumulate"), pointer("x", "y", "dy", "dx"));

@@ -42,6 +42,7 @@ final class CudnnConvolution implements Convolution {
   private final int dtype;
   private final boolean training;
   private final boolean relu;
+  private final boolean fewPixels;
   private final int inputs;
   private final int outputs;
   private final ConvolutionOperation forward;
@@ -68,6 +69,7 @@ final class CudnnConvolution implements Convolution {
     this.dtype = KernelBinder.code(type);
     this.training = request.training();
     this.relu = request.epilogue().activation() == Activation.RELU;
+    this.fewPixels = !relu && FewPixels.suits(shape, type);
     this.inputs = ConvolutionOperation.paddedChannels(shape.inputChannels());
     this.outputs = ConvolutionOperation.paddedChannels(shape.outputChannels());
     this.inputRows = (long) shape.batch() * shape.height() * shape.width();
@@ -93,10 +95,12 @@ final class CudnnConvolution implements Convolution {
   }
 
   private void announce(ConvolutionRequest.Epilogue epilogue) {
-    plans.announce(
-        paddedOutputBytes == 0
-            ? forwardWith(epilogue.bias(), epilogue.residual())
-            : new PlanRequest(forward, forwardWorkspace));
+    if (!fewPixels) {
+      plans.announce(
+          paddedOutputBytes == 0
+              ? forwardWith(epilogue.bias(), epilogue.residual())
+              : new PlanRequest(forward, forwardWorkspace));
+    }
     if (training) {
       plans.announceTraining();
       plans.announce(backwardData);
@@ -161,7 +165,9 @@ final class CudnnConvolution implements Convolution {
    */
   @Override
   public long forwardScratchBytes() {
-    return forwardWorkspace + paddedInputBytes + Scratch.rounded(forward.outputBytes());
+    return fewPixels
+        ? 0
+        : forwardWorkspace + paddedInputBytes + Scratch.rounded(forward.outputBytes());
   }
 
   @Override
@@ -184,6 +190,9 @@ final class CudnnConvolution implements Convolution {
     long bias = output.bias();
     long residual = output.residual();
     long y = output.y();
+    if (fewPixels) {
+      return FewPixels.bind(kernels, shape, x, weight, bias, residual, y);
+    }
     long paddedInput = scratch + forwardWorkspace;
     long plainOutput = paddedInput + paddedInputBytes;
     Launch padded = padInput(x, paddedInput);
