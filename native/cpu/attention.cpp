@@ -1,4 +1,4 @@
-// Attention in tiles (Dao, Fu, Ermon, Rudra, Ré: "FlashAttention", 2022): the t x t scores are never stored.
+// Attention in tiles (Dao, Fu, Ermon, Rudra, Ré: "FlashAttention", 2022): the tq x tk scores are never stored.
 // Tiles depend on d alone, and every sum runs over tiles in order.
 #include "attention.h"
 
@@ -24,6 +24,24 @@ struct Scores {
       }
       store(largest + j + v * kLanes, top);
     }
+  }
+};
+
+// Scores of queries that do not see all keys: query j sees keys 0 .. j + diagonal of the tile.
+struct CausalScores {
+  Scores all;
+  int64_t diagonal;
+
+  HS_INLINE_MEMBER Floats begin(int64_t i, int64_t j) const { return all.begin(i, j); }
+
+  template <int M, int N> HS_INLINE_MEMBER void end(int64_t i, int64_t j, const Floats (&sum)[M][N]) const {
+    Floats seen[M][N];
+#pragma GCC unroll 16
+    for (int r = 0; r < M; r++)
+#pragma GCC unroll 16
+      for (int v = 0; v < N; v++)
+        seen[r][v] = from_lane(i + r - j - v * kLanes - diagonal, sum[r][v], splat(-INFINITY));
+    all.end<M, N>(i, j, seen);
   }
 };
 
@@ -85,8 +103,8 @@ static void softmax_tile(float *scores, int64_t row, int64_t keys, int64_t colum
 namespace {
 
 // The queries first .. first + Block of a head.
-struct Queries {
-  Head head;
+template <typename T> struct Queries {
+  Head<T> head;
   int64_t first;
 };
 
@@ -96,60 +114,65 @@ struct Queries {
 // softmax and rescaling run along whole vectors, keys and values are read as they lie, and only the block's
 // queries and its output are transposed. `next` is what the thread takes up afterwards.
 template <int Block, int Width, typename T>
-static void forward_block(const hs_attention &args, const Queries &block, const Queries &next) {
-  const Head &head = block.head;
-  const int64_t first = block.first;
+static void forward_block(const hs_attention &args, const Queries<T> &block, const Queries<T> &next) {
+  const Head<T> &head = block.head;
+  const int64_t first = block.first, d = head.d, padded = head.padded;
   alignas(64) float qt[Width * Block], rows_buffer[Block * Width], ot[Width * Block], scores[Block * Block];
   alignas(64) float before[Block], largest[Block], sums[Block], shrink[Block];
-  const T *qkv = static_cast<const T *>(args.qkv);
-  T *y = static_cast<T *>(args.y) + head.y + first * head.y_row;
-  const int64_t rows = smaller(Block, head.t - first), columns = whole_vectors(rows), padded = head.padded;
-  pack_rows(qkv + head.q + first * head.row, head.row, rows, head, scale_of(head) * kLog2E, rows_buffer);
+  const HeadRows<T> y = result_rows(args, static_cast<T *>(args.y), head.unit);
+  const int64_t rows = smaller(Block, head.queries - first), columns = whole_vectors(rows);
+  pack_rows(head.q, first, rows, d, args.scale * kLog2E, rows_buffer);
   transpose(rows_buffer, padded, rows, padded, qt, Block, columns);
-  clear(ot, whole_quads(head.d) * Block);
+  clear(ot, whole_quads(d) * Block);
   for (int64_t r = 0; r < columns; r++) {
     largest[r] = -INFINITY;
     sums[r] = 0.0f;
   }
-  for (int64_t key = 0; key < head.t; key += Block) {
-    const int64_t keys = smaller(Block, head.t - key);
+  const int64_t end = head.keys_before(first + rows);
+  for (int64_t key = 0; key < end; key += Block) {
+    const int64_t keys = smaller(Block, end - key);
     // What is read next: more keys of this head, or another block's queries and, if its head is new, keys.
-    const bool last = key + keys == head.t;
+    const bool last = key + keys == end;
+    const Head<T> &after = last ? next.head : head;
     const int64_t key_ahead = last ? 0 : key + keys;
-    const int64_t count = last && next.first > 0 ? 0 : smaller(Block, head.t - key_ahead);
-    const int64_t queries = last ? smaller(Block, head.t - next.first) : 0;
-    const T *ahead = qkv + key_ahead * head.row;
-    const Head &after = last ? next.head : head;
+    const int64_t count = last && next.first > 0 ? 0 : smaller(Block, after.taken - key_ahead);
+    const int64_t queries = last ? smaller(Block, after.queries - next.first) : 0;
     __builtin_memcpy(before, largest, sizeof before);
-    multiply(keys, columns, head.d,
-             rows_of(qkv + head.k + key * head.row, head.row, keys, head, rows_buffer), qt, Block,
-             Scores{scores, largest, Block}, ahead_rows(ahead + after.k, head.row, count, head.d),
-             ahead_rows(qkv + next.head.q + next.first * head.row, head.row, queries, head.d));
+    const auto score = [&](auto tile) {
+      multiply_channels<Width>(keys, columns, d, rows_of<T>(head.k, key, keys, d, rows_buffer), qt, Block, tile,
+                               scores, Block, ahead_rows(after.k, key_ahead, count, d),
+                               ahead_rows(next.head.q, next.first, queries, d));
+    };
+    const Scores all = {scores, largest, Block};
+    if (head.causal && key + keys > first + 1)
+      score(CausalScores{all, first - key});
+    else
+      score(all);
     softmax_tile(scores, Block, keys, columns, before, largest, sums, shrink);
-    const Rows values = rows_of(qkv + head.v + key * head.row, head.row, keys, head, rows_buffer);
-    multiply(head.d, columns, keys, Columns{values.data, values.stride}, scores, Block,
-             Rescaled{ot, shrink, Block}, ahead_rows(ahead + after.v, head.row, count, head.d),
-             ahead_rows(y, head.y_row, last ? rows : 0, head.d));
+    const Rows values = rows_of<T>(head.v, key, keys, d, rows_buffer);
+    multiply(d, columns, keys, Columns{values.data, values.stride}, scores, Block,
+             Rescaled{ot, shrink, Block}, ahead_rows(after.v, key_ahead, count, d),
+             ahead_rows(y, first, last ? rows : 0, d));
   }
   for (int64_t j = 0; j < columns; j += kLanes)
     store(shrink + j, 1.0f / load(sums + j));
-  for (int64_t i = 0; i < head.d; i++)
+  for (int64_t i = 0; i < d; i++)
     for (int64_t j = 0; j < columns; j += kLanes)
       store(ot + i * Block + j, load(ot + i * Block + j) * load(shrink + j));
-  transpose(ot, Block, head.d, columns, rows_buffer, padded, whole_quads(head.d));
-  write_rows(rows_buffer, padded, rows, head.d, 1.0f, y, head.y_row);
+  transpose(ot, Block, d, columns, rows_buffer, padded, whole_quads(d));
+  write_rows(rows_buffer, padded, rows, d, 1.0f, y, first);
   if (args.logsumexp)
     for (int64_t r = 0; r < rows; r++)
-      args.logsumexp[head.unit * head.t + first + r] = largest[r] * kLn2 + logf(sums[r]);
+      args.logsumexp[head.unit * head.queries + first + r] = largest[r] * kLn2 + logf(sums[r]);
 }
 
 template <int Block, int Width, typename T> static void forward(const hs_attention &args) {
-  const int64_t blocks = (args.t + Block - 1) / Block;
+  const int64_t blocks = ceil_div(args.tq, Block);
   const int64_t units = args.n * args.heads;
   const auto block = [&](int64_t item) {
-    return Queries{head_at(args, item / blocks), item % blocks * Block};
+    return Queries<T>{head_at<T>(args, item / blocks), item % blocks * Block};
   };
-  parallel_items(units * blocks, units * args.t * args.t * args.d, [&](int64_t item) {
+  parallel_items(units * blocks, units * args.tq * args.tk * args.d, [&](int64_t item) {
     forward_block<Block, Width, T>(args, block(item), block(smaller(item + 1, units * blocks - 1)));
   });
 }
@@ -165,8 +188,10 @@ HS_KERNEL(hs_attention_forward)(hs_stream, const hs_attention *args) {
       forward<64, 64, T>(*args);
     else if (args->d <= 256)
       forward<32, 256, T>(*args);
+    else if (args->d <= 512)
+      forward<32, 512, T>(*args);
     else
-      forward<16, kMaxWidth, T>(*args);
+      forward<32, kMaxWidth, T>(*args);
   });
   return HS_OK;
 }

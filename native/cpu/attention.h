@@ -1,4 +1,5 @@
-// What both passes of attention share: where a head lies, and how its rows come into tiles.
+// What both passes of attention share: where a head lies, how its rows come into tiles, and how they are
+// multiplied.
 #ifndef HALFSTEP_CPU_ATTENTION_H
 #define HALFSTEP_CPU_ATTENTION_H
 
@@ -11,74 +12,108 @@
 
 static constexpr int64_t kMaxWidth = 1024;
 
-// Positions of one head of one sample in qkv-like and y-like arrays.
-struct Head {
-  int64_t unit, t, d, padded; // padded: d rounded up to whole vectors
-  int64_t q, k, v, row;       // elements from the start of qkv; from one token to the next
-  int64_t y, y_row;
+static inline int64_t whole_vectors(int64_t count) { return round_up(count, kLanes); }
+
+static inline int64_t whole_quads(int64_t count) { return round_up(count, 4); }
+
+// The rows of one head of one sample: `row` elements from one to the next.
+template <typename T> struct HeadRows {
+  T *first;
+  int64_t row;
+
+  T *at(int64_t r) const { return first + r * row; }
 };
 
-static inline int64_t whole_vectors(int64_t count) { return (count + kLanes - 1) / kLanes * kLanes; }
+// One head of one sample.
+template <typename T> struct Head {
+  int64_t unit, d, padded;      // unit: number among all heads; padded: d rounded up to whole vectors
+  int64_t queries, keys, taken; // taken: keys that take part
+  bool causal;
+  HeadRows<const T> q, k, v;
 
-static inline int64_t whole_quads(int64_t count) { return (count + 3) / 4 * 4; }
+  // How many keys the queries before `query` see at most.
+  int64_t keys_before(int64_t query) const { return causal ? smaller(query, taken) : taken; }
+};
 
-static inline Head head_at(const hs_attention &args, int64_t unit) {
-  const int64_t i = unit / args.heads, h = unit % args.heads, d = args.d;
-  const int64_t row = 3 * args.heads * d;
-  const int64_t base = i * args.t * row;
-  const bool legacy = args.order == HS_ATTENTION_LEGACY;
-  const int64_t first = base + (legacy ? h * 3 * d : h * d);
-  const int64_t step = legacy ? d : args.heads * d;
-  return {unit,         args.t,           d,   whole_vectors(d),                    first,
-          first + step, first + 2 * step, row, i * args.t * args.heads * d + h * d, args.heads * d};
+template <typename T> static Head<T> head_at(const hs_attention &args, int64_t unit) {
+  const int64_t i = unit / args.heads, h = unit % args.heads;
+  const auto rows = [=](const void *from, int64_t sample, int64_t row, int64_t head) {
+    return HeadRows<const T>{static_cast<const T *>(from) + i * sample + h * head, row};
+  };
+  const int64_t taken = args.lengths ? smaller(larger(args.lengths[i], 1), args.tk) : args.tk;
+  return {unit,
+          args.d,
+          whole_vectors(args.d),
+          args.tq,
+          args.tk,
+          taken,
+          args.causal != 0,
+          rows(args.q, args.q_sample, args.q_row, args.q_head),
+          rows(args.k, args.k_sample, args.k_row, args.k_head),
+          rows(args.v, args.v_sample, args.v_row, args.v_head)};
+}
+
+// The rows of the same head in an array that lies like y.
+template <typename T> static HeadRows<T> result_rows(const hs_attention &args, T *from, int64_t unit) {
+  const int64_t i = unit / args.heads, h = unit % args.heads;
+  return {from + i * args.y_sample + h * args.y_head, args.y_row};
+}
+
+// The rows of a gradient that lie like `rows`, which begin at `of`.
+template <typename T>
+static HeadRows<T> gradient_rows(void *gradient, HeadRows<const T> rows, const void *of) {
+  return {static_cast<T *>(gradient) + (rows.first - static_cast<const T *>(of)), rows.row};
 }
 
 static inline bool valid(const hs_attention *args) {
-  return args && args->n >= 0 && args->t >= 1 && args->heads >= 1 && args->d >= 1 && args->qkv && args->y &&
-         (args->order == HS_ATTENTION_LEGACY || args->order == HS_ATTENTION_NEW) && is_dtype(args->dtype);
+  return args && args->n >= 0 && args->tq >= 1 && args->tk >= 1 && args->heads >= 1 && args->d >= 1 &&
+         args->q && args->k && args->v && args->y && is_dtype(args->dtype);
 }
 
 // Scores are formed in units of ln 2, so that powers of two take the place of exponentials.
 static constexpr float kLog2E = 1.44269504f, kLn2 = 0.693147181f;
 
-static inline float scale_of(const Head &head) {
-  return static_cast<float>(1.0 / sqrt(static_cast<double>(head.d)));
-}
-
-// to [rows, padded] = factor * from, the columns past d zero.
+// to [rows, whole_vectors(d)] = factor * from, the columns past d zero.
 template <typename T>
-static void pack_rows(const T *from, int64_t stride, int64_t rows, const Head &head, float factor,
+static void pack_rows(HeadRows<const T> from, int64_t first, int64_t rows, int64_t d, float factor,
                       float *to) {
+  const int64_t padded = whole_vectors(d);
   for (int64_t r = 0; r < rows; r++)
-    for_vectors(head.d, [=]<int B, bool Tail>(int64_t j, int lanes) {
+    for_vectors(d, [=]<int B, bool Tail>(int64_t j, int lanes) {
       for (int b = 0; b < B; b++)
-        store(to + r * head.padded + j + b * kLanes,
-              factor * fetch<Tail>(from + r * stride + j + b * kLanes, lanes));
+        store(to + r * padded + j + b * kLanes,
+              factor * fetch<Tail>(from.at(first + r) + j + b * kLanes, lanes));
     });
 }
 
 // Rows to be read element by element: as they lie in memory where they are float, else converted into
 // `buffer`.
 template <typename T>
-static Rows rows_of(const T *from, int64_t stride, int64_t rows, const Head &head, float *buffer) {
+static Rows rows_of(HeadRows<const T> from, int64_t first, int64_t rows, int64_t d, float *buffer) {
   if constexpr (sizeof(T) == sizeof(float)) {
-    return {from, stride};
+    return {from.at(first), from.row};
   } else {
-    pack_rows(from, stride, rows, head, 1.0f, buffer);
-    return {buffer, head.padded};
+    pack_rows(from, first, rows, d, 1.0f, buffer);
+    return {buffer, whole_vectors(d)};
   }
 }
 
 // Rows of d elements, times factor; those of `from` are `from_row` apart.
 template <typename T>
-static void write_rows(const float *from, int64_t from_row, int64_t rows, int64_t d, float factor, T *to,
-                       int64_t to_row) {
+static void write_rows(const float *from, int64_t from_row, int64_t rows, int64_t d, float factor,
+                       HeadRows<T> to, int64_t first) {
   for (int64_t r = 0; r < rows; r++)
     for_vectors(d, [=]<int B, bool Tail>(int64_t j, int lanes) {
       for (int b = 0; b < B; b++)
-        put<Tail>(to + r * to_row + j + b * kLanes, factor * load(from + r * from_row + j + b * kLanes),
+        put<Tail>(to.at(first + r) + j + b * kLanes, factor * load(from + r * from_row + j + b * kLanes),
                   lanes);
     });
+}
+
+// `value` in the lanes from `first` on, `before` in those before.
+HS_INLINE Floats from_lane(int64_t first, Floats value, Floats before) {
+  static const float kNumbers[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  return load(kNumbers) >= splat(static_cast<float>(first)) ? value : before;
 }
 
 static inline void clear(float *to, int64_t count) {
@@ -86,8 +121,46 @@ static inline void clear(float *to, int64_t count) {
 }
 
 template <typename T>
-static inline Ahead ahead_rows(const T *from, int64_t stride, int64_t rows, int64_t d) {
-  return {from, rows, stride, d};
+static inline Ahead ahead_rows(HeadRows<T> from, int64_t first, int64_t rows, int64_t d) {
+  return {from.at(first), rows, from.row, d};
+}
+
+// Heads that are wider go through a product that sums over their channels in parts of this many, so that what
+// every tile of it reads stays in the first cache.
+static constexpr int64_t kPart = 128;
+
+// One part of such a product; what the earlier ones came to lies in `sums`.
+template <typename Tile> struct Part {
+  Tile whole;
+  float *sums;
+  int64_t row;
+  bool first, last;
+
+  HS_INLINE_MEMBER Floats begin(int64_t i, int64_t j) const {
+    return first ? whole.begin(i, j) : load(sums + i * row + j);
+  }
+
+  template <int M, int N> HS_INLINE_MEMBER void end(int64_t i, int64_t j, const Floats (&sum)[M][N]) const {
+    if (last)
+      whole.template end<M, N>(i, j, sum);
+    else
+      Added{sums, row}.template end<M, N>(i, j, sum);
+  }
+};
+
+// multiply(m, n, d, ...) of rows with a matrix of Width columns at most.
+template <int Width, typename Tile>
+static void multiply_channels(int64_t m, int64_t n, int64_t d, Rows a, const float *b, int64_t b_row,
+                              Tile tile, float *sums, int64_t row, Ahead ahead, Ahead second = {}) {
+  if constexpr (Width <= 2 * kPart) {
+    multiply(m, n, d, a, b, b_row, tile, ahead, second);
+  } else {
+    for (int64_t at = 0; at < d; at += kPart) {
+      const bool first = at == 0, last = at + kPart >= d;
+      multiply(m, n, smaller(kPart, d - at), Rows{a.data + at, a.stride}, b + at * b_row, b_row,
+               Part<Tile>{tile, sums, row, first, last}, first ? ahead : Ahead{}, first ? second : Ahead{});
+    }
+  }
 }
 
 // Four rows of a vector each: afterwards 128-bit part p of row i holds elements 4 p + i of all four.

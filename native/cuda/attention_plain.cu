@@ -17,14 +17,14 @@ template <int BlockRows, int LanesPerRow, int ColumnsPerLane> struct Tiling {
 
 __host__ __device__ inline int tile_row(int d) { return d | 1; }
 
-// tile [Tiling::kBlock, tile_row(d)] = factor * rows first.. of a [t, d] array, zero past its end.
+// tile [Tiling::kBlock, tile_row(d)] = factor * rows first.. of an array of `count`, zero past its end.
 template <typename Tiles, typename T>
-__device__ inline void load_tile(const T *from, int64_t row, int64_t first, int64_t t, int d, float factor,
-                                 float *tile) {
+__device__ inline void load_tile(const T *from, int64_t row, int64_t first, int64_t count, int d,
+                                 float factor, float *tile) {
   const int lane = static_cast<int>(threadIdx.x) % kWarp, stride = tile_row(d);
   for (int r = static_cast<int>(threadIdx.x) / kWarp; r < Tiles::kBlock; r += Tiles::kThreads / kWarp)
     for (int j = lane; j < d; j += kWarp)
-      tile[r * stride + j] = first + r < t ? factor * to_float(from[(first + r) * row + j]) : 0.0f;
+      tile[r * stride + j] = first + r < count ? factor * to_float(from[(first + r) * row + j]) : 0.0f;
 }
 
 // The largest or the sum over the lanes of a row, in all of them.
@@ -61,7 +61,7 @@ __device__ inline void add_weighted_rows(const float *weights, const float *tile
 }
 
 template <typename T, typename Tiles>
-__global__ void __launch_bounds__(Tiles::kThreads) attend(hs_attention args, float scale) {
+__global__ void __launch_bounds__(Tiles::kThreads) attend(hs_attention args) {
   constexpr int kBlock = Tiles::kBlock, kLanes = Tiles::kLanes, kScores = Tiles::kScores;
   const int d = args.d, stride = tile_row(d);
   float *q = dynamic_shared<float>(), *k = q + kBlock * stride, *v = k + kBlock * stride;
@@ -69,14 +69,15 @@ __global__ void __launch_bounds__(Tiles::kThreads) attend(hs_attention args, flo
   const int row = static_cast<int>(threadIdx.x) / kLanes, lane = static_cast<int>(threadIdx.x) % kLanes;
   const Head head(args, blockIdx.x);
   const int64_t first = int64_t{blockIdx.y} * kBlock;
-  const T *qkv = static_cast<const T *>(args.qkv);
-  load_tile<Tiles>(qkv + head.q, head.row, first, args.t, d, scale, q);
+  const T *keys = static_cast<const T *>(args.k) + head.k, *values = static_cast<const T *>(args.v) + head.v;
+  load_tile<Tiles>(static_cast<const T *>(args.q) + head.q, args.q_row, first, args.tq, d, args.scale, q);
   float largest = -INFINITY, total = 0.0f, sum[Tiles::kColumns] = {};
   float *own = probabilities + row * (kBlock + 1);
-  for (int64_t key = 0; key < args.t; key += kBlock) {
+  const Columns columns = keys_of(args, head, first, kBlock);
+  for (int64_t key = columns.begin; key < columns.end; key += kBlock) {
     __syncthreads();
-    load_tile<Tiles>(qkv + head.k, head.row, key, args.t, d, 1.0f, k);
-    load_tile<Tiles>(qkv + head.v, head.row, key, args.t, d, 1.0f, v);
+    load_tile<Tiles>(keys, args.k_row, key, columns.end, d, 1.0f, k);
+    load_tile<Tiles>(values, args.v_row, key, columns.end, d, 1.0f, v);
     __syncthreads();
     float scores[kScores] = {};
     if (lane < kBlock)
@@ -89,7 +90,7 @@ __global__ void __launch_bounds__(Tiles::kThreads) attend(hs_attention args, flo
     float top = largest;
 #pragma unroll
     for (int c = 0; c < kScores; c++) {
-      if (lane >= kBlock || key + lane + c * kLanes >= args.t)
+      if (lane >= kBlock || !sees(args, head, smaller(first + row, args.tq - 1), key + lane + c * kLanes))
         scores[c] = -INFINITY;
       top = fmaxf(top, scores[c]);
     }
@@ -108,22 +109,22 @@ __global__ void __launch_bounds__(Tiles::kThreads) attend(hs_attention args, flo
     __syncwarp(); // the lanes of a row are in one warp
     add_weighted_rows<Tiles>(own, v, d, lane, shrink, sum);
   }
-  if (first + row >= args.t)
+  if (first + row >= args.tq)
     return;
-  T *y = static_cast<T *>(args.y) + head.y + (first + row) * head.y_row;
+  T *y = static_cast<T *>(args.y) + head.y + (first + row) * args.y_row;
   const float inverse = 1.0f / total;
 #pragma unroll
   for (int c = 0; c < Tiles::kColumns; c++)
     if (lane + c * kLanes < d)
       y[lane + c * kLanes] = from_float<T>(sum[c] * inverse);
   if (args.logsumexp != nullptr && lane == 0)
-    args.logsumexp[int64_t{blockIdx.x} * args.t + first + row] = largest + logf(total);
+    args.logsumexp[int64_t{blockIdx.x} * args.tq + first + row] = largest + logf(total);
 }
 
 // With Keys, the rows are keys, and the result their gradient and that of the values; else the rows are
 // queries.
 template <typename T, typename Tiles, bool Keys>
-__global__ void __launch_bounds__(Tiles::kThreads) attend_gradient(hs_attention args, float scale) {
+__global__ void __launch_bounds__(Tiles::kThreads) attend_gradient(hs_attention args) {
   constexpr int kBlock = Tiles::kBlock, kLanes = Tiles::kLanes, kScores = Tiles::kScores;
   const int d = args.d, tile = kBlock * tile_row(d), stride = tile_row(d);
   // Of rows and columns: what the scores are formed from (keys or scaled queries), and the gradients of the
@@ -134,27 +135,29 @@ __global__ void __launch_bounds__(Tiles::kThreads) attend_gradient(hs_attention 
   const int row = static_cast<int>(threadIdx.x) / kLanes, lane = static_cast<int>(threadIdx.x) % kLanes;
   const Head head(args, blockIdx.x);
   const int64_t first = int64_t{blockIdx.y} * kBlock, unit = blockIdx.x;
-  const T *qkv = static_cast<const T *>(args.qkv), *dy = static_cast<const T *>(args.dy) + head.y;
-  const float *logsumexp = args.logsumexp + unit * args.t, *products = args.workspace + unit * args.t;
-  const int64_t own_row = smaller(first + row, args.t - 1);
+  const T *q = static_cast<const T *>(args.q) + head.q, *dy = static_cast<const T *>(args.dy) + head.y;
+  const T *k = static_cast<const T *>(args.k) + head.k, *v = static_cast<const T *>(args.v) + head.v;
+  const float *logsumexp = args.logsumexp + unit * args.tq, *products = args.workspace + unit * args.tq;
+  const int64_t own_row = smaller(first + row, args.tq - 1), rows = Keys ? args.tk : args.tq;
   const float own_logsumexp = logsumexp[own_row], own_product = products[own_row];
   if constexpr (Keys) {
-    load_tile<Tiles>(qkv + head.k, head.row, first, args.t, d, 1.0f, row_scores);
-    load_tile<Tiles>(qkv + head.v, head.row, first, args.t, d, 1.0f, row_gradients);
+    load_tile<Tiles>(k, args.k_row, first, args.tk, d, 1.0f, row_scores);
+    load_tile<Tiles>(v, args.v_row, first, args.tk, d, 1.0f, row_gradients);
   } else {
-    load_tile<Tiles>(qkv + head.q, head.row, first, args.t, d, scale, row_scores);
-    load_tile<Tiles>(dy, head.y_row, first, args.t, d, 1.0f, row_gradients);
+    load_tile<Tiles>(q, args.q_row, first, args.tq, d, args.scale, row_scores);
+    load_tile<Tiles>(dy, args.y_row, first, args.tq, d, 1.0f, row_gradients);
   }
   float sum[Tiles::kColumns] = {}, sum_values[Keys ? Tiles::kColumns : 1] = {};
   float *own_p = probabilities + row * (kBlock + 1), *own_ds = slopes + row * (kBlock + 1);
-  for (int64_t column = 0; column < args.t; column += kBlock) {
+  const Columns columns = Keys ? queries_of(args, first) : keys_of(args, head, first, kBlock);
+  for (int64_t column = columns.begin; column < columns.end; column += kBlock) {
     __syncthreads();
     if constexpr (Keys) {
-      load_tile<Tiles>(qkv + head.q, head.row, column, args.t, d, scale, column_scores);
-      load_tile<Tiles>(dy, head.y_row, column, args.t, d, 1.0f, column_gradients);
+      load_tile<Tiles>(q, args.q_row, column, args.tq, d, args.scale, column_scores);
+      load_tile<Tiles>(dy, args.y_row, column, args.tq, d, 1.0f, column_gradients);
     } else {
-      load_tile<Tiles>(qkv + head.k, head.row, column, args.t, d, 1.0f, column_scores);
-      load_tile<Tiles>(qkv + head.v, head.row, column, args.t, d, 1.0f, column_gradients);
+      load_tile<Tiles>(k, args.k_row, column, columns.end, d, 1.0f, column_scores);
+      load_tile<Tiles>(v, args.v_row, column, columns.end, d, 1.0f, column_gradients);
     }
     __syncthreads();
     if (lane < kBlock) {
@@ -170,8 +173,8 @@ __global__ void __launch_bounds__(Tiles::kThreads) attend_gradient(hs_attention 
 #pragma unroll
       for (int c = 0; c < kScores; c++) {
         const int64_t at = column + lane + c * kLanes;
-        const bool inside = at < args.t && first + row < args.t;
-        const int64_t query = smaller(at, args.t - 1);
+        const bool inside = Keys ? sees(args, head, at, first + row) : sees(args, head, first + row, at);
+        const int64_t query = smaller(at, args.tq - 1);
         const float offset = Keys ? logsumexp[query] : own_logsumexp,
                     mean = Keys ? products[query] : own_product;
         const float probability = inside ? expf(scores[c] - offset) : 0.0f;
@@ -184,30 +187,34 @@ __global__ void __launch_bounds__(Tiles::kThreads) attend_gradient(hs_attention 
     if constexpr (Keys)
       add_weighted_rows<Tiles>(own_p, column_gradients, d, lane, 1.0f, sum_values);
   }
-  if (first + row >= args.t)
+  if (first + row >= rows)
     return;
-  T *out = static_cast<T *>(args.dqkv) + (Keys ? head.k : head.q) + (first + row) * head.row;
-  T *out_values = static_cast<T *>(args.dqkv) + head.v + (first + row) * head.row;
+  const int64_t own = first + row;
+  T *out = Keys ? static_cast<T *>(args.dk) + head.k + own * args.k_row
+                : static_cast<T *>(args.dq) + head.q + own * args.q_row;
+  T *out_values = static_cast<T *>(args.dv) + head.v + own * args.v_row;
 #pragma unroll
   for (int c = 0; c < Tiles::kColumns; c++) {
     const int j = lane + c * kLanes;
     if (j >= d)
       continue;
-    out[j] = from_float<T>(Keys ? sum[c] : scale * sum[c]);
+    out[j] = from_float<T>(Keys ? sum[c] : args.scale * sum[c]);
     if constexpr (Keys)
       out_values[j] = from_float<T>(sum_values[c]);
   }
 }
 
-static float scale_of(const hs_attention &args) {
-  return static_cast<float>(1.0 / sqrt(static_cast<double>(args.d)));
-}
-
 // body(tiling): rows shrink as heads widen, so that the tiles of the backward pass take at most 70 KB of
-// shared memory.
+// shared memory; a lane holds no more channels than the head has.
 template <typename Body> static int with_tiling(int32_t d, Body &&body) {
+  if (d <= 32)
+    return body(Tiling<32, 8, 4>{});
+  if (d <= 64)
+    return body(Tiling<32, 8, 8>{});
   if (d <= 128)
     return body(Tiling<32, 8, 16>{});
+  if (d <= 256)
+    return body(Tiling<8, 32, 8>{});
   if (d <= 512)
     return body(Tiling<8, 32, 16>{});
   return body(Tiling<4, 32, 32>{});
@@ -222,8 +229,8 @@ int plain_attention_forward(hs_stream stream, const hs_attention &args) {
   return with_tiling(args.d, [&](auto tiling) {
     using Tiles = decltype(tiling);
     return launch(args.dtype == HS_BF16 ? attend<Bf16, Tiles> : attend<float, Tiles>,
-                  attention_grid(args, Tiles::kBlock), Tiles::kThreads, shared_bytes<Tiles>(args.d, 3, 1),
-                  stream, args, scale_of(args));
+                  attention_grid(args, args.tq, Tiles::kBlock), Tiles::kThreads,
+                  shared_bytes<Tiles>(args.d, 3, 1), stream, args);
   });
 }
 
@@ -231,11 +238,10 @@ int plain_attention_backward(hs_stream stream, const hs_attention &args) {
   return with_tiling(args.d, [&](auto tiling) {
     using Tiles = decltype(tiling);
     const int64_t bytes = shared_bytes<Tiles>(args.d, 4, 2);
-    const dim3 grid = attention_grid(args, Tiles::kBlock);
     const bool halves = args.dtype == HS_BF16;
     HS_LAUNCHED(launch(halves ? attend_gradient<Bf16, Tiles, true> : attend_gradient<float, Tiles, true>,
-                       grid, Tiles::kThreads, bytes, stream, args, scale_of(args)));
-    return launch(halves ? attend_gradient<Bf16, Tiles, false> : attend_gradient<float, Tiles, false>, grid,
-                  Tiles::kThreads, bytes, stream, args, scale_of(args));
+                       attention_grid(args, args.tk, Tiles::kBlock), Tiles::kThreads, bytes, stream, args));
+    return launch(halves ? attend_gradient<Bf16, Tiles, false> : attend_gradient<float, Tiles, false>,
+                  attention_grid(args, args.tq, Tiles::kBlock), Tiles::kThreads, bytes, stream, args);
   });
 }

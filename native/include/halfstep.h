@@ -35,11 +35,6 @@ enum hs_status { HS_OK = 0, HS_INVALID_ARGUMENT = 1, HS_UNSUPPORTED = 2, HS_DEVI
 // HS_U8: quantized activations; taken only where it is said.
 enum hs_dtype { HS_F32 = 0, HS_BF16 = 1, HS_U8 = 2 };
 
-enum hs_attention_order {
-  HS_ATTENTION_LEGACY = 0, // channel of qkv = ((head * 3) + {q,k,v}) * d + j
-  HS_ATTENTION_NEW = 1     // channel of qkv = ({q,k,v} * heads + head) * d + j
-};
-
 // ---- Library ----------------------------------------------------------------------------------------------
 HS_API const char *hs_version(void);             // "0.2.0"
 HS_API const char *hs_instruction_set(void);     // "x86-64-v4", "x86-64-v3" or "x86-64-v2": what runs here
@@ -115,17 +110,30 @@ struct hs_quantize {
   const float *scale, *zero;
 };
 
-// ---- Attention over t tokens, softmax(q k^T / sqrt(d)) v per head (d > 1024: HS_UNSUPPORTED) --------------
+// ---- Attention: y = softmax(scale q k^T) v per head (d > 1024: HS_UNSUPPORTED) ----------------------------
+// Queries [n,tq,heads,d], keys and values [n,tk,heads,d] lie anywhere: channel j of row r of head h of sample
+// i of q is element i*q_sample + r*q_row + h*q_head + j behind q, and likewise for the others. So they may be
+// parts of one projection, in any order, or come from different tensors. Gradients have the strides of what
+// they are gradients of.
+//
 // hs_attention_forward, hs_attention_backward.
 struct hs_attention {
-  int64_t n, t;
-  int32_t heads, d, order, dtype;
-  const void *qkv;  // [n,t,3*heads*d]
-  void *y;          // [n,t,heads*d]      written by forward, read by backward
-  float *logsumexp; // [n,heads,t] of the scaled scores; or NULL in forward when no backward follows
-  const void *dy;   // [n,t,heads*d]
-  void *dqkv;       // like qkv, overwritten
-  float *workspace; // hs_attention_workspace bytes
+  int64_t n, tq, tk; // samples, queries and keys of each
+  int32_t heads, d;
+  int32_t causal; // 1: query i sees keys 0..i only
+  int32_t dtype;
+  const void *q, *k, *v;
+  void *y;                         // written by forward, read by backward
+  int64_t q_sample, q_row, q_head; // in elements
+  int64_t k_sample, k_row, k_head;
+  int64_t v_sample, v_row, v_head;
+  int64_t y_sample, y_row, y_head;
+  const int32_t *lengths; // or NULL; [n]: only so many keys take part (as the nearest of 1..tk)
+  float *logsumexp;       // [n,heads,tq] of the scaled scores; or NULL in forward when no backward follows
+  const void *dy;         // backward only, like all that follow
+  void *dq, *dk, *dv;     // overwritten; zero for keys that take no part
+  float *workspace;       // hs_attention_workspace bytes
+  float scale;            // usually 1 / sqrt(d)
 };
 
 // ---- 3x3 convolution, stride 1, padding 1, float32, by Winograd's F(2x2,3x3) or F(4x4,3x3) ----------------

@@ -46,9 +46,13 @@ public final class KernelStructs {
   public static final Struct ATTENTION =
       Struct.of(
           "hs_attention",
-          int64("n", "t"),
-          int32("heads", "d", "order", "dtype"),
-          pointer("qkv", "y", "logsumexp", "dy", "dqkv", "workspace"));
+          int64("n", "tq", "tk"),
+          int32("heads", "d", "causal", "dtype"),
+          pointer("q", "k", "v", "y"),
+          int64("q_sample", "q_row", "q_head", "k_sample", "k_row", "k_head"),
+          int64("v_sample", "v_row", "v_head", "y_sample", "y_row", "y_head"),
+          pointer("lengths", "logsumexp", "dy", "dq", "dk", "dv", "workspace"),
+          float32("scale"));
 
   public static final Struct WINOGRAD =
       Struct.of(

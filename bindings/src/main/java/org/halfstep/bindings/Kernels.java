@@ -34,8 +34,6 @@ public final class Kernels {
   public static final int HS_F32 = 0;
   public static final int HS_BF16 = 1;
   public static final int HS_U8 = 2;
-  public static final int HS_ATTENTION_LEGACY = 0;
-  public static final int HS_ATTENTION_NEW = 1;
 
   private static final MethodHandle hs_version = shape(FunctionDescriptor.of(C_POINTER));
   private static final MethodHandle hs_interface = shape(FunctionDescriptor.of(C_LONG));

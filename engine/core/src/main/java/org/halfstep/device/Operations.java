@@ -83,11 +83,10 @@ public interface Operations extends AutoCloseable {
 
   long attentionWorkspaceBytes(AttentionShape shape, boolean backward);
 
-  /** {@code logSumExp} may be 0 when no backward pass follows. */
-  Launch attentionForward(AttentionShape shape, long qkv, long y, long logSumExp, long workspace);
+  Launch attentionForward(AttentionShape shape, AttentionShape.Memory memory);
 
   Launch attentionBackward(
-      AttentionShape shape, long qkv, long y, long logSumExp, long dy, long dqkv, long workspace);
+      AttentionShape shape, AttentionShape.Memory memory, AttentionShape.Gradients gradients);
 
   Launch siluForward(long x, long y, long count, DataType type);
 

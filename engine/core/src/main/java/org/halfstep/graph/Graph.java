@@ -23,6 +23,7 @@ public final class Graph {
 
   private final List<Op> ops = new ArrayList<>();
   private final List<Value> inputs = new ArrayList<>();
+  private final List<Value> conditions = new ArrayList<>();
   private final Map<String, Parameter> parameters = new LinkedHashMap<>();
   private final Map<String, Value> named = new LinkedHashMap<>();
   private int values;
@@ -43,6 +44,20 @@ public final class Graph {
   /** One label number per sample. */
   public Value labels(String name) {
     return input(name, Shape.vector(1), Value.Storage.I32);
+  }
+
+  /**
+   * Declares that an input stays the same over many runs: what depends on such inputs alone is
+   * computed by {@link Plan#condition}, once for all of them.
+   *
+   * @return the input
+   */
+  public Value condition(Value input) {
+    if (!inputs.contains(input)) {
+      throw new IllegalArgumentException(input + " is not an input");
+    }
+    conditions.add(input);
+    return input;
   }
 
   private Value input(String name, Shape shape, Value.Storage storage) {
@@ -69,23 +84,42 @@ public final class Graph {
    */
   public Parameter stack(
       List<String> names, List<Integer> rows, int columns, Initializer initializer, int fanIn) {
+    List<List<Integer>> shapes =
+        rows.stream().map(row -> columns == 0 ? List.of(row) : List.of(row, columns)).toList();
+    return stack(names, shapes, initializer, fanIn);
+  }
+
+  /**
+   * Declares parameters that lie next to each other, as one matrix or vector stacked along the
+   * first extent.
+   *
+   * @param names checkpoint names
+   * @param shapes shape of each in a checkpoint: [o,i], [o,i,1,1] (the same numbers) or [o]
+   * @return the whole stack as one parameter range; the named parts are the graph's parameters
+   */
+  public Parameter stack(
+      List<String> names, List<List<Integer>> shapes, Initializer initializer, int fanIn) {
     parameterFloats = aligned(parameterFloats);
     long start = parameterFloats;
+    List<Integer> row = row(shapes.getFirst());
     int total = 0;
     for (int i = 0; i < names.size(); i++) {
-      declare(
-          names.get(i),
-          initializer,
-          fanIn,
-          columns == 0 ? List.of(rows.get(i)) : List.of(rows.get(i), columns));
-      total += rows.get(i);
+      if (!row(shapes.get(i)).equals(row)) {
+        throw new IllegalArgumentException(
+            names.get(i) + " " + shapes.get(i) + " does not fit below " + shapes.getFirst());
+      }
+      declare(names.get(i), initializer, fanIn, shapes.get(i));
+      total += shapes.get(i).getFirst();
     }
-    return new Parameter(
-        "stack of " + names.size(),
-        columns == 0 ? List.of(total) : List.of(total, columns),
-        initializer,
-        fanIn,
-        start);
+    List<Integer> whole = new ArrayList<>(List.of(total));
+    whole.addAll(row);
+    return new Parameter("stack of " + names.size(), whole, initializer, fanIn, start);
+  }
+
+  /** All extents but the first, without the two of a kernel of one pixel. */
+  private static List<Integer> row(List<Integer> shape) {
+    boolean pixel = shape.size() == 4 && shape.get(2) == 1 && shape.get(3) == 1;
+    return shape.subList(1, pixel ? 2 : shape.size());
   }
 
   private Parameter declare(String name, Initializer initializer, int fanIn, List<Integer> shape) {
@@ -258,9 +292,37 @@ public final class Graph {
     return add(new ActivationOp(name, x, Activation.SILU));
   }
 
-  /** Self-attention on a qkv projection; the output has a third of its channels. */
+  /**
+   * Self-attention on a qkv projection; the output has a third of its channels.
+   *
+   * @param newOrder channels of qkv are (q/k/v, head, channel) instead of (head, q/k/v, channel)
+   */
   public Value attention(String name, Value qkv, int heads, boolean newOrder) {
-    return add(new AttentionOp(name, qkv, heads, newOrder));
+    int width = qkv.shape().channels() / (3 * heads);
+    if (qkv.shape().channels() != 3 * heads * width) {
+      throw new IllegalArgumentException(
+          qkv + " does not split into q, k and v of " + heads + " heads");
+    }
+    int stride = newOrder ? width : 3 * width;
+    int step = newOrder ? heads * width : width;
+    return add(
+        new AttentionOp(
+            name,
+            new Heads(qkv, 0, stride, width),
+            new Heads(qkv, step, stride, width),
+            new Heads(qkv, 2 * step, stride, width),
+            heads,
+            AttentionMask.NONE));
+  }
+
+  /**
+   * Attention of the tokens of {@code q} to those of {@code k}, softmax(q k^T / sqrt(d)) v per
+   * head; heads lie side by side. Parts of one product may be given as its slices.
+   */
+  public Value attention(String name, Slice q, Slice k, Slice v, int heads, AttentionMask mask) {
+    return add(
+        new AttentionOp(
+            name, Heads.of(q, heads), Heads.of(k, heads), Heads.of(v, heads), heads, mask));
   }
 
   /** Nearest-neighbour x2. */
@@ -372,6 +434,10 @@ public final class Graph {
 
   public List<Value> inputs() {
     return Collections.unmodifiableList(inputs);
+  }
+
+  List<Value> conditions() {
+    return conditions;
   }
 
   public List<Op> ops() {

@@ -15,8 +15,8 @@ import org.halfstep.device.TracedLaunch;
  * one slab; running is a sequence of bound launches and allocates nothing. Not thread-safe.
  *
  * <p>Use: fill the inputs, call {@link #prepare} after every change of the weights, {@link
- * #forward}, and in training fill the gradient of "out" and call {@link #backward}, which
- * overwrites all parameter gradients.
+ * #condition} after every change of the condition inputs, {@link #forward}, and in training fill
+ * the gradient of "out" and call {@link #backward}, which overwrites all parameter gradients.
  */
 public final class Plan implements AutoCloseable {
   private static final String OUTPUT = "out";
@@ -28,11 +28,14 @@ public final class Plan implements AutoCloseable {
   private final PlanBuilder builder;
   private final Slab slab;
   private final Launch[] prepare;
+  private final Launch[] condition;
   private final Launch[] forward;
   private final Launch[] backward;
   private final Sequence recordedPrepare;
+  private final Sequence recordedCondition;
   private final Sequence recordedForward;
   private final Sequence recordedBackward;
+  private final List<StepInfo> conditionInfo = new ArrayList<>();
   private final List<StepInfo> forwardInfo = new ArrayList<>();
   private final List<StepInfo> backwardInfo = new ArrayList<>();
   private final List<StepInfo> prepareInfo = new ArrayList<>();
@@ -55,9 +58,11 @@ public final class Plan implements AutoCloseable {
       this.slab = memory;
       layout.place(slab.address());
       this.prepare = bind(PlanBuilder.Phase.PREPARE, prepareInfo);
+      this.condition = bind(PlanBuilder.Phase.CONDITION, conditionInfo);
       this.forward = bind(PlanBuilder.Phase.FORWARD, forwardInfo);
       this.backward = bind(PlanBuilder.Phase.BACKWARD, backwardInfo);
       this.recordedPrepare = operations.record(List.of(prepare));
+      this.recordedCondition = operations.record(List.of(condition));
       this.recordedForward = operations.record(List.of(forward));
       this.recordedBackward = operations.record(List.of(backward));
     } catch (RuntimeException | Error failure) {
@@ -118,11 +123,17 @@ public final class Plan implements AutoCloseable {
       builder.pin(input);
     }
     Value output = graph.named(OUTPUT);
+    List<Op> early = options.training() ? List.of() : Conditions.of(graph);
+    builder.phase(PlanBuilder.Phase.CONDITION);
+    early.forEach(op -> op.bind(builder).forward());
+    builder.phase(PlanBuilder.Phase.FORWARD);
     List<Op.Binding> bindings = new ArrayList<>();
     for (Op op : graph.ops()) {
-      Op.Binding binding = op.bind(builder);
-      bindings.add(binding);
-      binding.forward();
+      if (!early.contains(op)) {
+        Op.Binding binding = op.bind(builder);
+        bindings.add(binding);
+        binding.forward();
+      }
     }
     builder.pin(output);
     for (String name : options.kept()) {
@@ -167,6 +178,14 @@ public final class Plan implements AutoCloseable {
     recordedPrepare.run();
   }
 
+  /**
+   * Computes what depends on condition inputs alone, for every {@link #forward} until they or the
+   * weights change. Nothing in training, where that is a part of forward.
+   */
+  public void condition() {
+    recordedCondition.run();
+  }
+
   public void forward() {
     recordedForward.run();
   }
@@ -188,6 +207,11 @@ public final class Plan implements AutoCloseable {
     return recordedPrepare;
   }
 
+  /** What {@link #condition} runs, as part of longer sequences. */
+  public Sequence conditionSequence() {
+    return recordedCondition;
+  }
+
   /** What {@link #forward} runs, as part of longer sequences. */
   public Sequence forwardSequence() {
     return recordedForward;
@@ -202,12 +226,19 @@ public final class Plan implements AutoCloseable {
   /**
    * Runs one phase once and adds each step's time to {@code nanoseconds}.
    *
-   * @param steps which phase: {@link #prepareSteps}, {@link #forwardSteps} or {@link
-   *     #backwardSteps}
+   * @param steps which phase: {@link #prepareSteps}, {@link #conditionSteps}, {@link #forwardSteps}
+   *     or {@link #backwardSteps}
    */
   public void profile(List<StepInfo> steps, long[] nanoseconds) {
     device.synchronize();
-    Launch[] launches = steps == forwardInfo ? forward : steps == backwardInfo ? backward : prepare;
+    Launch[] launches = prepare;
+    if (steps == conditionInfo) {
+      launches = condition;
+    } else if (steps == forwardInfo) {
+      launches = forward;
+    } else if (steps == backwardInfo) {
+      launches = backward;
+    }
     for (int i = 0; i < launches.length; i++) {
       long start = System.nanoTime();
       launches[i].run();
@@ -218,6 +249,10 @@ public final class Plan implements AutoCloseable {
 
   public List<StepInfo> prepareSteps() {
     return prepareInfo;
+  }
+
+  public List<StepInfo> conditionSteps() {
+    return conditionInfo;
   }
 
   public List<StepInfo> forwardSteps() {

@@ -2,8 +2,10 @@ package org.halfstep.graph;
 
 import java.util.ArrayList;
 import java.util.EnumMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.halfstep.device.ConvolutionAlgorithm;
@@ -19,9 +21,13 @@ import org.halfstep.device.PackedLayout;
  * buffer has its place.
  */
 final class PlanBuilder {
-  /** When a step runs: after the weights changed, in the forward pass, or in the backward pass. */
+  /**
+   * When a step runs: after the weights changed, after the condition inputs changed, in the forward
+   * pass, or in the backward pass.
+   */
   enum Phase {
     PREPARE,
+    CONDITION,
     FORWARD,
     BACKWARD
   }
@@ -36,6 +42,7 @@ final class PlanBuilder {
   private final List<PackedWeights.Pack> packs = new ArrayList<>();
   private final List<Buffer> buffers = new ArrayList<>();
   private final List<Buffer> persistent = new ArrayList<>();
+  private final Set<Buffer> conditional = new HashSet<>();
   private final Buffer[] valueBuffers;
   private final Buffer[] gradientBuffers;
   private final boolean[] gradientWritten;
@@ -289,6 +296,9 @@ final class PlanBuilder {
    */
   void claimSlice(Slice slice) {
     int id = slice.vector().id();
+    if (gradientWritten[id] && sliceChannelsWritten[id] == 0) {
+      throw new IllegalStateException("all of the gradient of " + slice.vector() + " is written");
+    }
     gradientWritten[id] = true;
     sliceChannelsWritten[id] += slice.channels();
   }
@@ -374,7 +384,7 @@ final class PlanBuilder {
     phase = newPhase;
   }
 
-  /** A step of the current phase. */
+  /** A step of the current phase. Those of the condition come before those of the forward pass. */
   void step(StepInfo info, List<Buffer> uses, Supplier<Launch> binder) {
     add(phase, info, uses, binder);
   }
@@ -387,6 +397,11 @@ final class PlanBuilder {
   private void add(Phase when, StepInfo info, List<Buffer> uses, Supplier<Launch> binder) {
     for (Buffer buffer : uses) {
       buffer.useAt(steps.size());
+      if (when == Phase.CONDITION) {
+        conditional.add(buffer);
+      } else if (when != Phase.PREPARE && conditional.remove(buffer)) {
+        persistent.add(buffer); // every forward pass reads it again
+      }
     }
     steps.add(new Step(when, info, binder));
   }

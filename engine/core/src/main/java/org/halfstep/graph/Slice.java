@@ -1,6 +1,6 @@
 package org.halfstep.graph;
 
-/** A range of the channels of a vector value, read in place. */
+/** A range of the channels of a value, often a vector, read in place. */
 public record Slice(Value vector, int offset, int channels) {
   public Slice {
     if (offset < 0 || offset + channels > vector.shape().channels()) {

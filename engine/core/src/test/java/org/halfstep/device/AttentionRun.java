@@ -13,38 +13,90 @@ import java.util.Random;
 public record AttentionRun(float[] inference, float[] y, float[] logSumExp, float[] dqkv) {
   private static final long SEED = 11;
 
+  /** Self-attention on one projection, of rows (q/k/v, head, channel) or (head, q/k/v, channel). */
+  public static AttentionShape self(
+      int batch, int tokens, int heads, int width, boolean newOrder, DataType type) {
+    long row = 3L * heads * width;
+    AttentionShape.Rows in =
+        new AttentionShape.Rows(tokens * row, row, newOrder ? width : 3L * width);
+    AttentionShape.Layout layout =
+        new AttentionShape.Layout(in, in, in, result(tokens, heads, width));
+    return new AttentionShape(batch, tokens, tokens, heads, width, false, false, layout, type);
+  }
+
+  /** Attention to other tokens, whose keys and values are one projection. */
+  public static AttentionShape cross(
+      int batch, int queries, int keys, int heads, int width, DataType type) {
+    long row = 2L * heads * width;
+    AttentionShape.Rows in = new AttentionShape.Rows(keys * row, row, width);
+    AttentionShape.Rows result = result(queries, heads, width);
+    AttentionShape.Layout layout = new AttentionShape.Layout(result, in, in, result);
+    return new AttentionShape(batch, queries, keys, heads, width, false, false, layout, type);
+  }
+
+  private static AttentionShape.Rows result(int tokens, int heads, int width) {
+    long row = (long) heads * width;
+    return new AttentionShape.Rows(tokens * row, row, width);
+  }
+
+  /** The same attention, stored otherwise. */
+  public static AttentionShape as(AttentionShape shape, DataType type) {
+    return new AttentionShape(
+        shape.batch(),
+        shape.queries(),
+        shape.keys(),
+        shape.heads(),
+        shape.headWidth(),
+        shape.causal(),
+        shape.padded(),
+        shape.layout(),
+        type);
+  }
+
+  /** Where queries, keys and values begin in an array that holds all of them, in elements. */
+  private static long[] starts(AttentionShape shape) {
+    long width = (long) shape.heads() * shape.headWidth();
+    if (shape.layout().q().equals(shape.layout().k())) {
+      long step = shape.layout().q().head() == shape.headWidth() ? width : shape.headWidth();
+      return new long[] {0, step, 2 * step};
+    }
+    long keys = shape.batch() * shape.queries() * width;
+    return new long[] {0, keys, keys + width};
+  }
+
   /** Computes with operations of a device; numbers are rounded to the shape's type on the way. */
   public static AttentionRun on(Device device, Operations operations, AttentionShape shape) {
-    int rows = shape.batch() * shape.tokens();
-    int width = shape.heads() * shape.headChannels();
+    int width = shape.heads() * shape.headWidth();
+    int results = shape.batch() * shape.queries() * width;
+    int inputs = results + 2 * shape.batch() * shape.keys() * width;
     long workspaceBytes =
         Math.max(
             operations.attentionWorkspaceBytes(shape, false),
             operations.attentionWorkspaceBytes(shape, true));
     Random random = new Random(SEED);
-    try (Values qkv = new Values(device, operations, shape.type(), rows * 3 * width);
-        Values y = new Values(device, operations, shape.type(), rows * width);
-        Values dy = new Values(device, operations, shape.type(), rows * width);
-        Values dqkv = new Values(device, operations, shape.type(), rows * 3 * width);
+    try (Values qkv = new Values(device, operations, shape.type(), inputs);
+        Values y = new Values(device, operations, shape.type(), results);
+        Values dy = new Values(device, operations, shape.type(), results);
+        Values dqkv = new Values(device, operations, shape.type(), inputs);
         Slab logSumExp = device.allocate("logsumexp", shape.logSumExpBytes());
         Slab workspace = device.allocate("workspace", Math.max(1, workspaceBytes))) {
       qkv.fill(random);
       dy.fill(random);
-      operations.attentionForward(shape, qkv.address(), y.address(), 0, workspace.address()).run();
+      long[] starts = starts(shape);
+      operations.attentionForward(shape, memory(qkv, starts, y, 0, workspace)).run();
       float[] inference = y.read();
-      operations
-          .attentionForward(
-              shape, qkv.address(), y.address(), logSumExp.address(), workspace.address())
-          .run();
+      AttentionShape.Memory memory = memory(qkv, starts, y, logSumExp.address(), workspace);
+      operations.attentionForward(shape, memory).run();
       operations
           .attentionBackward(
               shape,
-              qkv.address(),
-              y.address(),
-              logSumExp.address(),
-              dy.address(),
-              dqkv.address(),
-              workspace.address())
+              memory,
+              new AttentionShape.Gradients(
+                  dy.address(),
+                  dqkv.address(starts[0]),
+                  dqkv.address(starts[1]),
+                  dqkv.address(starts[2]),
+                  workspace.address()))
           .run();
       device.synchronize();
       float[] left =
@@ -52,6 +104,18 @@ public record AttentionRun(float[] inference, float[] y, float[] logSumExp, floa
               device, logSumExp.address(), (int) (shape.logSumExpBytes() / Float.BYTES));
       return new AttentionRun(inference, y.read(), left, dqkv.read());
     }
+  }
+
+  private static AttentionShape.Memory memory(
+      Values qkv, long[] starts, Values y, long logSumExp, Slab workspace) {
+    return new AttentionShape.Memory(
+        qkv.address(starts[0]),
+        qkv.address(starts[1]),
+        qkv.address(starts[2]),
+        y.address(),
+        0,
+        logSumExp,
+        workspace.address());
   }
 
   /** The error of an array, relative to the reference, in the Euclidean norm. */
@@ -85,6 +149,10 @@ public record AttentionRun(float[] inference, float[] y, float[] logSumExp, floa
 
     long address() {
       return stored.address();
+    }
+
+    long address(long element) {
+      return stored.address() + element * type.bytes();
     }
 
     void fill(Random random) {

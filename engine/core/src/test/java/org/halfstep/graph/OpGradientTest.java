@@ -115,6 +115,70 @@ class OpGradientTest {
   }
 
   @Test
+  void attentionToOtherTokens() {
+    Value q = image("q", 4, 5, 3 * 8);
+    Value kv = image("kv", 7, 1, 2 * 3 * 8);
+    Slice k = new Slice(kv, 0, 24);
+    Slice v = new Slice(kv, 24, 24);
+    check(graph.attention("cross", new Slice(q, 0, 24), k, v, 3, AttentionMask.NONE), 2);
+  }
+
+  @Test
+  void keysAndValuesOfOneProductReadByTwoLayers() {
+    Value text = image("text", 6, 1, 5);
+    Parameter w =
+        graph.stack(
+            List.of("k0", "v0", "k1", "v1"),
+            List.of(List.of(8, 5), List.of(8, 5, 1, 1), List.of(12, 5), List.of(12, 5)),
+            Initializer.NORMAL,
+            5);
+    Value kv = graph.linear("kv", text, w, null);
+    Value x = image("x", 3, 4, 8);
+    Value y =
+        graph.attention(
+            "first",
+            new Slice(x, 0, 8),
+            new Slice(kv, 0, 8),
+            new Slice(kv, 8, 8),
+            2,
+            AttentionMask.NONE);
+    Value wide = graph.linear("wide", y, weight("w", 12, 8), null);
+    check(
+        graph.attention(
+            "second",
+            new Slice(wide, 0, 12),
+            new Slice(kv, 16, 12),
+            new Slice(kv, 28, 12),
+            1,
+            AttentionMask.NONE),
+        2);
+  }
+
+  @Test
+  void causalAttentionOfOneProduct() {
+    Value qkv = image("qkv", 11, 1, 3 * 2 * 4);
+    check(
+        graph.attention(
+            "causal",
+            new Slice(qkv, 0, 8),
+            new Slice(qkv, 8, 8),
+            new Slice(qkv, 16, 8),
+            2,
+            AttentionMask.CAUSAL),
+        3);
+  }
+
+  @Test
+  void paddedAttention() {
+    Value qkv = image("qkv", 6, 1, 3 * 2 * 4);
+    AttentionMask mask = AttentionMask.lengths(graph.labels("lengths"));
+    check(
+        graph.attention(
+            "padded", new Slice(qkv, 0, 8), new Slice(qkv, 8, 8), new Slice(qkv, 16, 8), 2, mask),
+        4);
+  }
+
+  @Test
   void oneValueReadByEveryKindOfOp() {
     // The last reader writes the gradient of x first; every other one has to add to it.
     Value x = image("x", 4, 6, 24);

@@ -1,6 +1,7 @@
 package org.halfstep.device.cuda;
 
 import java.util.Optional;
+import org.halfstep.device.AttentionShape;
 import org.halfstep.device.Launch;
 
 /**
@@ -15,12 +16,9 @@ interface Attention extends AutoCloseable {
   /** Bytes of workspace of {@link #backward}. */
   long backwardWorkspaceBytes();
 
-  /**
-   * @param logSumExp 0 when no backward pass follows
-   */
-  Optional<Launch> forward(long qkv, long y, long logSumExp, long workspace);
+  Optional<Launch> forward(AttentionShape.Memory memory);
 
-  Optional<Launch> backward(long qkv, long y, long logSumExp, long dy, long dqkv, long workspace);
+  Optional<Launch> backward(AttentionShape.Memory memory, AttentionShape.Gradients gradients);
 
   @Override
   void close();

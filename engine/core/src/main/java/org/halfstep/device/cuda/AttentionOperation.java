@@ -11,14 +11,14 @@ import org.halfstep.device.Owned;
 
 /**
  * One operation graph of cuDNN: scaled-dot-product attention, softmax(s q k^T) v per head with a
- * factor s, or its gradients. Queries, keys and values stay where they are, side by side in the
- * rows of one matrix, and so do their gradients; sums are in float32.
+ * factor s, or its gradients. Queries, keys and values stay where they are, often side by side in
+ * the rows of one matrix, and so do their gradients; sums are in float32.
  *
  * <p>Forward, cuDNN has one operation for all of it. Backward, it knows the operations that
  * FlashAttention-2 (Dao, 2023) consists of, and fuses them: P = exp(s q k^T - statistics), dv = P^T
  * dy, dS = s P (dy v^T - rows(dy y)), dk = dS^T q, dq = dS k.
  *
- * @param shape in bfloat16
+ * @param shape in bfloat16, without masks
  */
 record AttentionOperation(Kind kind, AttentionShape shape) implements CudnnOperation {
 
@@ -60,6 +60,9 @@ record AttentionOperation(Kind kind, AttentionShape shape) implements CudnnOpera
     if (shape.type() != DataType.BF16) {
       throw new IllegalArgumentException("cuDNN's attention needs bfloat16, got " + shape.type());
     }
+    if (shape.causal() || shape.padded()) {
+      throw new IllegalArgumentException("attention with a mask is ours, got " + shape);
+    }
   }
 
   @Override
@@ -72,13 +75,8 @@ record AttentionOperation(Kind kind, AttentionShape shape) implements CudnnOpera
     return shape.type();
   }
 
-  /** From one channel of a row of the projection to the next part: q to k, k to v. */
-  long partBytes() {
-    return (shape.newOrder() ? (long) shape.heads() : 1) * shape.headChannels() * type().bytes();
-  }
-
   long rowSumBytes() {
-    return (long) Float.BYTES * shape.batch() * shape.heads() * shape.tokens();
+    return (long) Float.BYTES * shape.batch() * shape.heads() * shape.queries();
   }
 
   /**
@@ -87,37 +85,50 @@ record AttentionOperation(Kind kind, AttentionShape shape) implements CudnnOpera
    * add parts of dq there instead, in the order in which blocks finish.)
    */
   long scoreGradientBytes() {
-    long padded = (long) Math.ceilDiv(shape.tokens(), TILE) * TILE;
-    return type().bytes() * shape.batch() * shape.heads() * padded * padded;
+    return type().bytes()
+        * shape.batch()
+        * shape.heads()
+        * tiled(shape.queries())
+        * tiled(shape.keys());
+  }
+
+  private static long tiled(int tokens) {
+    return (long) Math.ceilDiv(tokens, TILE) * TILE;
   }
 
   @Override
   public List<TrialMemory.Tensor> tensors() {
-    long result =
-        type().bytes() * shape.batch() * shape.tokens() * shape.heads() * shape.headChannels();
-    long projected = 3 * result;
     List<TrialMemory.Tensor> tensors = new ArrayList<>();
-    for (long id : new long[] {Q, K, V}) {
-      tensors.add(new TrialMemory.Tensor(id, projected));
-    }
-    tensors.add(new TrialMemory.Tensor(Y, result));
+    tensors.add(tensor(Q, shape.queries(), layout().q()));
+    tensors.add(tensor(K, shape.keys(), layout().k()));
+    tensors.add(tensor(V, shape.keys(), layout().v()));
+    tensors.add(tensor(Y, shape.queries(), layout().y()));
     if (kind != Kind.INFERENCE) {
       tensors.add(new TrialMemory.Tensor(STATISTICS, rowSumBytes()));
     }
     if (kind == Kind.BACKWARD) {
-      for (long id : new long[] {DQ, DK, DV}) {
-        tensors.add(new TrialMemory.Tensor(id, projected));
-      }
-      tensors.add(new TrialMemory.Tensor(DY, result));
+      tensors.add(tensor(DQ, shape.queries(), layout().q()));
+      tensors.add(tensor(DK, shape.keys(), layout().k()));
+      tensors.add(tensor(DV, shape.keys(), layout().v()));
+      tensors.add(tensor(DY, shape.queries(), layout().y()));
       tensors.add(new TrialMemory.Tensor(ROW_SUMS, rowSumBytes()));
     }
     return tensors;
   }
 
+  private TrialMemory.Tensor tensor(long id, int tokens, AttentionShape.Rows rows) {
+    long last =
+        (shape.batch() - 1) * rows.sample()
+            + (tokens - 1) * rows.row()
+            + (shape.heads() - 1) * rows.head();
+    return new TrialMemory.Tensor(id, type().bytes() * (last + shape.headWidth()));
+  }
+
   @Override
   public Map<Long, Float> numbers() {
-    float factor = (float) (1 / Math.sqrt(shape.headChannels()));
-    return kind == Kind.BACKWARD ? Map.of(FACTOR, factor, ONE, 1f) : Map.of(FACTOR, factor);
+    return kind == Kind.BACKWARD
+        ? Map.of(FACTOR, shape.scale(), ONE, 1f)
+        : Map.of(FACTOR, shape.scale());
   }
 
   @Override
@@ -135,9 +146,9 @@ record AttentionOperation(Kind kind, AttentionShape shape) implements CudnnOpera
     CudnnDescriptor operation =
         graph
             .descriptor(Cudnn.CUDNN_BACKEND_OPERATION_SDPA_FWD_DESCRIPTOR)
-            .set(Cudnn.CUDNN_ATTR_OPERATION_SDPA_FWD_QDESC, projected(graph, Q))
-            .set(Cudnn.CUDNN_ATTR_OPERATION_SDPA_FWD_KDESC, projected(graph, K))
-            .set(Cudnn.CUDNN_ATTR_OPERATION_SDPA_FWD_VDESC, projected(graph, V))
+            .set(Cudnn.CUDNN_ATTR_OPERATION_SDPA_FWD_QDESC, queries(graph, Q))
+            .set(Cudnn.CUDNN_ATTR_OPERATION_SDPA_FWD_KDESC, keys(graph, K))
+            .set(Cudnn.CUDNN_ATTR_OPERATION_SDPA_FWD_VDESC, values(graph, V))
             .set(Cudnn.CUDNN_ATTR_OPERATION_SDPA_FWD_ODESC, result(graph, Y))
             .set(Cudnn.CUDNN_ATTR_OPERATION_SDPA_FWD_SCALEDESC, graph.number(FACTOR));
     if (kind == Kind.FORWARD) {
@@ -148,14 +159,14 @@ record AttentionOperation(Kind kind, AttentionShape shape) implements CudnnOpera
 
   /** The order and the strides are those by which cuDNN knows the graph. */
   private void backward(CudnnGraph graph) {
-    CudnnDescriptor q = projected(graph, Q);
-    CudnnDescriptor transposedK = graph.tensor(K, BF16, transposedSizes(), transposedStrides());
-    CudnnDescriptor transposedV = graph.tensor(V, BF16, transposedSizes(), transposedStrides());
+    CudnnDescriptor q = queries(graph, Q);
+    CudnnDescriptor transposedK = transposed(graph, K, layout().k());
+    CudnnDescriptor transposedV = transposed(graph, V, layout().v());
     CudnnDescriptor dy = result(graph, DY);
     CudnnDescriptor factor = graph.number(FACTOR);
     CudnnDescriptor rowSums = rows(graph, ROW_SUMS);
 
-    CudnnDescriptor products = graph.intermediate(F32, sizes(), resultStrides());
+    CudnnDescriptor products = graph.intermediate(F32, querySizes(), strides(layout().y()));
     graph.pointwise(Cudnn.CUDNN_POINTWISE_MUL, dy, result(graph, Y), products);
     CudnnDescriptor sums = graph.intermediate(F32, rowSizes(), rowStrides());
     graph.sum(products, sums);
@@ -169,7 +180,7 @@ record AttentionOperation(Kind kind, AttentionShape shape) implements CudnnOpera
     graph.pointwise(Cudnn.CUDNN_POINTWISE_SUB, scaled, rows(graph, STATISTICS), exponents);
     CudnnDescriptor probabilities = scores(graph);
     graph.pointwise(Cudnn.CUDNN_POINTWISE_EXP, exponents, null, probabilities);
-    graph.matmul(transposed(graph, probabilities), dy, projected(graph, DV));
+    graph.matmul(transposed(graph, probabilities), dy, values(graph, DV));
 
     CudnnDescriptor upstream = scores(graph);
     graph.matmul(dy, transposedV, upstream);
@@ -179,19 +190,36 @@ record AttentionOperation(Kind kind, AttentionShape shape) implements CudnnOpera
     graph.pointwise(Cudnn.CUDNN_POINTWISE_MUL, centred, probabilities, weighted);
     CudnnDescriptor scoreGradients = scores(graph);
     graph.pointwise(Cudnn.CUDNN_POINTWISE_MUL, weighted, factor, scoreGradients);
-    graph.matmul(transposed(graph, scoreGradients), q, projected(graph, DK));
+    graph.matmul(transposed(graph, scoreGradients), q, keys(graph, DK));
 
-    CudnnDescriptor k = graph.intermediate(BF16, sizes(), projectedStrides());
+    CudnnDescriptor k = graph.intermediate(BF16, keySizes(), strides(layout().k()));
     graph.reshape(transposedK, k);
-    graph.matmul(scoreGradients, k, projected(graph, DQ));
+    graph.matmul(scoreGradients, k, queries(graph, DQ));
   }
 
-  private CudnnDescriptor projected(CudnnGraph graph, long id) {
-    return graph.tensor(id, BF16, sizes(), projectedStrides());
+  private AttentionShape.Layout layout() {
+    return shape.layout();
+  }
+
+  private CudnnDescriptor queries(CudnnGraph graph, long id) {
+    return graph.tensor(id, BF16, querySizes(), strides(layout().q()));
+  }
+
+  private CudnnDescriptor keys(CudnnGraph graph, long id) {
+    return graph.tensor(id, BF16, keySizes(), strides(layout().k()));
+  }
+
+  private CudnnDescriptor values(CudnnGraph graph, long id) {
+    return graph.tensor(id, BF16, keySizes(), strides(layout().v()));
   }
 
   private CudnnDescriptor result(CudnnGraph graph, long id) {
-    return graph.tensor(id, BF16, sizes(), resultStrides());
+    return graph.tensor(id, BF16, querySizes(), strides(layout().y()));
+  }
+
+  private CudnnDescriptor transposed(CudnnGraph graph, long id, AttentionShape.Rows rows) {
+    long[] sizes = {shape.batch(), shape.heads(), shape.headWidth(), shape.keys()};
+    return graph.tensor(id, BF16, sizes, new long[] {rows.sample(), rows.head(), 1, rows.row()});
   }
 
   private CudnnDescriptor rows(CudnnGraph graph, long id) {
@@ -199,62 +227,45 @@ record AttentionOperation(Kind kind, AttentionShape shape) implements CudnnOpera
   }
 
   private CudnnDescriptor scores(CudnnGraph graph) {
-    return graph.intermediate(F32, scoreSizes(), scoreStrides(false));
+    return graph.intermediate(F32, scoreSizes(), scoreStrides());
   }
 
   private CudnnDescriptor transposed(CudnnGraph graph, CudnnDescriptor scores) {
-    CudnnDescriptor view = graph.intermediate(BF16, scoreSizes(), scoreStrides(true));
+    long head = (long) shape.queries() * shape.keys();
+    long[] sizes = {shape.batch(), shape.heads(), shape.keys(), shape.queries()};
+    CudnnDescriptor view =
+        graph.intermediate(BF16, sizes, new long[] {shape.heads() * head, head, 1, shape.keys()});
     graph.reshape(scores, view);
     return view;
   }
 
   /** Sizes are in cuDNN's order: batch, heads, tokens, channels. */
-  private long[] sizes() {
-    return new long[] {shape.batch(), shape.heads(), shape.tokens(), shape.headChannels()};
+  private long[] querySizes() {
+    return new long[] {shape.batch(), shape.heads(), shape.queries(), shape.headWidth()};
   }
 
-  private long[] transposedSizes() {
-    return new long[] {shape.batch(), shape.heads(), shape.headChannels(), shape.tokens()};
+  private long[] keySizes() {
+    return new long[] {shape.batch(), shape.heads(), shape.keys(), shape.headWidth()};
   }
 
   private long[] rowSizes() {
-    return new long[] {shape.batch(), shape.heads(), shape.tokens(), 1};
+    return new long[] {shape.batch(), shape.heads(), shape.queries(), 1};
   }
 
   private long[] scoreSizes() {
-    return new long[] {shape.batch(), shape.heads(), shape.tokens(), shape.tokens()};
+    return new long[] {shape.batch(), shape.heads(), shape.queries(), shape.keys()};
   }
 
-  private long rowLength() {
-    return 3L * shape.heads() * shape.headChannels();
-  }
-
-  private long headStride() {
-    return (shape.newOrder() ? 1L : 3L) * shape.headChannels();
-  }
-
-  private long[] projectedStrides() {
-    return new long[] {shape.tokens() * rowLength(), headStride(), rowLength(), 1};
-  }
-
-  private long[] transposedStrides() {
-    return new long[] {shape.tokens() * rowLength(), headStride(), 1, rowLength()};
-  }
-
-  private long[] resultStrides() {
-    long row = (long) shape.heads() * shape.headChannels();
-    return new long[] {shape.tokens() * row, shape.headChannels(), row, 1};
+  private static long[] strides(AttentionShape.Rows rows) {
+    return new long[] {rows.sample(), rows.head(), rows.row(), 1};
   }
 
   private long[] rowStrides() {
-    return new long[] {(long) shape.heads() * shape.tokens(), shape.tokens(), 1, 1};
+    return new long[] {(long) shape.heads() * shape.queries(), shape.queries(), 1, 1};
   }
 
-  private long[] scoreStrides(boolean transposed) {
-    long tokens = shape.tokens();
-    long head = tokens * tokens;
-    return transposed
-        ? new long[] {shape.heads() * head, head, 1, tokens}
-        : new long[] {shape.heads() * head, head, tokens, 1};
+  private long[] scoreStrides() {
+    long head = (long) shape.queries() * shape.keys();
+    return new long[] {shape.heads() * head, head, shape.keys(), 1};
   }
 }

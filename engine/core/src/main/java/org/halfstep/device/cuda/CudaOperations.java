@@ -43,19 +43,18 @@ final class CudaOperations extends KernelOperations {
   }
 
   @Override
-  public Launch attentionForward(
-      AttentionShape shape, long qkv, long y, long logSumExp, long workspace) {
+  public Launch attentionForward(AttentionShape shape, AttentionShape.Memory memory) {
     return attention(shape)
-        .flatMap(library -> library.forward(qkv, y, logSumExp, workspace))
-        .orElseGet(() -> super.attentionForward(shape, qkv, y, logSumExp, workspace));
+        .flatMap(library -> library.forward(memory))
+        .orElseGet(() -> super.attentionForward(shape, memory));
   }
 
   @Override
   public Launch attentionBackward(
-      AttentionShape shape, long qkv, long y, long logSumExp, long dy, long dqkv, long workspace) {
+      AttentionShape shape, AttentionShape.Memory memory, AttentionShape.Gradients gradients) {
     return attention(shape)
-        .flatMap(library -> library.backward(qkv, y, logSumExp, dy, dqkv, workspace))
-        .orElseGet(() -> super.attentionBackward(shape, qkv, y, logSumExp, dy, dqkv, workspace));
+        .flatMap(library -> library.backward(memory, gradients))
+        .orElseGet(() -> super.attentionBackward(shape, memory, gradients));
   }
 
   private Optional<Attention> attention(AttentionShape shape) {

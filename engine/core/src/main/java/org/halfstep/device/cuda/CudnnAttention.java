@@ -55,8 +55,7 @@ final class CudnnAttention implements Attention {
     this.gradient = new AttentionOperation(AttentionOperation.Kind.BACKWARD, shape);
     this.training = training;
     Arena numbers = owned.add(Arena.ofShared());
-    this.factor =
-        numbers.allocateFrom(ValueLayout.JAVA_FLOAT, (float) (1 / Math.sqrt(shape.headChannels())));
+    this.factor = numbers.allocateFrom(ValueLayout.JAVA_FLOAT, shape.scale());
     this.one = numbers.allocateFrom(ValueLayout.JAVA_FLOAT, 1);
   }
 
@@ -68,9 +67,22 @@ final class CudnnAttention implements Attention {
   static boolean suits(AttentionShape shape, long version) {
     return version >= LEAST_VERSION
         && shape.type() == DataType.BF16
-        && shape.tokens() >= LEAST_TOKENS
-        && shape.headChannels() % CHANNEL_MULTIPLE == 0
-        && shape.headChannels() <= MOST_CHANNELS;
+        && !shape.causal()
+        && !shape.padded()
+        && shape.queries() >= LEAST_TOKENS
+        && shape.keys() >= LEAST_TOKENS
+        && shape.headWidth() % CHANNEL_MULTIPLE == 0
+        && shape.headWidth() <= MOST_CHANNELS
+        && isAligned(shape.layout().q())
+        && isAligned(shape.layout().k())
+        && isAligned(shape.layout().v())
+        && isAligned(shape.layout().y());
+  }
+
+  private static boolean isAligned(AttentionShape.Rows rows) {
+    return rows.sample() % CHANNEL_MULTIPLE == 0
+        && rows.row() % CHANNEL_MULTIPLE == 0
+        && rows.head() % CHANNEL_MULTIPLE == 0;
   }
 
   /** Which plans will be needed is only likely by now: a network's convolutions tell. */
@@ -92,17 +104,16 @@ final class CudnnAttention implements Attention {
   }
 
   @Override
-  public Optional<Launch> forward(long qkv, long y, long logSumExp, long workspace) {
+  public Optional<Launch> forward(AttentionShape.Memory memory) {
     Optional<CudnnPlan> plan =
         plans.find(
             forward(
-                logSumExp == 0
+                memory.logSumExp() == 0
                     ? AttentionOperation.Kind.INFERENCE
                     : AttentionOperation.Kind.FORWARD));
     if (plan.isEmpty()) {
       return Optional.empty();
     }
-    long part = gradient.partBytes();
     long[] ids = {
       AttentionOperation.Q,
       AttentionOperation.K,
@@ -111,8 +122,10 @@ final class CudnnAttention implements Attention {
       AttentionOperation.FACTOR,
       AttentionOperation.STATISTICS
     };
-    long[] addresses = {qkv, qkv + part, qkv + 2 * part, y, factor.address(), logSumExp};
-    return Optional.of(run(plan.get(), ids, addresses, workspace));
+    long[] addresses = {
+      memory.q(), memory.k(), memory.v(), memory.y(), factor.address(), memory.logSumExp()
+    };
+    return Optional.of(run(plan.get(), ids, addresses, memory.workspace()));
   }
 
   private PlanRequest backward() {
@@ -136,13 +149,12 @@ final class CudnnAttention implements Attention {
 
   @Override
   public Optional<Launch> backward(
-      long qkv, long y, long logSumExp, long dy, long dqkv, long workspace) {
+      AttentionShape.Memory memory, AttentionShape.Gradients gradients) {
     Optional<CudnnPlan> plan = backwardPlan();
     if (plan.isEmpty()) {
       return Optional.empty();
     }
-    long part = gradient.partBytes();
-    long rowSums = workspace + Scratch.rounded(plan.get().workspaceBytes());
+    long rowSums = gradients.workspace() + Scratch.rounded(plan.get().workspaceBytes());
     long[] ids = {
       AttentionOperation.Q,
       AttentionOperation.K,
@@ -158,20 +170,20 @@ final class CudnnAttention implements Attention {
       AttentionOperation.ONE
     };
     long[] addresses = {
-      qkv,
-      qkv + part,
-      qkv + 2 * part,
-      y,
-      logSumExp,
-      dqkv,
-      dqkv + part,
-      dqkv + 2 * part,
-      dy,
+      memory.q(),
+      memory.k(),
+      memory.v(),
+      memory.y(),
+      memory.logSumExp(),
+      gradients.dq(),
+      gradients.dk(),
+      gradients.dv(),
+      gradients.dy(),
       rowSums,
       factor.address(),
       one.address()
     };
-    return Optional.of(run(plan.get(), ids, addresses, workspace));
+    return Optional.of(run(plan.get(), ids, addresses, gradients.workspace()));
   }
 
   private Launch run(CudnnPlan plan, long[] ids, long[] addresses, long workspace) {

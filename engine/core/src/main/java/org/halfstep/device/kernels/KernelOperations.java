@@ -131,10 +131,27 @@ public abstract class KernelOperations implements Operations {
   }
 
   private BoundKernel attention(Kernel kernel, AttentionShape shape) {
-    int order = shape.newOrder() ? Kernels.HS_ATTENTION_NEW : Kernels.HS_ATTENTION_LEGACY;
-    return bind(kernel)
-        .with("n t heads d", shape.batch(), shape.tokens(), shape.heads(), shape.headChannels())
-        .with("order dtype", order, code(shape.type()));
+    BoundKernel bound =
+        bind(kernel)
+            .with("n tq tk", shape.batch(), shape.queries(), shape.keys())
+            .with("heads d scale", shape.heads(), shape.headWidth(), shape.scale())
+            .with("causal dtype", shape.causal(), code(shape.type()));
+    AttentionShape.Layout layout = shape.layout();
+    rows(bound, "q_sample q_row q_head", layout.q());
+    rows(bound, "k_sample k_row k_head", layout.k());
+    rows(bound, "v_sample v_row v_head", layout.v());
+    return rows(bound, "y_sample y_row y_head", layout.y());
+  }
+
+  private static BoundKernel rows(BoundKernel bound, String names, AttentionShape.Rows rows) {
+    return bound.with(names, rows.sample(), rows.row(), rows.head());
+  }
+
+  private BoundKernel attention(Kernel kernel, AttentionShape shape, AttentionShape.Memory memory) {
+    return attention(kernel, shape)
+        .with("q k v y", memory.q(), memory.k(), memory.v(), memory.y())
+        .with("lengths logsumexp", memory.lengths(), memory.logSumExp())
+        .with("workspace", memory.workspace());
   }
 
   @Override
@@ -143,17 +160,16 @@ public abstract class KernelOperations implements Operations {
   }
 
   @Override
-  public Launch attentionForward(
-      AttentionShape shape, long qkv, long y, long logSumExp, long workspace) {
-    return attention(Kernel.ATTENTION_FORWARD, shape)
-        .with("qkv y logsumexp workspace", qkv, y, logSumExp, workspace);
+  public Launch attentionForward(AttentionShape shape, AttentionShape.Memory memory) {
+    return attention(Kernel.ATTENTION_FORWARD, shape, memory);
   }
 
   @Override
   public Launch attentionBackward(
-      AttentionShape shape, long qkv, long y, long logSumExp, long dy, long dqkv, long workspace) {
-    return attention(Kernel.ATTENTION_BACKWARD, shape)
-        .with("qkv y logsumexp dy dqkv workspace", qkv, y, logSumExp, dy, dqkv, workspace);
+      AttentionShape shape, AttentionShape.Memory memory, AttentionShape.Gradients gradients) {
+    return attention(Kernel.ATTENTION_BACKWARD, shape, memory)
+        .with("dy dq dk dv", gradients.dy(), gradients.dq(), gradients.dk(), gradients.dv())
+        .with("workspace", gradients.workspace());
   }
 
   // ---- Elementwise and resampling

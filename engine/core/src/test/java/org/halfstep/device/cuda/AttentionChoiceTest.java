@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
 
 /** Each pass of attention is the library's where it has one, over a driver that is not there. */
 class AttentionChoiceTest {
-  private static final AttentionShape SHAPE = new AttentionShape(2, 9, 2, 8, false, DataType.F32);
+  private static final AttentionShape SHAPE = AttentionRun.self(2, 9, 2, 8, false, DataType.F32);
 
   private static final long WORKSPACE = 12_345;
 
@@ -50,21 +50,18 @@ class AttentionChoiceTest {
     }
 
     @Override
-    public Optional<Launch> forward(long qkv, long y, long logSumExp, long workspace) {
+    public Optional<Launch> forward(AttentionShape.Memory memory) {
       return Optional.of(
           counted(
-              logSumExp == 0 ? "inference" : "forward",
-              operations.attentionForward(SHAPE, qkv, y, logSumExp, workspace)));
+              memory.logSumExp() == 0 ? "inference" : "forward",
+              operations.attentionForward(SHAPE, memory)));
     }
 
     @Override
     public Optional<Launch> backward(
-        long qkv, long y, long logSumExp, long dy, long dqkv, long workspace) {
+        AttentionShape.Memory memory, AttentionShape.Gradients gradients) {
       return hasBackward
-          ? Optional.of(
-              counted(
-                  "backward",
-                  operations.attentionBackward(SHAPE, qkv, y, logSumExp, dy, dqkv, workspace)))
+          ? Optional.of(counted("backward", operations.attentionBackward(SHAPE, memory, gradients)))
           : Optional.empty();
     }
 

@@ -33,12 +33,14 @@ class AttentionParityTest {
   /** Sizes that fill tiles and that do not. */
   static Stream<AttentionShape> shapes() {
     return Stream.of(
-        new AttentionShape(2, 256, 4, 64, false, DataType.BF16),
-        new AttentionShape(1, 196, 2, 40, true, DataType.BF16),
-        new AttentionShape(3, 65, 1, 128, false, DataType.BF16),
-        new AttentionShape(1, 1024, 2, 64, true, DataType.BF16),
-        new AttentionShape(5, 64, 3, 8, false, DataType.BF16),
-        new AttentionShape(2, 49, 2, 64, false, DataType.BF16));
+        AttentionRun.self(2, 256, 4, 64, false, DataType.BF16),
+        AttentionRun.self(1, 196, 2, 40, true, DataType.BF16),
+        AttentionRun.self(3, 65, 1, 128, false, DataType.BF16),
+        AttentionRun.self(1, 1024, 2, 64, true, DataType.BF16),
+        AttentionRun.self(5, 64, 3, 8, false, DataType.BF16),
+        AttentionRun.self(2, 49, 2, 64, false, DataType.BF16),
+        AttentionRun.cross(2, 256, 77, 2, 40, DataType.BF16),
+        AttentionRun.self(1, 100, 1, 512, true, DataType.BF16));
   }
 
   private static void close(String what, float[] reference, float[] values, double tolerance) {
@@ -47,23 +49,13 @@ class AttentionParityTest {
     assertTrue(error < tolerance, what + ": relative error " + error + ", at most " + tolerance);
   }
 
-  private static AttentionShape inFloat32(AttentionShape shape) {
-    return new AttentionShape(
-        shape.batch(),
-        shape.tokens(),
-        shape.heads(),
-        shape.headChannels(),
-        shape.newOrder(),
-        DataType.F32);
-  }
-
   private static void compare(Device device, String name, AttentionShape shape) {
     try (Device cpu = new CpuDevice(0);
         Operations reference = cpu.operations();
         Operations operations = device.operations()) {
-      AttentionRun expected = AttentionRun.on(cpu, reference, inFloat32(shape));
+      AttentionRun expected = AttentionRun.on(cpu, reference, AttentionRun.as(shape, DataType.F32));
       AttentionRun run = AttentionRun.on(device, operations, shape);
-      String what = name + " " + shape.tokens() + " x " + shape.headChannels() + " ";
+      String what = name + " " + shape.queries() + " x " + shape.headWidth() + " ";
       close(what + "inference", expected.inference(), run.inference(), TOLERANCE);
       close(what + "y", expected.y(), run.y(), TOLERANCE);
       close(what + "logsumexp", expected.logSumExp(), run.logSumExp(), LOG_SUM_EXP_TOLERANCE);

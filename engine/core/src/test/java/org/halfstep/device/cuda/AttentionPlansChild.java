@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.Optional;
 import org.halfstep.bindings.CudaLibrary;
 import org.halfstep.bindings.Cudnn;
+import org.halfstep.device.AttentionRun;
 import org.halfstep.device.AttentionShape;
 import org.halfstep.device.DataType;
 
@@ -14,11 +15,15 @@ import org.halfstep.device.DataType;
 final class AttentionPlansChild {
   static final int TOO_OLD = 3;
 
-  /** Tokens that fill tiles and that do not; one head and several; both orders of channels. */
+  /**
+   * Tokens that fill tiles and that do not; one head and several; both orders of channels; keys of
+   * other tokens.
+   */
   static final AttentionShape[] SHAPES = {
-    new AttentionShape(4, 256, 4, 64, false, DataType.BF16),
-    new AttentionShape(1, 196, 2, 40, true, DataType.BF16),
-    new AttentionShape(3, 65, 1, 128, false, DataType.BF16)
+    AttentionRun.self(4, 256, 4, 64, false, DataType.BF16),
+    AttentionRun.self(1, 196, 2, 40, true, DataType.BF16),
+    AttentionRun.self(3, 65, 1, 128, false, DataType.BF16),
+    AttentionRun.cross(2, 256, 77, 2, 40, DataType.BF16)
   };
 
   private static final long WORKSPACE = 16L << 20;
@@ -49,8 +54,8 @@ final class AttentionPlansChild {
                 String.join(
                     " ",
                     kind.name(),
-                    Integer.toString(shape.tokens()),
-                    Integer.toString(shape.headChannels()),
+                    Integer.toString(shape.queries()),
+                    Integer.toString(shape.headWidth()),
                     plan.map(found -> found.workspaceBytes() + " " + found.engine())
                         .orElse("refused")));
           }

@@ -17,6 +17,7 @@ import java.util.List;
 import org.halfstep.bindings.CudaLibraryFolders;
 import org.halfstep.bindings.NativeLibrary;
 import org.halfstep.bindings.NativeLibraryException;
+import org.halfstep.device.AttentionRun;
 import org.halfstep.device.AttentionShape;
 import org.halfstep.device.DataType;
 import org.junit.jupiter.api.Test;
@@ -57,7 +58,12 @@ class CudnnAttentionTest {
   @TempDir Path folder;
 
   private static AttentionShape shape(int tokens, int channels, DataType type) {
-    return new AttentionShape(2, tokens, 3, channels, false, type);
+    return AttentionRun.self(2, tokens, 3, channels, false, type);
+  }
+
+  private static AttentionShape masked(boolean causal, boolean padded) {
+    AttentionShape.Layout layout = shape(64, 64, DataType.BF16).layout();
+    return new AttentionShape(2, 64, 64, 3, 64, causal, padded, layout, DataType.BF16);
   }
 
   @Test
@@ -71,6 +77,10 @@ class CudnnAttentionTest {
     assertFalse(CudnnAttention.suits(shape(64, 60, DataType.BF16), NEW));
     assertTrue(CudnnAttention.suits(shape(64, 128, DataType.BF16), NEW));
     assertFalse(CudnnAttention.suits(shape(64, 136, DataType.BF16), NEW));
+    assertTrue(CudnnAttention.suits(AttentionRun.cross(1, 64, 77, 2, 40, DataType.BF16), NEW));
+    assertFalse(CudnnAttention.suits(AttentionRun.cross(1, 64, 5, 2, 40, DataType.BF16), NEW));
+    assertFalse(CudnnAttention.suits(masked(true, false), NEW));
+    assertFalse(CudnnAttention.suits(masked(false, true), NEW));
     assertThrows(
         IllegalArgumentException.class,
         () -> new AttentionOperation(AttentionOperation.Kind.FORWARD, shape(64, 64, DataType.F32)));

@@ -13,6 +13,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import org.halfstep.bindings.Cudnn;
+import org.halfstep.device.AttentionRun;
 import org.halfstep.device.AttentionShape;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Window;
@@ -154,7 +155,7 @@ class EngineSearchTest {
   @Test
   void plansOfEveryKindRunOnAGpu() {
     assumeTrue(PlannedGpu.driver().isPresent(), "there is no GPU");
-    AttentionShape shape = new AttentionShape(2, 256, 4, 64, true, DataType.BF16);
+    AttentionShape shape = AttentionRun.self(2, 256, 4, 64, true, DataType.BF16);
     List<CudnnOperation> operations = new ArrayList<>();
     for (ConvolutionOperation.Kind kind : ConvolutionOperation.Kind.values()) {
       operations.add(convolution(kind, false));

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
+import org.halfstep.device.AttentionRun;
 import org.halfstep.device.AttentionShape;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Window;
@@ -104,20 +105,31 @@ class TrialMemoryTest {
                 true,
                 false)
             .tensors());
-    AttentionShape shape = new AttentionShape(2, 100, 4, 32, true, DataType.BF16);
-    long rows = 2 * 100;
+    // Rows of queries, keys and values side by side: the last row ends with its own part.
+    AttentionShape self = AttentionRun.self(2, 100, 4, 32, true, DataType.BF16);
+    long projected = 2 * (199 * 3 * 4 * 32 + 4 * 32);
+    long result = 2 * 200 * 4 * 32;
     List<TrialMemory.Tensor> forward =
         List.of(
-            new TrialMemory.Tensor(AttentionOperation.Q, rows * 3 * 4 * 32 * 2),
-            new TrialMemory.Tensor(AttentionOperation.K, rows * 3 * 4 * 32 * 2),
-            new TrialMemory.Tensor(AttentionOperation.V, rows * 3 * 4 * 32 * 2),
-            new TrialMemory.Tensor(AttentionOperation.Y, rows * 4 * 32 * 2));
+            new TrialMemory.Tensor(AttentionOperation.Q, projected),
+            new TrialMemory.Tensor(AttentionOperation.K, projected),
+            new TrialMemory.Tensor(AttentionOperation.V, projected),
+            new TrialMemory.Tensor(AttentionOperation.Y, result));
     assertEquals(
-        forward, new AttentionOperation(AttentionOperation.Kind.INFERENCE, shape).tensors());
+        forward, new AttentionOperation(AttentionOperation.Kind.INFERENCE, self).tensors());
     List<TrialMemory.Tensor> all =
-        new AttentionOperation(AttentionOperation.Kind.BACKWARD, shape).tensors();
+        new AttentionOperation(AttentionOperation.Kind.BACKWARD, self).tensors();
     assertEquals(forward, all.subList(0, 4));
-    assertEquals(new TrialMemory.Tensor(AttentionOperation.STATISTICS, rows * 4 * 4), all.get(4));
+    assertEquals(
+        new TrialMemory.Tensor(AttentionOperation.STATISTICS, 2 * 4 * 100 * 4), all.get(4));
     assertEquals(10, all.size());
+    AttentionShape cross = AttentionRun.cross(2, 100, 77, 4, 32, DataType.BF16);
+    assertEquals(
+        List.of(
+            new TrialMemory.Tensor(AttentionOperation.Q, result),
+            new TrialMemory.Tensor(AttentionOperation.K, 2 * (153 * 2 * 4 * 32 + 4 * 32)),
+            new TrialMemory.Tensor(AttentionOperation.V, 2 * (153 * 2 * 4 * 32 + 4 * 32)),
+            new TrialMemory.Tensor(AttentionOperation.Y, result)),
+        new AttentionOperation(AttentionOperation.Kind.INFERENCE, cross).tensors());
   }
 }
