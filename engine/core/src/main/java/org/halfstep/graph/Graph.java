@@ -78,22 +78,6 @@ public final class Graph {
    * first extent.
    *
    * @param names checkpoint names
-   * @param rows first extent of each
-   * @param columns second extent, or 0 for vectors
-   * @return the whole stack as one parameter range; the named parts are the graph's parameters
-   */
-  public Parameter stack(
-      List<String> names, List<Integer> rows, int columns, Initializer initializer, int fanIn) {
-    List<List<Integer>> shapes =
-        rows.stream().map(row -> columns == 0 ? List.of(row) : List.of(row, columns)).toList();
-    return stack(names, shapes, initializer, fanIn);
-  }
-
-  /**
-   * Declares parameters that lie next to each other, as one matrix or vector stacked along the
-   * first extent.
-   *
-   * @param names checkpoint names
    * @param shapes shape of each in a checkpoint: [o,i], [o,i,1,1] (the same numbers) or [o]
    * @return the whole stack as one parameter range; the named parts are the graph's parameters
    */

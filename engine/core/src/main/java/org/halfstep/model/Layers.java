@@ -1,6 +1,5 @@
 package org.halfstep.model;
 
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -155,10 +154,11 @@ abstract sealed class Layers permits FusedLayers, SeparateLayers, Int8Layers {
    */
   final Map<String, Slice> linears(String label, Value x, Map<String, Integer> outs) {
     int in = x.shape().channels();
-    List<Integer> rows = new ArrayList<>(outs.values());
+    List<List<Integer>> matrices = outs.values().stream().map(rows -> List.of(rows, in)).toList();
+    List<List<Integer>> vectors = outs.values().stream().map(List::of).toList();
     Parameter weight =
-        graph.stack(ending(outs, ".weight"), rows, in, Initializer.FAN_IN_UNIFORM, in);
-    Parameter bias = graph.stack(ending(outs, ".bias"), rows, 0, Initializer.FAN_IN_UNIFORM, in);
+        graph.stack(ending(outs, ".weight"), matrices, Initializer.FAN_IN_UNIFORM, in);
+    Parameter bias = graph.stack(ending(outs, ".bias"), vectors, Initializer.FAN_IN_UNIFORM, in);
     Value all = graph.linear(label, x, weight, bias);
     Map<String, Slice> slices = new LinkedHashMap<>();
     int offset = 0;

@@ -71,8 +71,10 @@ class OpGradientTest {
   @Test
   void stackedLinearReadByTwoBlocks() {
     Value x = graph.image("x", Shape.vector(12));
-    Parameter w = graph.stack(List.of("w0", "w1"), List.of(16, 8), 12, Initializer.NORMAL, 12);
-    Parameter b = graph.stack(List.of("b0", "b1"), List.of(16, 8), 0, Initializer.NORMAL, 12);
+    List<List<Integer>> matrices = List.of(List.of(16, 12), List.of(8, 12));
+    List<List<Integer>> vectors = List.of(List.of(16), List.of(8));
+    Parameter w = graph.stack(List.of("w0", "w1"), matrices, Initializer.NORMAL, 12);
+    Parameter b = graph.stack(List.of("b0", "b1"), vectors, Initializer.NORMAL, 12);
     Value both = graph.linear("both", x, w, b);
     Value first = image("first", 4, 3, 8);
     Value modulated =
