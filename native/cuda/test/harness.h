@@ -95,7 +95,8 @@ public:
   // Every kernel of the list was compared, or is the CPU's alone and refused elsewhere.
   void everything_was_compared() const;
 
-  // Prints how many comparisons there were and how many things were wrong, and returns the program's status.
+  // Prints a digest of all results of the library under test, how many comparisons there were and how many
+  // things were wrong, and returns the program's status.
   int result() const;
 
 private:

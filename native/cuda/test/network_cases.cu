@@ -238,6 +238,7 @@ void check_attention(const Check &check, int32_t dtype) {
   attention(check, dtype, {1, 33, 5, 1, 160});
   attention(check, dtype, {2, 1, 77, 3, 8});
   attention(check, dtype, {1, 77, 0, 2, 80, true});
+  attention(check, dtype, {1, 130, 0, 1, 80, true}); // three tiles of rows, a last one of two
   attention(check, dtype, {2, 77, 0, 2, 16, true});
   attention(check, dtype, {1, 9, 0, 1, 96, true});
   attention(check, dtype, {3, 20, 7, 2, 24, false, true});

@@ -80,6 +80,12 @@ final class Arrays64 {
 
   /** Every element within tolerance times the larger of its size and the root mean square. */
   static void assertClose(double[] want, double[] got, double tolerance, String what) {
+    assertClose(want, got, tolerance, new double[want.length], what);
+  }
+
+  /** The same, with an error of its own that each element may have besides. */
+  static void assertClose(
+      double[] want, double[] got, double tolerance, double[] errors, String what) {
     assertEquals(want.length, got.length, what);
     double squares = 0;
     for (double value : want) {
@@ -87,7 +93,7 @@ final class Arrays64 {
     }
     double scale = Math.sqrt(squares / Math.max(1, want.length));
     for (int i = 0; i < want.length; i++) {
-      double limit = tolerance * Math.max(scale, Math.abs(want[i]));
+      double limit = tolerance * Math.max(scale, Math.abs(want[i])) + errors[i];
       int at = i;
       assertTrue(
           Math.abs(want[i] - got[i]) <= limit,

@@ -1,8 +1,53 @@
 package org.halfstep.bindings;
 
+import java.util.Arrays;
+
 /** Attention and its gradient as their definitions read, in double. */
 final class AttentionDefinition {
+  /** What rounding to bfloat16 changes a number by at most, relative to it. */
+  private static final double U = 0x1p-8;
+
   private AttentionDefinition() {}
+
+  /**
+   * Sums, and how far bfloat16 may take each from what it is. Tensor cores multiply probabilities,
+   * and gradients of scores, that were rounded before: an error of U at most in each term; and one
+   * of U in the sum as it is stored. A sum of few terms comes near the sum of their errors; many do
+   * not all have one sign, and five standard deviations, of errors that are spread evenly, are then
+   * less.
+   */
+  static final class Sums {
+    final double[] values;
+    private final double[] errors;
+    private final double[] squares;
+
+    private Sums(int count) {
+      values = new double[count];
+      errors = new double[count];
+      squares = new double[count];
+    }
+
+    private void add(int at, double term) {
+      values[at] += term;
+      blur(at, U * term);
+    }
+
+    /** One more error, independent of the others, of this size at most. */
+    private void blur(int at, double error) {
+      errors[at] += Math.abs(error);
+      squares[at] += error * error;
+    }
+
+    private double error(int at) {
+      return Math.min(errors[at], 5 * Math.sqrt(squares[at] / 3));
+    }
+
+    double[] halfPrecisionErrors() {
+      double[] all = new double[values.length];
+      Arrays.setAll(all, at -> error(at) + U * Math.abs(values[at]));
+      return all;
+    }
+  }
 
   /** Where channel j of a row of a head of a sample lies: these strides, in elements. */
   record Layout(int first, int sample, int row, int head) {
@@ -95,30 +140,43 @@ final class AttentionDefinition {
       return sum;
     }
 
+    /** softmax(scale q k^T) of one query over the keys that it sees; lse may be null. */
+    private double[] probabilities(double[] x, int i, int h, int a, double[] lse) {
+      int query = layouts[0].at(i, a, h);
+      double[] p = new double[seen(i, a)];
+      double largest = Double.NEGATIVE_INFINITY;
+      for (int b = 0; b < p.length; b++) {
+        p[b] = scale() * dot(x, query, x, layouts[1].at(i, b, h), d);
+        largest = Math.max(largest, p[b]);
+      }
+      double sum = 0;
+      for (int b = 0; b < p.length; b++) {
+        p[b] = Math.exp(p[b] - largest);
+        sum += p[b];
+      }
+      for (int b = 0; b < p.length; b++) {
+        p[b] /= sum;
+      }
+      if (lse != null) {
+        lse[(i * heads + h) * tq + a] = largest + Math.log(sum);
+      }
+      return p;
+    }
+
     /** softmax(scale q k^T) v over the keys that a query sees; lse may be null. */
     double[] forward(double[] x, double[] lse) {
-      double[] y = new double[results()];
+      return results(x, lse).values;
+    }
+
+    Sums results(double[] x, double[] lse) {
+      Sums y = new Sums(results());
       for (int i = 0; i < n; i++) {
         for (int h = 0; h < heads; h++) {
           for (int a = 0; a < tq; a++) {
-            int query = layouts[0].at(i, a, h);
-            double[] scores = new double[seen(i, a)];
-            double largest = Double.NEGATIVE_INFINITY;
-            for (int b = 0; b < scores.length; b++) {
-              scores[b] = scale() * dot(x, query, x, layouts[1].at(i, b, h), d);
-              largest = Math.max(largest, scores[b]);
-            }
-            double sum = 0;
-            for (double score : scores) {
-              sum += Math.exp(score - largest);
-            }
-            if (lse != null) {
-              lse[(i * heads + h) * tq + a] = largest + Math.log(sum);
-            }
-            for (int b = 0; b < scores.length; b++) {
-              double p = Math.exp(scores[b] - largest) / sum;
+            double[] p = probabilities(x, i, h, a, lse);
+            for (int b = 0; b < p.length; b++) {
               for (int j = 0; j < d; j++) {
-                y[layouts[3].at(i, a, h) + j] += p * x[layouts[2].at(i, b, h) + j];
+                y.add(layouts[3].at(i, a, h) + j, p[b] * x[layouts[2].at(i, b, h) + j]);
               }
             }
           }
@@ -129,31 +187,50 @@ final class AttentionDefinition {
 
     /** The gradient of sum(dy y) with respect to the inputs, by the chain rule. */
     double[] gradient(double[] x, double[] dy) {
-      double[] gradient = new double[x.length];
-      double[] lse = new double[rows()];
-      double[] y = forward(x, lse);
+      return gradients(x, dy).values;
+    }
+
+    Sums gradients(double[] x, double[] dy) {
+      Sums gradients = new Sums(x.length);
+      double[] y = forward(x, null);
       for (int i = 0; i < n; i++) {
         for (int h = 0; h < heads; h++) {
           for (int a = 0; a < tq; a++) {
             int query = layouts[0].at(i, a, h);
             int out = layouts[3].at(i, a, h);
-            double mean = dot(dy, out, y, out, d);
-            for (int b = 0; b < seen(i, a); b++) {
+            double[] p = probabilities(x, i, h, a, null);
+            // What is taken from the gradients of all probabilities of a query: of y as it was
+            // stored, which was itself a sum of rounded probabilities times values.
+            Sums mean = new Sums(1);
+            double[] dp = new double[p.length];
+            for (int b = 0; b < p.length; b++) {
+              dp[b] = dot(dy, out, x, layouts[2].at(i, b, h), d);
+              mean.add(0, p[b] * dp[b]);
+            }
+            for (int j = 0; j < d; j++) {
+              mean.blur(0, U * dy[out + j] * y[out + j]);
+            }
+            double meanError = mean.error(0);
+            double[] seenKeys = new double[d];
+            for (int b = 0; b < p.length; b++) {
               int key = layouts[1].at(i, b, h);
               int value = layouts[2].at(i, b, h);
-              double score = scale() * dot(x, query, x, key, d);
-              double p = Math.exp(score - lse[(i * heads + h) * tq + a]);
-              double ds = scale() * p * (dot(dy, out, x, value, d) - mean);
+              double ds = scale() * p[b] * (dp[b] - mean.values[0]);
               for (int j = 0; j < d; j++) {
-                gradient[query + j] += ds * x[key + j];
-                gradient[key + j] += ds * x[query + j];
-                gradient[value + j] += p * dy[out + j];
+                gradients.add(query + j, ds * x[key + j]);
+                gradients.add(key + j, ds * x[query + j]);
+                gradients.blur(key + j, scale() * p[b] * meanError * x[query + j]);
+                gradients.add(value + j, p[b] * dy[out + j]);
+                seenKeys[j] += p[b] * x[key + j];
               }
+            }
+            for (int j = 0; j < d; j++) {
+              gradients.blur(query + j, scale() * meanError * seenKeys[j]);
             }
           }
         }
       }
-      return gradient;
+      return gradients;
     }
 
     double[] finiteDifferences(double[] x, double[] dy) {
