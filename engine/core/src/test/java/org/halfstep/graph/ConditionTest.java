@@ -50,6 +50,10 @@ class ConditionTest {
               AttentionMask.NONE);
       h = graph.add("sum" + layer, h, y);
     }
+    // After the last attention, more memory than keys and values take: they may not lie there.
+    Value wide =
+        graph.silu("wide silu", graph.linear("wide", h, weight(graph, "w", 256, 32), null));
+    h = graph.linear("narrow", wide, weight(graph, "n", 32, 256), null);
     graph.name("out", graph.toFloat(h));
     return graph;
   }
