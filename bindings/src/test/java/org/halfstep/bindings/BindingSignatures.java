@@ -17,7 +17,7 @@ import java.util.TreeMap;
 /**
  * Prints what binding classes claim about C, for {@code scripts/verify-bindings}.
  *
- * <p>{@code text CLASS}: a line {@code name: type} for each function, of ours or of a class that
+ * <p>{@code text CLASS...}: a line {@code name: type} for each function, of ours or of a class that
  * jextract generated. {@code c++ HEADER CLASS...}: a C++ source that compiles only if the
  * functions, struct layouts and constants of the classes are those of the header; for the kernels
  * also that they are those of the list, in its order, with the structs that it gives them.
@@ -26,19 +26,21 @@ final class BindingSignatures {
   private BindingSignatures() {}
 
   public static void main(String[] arguments) throws ReflectiveOperationException {
-    if (arguments.length == 2 && arguments[0].equals("text")) {
+    if (arguments.length > 1 && arguments[0].equals("text")) {
       // A generated class looks its functions up in the libraries that are loaded.
       NativeLibrary.KERNELS.load();
       NativeLibrary.ONEDNN.load();
-      functions(Class.forName(arguments[1]))
-          .forEach((name, type) -> System.out.println(name + ": " + type));
+      for (int i = 1; i < arguments.length; i++) {
+        functions(Class.forName(arguments[i]))
+            .forEach((name, type) -> System.out.println(name + ": " + type));
+      }
     } else if (arguments.length > 2 && arguments[0].equals("c++")) {
       prologue(arguments[1]);
       for (int i = 2; i < arguments.length; i++) {
         checks(Class.forName(arguments[i]));
       }
     } else {
-      throw new IllegalArgumentException("expected: text CLASS, or: c++ HEADER CLASS...");
+      throw new IllegalArgumentException("expected: text CLASS..., or: c++ HEADER CLASS...");
     }
   }
 

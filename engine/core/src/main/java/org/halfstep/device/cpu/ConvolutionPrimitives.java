@@ -7,6 +7,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Supplier;
 import org.halfstep.bindings.OneDnn;
+import org.halfstep.bindings.OneDnnAttributes;
+import org.halfstep.bindings.OneDnnPrimitives;
 import org.halfstep.device.Activation;
 import org.halfstep.device.ConvolutionShape;
 import org.halfstep.device.DataType;
@@ -195,7 +197,7 @@ final class ConvolutionPrimitives implements AutoCloseable {
     try {
       return OneDnnEngine.create(
           out ->
-              OneDnn.dnnl_convolution_forward_primitive_desc_create(
+              OneDnnPrimitives.dnnl_convolution_forward_primitive_desc_create(
                   out,
                   engine.handle(),
                   training ? OneDnn.dnnl_forward_training : OneDnn.dnnl_forward_inference,
@@ -210,25 +212,28 @@ final class ConvolutionPrimitives implements AutoCloseable {
                   padding,
                   attributes));
     } finally {
-      OneDnn.dnnl_primitive_attr_destroy(attributes);
+      OneDnnAttributes.dnnl_primitive_attr_destroy(attributes);
     }
   }
 
   private MemorySegment attributes(Residual residual) {
-    MemorySegment attributes = OneDnnEngine.create(OneDnn::dnnl_primitive_attr_create);
-    OneDnn.dnnl_primitive_attr_set_scratchpad_mode(attributes, OneDnn.dnnl_scratchpad_mode_user);
+    MemorySegment attributes = OneDnnEngine.create(OneDnnAttributes::dnnl_primitive_attr_create);
+    OneDnnAttributes.dnnl_primitive_attr_set_scratchpad_mode(
+        attributes, OneDnn.dnnl_scratchpad_mode_user);
     if (residual != Residual.NONE || activation == Activation.RELU) {
-      MemorySegment operations = OneDnnEngine.create(OneDnn::dnnl_post_ops_create);
+      MemorySegment operations = OneDnnEngine.create(OneDnnAttributes::dnnl_post_ops_create);
       if (residual == Residual.SAME_AS_OUTPUT) {
-        OneDnn.dnnl_post_ops_append_sum(operations, 1, 0, MemoryDescriptor.oneDnnType(type));
+        OneDnnAttributes.dnnl_post_ops_append_sum(
+            operations, 1, 0, MemoryDescriptor.oneDnnType(type));
       } else if (residual == Residual.SEPARATE) {
-        OneDnn.dnnl_post_ops_append_binary(operations, OneDnn.dnnl_binary_add, output.handle);
+        OneDnnAttributes.dnnl_post_ops_append_binary(
+            operations, OneDnn.dnnl_binary_add, output.handle);
       }
       if (activation == Activation.RELU) {
-        OneDnn.dnnl_post_ops_append_eltwise(operations, OneDnn.dnnl_eltwise_relu, 0, 0);
+        OneDnnAttributes.dnnl_post_ops_append_eltwise(operations, OneDnn.dnnl_eltwise_relu, 0, 0);
       }
-      OneDnn.dnnl_primitive_attr_set_post_ops(attributes, operations);
-      OneDnn.dnnl_post_ops_destroy(operations);
+      OneDnnAttributes.dnnl_primitive_attr_set_post_ops(attributes, operations);
+      OneDnnAttributes.dnnl_post_ops_destroy(operations);
     }
     return attributes;
   }
@@ -236,7 +241,7 @@ final class ConvolutionPrimitives implements AutoCloseable {
   private MemorySegment backwardData(MemorySegment weights) {
     return OneDnnEngine.create(
         out ->
-            OneDnn.dnnl_convolution_backward_data_primitive_desc_create(
+            OneDnnPrimitives.dnnl_convolution_backward_data_primitive_desc_create(
                 out,
                 engine.handle(),
                 OneDnn.dnnl_convolution_direct,
@@ -254,7 +259,7 @@ final class ConvolutionPrimitives implements AutoCloseable {
   private MemorySegment backwardWeights(MemorySegment gradient, boolean withBias) {
     return OneDnnEngine.create(
         out ->
-            OneDnn.dnnl_convolution_backward_weights_primitive_desc_create(
+            OneDnnPrimitives.dnnl_convolution_backward_weights_primitive_desc_create(
                 out,
                 engine.handle(),
                 OneDnn.dnnl_convolution_direct,
@@ -289,7 +294,7 @@ final class ConvolutionPrimitives implements AutoCloseable {
         () ->
             OneDnnEngine.create(
                 out ->
-                    OneDnn.dnnl_reorder_primitive_desc_create(
+                    OneDnnPrimitives.dnnl_reorder_primitive_desc_create(
                         out,
                         pack ? stored.handle : packed,
                         engine.handle(),

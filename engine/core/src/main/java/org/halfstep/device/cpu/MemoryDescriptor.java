@@ -4,6 +4,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import org.halfstep.bindings.OneDnn;
+import org.halfstep.bindings.OneDnnMemory;
 import org.halfstep.device.DataType;
 
 /** A {@code dnnl_memory_desc_t} that is destroyed when closed. */
@@ -36,7 +37,7 @@ final class MemoryDescriptor implements AutoCloseable {
       return new MemoryDescriptor(
           OneDnnEngine.create(
               out ->
-                  OneDnn.dnnl_memory_desc_create_with_strides(
+                  OneDnnMemory.dnnl_memory_desc_create_with_strides(
                       out, sizes.length, dims, type, steps)));
     }
   }
@@ -62,13 +63,13 @@ final class MemoryDescriptor implements AutoCloseable {
       return new MemoryDescriptor(
           OneDnnEngine.create(
               out ->
-                  OneDnn.dnnl_memory_desc_create_with_tag(
+                  OneDnnMemory.dnnl_memory_desc_create_with_tag(
                       out, sizes.length, dims, type, OneDnn.dnnl_format_tag_any)));
     }
   }
 
   boolean same(MemorySegment other) {
-    return OneDnn.dnnl_memory_desc_equal(handle, other) != 0;
+    return OneDnnMemory.dnnl_memory_desc_equal(handle, other) != 0;
   }
 
   static int oneDnnType(DataType type) {
@@ -86,6 +87,6 @@ final class MemoryDescriptor implements AutoCloseable {
 
   @Override
   public void close() {
-    OneDnn.dnnl_memory_desc_destroy(handle);
+    OneDnnMemory.dnnl_memory_desc_destroy(handle);
   }
 }

@@ -8,6 +8,8 @@ import java.util.Map;
 import java.util.function.Supplier;
 import org.halfstep.bindings.NativeLibrary;
 import org.halfstep.bindings.OneDnn;
+import org.halfstep.bindings.OneDnnAttributes;
+import org.halfstep.bindings.OneDnnMemory;
 
 /**
  * oneDNN on the CPU: one engine, one stream, and the primitives in use, each shared by everything
@@ -37,8 +39,9 @@ public final class OneDnnEngine implements AutoCloseable {
     this.instructions = instructions;
     engine = create(out -> OneDnn.dnnl_engine_create(out, OneDnn.dnnl_cpu, 0));
     stream = create(out -> OneDnn.dnnl_stream_create(out, engine, OneDnn.dnnl_stream_in_order));
-    attributes = create(OneDnn::dnnl_primitive_attr_create);
-    OneDnn.dnnl_primitive_attr_set_scratchpad_mode(attributes, OneDnn.dnnl_scratchpad_mode_user);
+    attributes = create(OneDnnAttributes::dnnl_primitive_attr_create);
+    OneDnnAttributes.dnnl_primitive_attr_set_scratchpad_mode(
+        attributes, OneDnn.dnnl_scratchpad_mode_user);
   }
 
   /** The library's version, as in {@code 3.13.0}. */
@@ -99,14 +102,14 @@ public final class OneDnnEngine implements AutoCloseable {
     MemorySegment memory =
         create(
             out ->
-                OneDnn.dnnl_memory_create(
+                OneDnnMemory.dnnl_memory_create(
                     out, descriptor, engine, MemorySegment.ofAddress(address)));
     memories++;
     return memory;
   }
 
   synchronized void destroyMemory(MemorySegment memory) {
-    OneDnn.dnnl_memory_destroy(memory);
+    OneDnnMemory.dnnl_memory_destroy(memory);
     memories--;
   }
 
@@ -127,7 +130,7 @@ public final class OneDnnEngine implements AutoCloseable {
               + " memories: close the convolutions first");
     }
     closed = true;
-    OneDnn.dnnl_primitive_attr_destroy(attributes);
+    OneDnnAttributes.dnnl_primitive_attr_destroy(attributes);
     OneDnn.dnnl_stream_destroy(stream);
     OneDnn.dnnl_engine_destroy(engine);
   }

@@ -6,6 +6,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import org.halfstep.bindings.OneDnn;
+import org.halfstep.bindings.OneDnnPrimitives;
 import org.halfstep.device.Launch;
 
 /** A primitive bound to its memory; runs until it is closed. */
@@ -35,7 +36,7 @@ final class OneDnnLaunch implements Launch, AutoCloseable {
 
   @Override
   public void run() {
-    OneDnn.dnnl_primitive_execute(primitive, stream, count, arguments);
+    OneDnnPrimitives.dnnl_primitive_execute(primitive, stream, count, arguments);
   }
 
   @Override

@@ -1,7 +1,7 @@
 package org.halfstep.device.cpu;
 
 import java.lang.foreign.MemorySegment;
-import org.halfstep.bindings.OneDnn;
+import org.halfstep.bindings.OneDnnMemory;
 import org.halfstep.device.PackedLayout;
 
 /** A format that oneDNN chose, compared by oneDNN. */
@@ -14,7 +14,7 @@ final class OneDnnLayout implements PackedLayout {
    * @param offset first of the stored weight's input channels
    */
   OneDnnLayout(MemorySegment of, int offset) {
-    this.descriptor = OneDnnEngine.create(out -> OneDnn.dnnl_memory_desc_clone(out, of));
+    this.descriptor = OneDnnEngine.create(out -> OneDnnMemory.dnnl_memory_desc_clone(out, of));
     this.offset = offset;
   }
 
@@ -27,16 +27,16 @@ final class OneDnnLayout implements PackedLayout {
   public boolean equals(Object other) {
     return other instanceof OneDnnLayout layout
         && layout.offset == offset
-        && OneDnn.dnnl_memory_desc_equal(descriptor, layout.descriptor) != 0;
+        && OneDnnMemory.dnnl_memory_desc_equal(descriptor, layout.descriptor) != 0;
   }
 
   @Override
   public int hashCode() {
-    return Long.hashCode(OneDnn.dnnl_memory_desc_get_size(descriptor)) + 31 * offset;
+    return Long.hashCode(OneDnnMemory.dnnl_memory_desc_get_size(descriptor)) + 31 * offset;
   }
 
   @Override
   public void close() {
-    OneDnn.dnnl_memory_desc_destroy(descriptor);
+    OneDnnMemory.dnnl_memory_desc_destroy(descriptor);
   }
 }

@@ -2,6 +2,8 @@ package org.halfstep.device.cpu;
 
 import java.lang.foreign.MemorySegment;
 import org.halfstep.bindings.OneDnn;
+import org.halfstep.bindings.OneDnnMemory;
+import org.halfstep.bindings.OneDnnPrimitives;
 
 /**
  * A primitive descriptor and, once something binds it to memory, its primitive (code is generated
@@ -23,12 +25,12 @@ final class OneDnnPrimitive {
 
   /** The descriptor of one of its memories; {@code query} is a {@code dnnl_query_..._md}. */
   MemorySegment memory(int query) {
-    return OneDnn.dnnl_primitive_desc_query_md(descriptor, query, 0);
+    return OneDnnPrimitives.dnnl_primitive_desc_query_md(descriptor, query, 0);
   }
 
   long bytes(int query) {
     MemorySegment memory = memory(query);
-    return memory.address() == 0 ? 0 : OneDnn.dnnl_memory_desc_get_size(memory);
+    return memory.address() == 0 ? 0 : OneDnnMemory.dnnl_memory_desc_get_size(memory);
   }
 
   long scratchBytes() {
@@ -40,22 +42,23 @@ final class OneDnnPrimitive {
     MemorySegment text =
         OneDnnEngine.create(
             out ->
-                OneDnn.dnnl_primitive_desc_query(
+                OneDnnPrimitives.dnnl_primitive_desc_query(
                     descriptor, OneDnn.dnnl_query_impl_info_str, 0, out));
     return MemoryDescriptor.text(text);
   }
 
   synchronized MemorySegment primitive() {
     if (primitive == null) {
-      primitive = OneDnnEngine.create(out -> OneDnn.dnnl_primitive_create(out, descriptor));
+      primitive =
+          OneDnnEngine.create(out -> OneDnnPrimitives.dnnl_primitive_create(out, descriptor));
     }
     return primitive;
   }
 
   void destroy() {
     if (primitive != null) {
-      OneDnn.dnnl_primitive_destroy(primitive);
+      OneDnnPrimitives.dnnl_primitive_destroy(primitive);
     }
-    OneDnn.dnnl_primitive_desc_destroy(descriptor);
+    OneDnnPrimitives.dnnl_primitive_desc_destroy(descriptor);
   }
 }

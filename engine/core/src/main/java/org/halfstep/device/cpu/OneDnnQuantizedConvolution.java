@@ -7,6 +7,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Supplier;
 import org.halfstep.bindings.OneDnn;
+import org.halfstep.bindings.OneDnnAttributes;
+import org.halfstep.bindings.OneDnnPrimitives;
 import org.halfstep.device.ConvolutionShape;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Launch;
@@ -86,7 +88,7 @@ public final class OneDnnQuantizedConvolution implements QuantizedConvolution {
               () ->
                   OneDnnEngine.create(
                       out ->
-                          OneDnn.dnnl_reorder_primitive_desc_create(
+                          OneDnnPrimitives.dnnl_reorder_primitive_desc_create(
                               out,
                               stored.handle,
                               engine.handle(),
@@ -124,7 +126,7 @@ public final class OneDnnQuantizedConvolution implements QuantizedConvolution {
       MemorySegment padding = pair(arena, shape.padding());
       return OneDnnEngine.create(
           out ->
-              OneDnn.dnnl_convolution_forward_primitive_desc_create(
+              OneDnnPrimitives.dnnl_convolution_forward_primitive_desc_create(
                   out,
                   engine.handle(),
                   OneDnn.dnnl_forward_inference,
@@ -139,7 +141,7 @@ public final class OneDnnQuantizedConvolution implements QuantizedConvolution {
                   padding,
                   attributes));
     } finally {
-      OneDnn.dnnl_primitive_attr_destroy(attributes);
+      OneDnnAttributes.dnnl_primitive_attr_destroy(attributes);
     }
   }
 
@@ -148,17 +150,19 @@ public final class OneDnnQuantizedConvolution implements QuantizedConvolution {
   }
 
   private static MemorySegment attributes(MemoryDescriptor y, boolean residual) {
-    MemorySegment attributes = OneDnnEngine.create(OneDnn::dnnl_primitive_attr_create);
-    OneDnn.dnnl_primitive_attr_set_scratchpad_mode(attributes, OneDnn.dnnl_scratchpad_mode_user);
-    OneDnn.dnnl_primitive_attr_set_scales_mask(attributes, OneDnn.DNNL_ARG_SRC, COMMON);
-    OneDnn.dnnl_primitive_attr_set_scales_mask(
+    MemorySegment attributes = OneDnnEngine.create(OneDnnAttributes::dnnl_primitive_attr_create);
+    OneDnnAttributes.dnnl_primitive_attr_set_scratchpad_mode(
+        attributes, OneDnn.dnnl_scratchpad_mode_user);
+    OneDnnAttributes.dnnl_primitive_attr_set_scales_mask(attributes, OneDnn.DNNL_ARG_SRC, COMMON);
+    OneDnnAttributes.dnnl_primitive_attr_set_scales_mask(
         attributes, OneDnn.DNNL_ARG_WEIGHTS, PER_OUTPUT_CHANNEL);
-    OneDnn.dnnl_primitive_attr_set_zero_points_mask(attributes, OneDnn.DNNL_ARG_SRC, COMMON);
+    OneDnnAttributes.dnnl_primitive_attr_set_zero_points_mask(
+        attributes, OneDnn.DNNL_ARG_SRC, COMMON);
     if (residual) {
-      MemorySegment operations = OneDnnEngine.create(OneDnn::dnnl_post_ops_create);
-      OneDnn.dnnl_post_ops_append_binary(operations, OneDnn.dnnl_binary_add, y.handle);
-      OneDnn.dnnl_primitive_attr_set_post_ops(attributes, operations);
-      OneDnn.dnnl_post_ops_destroy(operations);
+      MemorySegment operations = OneDnnEngine.create(OneDnnAttributes::dnnl_post_ops_create);
+      OneDnnAttributes.dnnl_post_ops_append_binary(operations, OneDnn.dnnl_binary_add, y.handle);
+      OneDnnAttributes.dnnl_primitive_attr_set_post_ops(attributes, operations);
+      OneDnnAttributes.dnnl_post_ops_destroy(operations);
     }
     return attributes;
   }
