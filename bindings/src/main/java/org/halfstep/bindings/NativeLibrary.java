@@ -1,16 +1,12 @@
 package org.halfstep.bindings;
 
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.UncheckedIOException;
-import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
-import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
-import java.net.URISyntaxException;
 import java.net.URL;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -27,25 +23,12 @@ import java.util.List;
  * <p>Libraries from jars are copied to files that no folder lists, on the disk of the temporary
  * folder or else in memory, so that a killed process leaves nothing behind.
  *
- * <p>Both our kernels and oneDNN use the OpenMP runtime libgomp.so.1, and a process must have one
- * only: two would each start a pool of threads. The system's is loaded first when there is one, the
- * one in oneDNN's jar otherwise; the loader then resolves the name to the one that is loaded.
- *
- * <p>libgomp's threads wait for each other in a loop of 300,000 turns (milliseconds) by default.
- * When another process wants the same cores, that loop burns the time slices in which the thread
- * waited for should run, and small kernels take a hundred times longer. {@value #SPIN_TURNS} turns
- * are as fast on an idle machine; they are set here unless the environment already says how to wait
- * (GOMP_SPINCOUNT or OMP_WAIT_POLICY).
+ * <p>Our kernels and oneDNN share one {@link OpenMpRuntime}, which is loaded before them.
  */
 @SuppressWarnings("restricted") // loading native code is what this class is for
 public final class NativeLibrary {
   private static final String ALLOW_FLAG = "--enable-native-access=ALL-UNNAMED";
-  private static final int RTLD_NOW = 2;
-  private static final String SPIN_TURNS = "1000";
   private static final Path GLIBC_LOADER = Path.of("/lib64/ld-linux-x86-64.so.2");
-
-  private static final Companion OPENMP =
-      new Companion("libgomp.so.1", "org/bytedeco/dnnl/linux-x86_64/");
 
   /** Our own kernels for the CPU. */
   public static final NativeLibrary KERNELS =
@@ -54,7 +37,7 @@ public final class NativeLibrary {
           "halfstep.native",
           "HALFSTEP_NATIVE",
           "org/halfstep/native/linux-x86_64/",
-          List.of(OPENMP),
+          true,
           "build it with `make native`");
 
   /** Our own kernels for NVIDIA GPUs. */
@@ -64,7 +47,7 @@ public final class NativeLibrary {
           "halfstep.native.cuda",
           "HALFSTEP_NATIVE_CUDA",
           "org/halfstep/native/linux-x86_64/",
-          List.of(),
+          false,
           "build it with `make native` where CUDA's nvcc is installed");
 
   /** The CUDA driver. It comes with the GPU's driver, never with a jar. */
@@ -74,7 +57,7 @@ public final class NativeLibrary {
           "halfstep.cuda.driver",
           "HALFSTEP_CUDA_DRIVER",
           null,
-          List.of(),
+          false,
           "install the GPU's driver");
 
   /** oneDNN 3. */
@@ -84,36 +67,39 @@ public final class NativeLibrary {
           "halfstep.onednn",
           "HALFSTEP_ONEDNN",
           "org/bytedeco/dnnl/linux-x86_64/",
-          List.of(OPENMP),
+          true,
           "put the jar org.bytedeco:dnnl:linux-x86_64 on the class path");
 
   private final String file;
   private final String property;
   private final String variable;
   private final String resourceFolder;
-  private final List<Companion> companions;
+  private final boolean usesOpenMp;
   private final String remedy;
 
   private SymbolLookup symbols;
   private String location;
 
   /**
-   * A library that must be in the process first; taken from the system, else from the class path.
+   * @param file name of the library
+   * @param property system property that names the file or its folder
+   * @param variable environment variable that does
+   * @param resourceFolder where jars carry it; null when none do
+   * @param usesOpenMp whether the OpenMP runtime must be in the process first
+   * @param remedy what to do where it is missing, a clause
    */
-  private record Companion(String file, String resourceFolder) {}
-
   NativeLibrary(
       String file,
       String property,
       String variable,
       String resourceFolder,
-      List<Companion> companions,
+      boolean usesOpenMp,
       String remedy) {
     this.file = file;
     this.property = property;
     this.variable = variable;
     this.resourceFolder = resourceFolder;
-    this.companions = companions;
+    this.usesOpenMp = usesOpenMp;
     this.remedy = remedy;
   }
 
@@ -231,9 +217,11 @@ public final class NativeLibrary {
     if (!Files.exists(path)) {
       problem = "there is no such file";
     } else {
-      loadCompanions();
+      loadOpenMp();
       try {
-        return loaded(path, path.toString());
+        SymbolLookup found = LibraryFile.open(path);
+        location = path.toString();
+        return found;
       } catch (UnsatisfiedLinkError refused) {
         problem = refused.getMessage();
       }
@@ -263,9 +251,9 @@ public final class NativeLibrary {
       tried.add("the class path (no resource " + name + ")");
       return null;
     }
-    loadCompanions();
+    loadOpenMp();
     try {
-      SymbolLookup found = loadResource(resource, file);
+      SymbolLookup found = LibraryFile.ofResource(resource, file);
       location = resource.toString();
       return found;
     } catch (UnsatisfiedLinkError refused) {
@@ -278,154 +266,18 @@ public final class NativeLibrary {
 
   private SymbolLookup fromSystem(List<String> tried) {
     try {
-      SymbolLookup found = SymbolLookup.libraryLookup(file, Arena.global());
+      SymbolLookup found = LibraryFile.ofSystem(file);
       location = "the system's loader";
       return found;
-    } catch (IllegalArgumentException missing) {
-      tried.add("the system's loader (" + loaderMessage(file) + ")");
+    } catch (UnsatisfiedLinkError missing) {
+      tried.add("the system's loader (" + missing.getMessage() + ")");
       return null;
     }
   }
 
-  private SymbolLookup loaded(Path path, String from) {
-    SymbolLookup found = open(path);
-    location = from;
-    return found;
-  }
-
-  /**
-   * Opens one file. The lookup is that of the file alone: the CPU's and the GPU's kernels have the
-   * same names, and a lookup over all loaded libraries would mix them.
-   */
-  private static SymbolLookup open(Path path) {
-    try {
-      return SymbolLookup.libraryLookup(path, Arena.global());
-    } catch (IllegalArgumentException refused) {
-      throw new UnsatisfiedLinkError(loaderMessage(path.toString()));
-    }
-  }
-
-  /** By its text: as a path, it would be resolved to a name that no folder has. */
-  private static SymbolLookup openNameless(Path path) {
-    try {
-      return SymbolLookup.libraryLookup(path.toString(), Arena.global());
-    } catch (IllegalArgumentException refused) {
-      throw new UnsatisfiedLinkError(loaderMessage(path.toString()));
-    }
-  }
-
-  private void loadCompanions() {
-    if (companions.contains(OPENMP)
-        && System.getenv("GOMP_SPINCOUNT") == null
-        && System.getenv("OMP_WAIT_POLICY") == null) {
-      setEnvironment("GOMP_SPINCOUNT", SPIN_TURNS);
-    }
-    for (Companion companion : companions) {
-      try {
-        SymbolLookup.libraryLookup(companion.file, Arena.global());
-      } catch (IllegalArgumentException missing) {
-        URL resource =
-            NativeLibrary.class
-                .getClassLoader()
-                .getResource(companion.resourceFolder + companion.file);
-        if (resource != null) {
-          try {
-            loadResource(resource, companion.file);
-          } catch (IOException | UnsatisfiedLinkError failed) {
-            throw new NativeLibraryException(
-                "cannot load "
-                    + companion.file
-                    + ", which "
-                    + file
-                    + " needs, from "
-                    + resource
-                    + ": "
-                    + failed.getMessage()
-                    + "; install it in the system",
-                failed);
-          }
-        }
-      }
-    }
-  }
-
-  private static SymbolLookup loadResource(URL resource, String name) throws IOException {
-    if (resource.getProtocol().equals("file")) {
-      try {
-        return open(Path.of(resource.toURI()));
-      } catch (URISyntaxException e) {
-        throw new IOException(e);
-      }
-    }
-    Path folder = Path.of(System.getProperty("java.io.tmpdir"));
-    String problem;
-    try (InputStream in = resource.openStream()) {
-      return openNameless(NamelessFile.onDisk(folder, in));
-    } catch (IOException | UnsatisfiedLinkError refused) {
-      // A folder that is full, read-only or closed to programs, or a file system without such
-      // files.
-      problem = refused.getMessage();
-    }
-    try (InputStream in = resource.openStream()) {
-      return openNameless(NamelessFile.inMemory(name, in));
-    } catch (IOException | UnsatisfiedLinkError refused) {
-      throw new IOException(
-          "neither to the temporary folder "
-              + folder
-              + " ("
-              + problem
-              + ") nor into memory ("
-              + refused.getMessage()
-              + "); choose a folder that programs may run from with TMPDIR or"
-              + " -Djava.io.tmpdir=FOLDER",
-          refused);
-    }
-  }
-
-  /** For libraries that read the C environment when they are loaded; Java's own copy stays. */
-  private static void setEnvironment(String name, String value) {
-    Linker linker = Linker.nativeLinker();
-    try (Arena arena = Arena.ofConfined()) {
-      MethodHandle setenv =
-          linker.downcallHandle(
-              linker.defaultLookup().findOrThrow("setenv"),
-              FunctionDescriptor.of(
-                  ValueLayout.JAVA_INT,
-                  ValueLayout.ADDRESS,
-                  ValueLayout.ADDRESS,
-                  ValueLayout.JAVA_INT));
-      int status = (int) setenv.invokeExact(arena.allocateFrom(name), arena.allocateFrom(value), 0);
-      if (status != 0) {
-        throw new IllegalStateException("setenv " + name + " failed");
-      }
-    } catch (RuntimeException | Error failure) {
-      throw failure;
-    } catch (Throwable failure) {
-      throw new IllegalStateException("setenv could not be called: " + failure, failure);
-    }
-  }
-
-  /** What the system's loader says about a name that it cannot load; libraryLookup drops it. */
-  private static String loaderMessage(String name) {
-    Linker linker = Linker.nativeLinker();
-    SymbolLookup libc = linker.defaultLookup();
-    try (Arena arena = Arena.ofConfined()) {
-      MethodHandle dlopen =
-          linker.downcallHandle(
-              libc.findOrThrow("dlopen"),
-              FunctionDescriptor.of(
-                  ValueLayout.ADDRESS, ValueLayout.ADDRESS, ValueLayout.JAVA_INT));
-      MethodHandle dlerror =
-          linker.downcallHandle(
-              libc.findOrThrow("dlerror"), FunctionDescriptor.of(ValueLayout.ADDRESS));
-      MemorySegment ignored =
-          (MemorySegment) dlopen.invokeExact(arena.allocateFrom(name), RTLD_NOW);
-      MemorySegment text = (MemorySegment) dlerror.invokeExact();
-      return text.address() == 0
-          ? name + " was not found"
-          : text.reinterpret(Long.MAX_VALUE).getString(0);
-    } catch (Throwable unavailable) {
-      return name + " was not found";
+  private void loadOpenMp() {
+    if (usesOpenMp) {
+      OpenMpRuntime.load(file);
     }
   }
 }

@@ -15,8 +15,8 @@ import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
- * The C library's loader, for libraries that come as a set: the order in which they are opened and
- * the loader's own words matter, and {@link System#load} gives neither a way back.
+ * The C library's loader, for its own words, which Java's lookups drop, and for libraries that come
+ * as a set: the order in which they are opened matters, and {@link System#load} gives no way back.
  */
 @SuppressWarnings("restricted") // binding C functions is what this class is for
 final class SystemLoader {

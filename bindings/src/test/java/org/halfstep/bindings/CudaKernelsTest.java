@@ -41,12 +41,7 @@ class CudaKernelsTest {
     Kernels kernels =
         Kernels.of(
             new NativeLibrary(
-                "libhalfstep_cuda.so",
-                "halfstep.test.cuda",
-                "HALFSTEP_TEST_CUDA",
-                "",
-                List.of(),
-                ""));
+                "libhalfstep_cuda.so", "halfstep.test.cuda", "HALFSTEP_TEST_CUDA", "", false, ""));
     assertEquals("cuda", kernels.hs_instruction_set());
     assumeFalse(Files.exists(GPU), "there is a GPU: cuda_conformance runs there");
     try (Arena arena = Arena.ofConfined()) {

@@ -31,7 +31,7 @@ class NativeLibraryTest {
         "halfstep.test.unknown",
         "HALFSTEP_TEST_UNKNOWN",
         "org/halfstep/none/",
-        List.of(),
+        false,
         "write it");
   }
 
