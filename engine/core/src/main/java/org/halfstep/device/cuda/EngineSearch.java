@@ -85,7 +85,7 @@ final class EngineSearch {
     return "first of cuDNN's ranking"
         + (deterministic
             ? ", deterministic"
-            : "; no GPU has shown yet that " + EngineChoice.PROPERTY + "=timed pays");
+            : "; " + EngineChoice.PROPERTY + "=timed is faster, and its results are yet to be checked");
   }
 
   /** Makes a plan; what it needs meanwhile is closed by {@code parts}. */
