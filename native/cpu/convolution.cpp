@@ -6,7 +6,8 @@
 
 HS_KERNEL(hs_convolution_forward)(hs_stream, const struct hs_convolution *args) {
   HS_REQUIRE(args && args->n >= 0 && args->h >= 1 && args->w >= 1 && args->in >= 1 && args->out >= 1 &&
-             args->side >= 1 && args->side % 2 == 1 && is_dtype(args->dtype) && args->x && args->filter && args->y);
+             args->side >= 1 && args->side % 2 == 1 && is_dtype(args->dtype) && args->x && args->filter &&
+             args->y);
   const struct hs_convolution a = *args;
   with_storage(a.dtype, [&](auto storage) {
     using T = decltype(storage);

@@ -1,13 +1,13 @@
 // Convolutions of few pixels, as one image at a time has: eight warps of a block share the sum over taps and
 // channels, so that the longest chain of products is an eighth of it, and meet in shared memory.
 //
-// cuDNN gives such a sum to one warp group: at batch 1 its convolutions took 5 to 8 us each on an H200, most of
-// it waiting. Operands go from L2 to registers without shared memory: a warp's fragments are 16 consecutive
-// bytes of channels for each row, since the order in which channels are summed is free as long as both
-// operands agree.
+// cuDNN gives such a sum to one warp group: at batch 1 its convolutions took 5 to 8 us each on an H200, most
+// of it waiting. Operands go from L2 to registers without shared memory: a warp's fragments are 16
+// consecutive bytes of channels for each row, since the order in which channels are summed is free as long as
+// both operands agree.
 #include "mma.cuh"
 
-static constexpr int kTile = 32;    // pixels and outputs of a block
+static constexpr int kTile = 32;     // pixels and outputs of a block
 static constexpr int kChannels = 32; // that a warp multiplies at a time
 static constexpr int kSharers = 8;   // warps that share a sum
 static constexpr int kRow = kTile + 8;
@@ -28,7 +28,8 @@ struct Rows {
   int y[4], column[4];          // far outside where there is no pixel
 };
 
-__device__ inline Operands load_operands(const FewPixels &shape, const Rows &rows, int ky, int kx, int channel) {
+__device__ inline Operands load_operands(const FewPixels &shape, const Rows &rows, int ky, int kx,
+                                         int channel) {
   Operands operands;
   const int reach = shape.side / 2, dy = ky - reach, dx = kx - reach;
   const int64_t moved = (int64_t{dy} * shape.w + dx) * shape.in + channel;
@@ -74,7 +75,8 @@ __global__ void __launch_bounds__(kSharers *kWarp) convolve_few_pixels(hs_convol
     rows.y[r] = p < shape.pixels ? static_cast<int>(y) : -shape.side;
     rows.column[r] = static_cast<int>(within - y * static_cast<unsigned>(shape.w));
     rows.x[r] = static_cast<const Bf16 *>(args.x) + int64_t{at} * shape.in + 8 * t;
-    rows.filter[r] = static_cast<const Bf16 *>(args.filter) + int64_t{out + g + 8 * r} * taps * shape.in + 8 * t;
+    rows.filter[r] =
+        static_cast<const Bf16 *>(args.filter) + int64_t{out + g + 8 * r} * taps * shape.in + 8 * t;
   }
   float sums[2][4][4] = {};
   int ky = 0, kx = 0, channel = warp * kChannels;
@@ -136,12 +138,13 @@ __global__ void __launch_bounds__(kSharers *kWarp) convolve_few_pixels(hs_convol
 
 int hs_convolution_forward(hs_stream stream, const struct hs_convolution *args) {
   HS_REQUIRE(args && args->n >= 0 && args->h >= 1 && args->w >= 1 && args->in >= 1 && args->out >= 1 &&
-             args->side >= 1 && args->side % 2 == 1 && is_dtype(args->dtype) && args->x && args->filter && args->y);
+             args->side >= 1 && args->side % 2 == 1 && is_dtype(args->dtype) && args->x && args->filter &&
+             args->y);
   const int64_t pixels = args->n * args->h * args->w, blocks = ceil_div(pixels, kTile);
   constexpr int64_t kMaxSide = 1 << 15;
   if (args->dtype != HS_BF16 || args->in % kChannels != 0 || args->out % kTile != 0 || pixels > kMaxIndex ||
-      args->h > kMaxSide || args->w > kMaxSide || args->in > kMaxSide || args->out > kMaxSide || args->side > 15 ||
-      !aligned(args->x, args->filter, args->residual, args->y))
+      args->h > kMaxSide || args->w > kMaxSide || args->in > kMaxSide || args->out > kMaxSide ||
+      args->side > 15 || !aligned(args->x, args->filter, args->residual, args->y))
     return HS_UNSUPPORTED;
   const FewPixels shape = {pixels,
                            static_cast<int>(args->h),

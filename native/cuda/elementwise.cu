@@ -45,7 +45,7 @@ static int launch_map(hs_stream stream, Addresses from, void *y, int64_t count, 
     using T = decltype(storage);
     constexpr int V = decltype(width)::value;
     return launch_early(map<T, V, Inputs, Function<T>>, blocks_for(ceil_div(count, V)), kThreads, 0, stream,
-                  Function<T>{values...}, from, static_cast<T *>(y), count);
+                        Function<T>{values...}, from, static_cast<T *>(y), count);
   });
 }
 
@@ -129,8 +129,8 @@ int hs_convert(hs_stream stream, const struct hs_convert *args) {
       const From *from = static_cast<const From *>(args->src);
       To *to = static_cast<To *>(args->dst);
       if (aligned(args->src, args->dst))
-        return launch_early(convert<From, To, 4>, blocks_for(ceil_div(count, 4)), kThreads, 0, stream, from, to,
-                      count);
+        return launch_early(convert<From, To, 4>, blocks_for(ceil_div(count, 4)), kThreads, 0, stream, from,
+                            to, count);
       return launch_early(convert<From, To, 1>, blocks_for(count), kThreads, 0, stream, from, to, count);
     });
   });
@@ -183,9 +183,9 @@ int hs_copy_columns(hs_stream stream, const struct hs_copy_columns *args) {
     if (rows * shape.packs > kMaxIndex)
       return static_cast<int>(HS_UNSUPPORTED);
     return launch_early(args->accumulate ? copy_columns<T, V, true> : copy_columns<T, V, false>,
-                  blocks_for(rows * shape.packs), kThreads, 0, stream,
-                  static_cast<const T *>(args->src) + args->src_offset,
-                  static_cast<T *>(args->dst) + args->dst_offset, shape);
+                        blocks_for(rows * shape.packs), kThreads, 0, stream,
+                        static_cast<const T *>(args->src) + args->src_offset,
+                        static_cast<T *>(args->dst) + args->dst_offset, shape);
   });
 }
 
@@ -225,7 +225,7 @@ int hs_add_per_channel(hs_stream stream, const struct hs_add_per_channel *args) 
     if (shape.total > kMaxIndex)
       return static_cast<int>(HS_UNSUPPORTED);
     return launch_early(add_per_channel<T, V>, blocks_for(shape.total), kThreads, 0, stream,
-                  static_cast<const T *>(args->x), args->e, static_cast<T *>(args->y), shape);
+                        static_cast<const T *>(args->x), args->e, static_cast<T *>(args->y), shape);
   });
 }
 

@@ -26,7 +26,7 @@ int hs_sinusoid(hs_stream stream, const struct hs_sinusoid *args) {
   if (blocks > kMaxBlocks)
     return HS_UNSUPPORTED;
   return launch_early(sinusoid, static_cast<unsigned>(blocks), kThreads, 0, stream, args->t, args->scale,
-                log(args->max_period), args->y, args->n, args->dim);
+                      log(args->max_period), args->y, args->n, args->dim);
 }
 
 // The ids lie in device memory, so that the host cannot refuse one: its row becomes NaN, and its gradient
@@ -51,8 +51,8 @@ int hs_embedding_forward(hs_stream stream, const struct hs_embedding *args) {
   const int64_t blocks = ceil_div(args->n * args->dim, kThreads);
   if (blocks > kMaxBlocks)
     return HS_UNSUPPORTED;
-  return launch_early(embed, static_cast<unsigned>(blocks), kThreads, 0, stream, args->table, args->ids, args->y,
-                args->accumulate != 0, args->n, args->rows, args->dim);
+  return launch_early(embed, static_cast<unsigned>(blocks), kThreads, 0, stream, args->table, args->ids,
+                      args->y, args->accumulate != 0, args->n, args->rows, args->dim);
 }
 
 // One thread per element of the table looks through the batch, so equal ids add up in the order of the batch.

@@ -67,9 +67,9 @@ __device__ inline void merge_moments(const hs_group_norm &args, const NormShape 
     const int g = first + static_cast<int>(threadIdx.x) / kLanes;
     const bool there = g < shape.groups;
     const int64_t j = int64_t{there ? g : 0} * shape.width;
-    const float shift = to_float(
-        j < shape.c0 ? static_cast<const T *>(args.x0)[sample * shape.hw * shape.c0 + j]
-                     : static_cast<const T *>(args.x1)[sample * shape.hw * shape.c1 + j - shape.c0]);
+    const float shift =
+        to_float(j < shape.c0 ? static_cast<const T *>(args.x0)[sample * shape.hw * shape.c0 + j]
+                              : static_cast<const T *>(args.x1)[sample * shape.hw * shape.c1 + j - shape.c0]);
     double sum = 0.0, squares = 0.0;
     if (there)
       for (int64_t chunk = lane; chunk < shape.chunks; chunk += kLanes) {
@@ -166,7 +166,7 @@ int hs_group_norm_forward(hs_stream stream, const hs_group_norm *args) {
     const int64_t sums = (shape.scratch_floats(2, V) + 2 * shape.c) * static_cast<int64_t>(sizeof(float));
     const int64_t statistics = 2 * shape.groups * static_cast<int64_t>(sizeof(float));
     HS_LAUNCHED(launch_early(chunk_moments<T, V>, shape.grid(), kThreads, sums, stream, *args, shape));
-    return launch_early(args->silu ? write_output<T, V, true> : write_output<T, V, false>, shape.grid(), kThreads,
-                  statistics, stream, *args, shape);
+    return launch_early(args->silu ? write_output<T, V, true> : write_output<T, V, false>, shape.grid(),
+                        kThreads, statistics, stream, *args, shape);
   });
 }

@@ -1,5 +1,5 @@
-// Group normalisation's forward pass in one launch. A block reads its slice twice, the second time from its L1
-// cache or from L2, and no statistics travel.
+// Group normalisation's forward pass in one launch. A block reads its slice twice, the second time from its
+// L1 cache or from L2, and no statistics travel.
 //
 // On an H200 the two launches of group_norm.cu took 12 us for what is 2 us of memory: at batch 1 both are
 // latency, at batch 64 the second reads x from memory again.
@@ -9,9 +9,11 @@
 #include <string.h>
 
 static constexpr int64_t kMaxSliceBytes = int64_t{512} << 10; // of the narrowest slice of one array
-static constexpr int64_t kLineBytes = 128;                    // of a row that a block reads, at most
-static constexpr int64_t kEnoughBlocks = 192;                 // to keep a large GPU busy
-static constexpr int kRowsOfThread = 4;                       // that a thread reads at least, where there are
+static constexpr int64_t kMaxLoneBytes = int64_t{96}
+                                         << 10; // the same, where blocks are few: they wait longer
+static constexpr int64_t kLineBytes = 128;      // of a row that a block reads, at most
+static constexpr int64_t kEnoughBlocks = 192;   // to keep a large GPU busy
+static constexpr int kRowsOfThread = 4;         // that a thread reads at least, where there are
 
 static int64_t next_power(int64_t value) {
   int64_t power = 1;
@@ -55,7 +57,9 @@ bool fits_slices(const hs_group_norm &args, bool packs) {
   if (chosen && strcmp(chosen, "chunks") == 0)
     return false;
   const int64_t elements = packs ? elements_of_16_bytes(args.dtype) : 1, base = narrowest(args, elements);
-  return base <= kWarp && base * elements * args.hw * bytes_of(args.dtype) <= kMaxSliceBytes;
+  const int64_t bytes = base * elements * args.hw * bytes_of(args.dtype);
+  const int64_t blocks = args.n * ((args.c0 + args.c1) / (base * elements));
+  return base <= kWarp && bytes <= (blocks < kEnoughBlocks ? kMaxLoneBytes : kMaxSliceBytes);
 }
 
 // Moments of each channel are taken about its value in the first row; a warp then merges those of a group.
@@ -122,7 +126,8 @@ __global__ void __launch_bounds__(kMaxSliceThreads, 2) normalise_slice(hs_group_
     const float variance = warp_sum(within_channels * shape.per_row + between) * shape.per_channel;
     if (thread.lane == 0) {
       const float mean = firsts[group] + moved;
-      const float rstd = 1.0f / sqrtf((variance < 0.0f ? 0.0f : variance) + args.eps); // max() would drop a NaN
+      const float rstd =
+          1.0f / sqrtf((variance < 0.0f ? 0.0f : variance) + args.eps); // max() would drop a NaN
       statistics[2 * g] = mean;
       statistics[2 * g + 1] = rstd;
       float *kept = args.stats + (sample * shape.groups + thread.first_group + g) * 2;
@@ -164,7 +169,7 @@ int normalise_slices(hs_stream stream, const hs_group_norm &args, bool packs) {
     const int64_t columns = int64_t{shape.lanes} * V;
     const int64_t floats = (2 * (shape.threads / kWarp) + 1) * columns + 2 * ceil_div(columns, shape.width);
     return launch_early(args.silu ? normalise_slice<T, V, true> : normalise_slice<T, V, false>,
-                        shape.grid(args.n), shape.threads, floats * static_cast<int64_t>(sizeof(float)), stream,
-                        args, shape);
+                        shape.grid(args.n), shape.threads, floats * static_cast<int64_t>(sizeof(float)),
+                        stream, args, shape);
   });
 }

@@ -84,8 +84,7 @@ __device__ inline void add_rows_of_warp(const SliceShape &shape, const SliceThre
 }
 
 // Gain and offset of V channels: y = ((x - mean) rstd) scale + offset.
-template <int V>
-__device__ inline void load_floats(const float *from, bool vectors, float (&to)[V]) {
+template <int V> __device__ inline void load_floats(const float *from, bool vectors, float (&to)[V]) {
   if constexpr (V >= 4)
     if (vectors) {
       load(from, to);

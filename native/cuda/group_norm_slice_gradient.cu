@@ -1,6 +1,6 @@
 // The backward pass of group normalisation where a block owns a slice of channels of one sample (see
-// group_norm_gradient.cu for the formulas): one launch for dx, the sums for the parameters and the gradient of
-// the modulation, in place of three. x and dy are read twice, the second time from the caches.
+// group_norm_gradient.cu for the formulas): one launch for dx, the sums for the parameters and the gradient
+// of the modulation, in place of three. x and dy are read twice, the second time from the caches.
 #include "group_norm_gradient.cuh"
 #include "group_norm_slice.cuh"
 
@@ -10,14 +10,15 @@ __global__ void __launch_bounds__(kMaxSliceThreads)
     slice_gradient(hs_group_norm args, SliceShape shape, float *sums_of_samples) {
   const SliceThread<V> thread(shape);
   const int columns = shape.lanes * V;
-  float *sums = dynamic_shared<float>();                  // [warps][2][columns]
-  float *weighted = sums + 2 * thread.warps * columns;    // [2][columns]: gain weight u, gain weight u x̂
-  float *coefficients = weighted + 2 * columns;           // [groups of the slice][2]: B and C
+  float *sums = dynamic_shared<float>();               // [warps][2][columns]
+  float *weighted = sums + 2 * thread.warps * columns; // [2][columns]: gain weight u, gain weight u x̂
+  float *coefficients = weighted + 2 * columns;        // [groups of the slice][2]: B and C
   const int64_t sample = blockIdx.y;
   const float *statistics = args.stats + (sample * shape.groups + thread.first_group) * 2;
   const bool second = thread.pack >= shape.packs0;
   const int64_t stride = second ? shape.c1 : shape.c0;
-  const int64_t at = sample * shape.hw * stride + int64_t{second ? thread.pack - shape.packs0 : thread.pack} * V;
+  const int64_t at =
+      sample * shape.hw * stride + int64_t{second ? thread.pack - shape.packs0 : thread.pack} * V;
   const T *__restrict__ x = static_cast<const T *>(second ? args.x1 : args.x0) + at;
   const T *__restrict__ upstream =
       static_cast<const T *>(args.dy) + sample * shape.hw * shape.c + thread.channel;
@@ -48,7 +49,8 @@ __global__ void __launch_bounds__(kMaxSliceThreads)
   __syncthreads();
 
   const int first_channel = thread.first_group * shape.width;
-  for (int j = static_cast<int>(threadIdx.x); j < thread.groups * shape.width; j += static_cast<int>(blockDim.x)) {
+  for (int j = static_cast<int>(threadIdx.x); j < thread.groups * shape.width;
+       j += static_cast<int>(blockDim.x)) {
     float sum = 0.0f, product = 0.0f;
     for (int w = 0; w < thread.warps; w++) {
       sum += sums[w * 2 * columns + j];

@@ -23,7 +23,8 @@ bool hs_launches_overlap() {
     const char *const asked = getenv("HALFSTEP_CUDA_EARLY");
     int device = 0, major = 0;
     return asked && strcmp(asked, "1") == 0 && cudaGetDevice(&device) == cudaSuccess &&
-           cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device) == cudaSuccess && major >= 9;
+           cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device) == cudaSuccess &&
+           major >= 9;
   }();
   return overlap;
 #else

@@ -108,8 +108,8 @@ int hs_upsample2_forward(hs_stream stream, const struct hs_resample *args) {
     const Image small = image(args->n, args->h, args->w, args->c / V);
     if (small.total > kMaxIndex)
       return static_cast<int>(HS_UNSUPPORTED);
-    return launch_early(spread<T, V>, blocks_for(small.total), kThreads, 0, stream, static_cast<const T *>(args->x),
-                  static_cast<T *>(args->y), small);
+    return launch_early(spread<T, V>, blocks_for(small.total), kThreads, 0, stream,
+                        static_cast<const T *>(args->x), static_cast<T *>(args->y), small);
   });
 }
 
@@ -125,7 +125,8 @@ static int launch_gather(hs_stream stream, const hs_resample &args, const void *
     if (shape.total > kMaxIndex)
       return static_cast<int>(HS_UNSUPPORTED);
     return launch_early(add ? gather<T, V, true> : gather<T, V, false>, blocks_for(shape.total), kThreads, 0,
-                  stream, static_cast<const T *>(big), static_cast<T *>(small), factor, big_h, big_w, shape);
+                        stream, static_cast<const T *>(big), static_cast<T *>(small), factor, big_h, big_w,
+                        shape);
   });
 }
 

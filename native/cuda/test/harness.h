@@ -10,9 +10,7 @@
 #include <vector>
 
 template <typename Function> struct Takes;
-template <typename Struct> struct Takes<int (*)(hs_stream, const Struct *)> {
-  typedef Struct Arguments;
-};
+template <typename Struct> struct Takes<int (*)(hs_stream, const Struct *)> { typedef Struct Arguments; };
 
 // Calls a kernel of a side with a struct that is there, or with one made of the fields that are named.
 #define HS_CALL(side, kernel, arguments)                                                                     \

@@ -18,8 +18,8 @@ void check_filters(const Check &check, int32_t dtype) {
 }
 
 // The GPU's kernel takes bfloat16 and channels in multiples of 32 only.
-static void convolution(const Check &check, int64_t n, int64_t h, int64_t w, int64_t in, int64_t out, int32_t side,
-                        bool bias, bool residual) {
+static void convolution(const Check &check, int64_t n, int64_t h, int64_t w, int64_t in, int64_t out,
+                        int32_t side, bool bias, bool residual) {
   check(name_of("convolution", HS_BF16, {n, h, w, in, out, side, bias, residual}), [=](Side &s) {
     struct hs_convolution a = {.n = n, .h = h, .w = w, .in = in, .out = out, .side = side};
     a.dtype = HS_BF16;
@@ -142,9 +142,9 @@ void check_group_norm(const Check &check, int32_t dtype) {
   group_norm(check, dtype, 2, 300, 64, 32, 32, true, false, true);
   group_norm(check, dtype, 1, 256, 192, 0, 32, true, true, false);
   group_norm(check, dtype, 2, 64, 1536, 512, 32, false, true, false);
-  group_norm(check, dtype, 100, 16, 64, 0, 4, false, true, false);       // slices of several groups
-  group_norm(check, dtype, 1, 4100, 48, 0, 2, true, true, true);         // slices of many rows
-  group_norm(check, dtype, 1, 20000, 32, 0, 2, true, true, true);        // groups of more than one block
+  group_norm(check, dtype, 100, 16, 64, 0, 4, false, true, false); // slices of several groups
+  group_norm(check, dtype, 1, 4100, 48, 0, 2, true, true, true);   // slices of many rows
+  group_norm(check, dtype, 1, 20000, 32, 0, 2, true, true, true);  // groups of more than one block
 }
 
 static void attention(const Check &check, int32_t dtype, int64_t n, int64_t t, int32_t heads, int32_t d,
