@@ -113,7 +113,7 @@ class CudnnAttentionTest {
     int plans = AttentionPlansChild.SHAPES.length * AttentionOperation.Kind.values().length;
     assertEquals(2 * plans, lines.size(), out);
     for (String line : lines.subList(0, plans)) {
-      assertTrue(line.matches("[A-Z]+ \\d+ \\d+ \\d+ engine \\d+"), line);
+      assertTrue(line.matches("[A-Z]+ \\d+ \\d+ \\d+ engine \\d+( k\\d+=-?\\d+)*"), line);
     }
     for (String line : lines.subList(plans, 2 * plans)) {
       assertTrue(line.endsWith(" from the cache"), line);
