@@ -71,9 +71,14 @@ final class TrialMemory implements AutoCloseable {
       next += Scratch.rounded(tensor.bytes());
     }
     this.workspace = next;
-    for (long done = 0; done < tensorBytes; done += PATTERN_BYTES) {
-      long size = Math.min(PATTERN_BYTES, tensorBytes - done);
-      driver.copyToDevice(address + done, pattern.address(), size, stream);
+    try {
+      for (long done = 0; done < tensorBytes; done += PATTERN_BYTES) {
+        long size = Math.min(PATTERN_BYTES, tensorBytes - done);
+        driver.copyToDevice(address + done, pattern.address(), size, stream);
+      }
+    } catch (RuntimeException failure) {
+      close();
+      throw failure;
     }
   }
 
