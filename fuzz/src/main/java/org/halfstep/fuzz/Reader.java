@@ -1,5 +1,7 @@
 package org.halfstep.fuzz;
 
+import org.halfstep.model.ClassifierConfig;
+import org.halfstep.model.UNetConfig;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -22,7 +24,6 @@ import org.halfstep.image.ImageFile;
 import org.halfstep.image.PngFile;
 import org.halfstep.metrics.ReferenceFile;
 import org.halfstep.metrics.ReferenceStatistics;
-import org.halfstep.model.Classifier;
 import org.halfstep.model.Network;
 import org.halfstep.numpy.NpyArray;
 import org.halfstep.numpy.NpzFile;
@@ -57,20 +58,20 @@ enum Reader {
     @Override
     void read(byte[] input, Workplace place) throws IOException {
       Path file = withMetadata(input, place, place.model(), "config", "card", "quantization");
-      Network.load(place.device(), file).close();
+      Network.load(place.device(), UNetConfig.FORMAT, file).close();
     }
   },
   MODEL_MAPPED {
     @Override
     void read(byte[] input, Workplace place) throws IOException {
-      Network.open(place.device(), place.write("model.safetensors", input)).close();
+      Network.open(place.device(), UNetConfig.FORMAT, place.write("model.safetensors", input)).close();
     }
   },
   CLASSIFIER {
     @Override
     void read(byte[] input, Workplace place) throws IOException {
       Path file = withMetadata(input, place, place.classifier(), "config", "card");
-      Classifier.load(place.device(), file).close();
+      Network.load(place.device(), ClassifierConfig.FORMAT, file).close();
     }
   },
   TORCH {

@@ -13,7 +13,9 @@ import org.halfstep.cli.option.ModelOption;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.device.Device;
 import org.halfstep.files.AtomicFile;
+import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
+import org.halfstep.model.UNetConfig;
 import org.halfstep.quantize.Calibration;
 import org.halfstep.quantize.CalibrationSettings;
 import org.halfstep.safetensors.Dtype;
@@ -70,13 +72,13 @@ final class QuantizeCommand implements Callable<Integer> {
     String choice = model.orBundled();
     try (Device device = halfstep.openDevice();
         DiffusionModel opened = ModelOption.open(choice, device)) {
-      Network source = opened.network();
+      Network<UNetConfig, ModelCard> source = opened.network();
       try (ImageDataset dataset =
               data.open(
-                  source.config().imageSize(),
-                  source.config().inChannels(),
-                  source.config().isConditional() ? source.card().classNames() : List.of());
-          Network quantized =
+                  source.architecture().imageSize(),
+                  source.architecture().inChannels(),
+                  source.architecture().isConditional() ? source.card().classNames() : List.of());
+          Network<UNetConfig, ModelCard> quantized =
               Calibration.quantize(
                   source, dataset, data.name(), new CalibrationSettings(images, seed), _ -> {})) {
         quantized.save(file, quantized.card(), Dtype.F32);
@@ -85,7 +87,7 @@ final class QuantizeCommand implements Callable<Integer> {
                 + ": "
                 + Sizes.bytes(Files.size(file))
                 + "; "
-                + source.quantizedLayers().size()
+                + source.architecture().int8Layers().size()
                 + " convolutions in int8, measured on "
                 + quantized.quantization().evaluations()
                 + " evaluations of "

@@ -68,7 +68,7 @@ final class PlanBuilder {
     }
     this.normalised = normalised(graph);
     this.kept = new boolean[values];
-    options.kept().forEach(name -> kept[graph.named(name).id()] = true);
+    options.kept().forEach(value -> kept[value.id()] = true);
     this.needsGradient = options.training() ? gradientNeeds(graph) : new boolean[values];
   }
 
@@ -83,7 +83,7 @@ final class PlanBuilder {
   private boolean[] gradientNeeds(Graph graph) {
     boolean[] needed = new boolean[graph.valueCount()];
     for (Value input : graph.inputs()) {
-      needed[input.id()] = options.inputGradients().contains(input.name());
+      needed[input.id()] = options.inputGradients().contains(input);
     }
     for (Op op : graph.ops()) {
       boolean need = op.hasParameters();

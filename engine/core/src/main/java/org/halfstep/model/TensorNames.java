@@ -14,7 +14,7 @@ public interface TensorNames {
       new TensorNames() {
         @Override
         public String layout() {
-          return "Halfstep";
+          return "a file of Halfstep";
         }
 
         @Override
@@ -23,7 +23,7 @@ public interface TensorNames {
         }
       };
 
-  /** What people call such files, for error texts. */
+  /** What such a file is, for error texts: "a file of CompVis". */
   String layout();
 
   /**

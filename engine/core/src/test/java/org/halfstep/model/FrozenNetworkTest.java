@@ -60,7 +60,7 @@ class FrozenNetworkTest {
   void write() throws IOException {
     device = new CpuDevice();
     file = folder.resolve("network.safetensors");
-    try (Network network = fresh()) {
+    try (Network<UNetConfig, ModelCard> network = fresh()) {
       network.save(file, network.card(), Dtype.F32);
     }
   }
@@ -70,8 +70,8 @@ class FrozenNetworkTest {
     device.close();
   }
 
-  private Network fresh() {
-    Network network =
+  private Network<UNetConfig, ModelCard> fresh() {
+    Network<UNetConfig, ModelCard> network =
         Network.fresh(device, CONFIG, ModelCard.teacher("none", List.of(), Map.of()), 3);
     for (Parameter parameter : network.graph().parameters().values()) {
       float[] values = network.weights().get(parameter);
@@ -83,7 +83,7 @@ class FrozenNetworkTest {
     return network;
   }
 
-  private static Plan plan(Network network, int batch) {
+  private static Plan plan(Network<UNetConfig, ModelCard> network, int batch) {
     Plan plan =
         Plan.inference(
             network.device(), network.graph(), PlanOptions.inference(batch), network.values());
@@ -116,11 +116,11 @@ class FrozenNetworkTest {
   @Test
   void makesTheBitsOfTheSameNetworkInMemory() throws IOException {
     float[] expected;
-    try (Network loaded = Network.load(device, file);
+    try (Network<UNetConfig, ModelCard> loaded = Network.load(device, UNetConfig.FORMAT, file);
         Plan plan = plan(loaded, 2)) {
       expected = output(plan);
     }
-    try (Network opened = Network.open(device, file);
+    try (Network<UNetConfig, ModelCard> opened = Network.open(device, UNetConfig.FORMAT, file);
         Plan plan = plan(opened, 2)) {
       assertArrayEquals(expected, output(plan));
     }
@@ -128,7 +128,7 @@ class FrozenNetworkTest {
 
   @Test
   void aSecondPlanAddsItsActivationsAndNothingElse() throws IOException {
-    try (Network opened = Network.open(device, file)) {
+    try (Network<UNetConfig, ModelCard> opened = Network.open(device, UNetConfig.FORMAT, file)) {
       FrozenWeights weights = (FrozenWeights) opened.values();
       assertEquals(0, weights.packedBytes(), "nothing is packed before a plan wants it");
       try (Plan first = plan(opened, 1)) {
@@ -152,7 +152,7 @@ class FrozenNetworkTest {
 
   @Test
   void holdsNoPlainCopyOfWhatIsPacked() throws IOException {
-    try (Network opened = Network.open(device, file);
+    try (Network<UNetConfig, ModelCard> opened = Network.open(device, UNetConfig.FORMAT, file);
         Plan plan = plan(opened, 1)) {
       FrozenWeights weights = (FrozenWeights) opened.values();
       long all = Float.BYTES * opened.graph().parameterFloats();
@@ -166,18 +166,18 @@ class FrozenNetworkTest {
   @ParameterizedTest
   @EnumSource(
       value = Dtype.class,
-      names = {"F32", "BF16"})
-  void filesOfEitherTypeAreReadAsTheyAre(Dtype dtype) throws IOException {
+      names = {"F32", "F16", "BF16"})
+  void filesOfEveryTypeAreReadAsTheyAre(Dtype dtype) throws IOException {
     Path other = folder.resolve("other.safetensors");
-    try (Network network = Network.load(device, file)) {
+    try (Network<UNetConfig, ModelCard> network = Network.load(device, UNetConfig.FORMAT, file)) {
       network.save(other, network.card(), dtype);
     }
     float[] expected;
-    try (Network loaded = Network.load(device, other);
+    try (Network<UNetConfig, ModelCard> loaded = Network.load(device, UNetConfig.FORMAT, other);
         Plan plan = plan(loaded, 1)) {
       expected = output(plan);
     }
-    try (Network opened = Network.open(device, other);
+    try (Network<UNetConfig, ModelCard> opened = Network.open(device, UNetConfig.FORMAT, other);
         Plan plan = plan(opened, 1)) {
       assertArrayEquals(expected, output(plan));
       Path again = folder.resolve("again.safetensors");
@@ -190,12 +190,12 @@ class FrozenNetworkTest {
   void lessMemoryIsAnotherAlgorithmAndTheSameImageInAnyBatch() throws IOException {
     long packed;
     float[] expected;
-    try (Network opened = Network.open(device, file);
+    try (Network<UNetConfig, ModelCard> opened = Network.open(device, UNetConfig.FORMAT, file);
         Plan plan = plan(opened, 1)) {
       packed = ((FrozenWeights) opened.values()).packedBytes();
       expected = output(plan);
     }
-    try (Network small = Network.open(device, file, 1);
+    try (Network<UNetConfig, ModelCard> small = Network.open(device, UNetConfig.FORMAT, file, 1);
         Plan one = plan(small, 1);
         Plan three = plan(small, 3)) {
       FrozenWeights weights = (FrozenWeights) small.values();
@@ -208,10 +208,10 @@ class FrozenNetworkTest {
 
   @Test
   void isNotTrained() throws IOException {
-    try (Network opened = Network.open(device, file);
-        Network copy = Network.like(device, CONFIG, opened.card(), opened)) {
+    try (Network<UNetConfig, ModelCard> opened = Network.open(device, UNetConfig.FORMAT, file);
+        Network<UNetConfig, ModelCard> copy = Network.like(device, CONFIG, opened.card(), opened)) {
       assertThrows(IllegalStateException.class, opened::weights);
-      try (Network loaded = Network.load(device, file)) {
+      try (Network<UNetConfig, ModelCard> loaded = Network.load(device, UNetConfig.FORMAT, file)) {
         assertArrayEquals(loaded.weights().toArray(), copy.weights().toArray());
       }
     }
@@ -223,7 +223,8 @@ class FrozenNetworkTest {
     Path cut = folder.resolve("cut.safetensors");
     Files.write(cut, Arrays.copyOf(bytes, bytes.length - 4096));
     long before = Slab.live().size();
-    IOException refused = assertThrows(IOException.class, () -> Network.open(device, cut));
+    IOException refused =
+        assertThrows(IOException.class, () -> Network.open(device, UNetConfig.FORMAT, cut));
     assertTrue(refused.getMessage().contains("cut.safetensors"), refused.getMessage());
     assertEquals(before, Slab.live().size());
   }
