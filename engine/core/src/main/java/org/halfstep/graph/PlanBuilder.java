@@ -156,7 +156,8 @@ final class PlanBuilder {
     return switch (value.storage()) {
       case ACTIVATION -> options.type();
       case BYTES -> DataType.U8;
-      case F32, I32 -> DataType.F32;
+      case F32 -> DataType.F32;
+      case I32 -> DataType.I32;
     };
   }
 
