@@ -9,6 +9,7 @@ import java.util.concurrent.Callable;
 import org.halfstep.cli.console.Sizes;
 import org.halfstep.cli.option.Bounds;
 import org.halfstep.cli.option.DataOption;
+import org.halfstep.cli.option.MemoryOption;
 import org.halfstep.cli.option.ModelOption;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.device.Device;
@@ -39,6 +40,7 @@ final class QuantizeCommand implements Callable<Integer> {
   @ParentCommand private Halfstep halfstep;
   @Spec private CommandLine.Model.CommandSpec spec;
   @Mixin private ModelOption model;
+  @Mixin private MemoryOption memory;
   @Mixin private DataOption data;
 
   @Option(
@@ -71,7 +73,7 @@ final class QuantizeCommand implements Callable<Integer> {
     AtomicFile.requireWritable(file);
     String choice = model.orBundled();
     try (Device device = halfstep.openDevice();
-        DiffusionModel opened = ModelOption.open(choice, device)) {
+        DiffusionModel opened = ModelOption.open(choice, memory.on(device))) {
       Network<UNetConfig, ModelCard> source = opened.network();
       try (ImageDataset dataset =
               data.open(
