@@ -97,13 +97,13 @@ final class StoredParameters implements ParameterSource {
       for (TensorView tensor : each.getValue().tensors().toList()) {
         requireFinite(tensor);
         QuantizedTensors.requireNumbers(graph, each.getKey(), tensor, tensors.origin());
-        giveBack(tensor);
       }
       switch (each.getValue()) {
         case StoredParameter.Scaled scaled -> scaled.norm().requireVariances(tensors.origin());
         case StoredParameter.Shift shift -> shift.norm().requireVariances(tensors.origin());
         case StoredParameter.Numbers _ -> {}
       }
+      tensors.unload();
     }
     return this;
   }
@@ -124,12 +124,6 @@ final class StoredParameters implements ParameterSource {
     }
   }
 
-  private static void giveBack(TensorView tensor) {
-    if (tensor.data().isMapped()) {
-      tensor.data().unload();
-    }
-  }
-
   /** Bytes of the tensors that are read. */
   long bytes() {
     return found.values().stream()
@@ -142,7 +136,7 @@ final class StoredParameters implements ParameterSource {
   public void copy(Parameter parameter, MemorySegment destination) {
     StoredParameter stored = found.get(parameter.name());
     stored.copy(destination);
-    stored.tensors().forEach(StoredParameters::giveBack);
+    tensors.unload();
   }
 
   /** Sets all parameters; numbers that lie as they are wanted are not copied on the way. */

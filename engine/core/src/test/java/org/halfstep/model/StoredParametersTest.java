@@ -57,6 +57,9 @@ class StoredParametersTest {
     }
 
     @Override
+    public void unload() {}
+
+    @Override
     public void close() {}
   }
 
