@@ -1,7 +1,5 @@
 package org.halfstep.fuzz;
 
-import org.halfstep.model.ClassifierConfig;
-import org.halfstep.model.UNetConfig;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -24,12 +22,15 @@ import org.halfstep.image.ImageFile;
 import org.halfstep.image.PngFile;
 import org.halfstep.metrics.ReferenceFile;
 import org.halfstep.metrics.ReferenceStatistics;
+import org.halfstep.model.ClassifierConfig;
 import org.halfstep.model.Network;
+import org.halfstep.model.UNetConfig;
 import org.halfstep.numpy.NpyArray;
 import org.halfstep.numpy.NpzFile;
 import org.halfstep.report.Origin;
 import org.halfstep.report.Report;
 import org.halfstep.safetensors.SafetensorsFile;
+import org.halfstep.safetensors.ShardedFile;
 import org.halfstep.safetensors.TensorView;
 import org.halfstep.torch.TorchFile;
 import org.halfstep.train.Checkpoints;
@@ -54,6 +55,18 @@ enum Reader {
       SAFETENSORS.read(Archives.safetensors(input, 64), place);
     }
   },
+  SHARDS {
+    @Override
+    void read(byte[] input, Workplace place) throws IOException {
+      place.write("one.safetensors", Files.readAllBytes(place.model()));
+      Path index = place.write("x.safetensors.index.json", input);
+      try (ShardedFile file = ShardedFile.open(index)) {
+        for (String name : file.names()) {
+          look(file.find(name).orElseThrow());
+        }
+      }
+    }
+  },
   MODEL {
     @Override
     void read(byte[] input, Workplace place) throws IOException {
@@ -64,7 +77,8 @@ enum Reader {
   MODEL_MAPPED {
     @Override
     void read(byte[] input, Workplace place) throws IOException {
-      Network.open(place.device(), UNetConfig.FORMAT, place.write("model.safetensors", input)).close();
+      Network.open(place.device(), UNetConfig.FORMAT, place.write("model.safetensors", input))
+          .close();
     }
   },
   CLASSIFIER {

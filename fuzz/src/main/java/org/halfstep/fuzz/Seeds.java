@@ -101,6 +101,12 @@ final class Seeds {
             Archives.utf8(
                 "{\"scheme\":\"int8\",\"data\":\"x\",\"images\":1,\"evaluations\":1,\"seed\":0}"));
       }
+      seed(
+          Reader.SHARDS,
+          "one",
+          Archives.utf8(
+              "{\"metadata\":{\"total_size\":1},"
+                  + "\"weight_map\":{\"out.2.bias\":\"one.safetensors\"}}"));
       seed(Reader.MODEL_MAPPED, "teacher", Files.readAllBytes(model));
       Path classifier = folder.resolve(CLASSIFIER);
       try (Network<ClassifierConfig, ClassifierCard> made =
