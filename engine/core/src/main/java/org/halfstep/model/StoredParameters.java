@@ -70,7 +70,11 @@ final class StoredParameters implements ParameterSource {
     if (places.isEmpty()) {
       throw new DataException(
           tensors.origin(),
-          "is " + names.layout() + ", which cannot hold " + parameter + " of this network");
+          "is a file of "
+              + names.layout()
+              + ", which cannot hold "
+              + parameter
+              + " of this network");
     }
     for (TensorPlace place : places) {
       StoredParameter stored = StoredParameter.find(parameter, place, tensors);
@@ -83,7 +87,7 @@ final class StoredParameters implements ParameterSource {
         "tensor "
             + StoredParameter.names(places.getFirst()).findFirst().orElseThrow()
             + " is missing"
-            + (names == TensorNames.OWN ? "" : "; expected " + names.layout()));
+            + (names == TensorNames.OWN ? "" : "; expected a file of " + names.layout()));
   }
 
   /**

@@ -14,7 +14,7 @@ public interface TensorNames {
       new TensorNames() {
         @Override
         public String layout() {
-          return "a file of Halfstep";
+          return "Halfstep";
         }
 
         @Override
@@ -23,7 +23,7 @@ public interface TensorNames {
         }
       };
 
-  /** What such a file is, for error texts: "a file of CompVis". */
+  /** What people call such files, for error texts. */
   String layout();
 
   /**

@@ -19,9 +19,9 @@ public interface Tensors extends AutoCloseable {
 
   /**
    * Gives back the memory of pages that were read, with what the system read around them; whoever
-   * asks again has them read again.
+   * asks again has them read again. Tensors that are not mapped have none.
    */
-  void unload();
+  default void unload() {}
 
   /** Unmaps everything; every view becomes unusable. */
   @Override

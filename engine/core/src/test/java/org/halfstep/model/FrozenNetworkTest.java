@@ -10,6 +10,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -22,6 +23,11 @@ import org.halfstep.graph.Parameter;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
 import org.halfstep.safetensors.Dtype;
+import org.halfstep.safetensors.NamedTensor;
+import org.halfstep.safetensors.SafetensorsFile;
+import org.halfstep.safetensors.SafetensorsWriter;
+import org.halfstep.safetensors.ShardedFile;
+import org.halfstep.safetensors.TensorView;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -184,6 +190,66 @@ class FrozenNetworkTest {
       opened.save(again, opened.card(), dtype);
       assertArrayEquals(Files.readAllBytes(other), Files.readAllBytes(again));
     }
+  }
+
+  /** As others keep large networks: several files, one network among others, 16 bits. */
+  @Test
+  void weightsOfSeveralFilesUnderAPrefixAreOpenedWhereTheyLie() throws IOException {
+    Path half = folder.resolve("half.safetensors");
+    try (Network<UNetConfig, ModelCard> network = Network.load(device, UNetConfig.FORMAT, file)) {
+      network.save(half, network.card(), Dtype.F16);
+    }
+    float[] expected;
+    try (Network<UNetConfig, ModelCard> loaded = Network.load(device, UNetConfig.FORMAT, half);
+        Plan plan = plan(loaded, 1)) {
+      expected = output(plan);
+    }
+    Path index = shards(half, "unet.");
+    ModelCard card = ModelCard.teacher("none", List.of(), Map.of());
+    try (Network<UNetConfig, ModelCard> opened =
+            Network.open(
+                device,
+                CONFIG,
+                card,
+                ShardedFile.open(index),
+                TensorNames.OWN.under("unet."),
+                Network.DEFAULT_MEMORY);
+        Plan plan = plan(opened, 1)) {
+      assertArrayEquals(expected, output(plan));
+    }
+    ShardedFile refused = ShardedFile.open(index);
+    assertThrows(
+        IOException.class, () -> Network.open(device, CONFIG, card, refused, TensorNames.OWN, 0));
+    assertThrows(
+        IllegalStateException.class,
+        () -> refused.find("vae.x").orElseThrow().floats(),
+        "what could not be opened is closed");
+  }
+
+  /** The tensors of a file in two, in turns, and one of another network. */
+  private Path shards(Path whole, String prefix) throws IOException {
+    StringBuilder map = new StringBuilder();
+    List<NamedTensor> even = new ArrayList<>();
+    List<NamedTensor> odd = new ArrayList<>();
+    try (SafetensorsFile from = SafetensorsFile.open(whole)) {
+      for (String name : from.names()) {
+        TensorView view = from.tensor(name);
+        List<NamedTensor> to = even.size() > odd.size() ? odd : even;
+        to.add(new NamedTensor(prefix + name, view.dtype(), view.shape(), view.data()));
+        map.append(entry(prefix + name, to == even));
+      }
+      even.add(NamedTensor.f32("vae.x", new long[] {1}, 1));
+      map.append(entry("vae.x", true));
+      SafetensorsWriter.write(folder.resolve("even.safetensors"), even, Map.of());
+      SafetensorsWriter.write(folder.resolve("odd.safetensors"), odd, Map.of());
+    }
+    map.setLength(map.length() - 1);
+    return Files.writeString(
+        folder.resolve("x.safetensors.index.json"), "{\"weight_map\":{" + map + "}}");
+  }
+
+  private static String entry(String tensor, boolean even) {
+    return "\"" + tensor + "\":\"" + (even ? "even" : "odd") + ".safetensors\",";
   }
 
   @Test

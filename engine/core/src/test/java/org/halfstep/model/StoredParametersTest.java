@@ -57,9 +57,6 @@ class StoredParametersTest {
     }
 
     @Override
-    public void unload() {}
-
-    @Override
     public void close() {}
   }
 
@@ -72,7 +69,7 @@ class StoredParametersTest {
 
     @Override
     public String layout() {
-      return "a file of somebody";
+      return "somebody";
     }
 
     @Override
