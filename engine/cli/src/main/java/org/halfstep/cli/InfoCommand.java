@@ -118,10 +118,9 @@ final class InfoCommand implements Callable<Integer> {
               + ", at one evaluation per step");
     }
     new TreeMap<>(card.provenance()).forEach((key, value) -> out.printf(LINE, key, value));
-    out.printf(
-        LINE,
-        "weights",
-        Sizes.bytes(Float.BYTES * model.network().graph().parameterFloats()) + " in float32");
+    if (model.network().values() instanceof FrozenWeights frozen) {
+      out.printf(LINE, "weights", WeightTable.stored(frozen.storedBytes()));
+    }
     Quantization int8 = model.network().quantization();
     if (int8 != null) {
       out.printf(

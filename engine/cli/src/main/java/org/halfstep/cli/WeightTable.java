@@ -1,9 +1,13 @@
 package org.halfstep.cli;
 
 import java.io.PrintWriter;
+import java.util.Locale;
+import java.util.Map;
+import java.util.stream.Collectors;
 import org.halfstep.cli.console.Sizes;
 import org.halfstep.cli.console.TextTable;
 import org.halfstep.device.ConvolutionAlgorithm;
+import org.halfstep.device.DataType;
 import org.halfstep.device.WeightChoice;
 import org.halfstep.graph.WeightBudget;
 
@@ -43,6 +47,17 @@ final class WeightTable {
     if (budget.bytes() > budget.limit()) {
       out.println("these are the smallest forms there are: nothing takes less");
     }
+  }
+
+  /** What the weights take in their file, by type. */
+  static String stored(Map<DataType, Long> bytes) {
+    return bytes.entrySet().stream()
+        .map(
+            each ->
+                Sizes.bytes(each.getValue())
+                    + " in "
+                    + each.getKey().name().toLowerCase(Locale.ROOT))
+        .collect(Collectors.joining(", "));
   }
 
   private static String reason(WeightBudget.Layer layer) {

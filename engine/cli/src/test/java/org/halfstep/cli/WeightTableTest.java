@@ -84,6 +84,7 @@ class WeightTableTest {
     String out = info();
     assertTrue(row(out).matches(LAYER + " *F\\(\\dx\\d\\) .* the fastest"), row(out));
     assertTrue(out.contains("384 MiB are allowed (--memory)"), out);
+    assertTrue(out.matches("(?s).*\nweights +[0-9.]+ MiB in bf16\n.*"), out);
     assertFalse(out.contains("memory: "), out);
   }
 

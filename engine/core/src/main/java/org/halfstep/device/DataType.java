@@ -20,8 +20,11 @@ public enum DataType {
   /** Weights in files; they are widened to {@link #F32} when they are read. */
   F16(2),
 
-  /** Quantized numbers: an activation's byte q stands for (q - zero point) * scale. */
+  /** Quantized activations: a byte q stands for (q - zero point) * scale. */
   U8(1),
+
+  /** Weights of int8 networks in files: a byte stands for itself times its channel's scale. */
+  I8(1),
 
   /** Numbers of labels. */
   I32(4);

@@ -119,7 +119,7 @@ public interface Device extends AutoCloseable {
           throw new IllegalArgumentException(
               "networks do not compute in f16, whose range is too small: use f32 or bf16; weights"
                   + " stored in f16 are read as they are");
-      case U8 ->
+      case U8, I8 ->
           throw new IllegalArgumentException(
               "bytes are no precision of a whole network: quantize a model, and run it in f32 or"
                   + " bf16");

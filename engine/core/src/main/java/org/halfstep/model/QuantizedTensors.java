@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Map;
+import java.util.Set;
 import org.halfstep.files.DataException;
 import org.halfstep.graph.Graph;
 import org.halfstep.graph.Parameter;
@@ -30,6 +31,8 @@ final class QuantizedTensors {
   static final String WEIGHT_SCALE = ".weight_scale";
   static final String INPUT_SCALE = ".input_scale";
   static final String INPUT_ZERO_POINT = ".input_zero_point";
+
+  private static final Set<Dtype> WEIGHT_TYPES = Set.of(Dtype.F32, Dtype.F16, Dtype.BF16);
 
   private QuantizedTensors() {}
 
@@ -85,7 +88,7 @@ final class QuantizedTensors {
   static void requireType(Graph graph, String parameter, TensorView tensor, String origin)
       throws IOException {
     boolean bytes = isByteWeight(graph, parameter);
-    if (bytes ? tensor.dtype() != Dtype.I8 : !tensor.dtype().isFloating()) {
+    if (bytes ? tensor.dtype() != Dtype.I8 : !WEIGHT_TYPES.contains(tensor.dtype())) {
       throw new DataException(
           origin,
           "tensor "

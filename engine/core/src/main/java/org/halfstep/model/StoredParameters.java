@@ -9,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.halfstep.device.DataType;
 import org.halfstep.files.DataException;
 import org.halfstep.graph.Graph;
 import org.halfstep.graph.Parameter;
@@ -141,6 +142,18 @@ final class StoredParameters implements ParameterSource {
     StoredParameter stored = found.get(parameter.name());
     stored.copy(destination);
     tensors.unload();
+  }
+
+  @Override
+  public DataType type(Parameter parameter) {
+    Dtype type = found.get(parameter.name()).tensors().findFirst().orElseThrow().dtype();
+    return switch (type) {
+      case F32 -> DataType.F32;
+      case F16 -> DataType.F16;
+      case BF16 -> DataType.BF16;
+      case I8 -> DataType.I8;
+      default -> throw new IllegalStateException(parameter + " was read from " + type);
+    };
   }
 
   /** Sets all parameters; numbers that lie as they are wanted are not copied on the way. */

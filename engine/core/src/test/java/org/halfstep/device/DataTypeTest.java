@@ -22,7 +22,7 @@ class DataTypeTest {
   }
 
   @ParameterizedTest
-  @EnumSource(names = {"TF32", "F16", "U8", "I32"})
+  @EnumSource(names = {"TF32", "F16", "U8", "I8", "I32"})
   void whatTheCpuDoesNotComputeInIsRefused(DataType type) {
     try (Device device = new CpuDevice(1)) {
       assertThrows(IllegalArgumentException.class, () -> device.requirePrecision(type));

@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.HostWindow;
 import org.halfstep.device.Slab;
@@ -186,6 +187,10 @@ class FrozenNetworkTest {
     try (Network<UNetConfig, ModelCard> opened = Network.open(device, UNetConfig.FORMAT, other);
         Plan plan = plan(opened, 1)) {
       assertArrayEquals(expected, output(plan));
+      DataType type = DataType.valueOf(dtype.name());
+      assertEquals(
+          Map.of(type, type.bytes() * opened.graph().parameterCount()),
+          ((FrozenWeights) opened.values()).storedBytes());
       Path again = folder.resolve("again.safetensors");
       opened.save(again, opened.card(), dtype);
       assertArrayEquals(Files.readAllBytes(other), Files.readAllBytes(again));

@@ -230,6 +230,11 @@ class StoredParametersTest {
             new Made().with("p", Dtype.BF16, List.of(2), MemorySegment.ofArray(brain)),
             TensorNames.OWN));
     refused(
+        "tensor p is F64, expected F32, F16 or BF16",
+        graph(1),
+        new Made().with("p", Dtype.F64, List.of(1), MemorySegment.ofArray(new double[1])),
+        TensorNames.OWN);
+    refused(
         "tensor p is I64, expected F32, F16 or BF16",
         graph(2),
         new Made().with("p", Dtype.I64, List.of(2), MemorySegment.ofArray(new long[2])),
