@@ -121,9 +121,8 @@ static void forward_block(const hs_attention &args, const Queries &block, const 
     const T *ahead = qkv + key_ahead * head.row;
     const Head &after = last ? next.head : head;
     __builtin_memcpy(before, largest, sizeof before);
-    multiply(keys, columns, head.d,
-             rows_of(qkv + head.k + key * head.row, head.row, keys, head, rows_buffer), qt, Block,
-             Scores{scores, largest, Block}, ahead_rows(ahead + after.k, head.row, count, head.d),
+    multiply(keys, columns, head.d, rows_of(qkv + head.k + key * head.row, head.row, keys, head, rows_buffer),
+             qt, Block, Scores{scores, largest, Block}, ahead_rows(ahead + after.k, head.row, count, head.d),
              ahead_rows(qkv + next.head.q + next.first * head.row, head.row, queries, head.d));
     softmax_tile(scores, Block, keys, columns, before, largest, sums, shrink);
     const Rows values = rows_of(qkv + head.v + key * head.row, head.row, keys, head, rows_buffer);

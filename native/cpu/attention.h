@@ -29,8 +29,16 @@ static inline Head head_at(const hs_attention &args, int64_t unit) {
   const bool legacy = args.order == HS_ATTENTION_LEGACY;
   const int64_t first = base + (legacy ? h * 3 * d : h * d);
   const int64_t step = legacy ? d : args.heads * d;
-  return {unit,         args.t,           d,   whole_vectors(d),                    first,
-          first + step, first + 2 * step, row, i * args.t * args.heads * d + h * d, args.heads * d};
+  return {unit,
+          args.t,
+          d,
+          whole_vectors(d),
+          first,
+          first + step,
+          first + 2 * step,
+          row,
+          i * args.t * args.heads * d + h * d,
+          args.heads * d};
 }
 
 static inline bool valid(const hs_attention *args) {
@@ -85,8 +93,7 @@ static inline void clear(float *to, int64_t count) {
   __builtin_memset(to, 0, sizeof(float) * static_cast<size_t>(count));
 }
 
-template <typename T>
-static inline Ahead ahead_rows(const T *from, int64_t stride, int64_t rows, int64_t d) {
+template <typename T> static inline Ahead ahead_rows(const T *from, int64_t stride, int64_t rows, int64_t d) {
   return {from, rows, stride, d};
 }
 
@@ -104,9 +111,7 @@ HS_INLINE void transpose_parts(Floats (&row)[4]) {
 #elif defined(__AVX2__)
   const auto low = [](Floats a, Floats b) { return _mm256_unpacklo_ps(a, b); };
   const auto high = [](Floats a, Floats b) { return _mm256_unpackhi_ps(a, b); };
-  const auto low_pair = [](Floats a, Floats b) {
-    return (Floats)_mm256_unpacklo_pd((__m256d)a, (__m256d)b);
-  };
+  const auto low_pair = [](Floats a, Floats b) { return (Floats)_mm256_unpacklo_pd((__m256d)a, (__m256d)b); };
   const auto high_pair = [](Floats a, Floats b) {
     return (Floats)_mm256_unpackhi_pd((__m256d)a, (__m256d)b);
   };

@@ -75,9 +75,7 @@ static void set_statistics(const hs_group_norm &args, const Shape &s, int64_t i)
 }
 
 // Where the output goes: to the storage type of the input, or to bytes.
-template <typename T> struct StoredOutput {
-  T *y;
-};
+template <typename T> struct StoredOutput { T *y; };
 
 struct ByteOutput {
   uint8_t *y;

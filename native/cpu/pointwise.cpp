@@ -250,7 +250,7 @@ template <bool Moments> static void forward(const hs_pointwise &args) {
   const int64_t blocks = ceil_div(s.pieces, size);
   float *moments = args.workspace, *copies = moments + s.moment_floats();
 #pragma omp parallel for schedule(static)                                                                    \
-    num_threads(static_cast<int>(threads)) if (threads > 1 && blocks * groups > 1)
+    num_threads(static_cast <int>(threads)) if (threads > 1 && blocks * groups > 1)
   for (int64_t item = 0; item < blocks * groups; item++) {
     const int64_t group = item / blocks, begin = item % blocks * size, end = smaller(s.pieces, begin + size);
     const int64_t last = smaller(s.pieces, end + size) - 1;

@@ -158,7 +158,7 @@ static void gradient(const hs_pointwise &args) {
   const int64_t threads = parallel ? smaller(omp_get_max_threads(), omp_get_num_procs()) : 1;
   const int64_t strips = s.out_width / kStrip;
   const int64_t groups = s.slices % threads == 0 ? 1 : smaller(strips, threads);
-#pragma omp parallel num_threads(static_cast<int>(threads)) if (threads > 1)
+#pragma omp parallel num_threads(static_cast <int>(threads)) if (threads > 1)
   {
     float *own = memory + omp_get_thread_num() * s.block_floats();
     // Columns that x has not are never written again.

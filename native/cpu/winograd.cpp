@@ -220,7 +220,7 @@ static void forward_blocks(const hs_winograd &args, const Schedule<F> &s, float 
   // Whole rounds of equal blocks.
   const int64_t size = ceil_div(pieces, round_up(ceil_div(pieces, s.most), threads));
   const int64_t blocks = ceil_div(pieces, size);
-#pragma omp parallel for schedule(static) num_threads(static_cast<int>(threads)) if (blocks > 1)
+#pragma omp parallel for schedule(static) num_threads(static_cast <int>(threads)) if (blocks > 1)
   for (int64_t block = 0; block < blocks; block++) {
     float *strip = memory + omp_get_thread_num() * (s.strip + s.v + s.m);
     float *v = strip + s.strip, *m = v + s.v;

@@ -46,9 +46,7 @@ inline unsigned blocks_for(int64_t items, int threads = kThreads) {
 
 inline bool is_dtype(int32_t dtype) { return dtype == HS_F32 || dtype == HS_BF16; }
 
-template <typename T> struct Same {
-  typedef T Type;
-};
+template <typename T> struct Same { typedef T Type; };
 
 // The last CUDA error of this thread by its name, for hs_status_string(HS_DEVICE_ERROR).
 extern thread_local const char *hs_last_device_error;

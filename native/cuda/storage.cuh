@@ -115,9 +115,7 @@ __device__ inline void store(Bf16 *to, const float (&from)[8]) {
 
 // ---- The choice of type and width -------------------------------------------------------------------------
 
-template <int Elements> struct Width {
-  static constexpr int value = Elements;
-};
+template <int Elements> struct Width { static constexpr int value = Elements; };
 
 // Whether every address is aligned to 16 bytes.
 template <typename... Addresses> inline bool aligned(const Addresses *...addresses) {
