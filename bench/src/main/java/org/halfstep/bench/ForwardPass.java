@@ -7,11 +7,14 @@ import org.halfstep.device.Device;
 import org.halfstep.device.HostWindow;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
+import org.halfstep.graph.Value;
+import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
+import org.halfstep.model.UNetConfig;
 
 /** An inference plan of a peer network with its inputs filled. */
 final class ForwardPass implements AutoCloseable {
-  private final Network network;
+  private final Network<UNetConfig, ModelCard> network;
   private final Plan plan;
 
   /** A pass in float32. */
@@ -23,7 +26,8 @@ final class ForwardPass implements AutoCloseable {
     this(device, which.open(device), batch, precision);
   }
 
-  private ForwardPass(Device device, Network opened, int batch, DataType precision) {
+  private ForwardPass(
+      Device device, Network<UNetConfig, ModelCard> opened, int batch, DataType precision) {
     network = opened;
     plan =
         Plan.inference(
@@ -31,7 +35,7 @@ final class ForwardPass implements AutoCloseable {
             network.graph(),
             PlanOptions.inference(batch).withType(precision),
             network.values());
-    PeerInputs.fill(plan, network.config().inChannels(), network.config().numClasses());
+    PeerInputs.fill(plan, network.architecture());
     plan.prepare();
   }
 
@@ -51,10 +55,11 @@ final class ForwardPass implements AutoCloseable {
 
   /** The output in the peers' order: sample, channel, row, column. */
   float[] output() {
-    int channels = network.config().outChannels();
-    int count = Math.toIntExact(plan.count("out"));
+    int channels = network.architecture().outChannels();
+    Value output = network.architecture().ports(plan.graph()).out();
+    int count = Math.toIntExact(plan.count(output));
     float[] values = new float[count];
-    try (HostWindow out = plan.device().window(plan.address("out"), (long) Float.BYTES * count)) {
+    try (HostWindow out = plan.device().window(plan.address(output), (long) Float.BYTES * count)) {
       out.pull();
       for (int i = 0; i < count; i++) {
         long from = PeerInputs.channelsLast(i, channels, count / plan.batch());

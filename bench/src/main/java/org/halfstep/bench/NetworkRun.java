@@ -14,6 +14,7 @@ import org.halfstep.device.Device;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanProfile;
 import org.halfstep.graph.StepInfo;
+import org.halfstep.model.UNetConfig;
 
 /**
  * One measurement of one peer network in a process of its own, as the peers are measured: three
@@ -70,8 +71,9 @@ public final class NetworkRun {
             case "plan-train" -> run.plan(device, true);
             case "check-precision" -> run.checkPrecision(device);
             case "loss" -> run.loss(device);
-            case "check" -> check(new ForwardPass(device, run.which, 2, precision));
-            case "check-int8" -> check(ForwardPass.int8(device, run.which, 2));
+            case "check" ->
+                check(run.which.config(), new ForwardPass(device, run.which, 2, precision));
+            case "check-int8" -> check(run.which.config(), ForwardPass.int8(device, run.which, 2));
             case "profile" -> run.profile(new ForwardPass(device, run.which, run.batch, precision));
             case "profile-int8" -> run.profile(ForwardPass.int8(device, run.which, run.batch));
             case "overhead" -> run.overhead(device);
@@ -212,9 +214,9 @@ public final class NetworkRun {
    * The sums that every engine prints for the same weights and input: batch of two, times 10 and
    * 700, labels 1 and 7.
    */
-  private static String check(ForwardPass forward) {
+  private static String check(UNetConfig config, ForwardPass forward) {
     try (ForwardPass pass = forward) {
-      PeerInputs.fillRows(pass.plan(), new float[] {10, 700}, new int[] {1, 7});
+      PeerInputs.fillRows(pass.plan(), config, new float[] {10, 700}, new int[] {1, 7});
       pass.run();
       float[] values = pass.output();
       double sum = 0;

@@ -3,6 +3,9 @@ package org.halfstep.bench;
 import java.lang.foreign.ValueLayout;
 import org.halfstep.device.HostWindow;
 import org.halfstep.graph.Plan;
+import org.halfstep.graph.Value;
+import org.halfstep.model.UNetConfig;
+import org.halfstep.model.UNetPorts;
 
 /**
  * The inputs of the peers' runs: a sine pattern as images, a time in 0..1000 and a label per
@@ -15,20 +18,23 @@ final class PeerInputs {
   private PeerInputs() {}
 
   /** Images, times 100, 101, … and labels in turn. */
-  static void fill(Plan plan, int channels, int classes) {
+  static void fill(Plan plan, UNetConfig config) {
     float[] times = new float[plan.batch()];
     int[] labels = new int[plan.batch()];
     for (int row = 0; row < plan.batch(); row++) {
       times[row] = FIRST_TIME + row;
-      labels[row] = row % classes;
+      labels[row] = row % config.numClasses();
     }
-    fillImages(plan, channels);
-    fillRows(plan, times, labels);
+    fillImages(plan, config);
+    fillRows(plan, config, times, labels);
   }
 
-  static void fillRows(Plan plan, float[] times, int[] labels) {
-    try (HostWindow t = plan.device().window(plan.address("t"), Float.BYTES * plan.count("t"));
-        HostWindow y = plan.device().window(plan.address("y"), Integer.BYTES * plan.count("y"))) {
+  static void fillRows(Plan plan, UNetConfig config, float[] times, int[] labels) {
+    UNetPorts ports = config.ports(plan.graph());
+    try (HostWindow t =
+            plan.device().window(plan.address(ports.time()), Float.BYTES * plan.batch());
+        HostWindow y =
+            plan.device().window(plan.address(ports.labels()), Integer.BYTES * plan.batch())) {
       for (int row = 0; row < plan.batch(); row++) {
         t.memory().setAtIndex(ValueLayout.JAVA_FLOAT, row, times[row]);
         y.memory().setAtIndex(ValueLayout.JAVA_INT, row, labels[row]);
@@ -39,15 +45,16 @@ final class PeerInputs {
   }
 
   /** sin(0.37 i), i counting the peers' way: sample, channel, row, column. */
-  private static void fillImages(Plan plan, int channels) {
-    long count = plan.count("x");
-    try (HostWindow images = plan.device().window(plan.address("x"), Float.BYTES * count)) {
+  private static void fillImages(Plan plan, UNetConfig config) {
+    Value x = config.ports(plan.graph()).x();
+    long count = plan.count(x);
+    try (HostWindow images = plan.device().window(plan.address(x), Float.BYTES * count)) {
       for (long i = 0; i < count; i++) {
         images
             .memory()
             .setAtIndex(
                 ValueLayout.JAVA_FLOAT,
-                channelsLast(i, channels, count / plan.batch()),
+                channelsLast(i, config.inChannels(), count / plan.batch()),
                 (float) Math.sin((float) i * PHASE));
       }
       images.push();

@@ -11,11 +11,13 @@ import org.halfstep.device.Device;
 import org.halfstep.graph.Parameter;
 import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
+import org.halfstep.model.TensorNames;
 import org.halfstep.model.UNetConfig;
 import org.halfstep.quantize.Calibration;
 import org.halfstep.quantize.CalibrationSettings;
 import org.halfstep.random.Philox;
 import org.halfstep.safetensors.Dtype;
+import org.halfstep.safetensors.SafetensorsFile;
 
 /** The three networks that every engine is timed with. */
 public enum PeerNetwork {
@@ -89,7 +91,7 @@ public enum PeerNetwork {
    *
    * @throws IOException when the weights cannot be read or are another network's
    */
-  public Network open(Device device) throws IOException {
+  public Network<UNetConfig, ModelCard> open(Device device) throws IOException {
     ModelCard card = ModelCard.teacher("none", List.of(), Map.of());
     String folder = System.getProperty(MODELS, "");
     if (folder.isEmpty()) {
@@ -97,19 +99,19 @@ public enum PeerNetwork {
     }
     Path path = Path.of(folder, name() + ".safetensors");
     long memory = Long.getLong(MEMORY, 0) << 20;
-    return Network.open(
-        device, config, card, path, memory == 0 ? Network.defaultMemory(path) : memory);
+    return Network.open(device, config, card, SafetensorsFile.open(path), TensorNames.OWN, memory);
   }
 
   /** The same network with weights that training changes. */
-  Network load(Device device) throws IOException {
-    try (Network opened = open(device)) {
+  Network<UNetConfig, ModelCard> load(Device device) throws IOException {
+    try (Network<UNetConfig, ModelCard> opened = open(device)) {
       return Network.like(device, config, opened.card(), opened);
     }
   }
 
   /** Layers that start at zero would make every output zero, and hide differences. */
-  private static Network withoutZeros(Network network) {
+  private static Network<UNetConfig, ModelCard> withoutZeros(
+      Network<UNetConfig, ModelCard> network) {
     long number = 0;
     for (Parameter parameter : network.graph().parameters().values()) {
       number++;
@@ -126,9 +128,11 @@ public enum PeerNetwork {
   }
 
   /** The same network in int8: from the file that {@value #INT8} leads to, or calibrated here. */
-  Network openInt8(Device device) throws IOException {
+  Network<UNetConfig, ModelCard> openInt8(Device device) throws IOException {
     String folder = System.getProperty(INT8, "");
-    return folder.isEmpty() ? calibrate(device) : Network.open(device, int8File(folder));
+    return folder.isEmpty()
+        ? calibrate(device)
+        : Network.open(device, UNetConfig.FORMAT, int8File(folder));
   }
 
   /** Writes the int8 network into the folder that {@value #INT8} names. */
@@ -139,7 +143,7 @@ public enum PeerNetwork {
     }
     Path path = int8File(folder);
     Files.createDirectories(path.getParent());
-    try (Network network = calibrate(device)) {
+    try (Network<UNetConfig, ModelCard> network = calibrate(device)) {
       network.save(path, network.card(), Dtype.F32);
     }
     return path;
@@ -150,12 +154,12 @@ public enum PeerNetwork {
   }
 
   /** Activations are measured on images of random bytes. */
-  private Network calibrate(Device device) throws IOException {
+  private Network<UNetConfig, ModelCard> calibrate(Device device) throws IOException {
     byte[] pixels =
         new byte
             [CALIBRATION_IMAGES * config.imageSize() * config.imageSize() * config.inChannels()];
     new Random(SEED).nextBytes(pixels);
-    try (Network network = open(device);
+    try (Network<UNetConfig, ModelCard> network = open(device);
         ImageDataset images =
             ImageDataset.of(
                 pixels,

@@ -13,7 +13,10 @@ import org.halfstep.graph.ParameterSlab;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
 import org.halfstep.graph.PlanProfile;
+import org.halfstep.graph.Value;
+import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
+import org.halfstep.model.UNetConfig;
 import org.halfstep.random.Philox;
 import org.halfstep.train.Optimizer;
 import org.halfstep.train.OptimizerSettings;
@@ -30,7 +33,7 @@ final class TrainingStep implements AutoCloseable {
 
   private static final long SEED = 5;
 
-  private final Network network;
+  private final Network<UNetConfig, ModelCard> network;
   private final ParameterSlab gradients;
   private final Plan plan;
   private final Operations operations;
@@ -52,8 +55,9 @@ final class TrainingStep implements AutoCloseable {
     operations = device.operations();
     optimizer =
         new Optimizer(device, operations, network.weights(), gradients, OptimizerSettings.adam(0));
-    PeerInputs.fill(plan, network.config().inChannels(), network.config().numClasses());
-    long count = plan.count("out");
+    PeerInputs.fill(plan, network.architecture());
+    Value output = output();
+    long count = plan.count(output);
     target = device.allocate("target", Float.BYTES * count);
     fillTarget(count);
     difference = new Coefficients(device, "loss gradient", 2, batch);
@@ -62,12 +66,16 @@ final class TrainingStep implements AutoCloseable {
     difference.push();
     lossGradient =
         operations.linearCombination(
-            plan.gradientAddress("out"),
-            new long[] {plan.address("out"), target.address()},
+            plan.gradientAddress(output),
+            new long[] {plan.address(output), target.address()},
             difference.address(),
             batch,
             count / batch,
             DataType.F32);
+  }
+
+  private Value output() {
+    return network.architecture().ports(plan.graph()).out();
   }
 
   private void fillTarget(long count) {
@@ -108,9 +116,9 @@ final class TrainingStep implements AutoCloseable {
 
   /** Mean squared error of the last forward pass. */
   double loss() {
-    int count = Math.toIntExact(plan.count("out"));
+    int count = Math.toIntExact(plan.count(output()));
     double sum = 0;
-    try (HostWindow out = plan.device().window(plan.address("out"), (long) Float.BYTES * count);
+    try (HostWindow out = plan.device().window(plan.address(output()), (long) Float.BYTES * count);
         HostWindow wanted = plan.device().window(target.address(), (long) Float.BYTES * count)) {
       out.pull();
       for (int i = 0; i < count; i++) {

@@ -93,6 +93,10 @@ public final class OneDnn {
   private static final MethodHandle dnnl_stream_destroy =
       handle("dnnl_stream_destroy", FunctionDescriptor.of(JAVA_INT, ADDRESS));
 
+  static {
+    LoadedImage.giveBackTables(NativeLibrary.ONEDNN.address("dnnl_primitive_execute"));
+  }
+
   /** The C macro: the argument of the {@code index}-th post-op, to be or-ed with another one. */
   public static int DNNL_ARG_ATTR_MULTIPLE_POST_OP(int index) {
     return DNNL_ARG_ATTR_MULTIPLE_POST_OP_BASE * (index + 1);

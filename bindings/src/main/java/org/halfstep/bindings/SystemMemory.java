@@ -22,6 +22,7 @@ public final class SystemMemory {
   private static final int PROT_READ_WRITE = 0x1 | 0x2;
   private static final int MAP_PRIVATE_ANONYMOUS = 0x02 | 0x20;
   private static final long MAP_FAILED = -1;
+  private static final int MADV_DONTNEED = 4;
   private static final int MADV_HUGEPAGE = 14;
 
   private static final MethodHandle mmap =
@@ -77,6 +78,21 @@ public final class SystemMemory {
       unmap(address, bytes);
     } catch (Throwable failure) {
       throw new IllegalStateException("munmap could not be called: " + failure, failure);
+    }
+  }
+
+  /**
+   * Takes pages out of memory that nobody has written to since their file was mapped; whoever reads
+   * them has them read again.
+   *
+   * @param address start of a page
+   * @return whether the system did
+   */
+  static boolean forget(long address, long bytes) {
+    try {
+      return (int) madvise.invokeExact(MemorySegment.ofAddress(address), bytes, MADV_DONTNEED) == 0;
+    } catch (Throwable failure) {
+      throw new IllegalStateException("madvise could not be called: " + failure, failure);
     }
   }
 

@@ -11,7 +11,6 @@ import org.halfstep.graph.Graph;
 import org.halfstep.graph.ParameterSlab;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
-import org.halfstep.model.UNet;
 import org.halfstep.model.UNetConfig;
 import org.junit.jupiter.api.Test;
 
@@ -40,7 +39,7 @@ class LeakCheckTest {
   @Test
   void plansAndParametersGiveEverythingBack() {
     List<String> before = Slab.live();
-    Graph graph = UNet.build(TINY);
+    Graph graph = TINY.graph();
     try (Device device = new CpuDevice();
         ParameterSlab weights = new ParameterSlab(device, graph, "weights");
         ParameterSlab gradients = new ParameterSlab(device, graph, "gradients")) {

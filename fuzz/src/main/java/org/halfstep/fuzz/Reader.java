@@ -22,13 +22,15 @@ import org.halfstep.image.ImageFile;
 import org.halfstep.image.PngFile;
 import org.halfstep.metrics.ReferenceFile;
 import org.halfstep.metrics.ReferenceStatistics;
-import org.halfstep.model.Classifier;
+import org.halfstep.model.ClassifierConfig;
 import org.halfstep.model.Network;
+import org.halfstep.model.UNetConfig;
 import org.halfstep.numpy.NpyArray;
 import org.halfstep.numpy.NpzFile;
 import org.halfstep.report.Origin;
 import org.halfstep.report.Report;
 import org.halfstep.safetensors.SafetensorsFile;
+import org.halfstep.safetensors.ShardedFile;
 import org.halfstep.safetensors.TensorView;
 import org.halfstep.torch.TorchFile;
 import org.halfstep.train.Checkpoints;
@@ -53,24 +55,37 @@ enum Reader {
       SAFETENSORS.read(Archives.safetensors(input, 64), place);
     }
   },
+  SHARDS {
+    @Override
+    void read(byte[] input, Workplace place) throws IOException {
+      place.write("one.safetensors", Files.readAllBytes(place.model()));
+      Path index = place.write("x.safetensors.index.json", input);
+      try (ShardedFile file = ShardedFile.open(index)) {
+        for (String name : file.names()) {
+          look(file.find(name).orElseThrow());
+        }
+      }
+    }
+  },
   MODEL {
     @Override
     void read(byte[] input, Workplace place) throws IOException {
       Path file = withMetadata(input, place, place.model(), "config", "card", "quantization");
-      Network.load(place.device(), file).close();
+      Network.load(place.device(), UNetConfig.FORMAT, file).close();
     }
   },
   MODEL_MAPPED {
     @Override
     void read(byte[] input, Workplace place) throws IOException {
-      Network.open(place.device(), place.write("model.safetensors", input)).close();
+      Network.open(place.device(), UNetConfig.FORMAT, place.write("model.safetensors", input))
+          .close();
     }
   },
   CLASSIFIER {
     @Override
     void read(byte[] input, Workplace place) throws IOException {
       Path file = withMetadata(input, place, place.classifier(), "config", "card");
-      Classifier.load(place.device(), file).close();
+      Network.load(place.device(), ClassifierConfig.FORMAT, file).close();
     }
   },
   TORCH {

@@ -19,7 +19,6 @@ import org.halfstep.device.cpu.CpuDevice;
 import org.halfstep.device.cuda.PlanCacheReading;
 import org.halfstep.image.ImageBatch;
 import org.halfstep.image.ImageGrid;
-import org.halfstep.model.Classifier;
 import org.halfstep.model.ClassifierCard;
 import org.halfstep.model.ClassifierConfig;
 import org.halfstep.model.ModelCard;
@@ -81,7 +80,7 @@ final class Seeds {
               """);
       ModelCard card = ModelCard.teacher("x", List.of("a", "b", "c"), Map.of("seed", "1"));
       Path model = folder.resolve(MODEL);
-      try (Network network = Network.fresh(device, config, card, 1)) {
+      try (Network<UNetConfig, ModelCard> network = Network.fresh(device, config, card, 1)) {
         network.save(model, card, Dtype.BF16);
       }
       try (SafetensorsFile file = SafetensorsFile.open(model)) {
@@ -102,15 +101,21 @@ final class Seeds {
             Archives.utf8(
                 "{\"scheme\":\"int8\",\"data\":\"x\",\"images\":1,\"evaluations\":1,\"seed\":0}"));
       }
+      seed(
+          Reader.SHARDS,
+          "one",
+          Archives.utf8(
+              "{\"metadata\":{\"total_size\":1},"
+                  + "\"weight_map\":{\"out.2.bias\":\"one.safetensors\"}}"));
       seed(Reader.MODEL_MAPPED, "teacher", Files.readAllBytes(model));
       Path classifier = folder.resolve(CLASSIFIER);
-      try (Classifier made =
-          Classifier.fresh(
+      try (Network<ClassifierConfig, ClassifierCard> made =
+          Network.fresh(
               device,
               new ClassifierConfig(SIDE, 1, 3, List.of(8, 8)),
               new ClassifierCard("x", List.of("a", "b", "c"), Map.of()),
               1)) {
-        made.save(classifier, Dtype.F32);
+        made.save(classifier, made.card(), Dtype.F32);
       }
       try (SafetensorsFile file = SafetensorsFile.open(classifier)) {
         seed(

@@ -14,6 +14,7 @@ import org.halfstep.cli.console.Machine;
 import org.halfstep.cli.console.Sizes;
 import org.halfstep.cli.console.TextTable;
 import org.halfstep.cli.option.Bounds;
+import org.halfstep.cli.option.MemoryOption;
 import org.halfstep.cli.option.ModelOption;
 import org.halfstep.cli.option.PrecisionOption;
 import org.halfstep.device.Ceiling;
@@ -44,6 +45,7 @@ final class BenchCommand implements Callable<Integer> {
   @ParentCommand private Halfstep halfstep;
   @Spec private CommandLine.Model.CommandSpec spec;
   @Mixin private ModelOption model;
+  @Mixin private MemoryOption memory;
   @Mixin private PrecisionOption precision;
 
   @Option(
@@ -89,7 +91,7 @@ final class BenchCommand implements Callable<Integer> {
     PrintWriter out = spec.commandLine().getOut();
     String choice = model.orBundled();
     try (Device device = halfstep.openDevice();
-        DiffusionModel opened = ModelOption.open(choice, device)) {
+        DiffusionModel opened = ModelOption.open(choice, memory.on(device))) {
       out.println(ModelOption.describe(opened, choice));
       out.println(device.name() + ", " + Machine.name());
       Optional<Ceiling> ceiling =

@@ -15,6 +15,7 @@ import org.halfstep.cli.console.Sizes;
 import org.halfstep.cli.console.TextTable;
 import org.halfstep.cli.option.Bounds;
 import org.halfstep.cli.option.LabelList;
+import org.halfstep.cli.option.MemoryOption;
 import org.halfstep.cli.option.ModelOption;
 import org.halfstep.device.Device;
 import org.halfstep.device.Owned;
@@ -28,6 +29,7 @@ import org.halfstep.sample.DiffusionModel;
 import org.halfstep.sample.SampleRequest;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParentCommand;
 import picocli.CommandLine.Spec;
@@ -58,6 +60,7 @@ final class DemoCommand implements Callable<Integer> {
 
   @ParentCommand private Halfstep halfstep;
   @Spec private CommandLine.Model.CommandSpec spec;
+  @Mixin private MemoryOption memory;
 
   @Option(
       names = "--models",
@@ -161,7 +164,7 @@ final class DemoCommand implements Callable<Integer> {
       List<Entry> entries = new ArrayList<>();
       int images = 0;
       for (String choice : choices) {
-        DiffusionModel model = owned.add(ModelOption.open(choice, device));
+        DiffusionModel model = owned.add(ModelOption.open(choice, memory.on(device)));
         images = images == 0 ? images(model) : images;
         SampleRequest request = request(model, images);
         model.requireTaken(request);

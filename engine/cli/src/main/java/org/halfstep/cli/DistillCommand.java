@@ -29,7 +29,6 @@ import org.halfstep.graph.Graph;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
 import org.halfstep.model.ModelCard;
-import org.halfstep.model.UNet;
 import org.halfstep.model.UNetConfig;
 import org.halfstep.sample.DiffusionModel;
 import picocli.CommandLine;
@@ -165,8 +164,8 @@ final class DistillCommand implements Callable<Integer> {
       PrintWriter out, Device device, UNetConfig network, DistillationSettings settings) {
     int guided = settings.guided().batch();
     DataType type = settings.guided().precision();
-    Graph teacher = UNet.build(network);
-    Graph student = UNet.build(network.withGuidance(settings.guidanceEmbedDim()));
+    Graph teacher = network.graph();
+    Graph student = network.withGuidance(settings.guidanceEmbedDim()).graph();
     // Stage one evaluates the teacher with and without label.
     long plans =
         Plan.requiredBytes(

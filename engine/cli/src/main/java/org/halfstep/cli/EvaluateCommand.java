@@ -17,6 +17,7 @@ import org.halfstep.cli.console.StopSignal;
 import org.halfstep.cli.option.Bounds;
 import org.halfstep.cli.option.ExtractorOption;
 import org.halfstep.cli.option.LabelList;
+import org.halfstep.cli.option.MemoryOption;
 import org.halfstep.cli.option.ModelOption;
 import org.halfstep.cli.option.ReferenceOption;
 import org.halfstep.cli.option.SamplerOptions;
@@ -60,6 +61,7 @@ final class EvaluateCommand implements Callable<Integer> {
   @ParentCommand private Halfstep halfstep;
   @Spec private CommandLine.Model.CommandSpec spec;
   @Mixin private ModelOption model;
+  @Mixin private MemoryOption memory;
   @Mixin private ReferenceOption reference;
   @Mixin private ExtractorOption extractor;
   @Mixin private SamplerOptions sampler;
@@ -126,7 +128,8 @@ final class EvaluateCommand implements Callable<Integer> {
           return ofFile(network, device, out, stop);
         }
       }
-      try (DiffusionModel opened = ModelOption.open(model.orBundled(), device, batch);
+      try (DiffusionModel opened =
+              ModelOption.open(model.orBundled(), memory.on(device).withMaxBatch(batch));
           FeatureExtractor network = extractor.open(device, out)) {
         return ofModel(opened, network, device, out, stop);
       }

@@ -8,11 +8,13 @@ import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import org.halfstep.cli.console.Machine;
 import org.halfstep.cli.console.Sizes;
+import org.halfstep.cli.option.MemoryOption;
 import org.halfstep.cli.option.ModelOption;
 import org.halfstep.device.Device;
 import org.halfstep.device.DevicePart;
 import org.halfstep.device.Devices;
 import org.halfstep.diffusion.Guidance;
+import org.halfstep.graph.FrozenWeights;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
 import org.halfstep.model.ModelCard;
@@ -37,6 +39,7 @@ final class InfoCommand implements Callable<Integer> {
   @ParentCommand private Halfstep halfstep;
   @Spec private CommandLine.Model.CommandSpec spec;
   @Mixin private ModelOption model;
+  @Mixin private MemoryOption memory;
 
   @Override
   public Integer call() {
@@ -66,7 +69,7 @@ final class InfoCommand implements Callable<Integer> {
       out.printf(LINE, "bundled", bundled.isEmpty() ? "no models" : String.join(", ", bundled));
       if (model.isGiven()) {
         String choice = model.orBundled();
-        try (DiffusionModel opened = ModelOption.open(choice, device)) {
+        try (DiffusionModel opened = ModelOption.open(choice, memory.on(device))) {
           out.println();
           describe(out, choice, opened);
         }
@@ -115,10 +118,9 @@ final class InfoCommand implements Callable<Integer> {
               + ", at one evaluation per step");
     }
     new TreeMap<>(card.provenance()).forEach((key, value) -> out.printf(LINE, key, value));
-    out.printf(
-        LINE,
-        "weights",
-        Sizes.bytes(Float.BYTES * model.network().graph().parameterFloats()) + " in float32");
+    if (model.network().values() instanceof FrozenWeights frozen) {
+      out.printf(LINE, "weights", WeightTable.stored(frozen.storedBytes()));
+    }
     Quantization int8 = model.network().quantization();
     if (int8 != null) {
       out.printf(
@@ -142,6 +144,10 @@ final class InfoCommand implements Callable<Integer> {
       out.printf(LINE, "plan, batch " + batch, Sizes.bytes(bytes) + " for all intermediates");
     }
     out.printf(LINE, "network", pretty(model));
+    if (model.network().values() instanceof FrozenWeights frozen) {
+      out.println();
+      WeightTable.print(out, frozen.budget());
+    }
   }
 
   private static String pretty(DiffusionModel model) {

@@ -12,8 +12,11 @@ import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
 import org.halfstep.graph.PlanProfile;
 import org.halfstep.graph.StepInfo;
+import org.halfstep.graph.Value;
+import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
 import org.halfstep.model.NetworkInputs;
+import org.halfstep.model.UNetConfig;
 import org.halfstep.sample.DiffusionModel;
 import org.halfstep.train.Optimizer;
 import org.halfstep.train.OptimizerSettings;
@@ -99,10 +102,10 @@ abstract sealed class MeasuredPass implements AutoCloseable {
       Device device = model.network().device();
       Graph graph = model.network().graph();
       try {
-        Network opened = model.network();
+        Network<UNetConfig, ModelCard> opened = model.network();
         // The model's own weights are not to be changed.
-        Network trained =
-            super.owned.add(Network.like(device, opened.config(), opened.card(), opened));
+        Network<UNetConfig, ModelCard> trained =
+            super.owned.add(Network.like(device, opened.architecture(), opened.card(), opened));
         ParameterSlab gradients = super.owned.add(new ParameterSlab(device, graph, "gradients"));
         plan =
             super.owned.add(
@@ -123,17 +126,17 @@ abstract sealed class MeasuredPass implements AutoCloseable {
                     OptimizerSettings.adam(EMA_DECAY)));
         updateBytes = UPDATE_FLOATS * (long) Float.BYTES * graph.parameterFloats();
         fillInputs(model, plan);
-        fillGradient();
+        fillGradient(model.config().ports(graph).out());
       } catch (RuntimeException | Error failure) {
         close();
         throw failure;
       }
     }
 
-    private void fillGradient() {
-      long count = plan.count("out");
+    private void fillGradient(Value output) {
+      long count = plan.count(output);
       try (HostWindow gradient =
-          plan.device().window(plan.gradientAddress("out"), Float.BYTES * count)) {
+          plan.device().window(plan.gradientAddress(output), Float.BYTES * count)) {
         for (long i = 0; i < count; i++) {
           gradient.memory().setAtIndex(ValueLayout.JAVA_FLOAT, i, GRADIENT);
         }

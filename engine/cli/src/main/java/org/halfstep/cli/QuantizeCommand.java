@@ -9,11 +9,14 @@ import java.util.concurrent.Callable;
 import org.halfstep.cli.console.Sizes;
 import org.halfstep.cli.option.Bounds;
 import org.halfstep.cli.option.DataOption;
+import org.halfstep.cli.option.MemoryOption;
 import org.halfstep.cli.option.ModelOption;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.device.Device;
 import org.halfstep.files.AtomicFile;
+import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
+import org.halfstep.model.UNetConfig;
 import org.halfstep.quantize.Calibration;
 import org.halfstep.quantize.CalibrationSettings;
 import org.halfstep.safetensors.Dtype;
@@ -37,6 +40,7 @@ final class QuantizeCommand implements Callable<Integer> {
   @ParentCommand private Halfstep halfstep;
   @Spec private CommandLine.Model.CommandSpec spec;
   @Mixin private ModelOption model;
+  @Mixin private MemoryOption memory;
   @Mixin private DataOption data;
 
   @Option(
@@ -69,14 +73,14 @@ final class QuantizeCommand implements Callable<Integer> {
     AtomicFile.requireWritable(file);
     String choice = model.orBundled();
     try (Device device = halfstep.openDevice();
-        DiffusionModel opened = ModelOption.open(choice, device)) {
-      Network source = opened.network();
+        DiffusionModel opened = ModelOption.open(choice, memory.on(device))) {
+      Network<UNetConfig, ModelCard> source = opened.network();
       try (ImageDataset dataset =
               data.open(
-                  source.config().imageSize(),
-                  source.config().inChannels(),
-                  source.config().isConditional() ? source.card().classNames() : List.of());
-          Network quantized =
+                  source.architecture().imageSize(),
+                  source.architecture().inChannels(),
+                  source.architecture().isConditional() ? source.card().classNames() : List.of());
+          Network<UNetConfig, ModelCard> quantized =
               Calibration.quantize(
                   source, dataset, data.name(), new CalibrationSettings(images, seed), _ -> {})) {
         quantized.save(file, quantized.card(), Dtype.F32);
@@ -85,7 +89,7 @@ final class QuantizeCommand implements Callable<Integer> {
                 + ": "
                 + Sizes.bytes(Files.size(file))
                 + "; "
-                + source.quantizedLayers().size()
+                + source.architecture().int8Layers().size()
                 + " convolutions in int8, measured on "
                 + quantized.quantization().evaluations()
                 + " evaluations of "

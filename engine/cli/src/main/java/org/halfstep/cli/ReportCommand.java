@@ -13,6 +13,7 @@ import org.halfstep.cli.console.StopSignal;
 import org.halfstep.cli.option.Bounds;
 import org.halfstep.cli.option.DataOption;
 import org.halfstep.cli.option.ExtractorOption;
+import org.halfstep.cli.option.MemoryOption;
 import org.halfstep.cli.option.ModelOption;
 import org.halfstep.data.ClassNames;
 import org.halfstep.data.DatasetOptions;
@@ -55,6 +56,7 @@ final class ReportCommand implements Callable<Integer> {
   @Spec private CommandLine.Model.CommandSpec spec;
   @Mixin private DataOption data;
   @Mixin private ExtractorOption extractorOption;
+  @Mixin private MemoryOption memory;
 
   @Option(
       names = "--models",
@@ -152,7 +154,7 @@ final class ReportCommand implements Callable<Integer> {
       Device device = owned.add(halfstep.openDevice());
       List<ReportedModel> opened = new ArrayList<>();
       for (String choice : models == null ? DiffusionModel.bundledNames() : models) {
-        DiffusionModel model = owned.add(ModelOption.open(choice, device));
+        DiffusionModel model = owned.add(ModelOption.open(choice, memory.on(device)));
         if (model.card().role() == ModelCard.Role.GUIDED) {
           throw new InputException(
               choice

@@ -11,6 +11,7 @@ import org.halfstep.cli.console.Sizes;
 import org.halfstep.cli.console.StopSignal;
 import org.halfstep.cli.option.Bounds;
 import org.halfstep.cli.option.LabelList;
+import org.halfstep.cli.option.MemoryOption;
 import org.halfstep.cli.option.ModelOption;
 import org.halfstep.cli.option.PrecisionOption;
 import org.halfstep.cli.option.SamplerOptions;
@@ -18,7 +19,6 @@ import org.halfstep.device.Device;
 import org.halfstep.diffusion.Guidance;
 import org.halfstep.sample.Cancellation;
 import org.halfstep.sample.DiffusionModel;
-import org.halfstep.sample.ModelOptions;
 import org.halfstep.sample.SampleRequest;
 import picocli.CommandLine;
 import picocli.CommandLine.ArgGroup;
@@ -42,6 +42,7 @@ final class SampleCommand implements Callable<Integer> {
   @ParentCommand private Halfstep halfstep;
   @Spec private CommandLine.Model.CommandSpec spec;
   @Mixin private ModelOption model;
+  @Mixin private MemoryOption memory;
   @Mixin private PrecisionOption precision;
   @Mixin private SamplerOptions sampler;
 
@@ -122,9 +123,7 @@ final class SampleCommand implements Callable<Integer> {
     Cancellation cancellation = new Cancellation();
     try (Device device = halfstep.openDevice();
         DiffusionModel opened =
-            ModelOption.open(
-                choice,
-                ModelOptions.standard().withDevice(device).withPrecision(precision.on(device)));
+            ModelOption.open(choice, memory.on(device).withPrecision(precision.on(device)));
         StopSignal stop = new StopSignal(cancellation::cancel)) {
       int[] chosen = LabelList.parse(labels, opened);
       SampleRequest request = request(opened, chosen);

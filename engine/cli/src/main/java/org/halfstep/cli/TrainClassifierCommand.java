@@ -20,7 +20,6 @@ import org.halfstep.data.Split;
 import org.halfstep.device.Device;
 import org.halfstep.files.AtomicFile;
 import org.halfstep.metrics.ClassifierExtractor;
-import org.halfstep.model.Classifier;
 import org.halfstep.model.ClassifierConfig;
 import org.halfstep.train.ClassifierRun;
 import org.halfstep.train.ClassifierSettings;
@@ -94,7 +93,7 @@ final class TrainClassifierCommand implements Callable<Integer> {
               + " images in "
               + images.classNames().size()
               + " classes; network: "
-              + Sizes.whole(Classifier.build(classifier.network()).parameterCount())
+              + Sizes.whole(classifier.network().graph().parameterCount())
               + " parameters, "
               + classifier.network().features()
               + " features");

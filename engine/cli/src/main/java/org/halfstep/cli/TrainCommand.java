@@ -20,7 +20,6 @@ import org.halfstep.files.AtomicFile;
 import org.halfstep.graph.Graph;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
-import org.halfstep.model.UNet;
 import org.halfstep.model.UNetConfig;
 import org.halfstep.train.RunSettings;
 import org.halfstep.train.TeacherRun;
@@ -117,7 +116,7 @@ final class TrainCommand implements Callable<Integer> {
 
   private static void describe(
       PrintWriter out, Device device, ImageDataset images, TeacherSettings teacher) {
-    Graph graph = UNet.build(teacher.network());
+    Graph graph = teacher.network().graph();
     RunSettings run = teacher.run();
     long plan =
         Plan.requiredBytes(

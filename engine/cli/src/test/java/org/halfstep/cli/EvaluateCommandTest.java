@@ -256,7 +256,7 @@ class EvaluateCommandTest {
                 MemorySegment.ofArray(values))),
         Map.of());
     assertRefused(
-        "tensor Conv2d_1a_3x3.conv.weight is F32 [32, 1, 3, 3]",
+        "tensor Conv2d_1a_3x3.conv.weight has shape [32, 1, 3, 3], expected [32, 3, 3, 3]",
         evaluate(reference(), reference(), other));
     SafetensorsWriter.write(
         other,

@@ -237,7 +237,7 @@ class PicturesTest {
     ModelCard card = ModelCard.teacher("x", classes, Map.of());
     Path file = folder.resolve("model.safetensors");
     try (Device device = new CpuDevice(1);
-        Network network =
+        Network<UNetConfig, ModelCard> network =
             TinyModels.network(
                 device,
                 UNetConfig.fromJson(

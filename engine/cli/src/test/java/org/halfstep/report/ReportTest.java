@@ -19,9 +19,9 @@ import org.halfstep.device.cpu.CpuDevice;
 import org.halfstep.image.PngFile;
 import org.halfstep.metrics.ClassifierExtractor;
 import org.halfstep.metrics.ReferenceImages;
-import org.halfstep.model.Classifier;
 import org.halfstep.model.ClassifierCard;
 import org.halfstep.model.ClassifierConfig;
+import org.halfstep.model.Network;
 import org.halfstep.model.TinyNetworks;
 import org.halfstep.safetensors.Dtype;
 import org.halfstep.sample.DiffusionModel;
@@ -68,10 +68,10 @@ class ReportTest {
                 path.getFileName().toString().replace(".safetensors", ""),
                 owned.add(DiffusionModel.open(path, options))));
       }
-      try (Classifier classifier =
-          Classifier.fresh(
+      try (Network<ClassifierConfig, ClassifierCard> classifier =
+          Network.fresh(
               device, config, new ClassifierCard("waves", List.of("a", "b", "c"), null), 1)) {
-        classifier.save(file, Dtype.F32);
+        classifier.save(file, classifier.card(), Dtype.F32);
       }
       ClassifierExtractor extractor = owned.add(ClassifierExtractor.load(device, file));
       work.with(models, extractor, ReferenceImages.of(extractor, data, "waves test"));

@@ -1,8 +1,10 @@
 package org.halfstep.device;
 
+import java.util.Set;
+
 /**
- * How activations are stored, and how convolutions and matrix products multiply them. Parameters,
- * statistics and optimizer state are always {@link #F32}.
+ * How numbers are stored, and how convolutions and matrix products multiply them. Parameters in
+ * training, statistics and optimizer state are always {@link #F32}.
  */
 public enum DataType {
   F32(4),
@@ -15,8 +17,19 @@ public enum DataType {
 
   BF16(2),
 
+  /** Weights in files; they are widened to {@link #F32} when they are read. */
+  F16(2),
+
   /** Quantized activations: a byte q stands for (q - zero point) * scale. */
-  U8(1);
+  U8(1),
+
+  /** Weights of int8 networks in files: a byte stands for itself times its channel's scale. */
+  I8(1),
+
+  /** Numbers of labels. */
+  I32(4);
+
+  private static final Set<DataType> STORED_AS_FLOATS = Set.of(F32, TF32);
 
   private final int bytes;
 
@@ -29,8 +42,8 @@ public enum DataType {
     return bytes;
   }
 
-  /** Whether numbers of the two types are the same in memory. */
+  /** Whether numbers of the two types are the same in memory: one may be read as the other. */
   public boolean storedLike(DataType other) {
-    return bytes == other.bytes;
+    return this == other || STORED_AS_FLOATS.contains(this) && STORED_AS_FLOATS.contains(other);
   }
 }

@@ -110,13 +110,22 @@ public interface Device extends AutoCloseable {
    * @throws IllegalArgumentException then, in one line that says what can
    */
   default void requirePrecision(DataType precision) {
-    if (precision == DataType.U8) {
-      throw new IllegalArgumentException(
-          "bytes are no precision of a whole network: quantize a model, and run it in f32 or bf16");
-    }
-    if (precision == DataType.TF32) {
-      throw new IllegalArgumentException(
-          "precision tf32 needs a CUDA device; on the CPU use f32 or bf16");
+    switch (precision) {
+      case F32, BF16 -> {}
+      case TF32 ->
+          throw new IllegalArgumentException(
+              "precision tf32 needs a CUDA device; on the CPU use f32 or bf16");
+      case F16 ->
+          throw new IllegalArgumentException(
+              "networks do not compute in f16, whose range is too small: use f32 or bf16; weights"
+                  + " stored in f16 are read as they are");
+      case U8, I8 ->
+          throw new IllegalArgumentException(
+              "bytes are no precision of a whole network: quantize a model, and run it in f32 or"
+                  + " bf16");
+      case I32 ->
+          throw new IllegalArgumentException(
+              "integers are no precision of a network: use f32 or bf16");
     }
   }
 

@@ -122,7 +122,8 @@ public final class DistillationRun {
         || phases.isDone(GUIDED_PHASE, 0, settings.guided().updates(), file)) {
       return true;
     }
-    try (Network teacher = Network.open(device, teacherFile)) {
+    try (Network<UNetConfig, ModelCard> teacher =
+        Network.open(device, UNetConfig.FORMAT, teacherFile)) {
       ModelCard card = teacher.card();
       if (card.role() == Role.STUDENT) {
         throw new IllegalArgumentException(
@@ -153,9 +154,10 @@ public final class DistillationRun {
     }
   }
 
-  private boolean guided(Network teacher, Path file) throws IOException {
+  private boolean guided(Network<UNetConfig, ModelCard> teacher, Path file) throws IOException {
     RunSettings run = settings.guided();
-    UNetConfig config = teacher.config().withGuidance(settings.guidanceEmbedDim()).withDropout(0);
+    UNetConfig config =
+        teacher.architecture().withGuidance(settings.guidanceEmbedDim()).withDropout(0);
     ModelCard card =
         teacher
             .card()
@@ -163,7 +165,7 @@ public final class DistillationRun {
                 settings.guidance().min(),
                 settings.guidance().max(),
                 provenance(run.updates(), run.batch()));
-    try (Network student = Network.like(device, config, card, teacher);
+    try (Network<UNetConfig, ModelCard> student = Network.like(device, config, card, teacher);
         Trainer trainer =
             trainer(
                 student,
@@ -225,7 +227,8 @@ public final class DistillationRun {
               + ": is missing; the run stands after the stage that wrote it and needs it as teacher");
     }
     RunSettings run = settings.halving();
-    try (Network teacher = Network.open(device, teacherFile)) {
+    try (Network<UNetConfig, ModelCard> teacher =
+        Network.open(device, UNetConfig.FORMAT, teacherFile)) {
       NoiseSchedule noise = teacher.card().noiseSchedule();
       TimeGrid grid = teacher.card().timeGrid();
       DistillationTarget target =
@@ -237,7 +240,8 @@ public final class DistillationRun {
               .card()
               .student(
                   stage.studentSteps(), target.chain(), provenance(stage.updates(), run.batch()));
-      try (Network student = Network.like(device, teacher.config(), card, teacher);
+      try (Network<UNetConfig, ModelCard> student =
+              Network.like(device, teacher.architecture(), card, teacher);
           Trainer trainer =
               trainer(
                   student,
@@ -265,7 +269,10 @@ public final class DistillationRun {
   }
 
   private Trainer trainer(
-      Network student, RunSettings run, long seed, Trainer.ObjectiveFactory objective) {
+      Network<UNetConfig, ModelCard> student,
+      RunSettings run,
+      long seed,
+      Trainer.ObjectiveFactory objective) {
     return new Trainer(
         student,
         data,

@@ -13,8 +13,11 @@ import org.halfstep.diffusion.GuidanceRange;
 import org.halfstep.diffusion.LossWeighting;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
+import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
 import org.halfstep.model.NetworkInputs;
+import org.halfstep.model.UNetConfig;
+import org.halfstep.model.UNetPorts;
 import org.halfstep.train.Objective;
 import org.halfstep.train.TrainingBatch;
 
@@ -39,12 +42,12 @@ public final class GuidedObjective implements Objective {
 
   /** The teacher's weights must not change while this lives. */
   public GuidedObjective(
-      Network teacherNetwork,
+      Network<UNetConfig, ModelCard> teacherNetwork,
       TrainingBatch batch,
       ExampleDraws draws,
       GuidanceRange range,
       LossWeighting weighting) {
-    if (!teacherNetwork.config().nullLabel()) {
+    if (!teacherNetwork.architecture().nullLabel()) {
       throw new IllegalArgumentException(
           "stage one needs a teacher trained with label dropout (\"cfg\": true)");
     }
@@ -52,7 +55,7 @@ public final class GuidedObjective implements Objective {
     this.draws = draws;
     this.range = range;
     this.weighting = weighting;
-    this.nullLabel = teacherNetwork.config().numClasses();
+    this.nullLabel = teacherNetwork.architecture().numClasses();
     int size = batch.size();
     try {
       this.teacher =
@@ -68,8 +71,9 @@ public final class GuidedObjective implements Objective {
       this.operations = owned.add(device.operations());
       long count = (long) size * batch.imageValues();
       long half = Float.BYTES * count;
-      long x = teacher.address("x");
-      long out = teacher.address("out");
+      UNetPorts ports = teacherNetwork.architecture().ports(teacher.graph());
+      long x = teacher.address(ports.x());
+      long out = teacher.address(ports.out());
       this.toConditional = operations.convert(batch.noised(), DataType.F32, x, DataType.F32, count);
       this.toUnconditional =
           operations.convert(batch.noised(), DataType.F32, x + half, DataType.F32, count);

@@ -17,8 +17,11 @@ import org.halfstep.diffusion.LossWeighting;
 import org.halfstep.diffusion.NoiseSchedule;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
+import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
 import org.halfstep.model.NetworkInputs;
+import org.halfstep.model.UNetConfig;
+import org.halfstep.model.UNetPorts;
 import org.halfstep.train.Objective;
 import org.halfstep.train.TrainingBatch;
 
@@ -55,7 +58,7 @@ public final class HalvingObjective implements Objective {
    * @param target which chain of students, and how many steps the student has
    */
   public HalvingObjective(
-      Network teacherNetwork,
+      Network<UNetConfig, ModelCard> teacherNetwork,
       TrainingBatch batch,
       ExampleDraws draws,
       GuidanceRange range,
@@ -90,8 +93,9 @@ public final class HalvingObjective implements Objective {
           owned.add(device.allocate("times of the teacher's second step", timesBytes));
       this.midTimes = owned.add(device.window(midTimesSlab.address(), timesBytes));
       this.operations = owned.add(device.operations());
-      long x = teacher.address("x");
-      long out = teacher.address("out");
+      UNetPorts ports = teacherNetwork.architecture().ports(teacher.graph());
+      long x = teacher.address(ports.x());
+      long out = teacher.address(ports.out());
       long first = firstPrediction.address();
       this.toTeacher = operations.convert(batch.noised(), DataType.F32, x, DataType.F32, count);
       this.keepFirst = operations.convert(out, DataType.F32, first, DataType.F32, count);
@@ -100,7 +104,11 @@ public final class HalvingObjective implements Objective {
               x, new long[] {x, first}, toMid.address(), size, values, DataType.F32);
       this.toMidTimes =
           operations.convert(
-              midTimesSlab.address(), DataType.F32, teacher.address("t"), DataType.F32, size);
+              midTimesSlab.address(),
+              DataType.F32,
+              teacher.address(ports.time()),
+              DataType.F32,
+              size);
       this.combine =
           operations.linearCombination(
               batch.target(),

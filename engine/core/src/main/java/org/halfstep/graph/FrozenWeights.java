@@ -2,10 +2,12 @@ package org.halfstep.graph;
 
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.HostWindow;
 import org.halfstep.device.PackedLayout;
@@ -121,6 +123,16 @@ public final class FrozenWeights implements Weights {
   /** How convolutions are computed, and what that takes. */
   public WeightBudget budget() {
     return budget;
+  }
+
+  /** Bytes of the weights where they come from, by how they are stored there. */
+  public Map<DataType, Long> storedBytes() {
+    Map<DataType, Long> bytes = new EnumMap<>(DataType.class);
+    for (Parameter parameter : graph.parameters().values()) {
+      DataType type = source.type(parameter);
+      bytes.merge(type, type.bytes() * parameter.size(), Long::sum);
+    }
+    return bytes;
   }
 
   /** Bytes of packed weights, of all plans together. */

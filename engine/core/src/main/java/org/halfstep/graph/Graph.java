@@ -61,7 +61,7 @@ public final class Graph {
   }
 
   private Value input(String name, Shape shape, Value.Storage storage) {
-    Value value = new Value(values++, name, shape, storage, null, List.of());
+    Value value = new Value(this, values++, name, shape, storage, null, List.of());
     inputs.add(value);
     name(name, value);
     return value;
@@ -223,7 +223,7 @@ public final class Graph {
 
   /** A value within an op, like another one. */
   private Value between(String name, Value like) {
-    return new Value(values++, name, like.shape(), like.storage(), null, List.of());
+    return new Value(this, values++, name, like.shape(), like.storage(), null, List.of());
   }
 
   private static ConvolutionOp plainConvolution(
@@ -357,6 +357,7 @@ public final class Graph {
       channels += part.shape().channels();
     }
     return new Value(
+        this,
         values++,
         Arrays.stream(parts).map(Value::name).collect(Collectors.joining("|")),
         new Shape(shape.height(), shape.width(), channels),
@@ -386,7 +387,7 @@ public final class Graph {
 
   private Value add(Op op) {
     Value output =
-        new Value(values++, op.label(), op.outputShape(), op.outputStorage(), op, List.of());
+        new Value(this, values++, op.label(), op.outputShape(), op.outputStorage(), op, List.of());
     op.setOutput(output);
     ops.add(op);
     return output;

@@ -1,6 +1,7 @@
 package org.halfstep.graph;
 
 import java.lang.foreign.MemorySegment;
+import org.halfstep.device.DataType;
 
 /** Where the numbers of parameters come from: a mapped file, for one. */
 public interface ParameterSource extends AutoCloseable {
@@ -10,6 +11,9 @@ public interface ParameterSource extends AutoCloseable {
    * @param destination {@code 4 * parameter.size()} bytes
    */
   void copy(Parameter parameter, MemorySegment destination);
+
+  /** How a parameter's numbers are stored there: F32, F16, BF16 or I8. */
+  DataType type(Parameter parameter);
 
   @Override
   void close();

@@ -136,8 +136,8 @@ public final class Plan implements AutoCloseable {
       }
     }
     builder.pin(output);
-    for (String name : options.kept()) {
-      builder.pin(graph.named(name));
+    for (Value kept : options.kept()) {
+      builder.pin(kept);
     }
     if (!options.training()) {
       return;
@@ -155,8 +155,8 @@ public final class Plan implements AutoCloseable {
         bindings.get(i).backward();
       }
     }
-    for (String name : options.inputGradients()) {
-      builder.pinGradient(graph.named(name));
+    for (Value input : options.inputGradients()) {
+      builder.pinGradient(input);
     }
   }
 
@@ -275,19 +275,47 @@ public final class Plan implements AutoCloseable {
     return options.type();
   }
 
-  /** Address of an input, of "out", or of a kept value. */
+  /** What the plan runs. */
+  public Graph graph() {
+    return graph;
+  }
+
+  private Value own(Value value) {
+    if (value.graph() != graph) {
+      throw new IllegalArgumentException(
+          value + " is of another graph than this plan's: ask its ports of plan.graph()");
+    }
+    return value;
+  }
+
+  /** Address of an input, of the output, or of a kept value. */
+  public long address(Value value) {
+    return builder.buffer(own(value)).address();
+  }
+
+  /** Address of a value by its name. */
   public long address(String name) {
-    return builder.buffer(graph.named(name)).address();
+    return address(graph.named(name));
   }
 
-  /** Address of the gradient of "out" or of a wanted input. */
+  /** Address of the gradient of the output or of a wanted input. */
+  public long gradientAddress(Value value) {
+    return builder.gradient(own(value)).address();
+  }
+
+  /** Address of a gradient by the value's name. */
   public long gradientAddress(String name) {
-    return builder.gradient(graph.named(name)).address();
+    return gradientAddress(graph.named(name));
   }
 
-  /** Elements of a named value over the whole batch. */
+  /** Elements of a value over the whole batch. */
+  public long count(Value value) {
+    return builder.count(own(value));
+  }
+
+  /** Elements of a value by its name. */
   public long count(String name) {
-    return builder.count(graph.named(name));
+    return count(graph.named(name));
   }
 
   /**

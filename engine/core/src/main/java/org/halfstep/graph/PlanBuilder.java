@@ -75,7 +75,7 @@ final class PlanBuilder {
     }
     this.normalised = normalised(graph);
     this.kept = new boolean[values];
-    options.kept().forEach(name -> kept[graph.named(name).id()] = true);
+    options.kept().forEach(value -> kept[value.id()] = true);
     this.needsGradient = options.training() ? gradientNeeds(graph) : new boolean[values];
   }
 
@@ -90,7 +90,7 @@ final class PlanBuilder {
   private boolean[] gradientNeeds(Graph graph) {
     boolean[] needed = new boolean[graph.valueCount()];
     for (Value input : graph.inputs()) {
-      needed[input.id()] = options.inputGradients().contains(input.name());
+      needed[input.id()] = options.inputGradients().contains(input);
     }
     for (Op op : graph.ops()) {
       boolean need = op.hasParameters();
@@ -163,7 +163,8 @@ final class PlanBuilder {
     return switch (value.storage()) {
       case ACTIVATION -> options.type();
       case BYTES -> DataType.U8;
-      case F32, I32 -> DataType.F32;
+      case F32 -> DataType.F32;
+      case I32 -> DataType.I32;
     };
   }
 

@@ -9,16 +9,16 @@ import org.halfstep.device.DataType;
  * @param batch samples per run
  * @param type storage type of activations
  * @param training whether there is a backward pass
- * @param inputGradients names of image inputs whose gradients are wanted
- * @param kept names of values that must survive the run, beside inputs and "out"
+ * @param inputGradients image inputs whose gradients are wanted
+ * @param kept values that must survive the run, beside inputs and "out"
  * @param dropoutSeed seed of dropout masks
  */
 public record PlanOptions(
     int batch,
     DataType type,
     boolean training,
-    Set<String> inputGradients,
-    Set<String> kept,
+    Set<Value> inputGradients,
+    Set<Value> kept,
     long dropoutSeed) {
   /** Most samples per run: twice the largest batch of a sampler, whose teachers need two rows. */
   public static final int MOST_BATCH = 1 << 17;
@@ -44,11 +44,11 @@ public record PlanOptions(
     return new PlanOptions(batch, newType, training, inputGradients, kept, dropoutSeed);
   }
 
-  public PlanOptions withInputGradients(Set<String> names) {
-    return new PlanOptions(batch, type, training, names, kept, dropoutSeed);
+  public PlanOptions withInputGradients(Set<Value> inputs) {
+    return new PlanOptions(batch, type, training, inputs, kept, dropoutSeed);
   }
 
-  public PlanOptions withKept(Set<String> names) {
-    return new PlanOptions(batch, type, training, inputGradients, names, dropoutSeed);
+  public PlanOptions withKept(Set<Value> values) {
+    return new PlanOptions(batch, type, training, inputGradients, values, dropoutSeed);
   }
 }

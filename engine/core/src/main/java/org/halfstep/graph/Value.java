@@ -19,6 +19,7 @@ public final class Value {
     BYTES
   }
 
+  private final Graph graph;
   private final int id;
   private final String name;
   private final Shape shape;
@@ -26,13 +27,26 @@ public final class Value {
   private final Op producer;
   private final List<Value> sources;
 
-  Value(int id, String name, Shape shape, Storage storage, Op producer, List<Value> sources) {
+  Value(
+      Graph graph,
+      int id,
+      String name,
+      Shape shape,
+      Storage storage,
+      Op producer,
+      List<Value> sources) {
+    this.graph = graph;
     this.id = id;
     this.name = name;
     this.shape = shape;
     this.storage = storage;
     this.producer = producer;
     this.sources = sources.isEmpty() ? List.of(this) : List.copyOf(sources);
+  }
+
+  /** The graph that it is part of. */
+  Graph graph() {
+    return graph;
   }
 
   int id() {

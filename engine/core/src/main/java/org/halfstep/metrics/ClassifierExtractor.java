@@ -9,12 +9,13 @@ import org.halfstep.device.Device;
 import org.halfstep.files.FileDigest;
 import org.halfstep.image.ImageBatch;
 import org.halfstep.model.BundledFile;
-import org.halfstep.model.Classifier;
+import org.halfstep.model.ClassifierCard;
 import org.halfstep.model.ClassifierConfig;
+import org.halfstep.model.Network;
 
 /**
- * A {@link Classifier} as the network that image metrics look through: its features are the mean
- * over the pixels of its last level. For Fashion-MNIST one is bundled.
+ * A classifier ({@link ClassifierConfig}) as the network that image metrics look through: its
+ * features are the mean over the pixels of its last level. For Fashion-MNIST one is bundled.
  */
 public final class ClassifierExtractor extends NetworkExtractor {
   /** Name of the bundled classifier. */
@@ -23,10 +24,10 @@ public final class ClassifierExtractor extends NetworkExtractor {
   private static final int BATCH = 50;
   private static final float BYTE_SCALE = 127.5f;
 
-  private final Classifier classifier;
+  private final Network<ClassifierConfig, ClassifierCard> classifier;
 
-  private ClassifierExtractor(Classifier classifier, String sha256) {
-    super(classifier, classifier.device(), classifier.graph(), classifier.weights(), BATCH, sha256);
+  private ClassifierExtractor(Network<ClassifierConfig, ClassifierCard> classifier, String sha256) {
+    super(classifier, classifier.architecture().ports(classifier.graph()), BATCH, sha256);
     this.classifier = classifier;
   }
 
@@ -37,7 +38,7 @@ public final class ClassifierExtractor extends NetworkExtractor {
    */
   public static ClassifierExtractor load(Device device, Path file) throws IOException {
     String sha256 = FileDigest.sha256(file);
-    return new ClassifierExtractor(Classifier.load(device, file), sha256);
+    return new ClassifierExtractor(Network.load(device, ClassifierConfig.FORMAT, file), sha256);
   }
 
   /** The bundled classifier of Fashion-MNIST. */
@@ -46,7 +47,7 @@ public final class ClassifierExtractor extends NetworkExtractor {
   }
 
   /** The classifier behind it. */
-  public Classifier classifier() {
+  public Network<ClassifierConfig, ClassifierCard> classifier() {
     return classifier;
   }
 
@@ -57,17 +58,17 @@ public final class ClassifierExtractor extends NetworkExtractor {
 
   @Override
   public int features() {
-    return classifier.config().features();
+    return classifier.architecture().features();
   }
 
   @Override
   public int classes() {
-    return classifier.config().classes();
+    return classifier.architecture().classes();
   }
 
   @Override
   Input input(ImageBatch images) {
-    ClassifierConfig config = classifier.config();
+    ClassifierConfig config = classifier.architecture();
     int side = config.imageSize();
     if (images.height() != side
         || images.width() != side

@@ -6,12 +6,15 @@ import java.util.Optional;
 import org.halfstep.device.Device;
 import org.halfstep.files.FileDigest;
 import org.halfstep.image.ImageBatch;
-import org.halfstep.model.Inception;
-import org.halfstep.model.InceptionNetwork;
+import org.halfstep.model.InceptionConfig;
+import org.halfstep.model.Network;
+import org.halfstep.safetensors.SafetensorsFile;
+import org.halfstep.safetensors.Tensors;
+import org.halfstep.torch.TorchFile;
 
 /**
- * The network that FID is defined on ({@link Inception}): its 2048 pooled features, and its 1008
- * logits without bias. Images of any size are resized to 299 x 299; grey ones become RGB.
+ * The network that FID is defined on ({@link InceptionConfig}): its 2048 pooled features, and its
+ * 1008 logits without bias. Images of any size are resized to 299 x 299; grey ones become RGB.
  */
 public final class InceptionExtractor extends NetworkExtractor {
   /** SHA-256 of the public weights, {@code pt_inception-2015-12-05-6726825d.pth}. */
@@ -25,11 +28,10 @@ public final class InceptionExtractor extends NetworkExtractor {
   /**
    * Takes over a network.
    *
-   * @param device where it is; stays the caller's
    * @param sha256 of the file that its weights came from
    */
-  public InceptionExtractor(Device device, InceptionNetwork network, String sha256) {
-    super(network, device, network.graph(), network.weights(), BATCH, sha256);
+  public InceptionExtractor(Network<InceptionConfig, ?> network, String sha256) {
+    super(network, network.architecture().ports(network.graph()), BATCH, sha256);
   }
 
   /**
@@ -40,7 +42,17 @@ public final class InceptionExtractor extends NetworkExtractor {
    */
   public static InceptionExtractor open(Device device, Path weights) throws IOException {
     String sha256 = FileDigest.sha256(weights);
-    return new InceptionExtractor(device, InceptionNetwork.load(device, weights), sha256);
+    try (Tensors tensors =
+        TorchFile.isOne(weights) ? TorchFile.open(weights) : SafetensorsFile.open(weights)) {
+      return new InceptionExtractor(
+          Network.load(
+              device,
+              new InceptionConfig(),
+              InceptionConfig.CARD,
+              tensors,
+              InceptionConfig.TORCH_NAMES),
+          sha256);
+    }
   }
 
   /** Why these are not the numbers of others, if they are not; one sentence. */
@@ -60,12 +72,12 @@ public final class InceptionExtractor extends NetworkExtractor {
 
   @Override
   public int features() {
-    return Inception.FEATURES;
+    return InceptionConfig.FEATURES;
   }
 
   @Override
   public int classes() {
-    return Inception.CLASSES;
+    return InceptionConfig.CLASSES;
   }
 
   @Override

@@ -3,7 +3,7 @@ package org.halfstep.metrics;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import org.halfstep.image.ImageBatch;
-import org.halfstep.model.Inception;
+import org.halfstep.model.InceptionConfig;
 
 /**
  * Brings 8-bit images of one size to Inception's input: bilinear to 299 x 299 with half-pixel
@@ -11,7 +11,7 @@ import org.halfstep.model.Inception;
  * = B. Not for use by several threads at once.
  */
 public final class InceptionInput {
-  private static final int SIDE = Inception.SIDE;
+  private static final int SIDE = InceptionConfig.SIDE;
   private static final int COLOURS = 3;
 
   private final int height;

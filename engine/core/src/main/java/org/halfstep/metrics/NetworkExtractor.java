@@ -6,13 +6,14 @@ import java.util.Set;
 import org.halfstep.device.Device;
 import org.halfstep.device.HostWindow;
 import org.halfstep.device.Owned;
-import org.halfstep.graph.Graph;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
-import org.halfstep.graph.Weights;
+import org.halfstep.graph.Value;
 import org.halfstep.image.ImageBatch;
+import org.halfstep.model.ExtractorPorts;
+import org.halfstep.model.Network;
 
-/** A network with an input "x" and the outputs "features" and "out", a few images at a time. */
+/** A network of {@link ExtractorPorts}, a few images at a time. */
 abstract class NetworkExtractor implements FeatureExtractor {
   /** Brings images of one size to the network's input. */
   @FunctionalInterface
@@ -37,19 +38,13 @@ abstract class NetworkExtractor implements FeatureExtractor {
   /**
    * Takes over a network.
    *
-   * @param network what is closed with this extractor
-   * @param device where it is; stays the caller's
+   * @param network closed with this extractor
+   * @param ports its input and outputs
    * @param batch images that are evaluated together
    * @param sha256 of the file that its weights came from
    */
-  NetworkExtractor(
-      AutoCloseable network,
-      Device device,
-      Graph graph,
-      Weights weights,
-      int batch,
-      String sha256) {
-    this.device = device;
+  NetworkExtractor(Network<?, ?> network, ExtractorPorts ports, int batch, String sha256) {
+    this.device = network.device();
     this.batch = batch;
     this.sha256 = sha256;
     owned.add(network);
@@ -58,21 +53,21 @@ abstract class NetworkExtractor implements FeatureExtractor {
           owned.add(
               Plan.inference(
                   device,
-                  graph,
-                  PlanOptions.inference(batch).withKept(Set.of("features")),
-                  weights));
+                  network.graph(),
+                  PlanOptions.inference(batch).withKept(Set.of(ports.features())),
+                  network.values()));
       plan.prepare();
-      images = window("x");
-      features = window("features");
-      logits = window("out");
+      images = window(ports.x());
+      features = window(ports.features());
+      logits = window(ports.out());
     } catch (RuntimeException | Error failure) {
       owned.close();
       throw failure;
     }
   }
 
-  private HostWindow window(String name) {
-    return owned.add(device.window(plan.address(name), Float.BYTES * plan.count(name)));
+  private HostWindow window(Value value) {
+    return owned.add(device.window(plan.address(value), Float.BYTES * plan.count(value)));
   }
 
   /**
@@ -96,7 +91,7 @@ abstract class NetworkExtractor implements FeatureExtractor {
   public final void extract(ImageBatch from, float[] toFeatures, float[] toLogits) {
     Input input = input(from);
     FeatureChecks.requireRoom(this, from, toFeatures, toLogits);
-    long imageBytes = Float.BYTES * plan.count("x") / batch;
+    long imageBytes = images.memory().byteSize() / batch;
     device.attach();
     for (int first = 0; first < from.count(); first += batch) {
       int rows = Math.min(batch, from.count() - first);

@@ -14,7 +14,7 @@ import org.halfstep.files.Json;
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
 public record ClassifierCard(
-    String dataset, List<String> classNames, Map<String, String> provenance) {
+    String dataset, List<String> classNames, Map<String, String> provenance) implements Card {
 
   public ClassifierCard {
     if (dataset == null) {
@@ -25,6 +25,7 @@ public record ClassifierCard(
     provenance = CardText.entries("classifier card: provenance", provenance);
   }
 
+  @Override
   public String toJson() {
     return Json.text(this);
   }

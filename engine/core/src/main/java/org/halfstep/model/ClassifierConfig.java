@@ -5,9 +5,13 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 import java.util.List;
 import java.util.Objects;
 import org.halfstep.files.Json;
+import org.halfstep.graph.Graph;
 
 /**
- * The shape of a {@link Classifier}.
+ * The shape of a small convolutional classifier of images, for data that Inception means little
+ * for. Each level halves the image by a convolution of stride 2 and, while pixels are left to mix,
+ * refines it by a residual one; group norm and SiLU stand between them. The mean over the last
+ * level's pixels are the features, one linear layer makes them logits.
  *
  * @param imageSize side of the images in pixels; halved, rounded up, once per width after the
  *     first, it must give a power of two
@@ -17,7 +21,17 @@ import org.halfstep.files.Json;
  *     #GROUPS}, at least two
  */
 public record ClassifierConfig(
-    @JsonProperty("image_size") int imageSize, int channels, int classes, List<Integer> widths) {
+    @JsonProperty("image_size") int imageSize, int channels, int classes, List<Integer> widths)
+    implements Architecture {
+  /** Files of classifiers. */
+  public static final NetworkFormat<ClassifierConfig, ClassifierCard> FORMAT =
+      new NetworkFormat<>(
+          "halfstep-classifier-1",
+          "classifier",
+          ClassifierConfig::fromJson,
+          ClassifierCard::fromJson,
+          ClassifierConfig::requireAgreement);
+
   /** Groups of every normalisation. */
   static final int GROUPS = 8;
 
@@ -77,6 +91,29 @@ public record ClassifierConfig(
     return widths.getLast();
   }
 
+  @Override
+  public NetworkFormat<ClassifierConfig, ClassifierCard> format() {
+    return FORMAT;
+  }
+
+  private static void requireAgreement(ClassifierConfig config, ClassifierCard card) {
+    if (card.classNames().size() > config.classes) {
+      throw new IllegalArgumentException(
+          "names " + card.classNames().size() + " classes, but its network has " + config.classes);
+    }
+  }
+
+  @Override
+  public void write(Layers layers) {
+    Classifier.write(this, layers);
+  }
+
+  @Override
+  public ExtractorPorts ports(Graph graph) {
+    return ExtractorPorts.of(graph);
+  }
+
+  @Override
   public String toJson() {
     return Json.text(this);
   }

@@ -2,44 +2,11 @@ package org.halfstep.model;
 
 import org.halfstep.device.Window;
 import org.halfstep.graph.Graph;
-import org.halfstep.graph.Parameter;
-import org.halfstep.graph.Parameter.Initializer;
 import org.halfstep.graph.Shape;
 import org.halfstep.graph.Value;
 
-/**
- * The InceptionV3 that FID is defined on: the 2015 TensorFlow graph, under the names of its usual
- * PyTorch port. It is not the network of Szegedy et al. ("Rethinking the Inception Architecture for
- * Computer Vision", 2015) as later trained: 3x3 mean pools do not count padding, the last block
- * pools with the maximum, and there are 1008 classes.
- *
- * <p>Batch norms are part of the convolutions' weights: parameter {@code NAME.conv.weight} is the
- * convolution's, scaled, and {@code NAME.bias} what is left.
- *
- * <p>Input {@code x}: RGB in [-1, 1], {@value #SIDE} x {@value #SIDE}. Outputs: {@code features}
- * [{@value #FEATURES}], and {@code out}, the {@value #CLASSES} logits without the classifier's
- * bias, which is how the Inception Score has been computed from its first program on. Each stage is
- * named as its parameters are; the pools of the stem are {@code pool1} and {@code pool2}.
- */
-public final class Inception {
-  /** Rows and columns of the input. */
-  public static final int SIDE = 299;
-
-  /** Features per image. */
-  public static final int FEATURES = 2048;
-
-  /** Logits per image. */
-  public static final int CLASSES = 1008;
-
-  /** Name of the weight of the classifier. */
-  static final String CLASSIFIER = "fc.weight";
-
-  /** Ends the name of a convolution's weight. */
-  static final String KERNEL = ".conv.weight";
-
-  /** Ends the name of what a folded batch norm adds. */
-  static final String BIAS = ".bias";
-
+/** The network of {@link InceptionConfig}, written in layers. */
+final class Inception {
   private static final Window PIXEL = Window.square(1, 1, 0);
   private static final Window THREE = Window.square(3, 1, 1);
   private static final Window FIVE = Window.square(5, 1, 2);
@@ -50,18 +17,21 @@ public final class Inception {
   private static final Window UNPADDED = Window.square(3, 1, 0);
   private static final Window HALVING = Window.square(3, 2, 0);
 
-  private final Graph graph = new Graph();
+  private final Layers layers;
+  private final Graph graph;
 
-  private Inception() {}
-
-  /** The network. */
-  public static Graph build() {
-    Inception network = new Inception();
-    network.build(network.graph.image("x", new Shape(SIDE, SIDE, 3)));
-    return network.graph;
+  private Inception(Layers layers) {
+    this.layers = layers;
+    this.graph = layers.graph();
   }
 
-  private void build(Value x) {
+  static void write(Layers layers) {
+    new Inception(layers).describe();
+  }
+
+  private void describe() {
+    Value x =
+        graph.image(ExtractorPorts.X, new Shape(InceptionConfig.SIDE, InceptionConfig.SIDE, 3));
     Value h = stage("Conv2d_1a_3x3", x, 32, HALVING);
     h = stage("Conv2d_2a_3x3", h, 32, UNPADDED);
     h = stage("Conv2d_2b_3x3", h, 64, THREE);
@@ -81,10 +51,10 @@ public final class Inception {
     h = split("Mixed_7b", h, true);
     h = split("Mixed_7c", h, false);
     Window whole = Window.square(h.shape().height(), 1, 0);
-    Value features = graph.name("features", graph.averagePool("features", h, whole));
-    Parameter weight =
-        graph.parameter(CLASSIFIER, Initializer.FAN_IN_UNIFORM, FEATURES, CLASSES, FEATURES);
-    graph.name("out", graph.linear("fc", features, weight, null));
+    Value features = graph.name(ExtractorPorts.FEATURES, graph.averagePool("features", h, whole));
+    graph.name(
+        ExtractorPorts.OUT,
+        layers.linearWithoutBias(InceptionConfig.CLASSIFIER, features, InceptionConfig.CLASSES));
   }
 
   private Value stage(String name, Value x, int channels, Window window) {
@@ -92,18 +62,7 @@ public final class Inception {
   }
 
   private Value convolution(String name, Value x, int channels, Window window) {
-    int in = x.shape().channels();
-    Parameter weight =
-        graph.parameter(
-            name + KERNEL,
-            Initializer.FAN_IN_UNIFORM,
-            in * window.taps(),
-            channels,
-            in,
-            window.height(),
-            window.width());
-    Parameter bias = graph.parameter(name + BIAS, Initializer.ZERO, in * window.taps(), channels);
-    return graph.convolutionRelu(name, x, weight, bias, window);
+    return layers.convolutionRelu(name, InceptionConfig.CONVOLUTION, x, channels, window);
   }
 
   private Value mixed(String name, Value... branches) {

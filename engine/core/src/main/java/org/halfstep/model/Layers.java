@@ -4,6 +4,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
+import org.halfstep.device.Window;
 import org.halfstep.graph.Graph;
 import org.halfstep.graph.GroupNorm;
 import org.halfstep.graph.Parameter;
@@ -21,7 +22,7 @@ import org.halfstep.graph.Value;
  * <p>A parameter is declared when its layer is written, under the layer's name and ".weight" or
  * ".bias": the order of calls is the order in the parameter slab.
  */
-abstract sealed class Layers permits FusedLayers, SeparateLayers, Int8Layers {
+public abstract sealed class Layers permits FusedLayers, SeparateLayers, Int8Layers {
   /** Ends the name of what a convolution reads. */
   static final String INPUT = ".input";
 
@@ -94,12 +95,22 @@ abstract sealed class Layers permits FusedLayers, SeparateLayers, Int8Layers {
    */
   final Normed norm(
       String reader, String name, Value x, int groups, float eps, Slice modulation, boolean silu) {
+    GroupNorm norm = groupNorm(name, x, groups, eps, modulation, silu);
+    declareReader(reader);
+    return new Normed(reader, norm, 0, 0);
+  }
+
+  /** A group normalisation of its own. */
+  final Value groupNorm(String name, Value x, int groups, float eps, boolean silu) {
+    return graph.groupNorm(groupNorm(name, x, groups, eps, null, silu));
+  }
+
+  private GroupNorm groupNorm(
+      String name, Value x, int groups, float eps, Slice modulation, boolean silu) {
     int channels = x.shape().channels();
     Parameter weight = graph.parameter(name + ".weight", Initializer.ONE, channels, channels);
     Parameter bias = graph.parameter(name + ".bias", Initializer.ZERO, channels, channels);
-    declareReader(reader);
-    return new Normed(
-        reader, new GroupNorm(name, x, weight, bias, groups, eps, modulation, silu), 0, 0);
+    return new GroupNorm(name, x, weight, bias, groups, eps, modulation, silu);
   }
 
   /** Declares what a reader of a norm needs beside its weights. */
@@ -132,6 +143,21 @@ abstract sealed class Layers permits FusedLayers, SeparateLayers, Int8Layers {
       Value residual,
       Integer... shape);
 
+  /**
+   * A convolution, bias and {@code max(., 0)}, for inference only: what is left of a convolution
+   * without bias, a batch norm and a ReLU.
+   *
+   * @param name of all of them; the bias is its ".bias"
+   * @param kernel ends the name of the convolution, whose weight is "NAME KERNEL.weight"
+   */
+  final Value convolutionRelu(String name, String kernel, Value x, int out, Window window) {
+    int in = x.shape().channels();
+    Parameter weight =
+        weight(name + kernel, Initializer.FAN_IN_UNIFORM, out, in, window.height(), window.width());
+    Parameter bias = graph.parameter(name + ".bias", Initializer.ZERO, in * window.taps(), out);
+    return graph.convolutionRelu(name, x, weight, bias, window);
+  }
+
   /** A value in the form that the convolution {@code reader} reads. */
   Value readable(String reader, Value x) {
     return x;
@@ -143,6 +169,13 @@ abstract sealed class Layers permits FusedLayers, SeparateLayers, Int8Layers {
     Parameter weight = graph.parameter(name + ".weight", Initializer.FAN_IN_UNIFORM, in, out, in);
     Parameter bias = graph.parameter(name + ".bias", Initializer.FAN_IN_UNIFORM, in, out);
     return graph.linear(name, x, weight, bias);
+  }
+
+  /** {@code x W^T} on vectors. */
+  final Value linearWithoutBias(String name, Value x, int out) {
+    int in = x.shape().channels();
+    Parameter weight = graph.parameter(name + ".weight", Initializer.FAN_IN_UNIFORM, in, out, in);
+    return graph.linear(name, x, weight, null);
   }
 
   /**

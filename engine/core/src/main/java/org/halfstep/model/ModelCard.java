@@ -44,7 +44,8 @@ public record ModelCard(
     Betas betas,
     Parameterization prediction,
     TimeGrid grid,
-    Map<String, String> provenance) {
+    Map<String, String> provenance)
+    implements Card {
 
   /** Where in the two stages of distillation a network stands. */
   public enum Role {
@@ -135,6 +136,19 @@ public record ModelCard(
     return grid == null ? TimeGrid.UNIFORM : grid;
   }
 
+  /**
+   * Noise and times, each allowed, may not go together.
+   *
+   * @throws IllegalArgumentException in one line, where they do not
+   */
+  void requireTimes() {
+    try {
+      timeGrid().times(noiseSchedule(), steps == null ? 1 : steps);
+    } catch (IllegalArgumentException impossible) {
+      throw new IllegalArgumentException("model card: " + impossible.getMessage(), impossible);
+    }
+  }
+
   /** The solver that a student was distilled for; DDIM for networks of any number of steps. */
   public Solver solver() {
     return chain == null ? Solver.DDIM : chain.solver();
@@ -191,6 +205,7 @@ public record ModelCard(
         newProvenance);
   }
 
+  @Override
   public String toJson() {
     return Json.text(this);
   }

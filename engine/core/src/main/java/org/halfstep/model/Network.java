@@ -3,12 +3,9 @@ package org.halfstep.model;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
-import java.util.function.Function;
+import java.util.function.UnaryOperator;
 import org.halfstep.device.Device;
 import org.halfstep.files.DataException;
 import org.halfstep.graph.FrozenWeights;
@@ -18,26 +15,27 @@ import org.halfstep.graph.ParameterSlab;
 import org.halfstep.graph.Weights;
 import org.halfstep.safetensors.Dtype;
 import org.halfstep.safetensors.SafetensorsFile;
-import org.halfstep.safetensors.TensorView;
+import org.halfstep.safetensors.Tensors;
 
 /**
- * A UNet with its weights on a device. Files are safetensors: tensors under the names of the public
- * ADM checkpoints, the configuration as JSON under "config" and the card under "card" in the
- * metadata. An int8 network's file also says how it was made, under "quantization"; its tensors are
- * those of {@link QuantizedTensors}.
+ * An architecture with a card and with weights on a device. Its files are safetensors ({@link
+ * NetworkFormat}) with tensors under the parameters' names; from files of other programs it takes
+ * its weights by {@link TensorNames}. An int8 network's tensors are those of {@link
+ * QuantizedTensors}.
+ *
+ * @param <A> what it computes
+ * @param <C> what is said of it
  */
-public final class Network implements Trainable {
-  private static final String CONFIG_KEY = "config";
-  private static final String CARD_KEY = "card";
-  private static final String QUANTIZATION_KEY = "quantization";
-  private static final String FORMAT_KEY = "format";
-  private static final String FORMAT = "halfstep-unet-1";
+public final class Network<A extends Architecture, C extends Card> implements Trainable {
+  /** Stands for {@link #defaultMemory} where bytes for packed weights are asked for. */
+  public static final long DEFAULT_MEMORY = 0;
+
   private static final long LEAST_MEMORY = 384L << 20;
   private static final double FILE_MULTIPLE = 1.6;
 
   private final Device device;
-  private final UNetConfig config;
-  private final ModelCard card;
+  private final A architecture;
+  private final C card;
   private final Quantization quantization;
   private final Graph graph;
   private final Weights values;
@@ -45,58 +43,58 @@ public final class Network implements Trainable {
   /** Null when the weights are frozen. */
   private final ParameterSlab weights;
 
-  private Network(Device device, UNetConfig config, ModelCard card, Quantization quantization) {
+  /** With memory for weights that training may change; they are zero. */
+  private Network(Device device, A architecture, C card, Quantization quantization, Graph graph) {
     this.device = device;
-    this.config = config;
+    this.architecture = architecture;
     this.card = card;
     this.quantization = quantization;
-    this.graph = graph(config, quantization);
-    this.weights = new ParameterSlab(device, graph, "weights");
+    this.graph = graph;
+    this.weights = new ParameterSlab(device, graph, architecture.format().noun() + " weights");
     this.values = weights;
   }
 
-  private Network(Device device, Description description, Graph graph, FrozenWeights frozen) {
+  private Network(
+      Device device,
+      A architecture,
+      C card,
+      Quantization quantization,
+      Graph graph,
+      FrozenWeights frozen) {
     this.device = device;
-    this.config = description.config;
-    this.card = description.card;
-    this.quantization = description.quantization;
+    this.architecture = architecture;
+    this.card = card;
+    this.quantization = quantization;
     this.graph = graph;
     this.weights = null;
     this.values = frozen;
   }
 
-  private static Graph graph(UNetConfig config, Quantization quantization) {
-    return quantization == null ? UNet.build(config) : UNet.buildQuantized(config);
-  }
-
-  /** What a file says of a network beside its tensors. */
-  private record Description(UNetConfig config, ModelCard card, Quantization quantization) {
-    void requireFit(Map<String, TensorView> tensors, String origin) throws IOException {
-      ModelFileCheck.require(config, card, quantization != null, tensors, origin);
-    }
-  }
+  // ---- Making one
 
   /** A freshly initialised network; the same seed gives the same weights on any machine. */
-  public static Network fresh(Device device, UNetConfig config, ModelCard card, long seed) {
-    Network network = new Network(device, config, card, null);
-    ParameterFile.initialize(network.weights, seed);
+  public static <A extends Architecture, C extends Card> Network<A, C> fresh(
+      Device device, A architecture, C card, long seed) {
+    Network<A, C> network = new Network<>(device, architecture, card, null, architecture.graph());
+    Initialization.fill(network.weights, seed);
     return network;
   }
 
   /**
    * A network with the weights of another one: all that both have, zero (or one) for what is new.
    */
-  public static Network like(Device device, UNetConfig config, ModelCard card, Network source) {
+  public static <A extends Architecture, C extends Card> Network<A, C> like(
+      Device device, A architecture, C card, Network<?, ?> source) {
     if (source.isQuantized()) {
       throw new IllegalArgumentException(
           "an int8 network cannot be trained or distilled: use the float32 model that it was made"
               + " from");
     }
-    Network network = new Network(device, config, card, null);
+    Network<A, C> network = new Network<>(device, architecture, card, null, architecture.graph());
     for (Parameter parameter : network.graph.parameters().values()) {
       Parameter known = source.graph.parameters().get(parameter.name());
       if (known == null) {
-        network.weights.set(parameter, ParameterFile.initialValues(parameter, 0));
+        network.weights.set(parameter, Initialization.values(parameter, 0));
       } else if (!known.shape().equals(parameter.shape())) {
         network.close();
         throw new IllegalArgumentException(
@@ -108,17 +106,28 @@ public final class Network implements Trainable {
     return network;
   }
 
+  /** The same network, copied, with another card. */
+  public Network<A, C> withCard(UnaryOperator<C> change) {
+    return like(device, architecture, change.apply(card), this);
+  }
+
   /**
    * An int8 network with the weights of a float32 one.
    *
-   * @param layers scales of each of {@link #quantizedLayers}
+   * @param layers scales of each of the architecture's {@link Architecture#int8Layers}
    */
-  public static Network quantized(
-      Network source, Quantization quantization, Map<String, LayerScales> layers) {
+  public static <A extends Architecture, C extends Card> Network<A, C> quantized(
+      Network<A, C> source, Quantization quantization, Map<String, LayerScales> layers) {
     if (source.isQuantized()) {
       throw new IllegalArgumentException("the network is int8 already");
     }
-    Network network = new Network(source.device, source.config, source.card, quantization);
+    Network<A, C> network =
+        new Network<>(
+            source.device,
+            source.architecture,
+            source.card,
+            quantization,
+            source.architecture.int8Graph());
     try {
       for (Parameter parameter : network.graph.parameters().values()) {
         Parameter known = source.graph.parameters().get(parameter.name());
@@ -126,11 +135,11 @@ public final class Network implements Trainable {
           copy(source, known, network, parameter);
         }
       }
-      for (String layer : source.quantizedLayers().keySet()) {
+      for (String layer : source.architecture.int8Layers().keySet()) {
         if (!layers.containsKey(layer)) {
           throw new IllegalArgumentException("there are no scales for layer " + layer);
         }
-        network.setLayer(layer, layers.get(layer));
+        QuantizedTensors.round(network.weights, layer, layers.get(layer));
       }
       return network;
     } catch (RuntimeException failure) {
@@ -139,7 +148,8 @@ public final class Network implements Trainable {
     }
   }
 
-  private static void copy(Network source, Parameter known, Network target, Parameter parameter) {
+  private static void copy(
+      Network<?, ?> source, Parameter known, Network<?, ?> target, Parameter parameter) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment numbers = arena.allocate(Float.BYTES * known.size(), Float.BYTES);
       source.values.copy(known, numbers);
@@ -147,190 +157,193 @@ public final class Network implements Trainable {
     }
   }
 
-  /** Rounds a layer's weights, which are those of a float32 network, and sets its scales. */
-  private void setLayer(String layer, LayerScales scales) {
-    Parameter weight = graph.parameters().get(layer + QuantizedTensors.WEIGHT);
-    float[] values = weights.get(weight);
-    float[] perChannel = scales.weights();
-    int perOutput = values.length / perChannel.length;
-    for (int i = 0; i < values.length; i++) {
-      values[i] = LayerScales.weightByte(values[i], perChannel[i / perOutput]);
-    }
-    weights.set(weight, values);
-    set(layer + QuantizedTensors.WEIGHT_SCALE, perChannel);
-    set(layer + QuantizedTensors.INPUT_SCALE, scales.input());
-    set(layer + QuantizedTensors.INPUT_ZERO_POINT, scales.zeroPoint());
-  }
-
-  private void set(String name, float... values) {
-    weights.set(graph.parameters().get(name), values);
-  }
+  // ---- Reading
 
   /**
-   * The convolutions that are int8 in a quantized network of this shape, each with the named values
-   * of {@link #calibrationGraph} that it reads: one, or the two of a concatenation.
-   */
-  public Map<String, List<String>> quantizedLayers() {
-    return UNet.quantizedLayers(config);
-  }
-
-  /**
-   * A float32 network's graph for measuring what its convolutions read; it takes this network's
-   * weights.
-   */
-  public Graph calibrationGraph() {
-    return UNet.buildSeparate(config);
-  }
-
-  /**
-   * Reads a weights file into memory that training may change.
+   * Reads a file of ours into memory that training may change.
    *
    * @throws IOException with one line naming the file and what is wrong with it
    */
-  public static Network load(Device device, Path path) throws IOException {
+  public static <A extends Architecture, C extends Card> Network<A, C> load(
+      Device device, NetworkFormat<A, C> format, Path path) throws IOException {
     try (SafetensorsFile file = SafetensorsFile.open(path)) {
-      Description said = describe(file);
-      Map<String, TensorView> tensors = ParameterFile.tensors(file);
-      said.requireFit(tensors, path.toString());
-      return of(
-          new Network(device, said.config, said.card, said.quantization), tensors, path.toString());
+      NetworkFormat.Description<A, C> said = format.read(file);
+      return load(
+          device, said.architecture(), said.card(), said.quantization(), file, TensorNames.OWN);
     }
   }
 
   /**
-   * Opens a weights file for inference: it stays mapped, weights are packed from it when a plan
-   * first needs them, and all plans share them ({@link FrozenWeights}).
+   * A network with weights from tensors that say nothing of it, in memory that training may change.
    *
-   * @throws IOException with one line naming the file and what is wrong with it
+   * @param tensors copied, and stay the caller's
+   * @param names where each parameter is among them
+   * @throws IOException with one line naming their origin and what is wrong with them
    */
-  public static Network open(Device device, Path path) throws IOException {
-    return open(device, path, defaultMemory(path));
-  }
-
-  /**
-   * Opens a weights file for inference.
-   *
-   * @param memory bytes that packed weights may take; less memory means slower convolutions, and
-   *     where even the smallest ones take more, those are used
-   * @throws IOException with one line naming the file and what is wrong with it
-   */
-  public static Network open(Device device, Path path, long memory) throws IOException {
-    SafetensorsFile file = SafetensorsFile.open(path);
-    try {
-      return open(device, describe(file), file, memory);
-    } catch (IOException | RuntimeException failure) {
-      file.close();
-      throw failure;
-    }
-  }
-
-  /**
-   * Opens for inference a file of tensors that says nothing of the network.
-   *
-   * @param memory bytes that packed weights may take
-   * @throws IOException with one line naming the file and what is wrong with it
-   */
-  public static Network open(
-      Device device, UNetConfig config, ModelCard card, Path path, long memory) throws IOException {
-    SafetensorsFile file = SafetensorsFile.open(path);
-    try {
-      return open(device, new Description(config, card, null), file, memory);
-    } catch (IOException | RuntimeException failure) {
-      file.close();
-      throw failure;
-    }
-  }
-
-  /** What packed weights may take where nobody says: 1.6 times the file, 384 MiB at least. */
-  public static long defaultMemory(Path path) throws IOException {
-    return Math.max(LEAST_MEMORY, (long) (FILE_MULTIPLE * Files.size(path)));
-  }
-
-  private static Network open(Device device, Description said, SafetensorsFile file, long memory)
+  public static <A extends Architecture, C extends Card> Network<A, C> load(
+      Device device, A architecture, C card, Tensors tensors, TensorNames names)
       throws IOException {
-    said.requireFit(ParameterFile.tensors(file), file.path().toString());
-    Graph graph = graph(said.config, said.quantization);
-    MappedParameters source = new MappedParameters(file, graph);
-    return new Network(device, said, graph, new FrozenWeights(device, graph, source, memory));
+    return load(device, architecture, card, null, tensors, names);
   }
 
-  private static Description describe(SafetensorsFile file) throws IOException {
-    Map<String, String> metadata = file.metadata();
-    ModelFileCheck.requireFormat(file, FORMAT, "model", CONFIG_KEY, CARD_KEY);
-    try {
-      return new Description(
-          UNetConfig.fromJson(metadata.get(CONFIG_KEY)),
-          ModelCard.fromJson(metadata.get(CARD_KEY)),
-          metadata.containsKey(QUANTIZATION_KEY)
-              ? Quantization.fromJson(metadata.get(QUANTIZATION_KEY))
-              : null);
-    } catch (IllegalArgumentException e) {
-      throw new DataException(file.path(), e.getMessage(), e);
-    }
-  }
-
-  /**
-   * A network from tensors by checkpoint name.
-   *
-   * @param origin where they come from, for error texts
-   */
-  public static Network of(
+  private static <A extends Architecture, C extends Card> Network<A, C> load(
       Device device,
-      UNetConfig config,
-      ModelCard card,
-      Map<String, TensorView> tensors,
-      String origin)
+      A architecture,
+      C card,
+      Quantization quantization,
+      Tensors tensors,
+      TensorNames names)
       throws IOException {
-    return of(new Network(device, config, card, null), tensors, origin);
-  }
-
-  private static Network of(Network network, Map<String, TensorView> tensors, String origin)
-      throws IOException {
+    Graph graph = graph(architecture, quantization, tensors);
+    StoredParameters stored = StoredParameters.of(graph, tensors, names).requireNumbers();
+    Network<A, C> network = new Network<>(device, architecture, card, quantization, graph);
     try {
-      ParameterFile.fill(network.weights, tensors, origin);
+      stored.fill(network.weights);
       return network;
-    } catch (IOException | RuntimeException failure) {
+    } catch (RuntimeException failure) {
       network.close();
       throw failure;
     }
   }
 
-  /** Writes the weights with a card of the caller's choice; float32 or bfloat16. */
-  public void save(Path path, ModelCard newCard, Dtype dtype) throws IOException {
+  /**
+   * Opens a file of ours for inference: it stays mapped, weights are packed from it when a plan
+   * first needs them, and all plans share them ({@link FrozenWeights}).
+   *
+   * @throws IOException with one line naming the file and what is wrong with it
+   */
+  public static <A extends Architecture, C extends Card> Network<A, C> open(
+      Device device, NetworkFormat<A, C> format, Path path) throws IOException {
+    return open(device, format, path, DEFAULT_MEMORY);
+  }
+
+  /**
+   * Opens a file of ours for inference.
+   *
+   * @param memory bytes that packed weights may take, or {@link #DEFAULT_MEMORY}; less memory means
+   *     slower convolutions, and where even the smallest ones take more, those are used
+   * @throws IOException with one line naming the file and what is wrong with it
+   */
+  public static <A extends Architecture, C extends Card> Network<A, C> open(
+      Device device, NetworkFormat<A, C> format, Path path, long memory) throws IOException {
+    SafetensorsFile file = SafetensorsFile.open(path);
+    try {
+      NetworkFormat.Description<A, C> said = format.read(file);
+      return open(
+          device,
+          said.architecture(),
+          said.card(),
+          said.quantization(),
+          file,
+          TensorNames.OWN,
+          memory);
+    } catch (IOException | RuntimeException failure) {
+      file.close();
+      throw failure;
+    }
+  }
+
+  /**
+   * Opens for inference a network whose weights are among tensors that say nothing of it.
+   *
+   * @param tensors closed with the network; or at once, where this fails
+   * @param names where each parameter is among them
+   * @param memory bytes that packed weights may take, or {@link #DEFAULT_MEMORY}
+   * @throws IOException with one line naming their origin and what is wrong with them
+   */
+  public static <A extends Architecture, C extends Card> Network<A, C> open(
+      Device device, A architecture, C card, Tensors tensors, TensorNames names, long memory)
+      throws IOException {
+    try {
+      return open(device, architecture, card, null, tensors, names, memory);
+    } catch (IOException | RuntimeException failure) {
+      tensors.close();
+      throw failure;
+    }
+  }
+
+  private static <A extends Architecture, C extends Card> Network<A, C> open(
+      Device device,
+      A architecture,
+      C card,
+      Quantization quantization,
+      Tensors tensors,
+      TensorNames names,
+      long memory)
+      throws IOException {
+    Graph graph = graph(architecture, quantization, tensors);
+    StoredParameters stored = StoredParameters.of(graph, tensors, names).requireNumbers();
+    long limit = memory == DEFAULT_MEMORY ? defaultMemory(stored.bytes()) : memory;
+    return new Network<>(
+        device,
+        architecture,
+        card,
+        quantization,
+        graph,
+        new FrozenWeights(device, graph, stored, limit));
+  }
+
+  /**
+   * What packed weights may take where nobody says: 1.6 times the stored ones, 384 MiB at least.
+   *
+   * @param stored bytes of the tensors in their file
+   */
+  public static long defaultMemory(long stored) {
+    return Math.max(LEAST_MEMORY, (long) (FILE_MULTIPLE * stored));
+  }
+
+  /**
+   * The graph, if the tensors can be a network's of this shape: a few numbers can describe one of
+   * any size, the tensors cannot, since the file has them.
+   */
+  private static Graph graph(Architecture architecture, Quantization quantization, Tensors tensors)
+      throws IOException {
+    if (architecture.leastTensors() > tensors.names().size()) {
+      throw new DataException(
+          tensors.origin(),
+          "describes a network of at least "
+              + architecture.leastTensors()
+              + " tensors, but has "
+              + tensors.names().size()
+              + "; the file is damaged");
+    }
+    try {
+      return quantization == null ? architecture.graph() : architecture.int8Graph();
+    } catch (IllegalArgumentException | ArithmeticException impossible) {
+      throw new DataException(tensors.origin(), "describes no network: " + impossible.getMessage());
+    }
+  }
+
+  // ---- Writing
+
+  /** Writes the weights with a card of the caller's choice; float32, float16 or bfloat16. */
+  public void save(Path path, C newCard, Dtype dtype) throws IOException {
     save(path, newCard, dtype, values);
   }
 
   /** Writes other weights of the same network, such as a moving average. */
-  public void save(Path path, ModelCard newCard, Dtype dtype, Weights numbers) throws IOException {
-    Map<String, String> metadata = new LinkedHashMap<>();
-    metadata.put(FORMAT_KEY, FORMAT);
-    metadata.put(CONFIG_KEY, config.toJson());
-    metadata.put(CARD_KEY, newCard.toJson());
-    if (quantization != null) {
-      metadata.put(QUANTIZATION_KEY, quantization.toJson());
-    }
-    ParameterFile.write(path, numbers, dtype, metadata);
+  public void save(Path path, C newCard, Dtype dtype, Weights numbers) throws IOException {
+    ParameterFile.write(
+        path, numbers, dtype, NetworkFormat.metadata(architecture, newCard, quantization));
   }
 
   @Override
-  public void save(Path path, ParameterSlab values) throws IOException {
-    save(path, card, Dtype.F32, values);
+  public void save(Path path, ParameterSlab numbers) throws IOException {
+    save(path, card, Dtype.F32, numbers);
   }
 
   @Override
   public void restore(Path path, ParameterSlab numbers) throws IOException {
     try (SafetensorsFile file = SafetensorsFile.open(path)) {
-      if (!describe(file).config.equals(config)) {
-        throw new IOException(path + ": holds a network of another shape than the run's");
+      if (!architecture.format().read(file).architecture().equals(architecture)) {
+        throw new DataException(
+            path, "holds a " + architecture.format().noun() + " of another shape than the run's");
       }
-      ParameterFile.fill(numbers, ParameterFile.tensors(file), path.toString());
+      StoredParameters.of(graph, file, TensorNames.OWN).requireNumbers().fill(numbers);
     }
   }
 
-  /** Applies a change to the card, keeping network and weights. */
-  public Network withCard(Function<ModelCard, ModelCard> change) {
-    return like(device, config, change.apply(card), this);
-  }
+  // ---- Asking
 
   @Override
   public Device device() {
@@ -347,11 +360,11 @@ public final class Network implements Trainable {
     return quantization;
   }
 
-  public UNetConfig config() {
-    return config;
+  public A architecture() {
+    return architecture;
   }
 
-  public ModelCard card() {
+  public C card() {
     return card;
   }
 

@@ -18,18 +18,20 @@ public final class NetworkInputs implements AutoCloseable {
   private final HostWindow guidances;
   private final GuidanceRange range;
 
-  public NetworkInputs(Network network, Plan plan) {
+  public NetworkInputs(Network<UNetConfig, ModelCard> network, Plan plan) {
+    UNetConfig config = network.architecture();
+    UNetPorts ports = config.ports(plan.graph());
     schedule = network.card().noiseSchedule();
     long batch = plan.batch();
-    times = plan.device().window(plan.address("t"), Float.BYTES * batch);
+    times = plan.device().window(plan.address(ports.time()), Float.BYTES * batch);
     labels =
-        network.config().isConditional()
-            ? plan.device().window(plan.address("y"), Integer.BYTES * batch)
+        config.isConditional()
+            ? plan.device().window(plan.address(ports.labels()), Integer.BYTES * batch)
             : null;
-    labelRows = network.config().labelRows();
+    labelRows = config.labelRows();
     guidances =
-        network.config().isGuided()
-            ? plan.device().window(plan.address("w"), Float.BYTES * batch)
+        config.isGuided()
+            ? plan.device().window(plan.address(ports.guidance()), Float.BYTES * batch)
             : null;
     range =
         guidances == null

@@ -3,8 +3,12 @@ package org.halfstep.model;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Map;
+import java.util.Set;
 import org.halfstep.files.DataException;
 import org.halfstep.graph.Graph;
+import org.halfstep.graph.Parameter;
+import org.halfstep.graph.ParameterSlab;
 import org.halfstep.safetensors.Dtype;
 import org.halfstep.safetensors.TensorView;
 
@@ -28,6 +32,8 @@ final class QuantizedTensors {
   static final String INPUT_SCALE = ".input_scale";
   static final String INPUT_ZERO_POINT = ".input_zero_point";
 
+  private static final Set<Dtype> WEIGHT_TYPES = Set.of(Dtype.F32, Dtype.F16, Dtype.BF16);
+
   private QuantizedTensors() {}
 
   private static boolean isByteWeight(Graph graph, String name) {
@@ -49,6 +55,22 @@ final class QuantizedTensors {
     return isScale(name) || name.endsWith(INPUT_ZERO_POINT) ? Dtype.F32 : wanted;
   }
 
+  /** Rounds a layer's weights, which are those of a float32 network, and sets its scales. */
+  static void round(ParameterSlab weights, String layer, LayerScales scales) {
+    Map<String, Parameter> parameters = weights.graph().parameters();
+    Parameter weight = parameters.get(layer + WEIGHT);
+    float[] values = weights.get(weight);
+    float[] perChannel = scales.weights();
+    int perOutput = values.length / perChannel.length;
+    for (int i = 0; i < values.length; i++) {
+      values[i] = LayerScales.weightByte(values[i], perChannel[i / perOutput]);
+    }
+    weights.set(weight, values);
+    weights.set(parameters.get(layer + WEIGHT_SCALE), perChannel);
+    weights.set(parameters.get(layer + INPUT_SCALE), new float[] {scales.input()});
+    weights.set(parameters.get(layer + INPUT_ZERO_POINT), new float[] {scales.zeroPoint()});
+  }
+
   /** The bytes of a weight that is held as floats. */
   static MemorySegment bytes(MemorySegment integers) {
     byte[] bytes = new byte[Math.toIntExact(integers.byteSize() / Float.BYTES)];
@@ -63,9 +85,10 @@ final class QuantizedTensors {
    *
    * @throws IOException in one line, when the type is not the one that the network needs
    */
-  static void requireType(Graph graph, TensorView tensor, String origin) throws IOException {
-    boolean bytes = isByteWeight(graph, tensor.name());
-    if (bytes ? tensor.dtype() != Dtype.I8 : !tensor.dtype().isFloating()) {
+  static void requireType(Graph graph, String parameter, TensorView tensor, String origin)
+      throws IOException {
+    boolean bytes = isByteWeight(graph, parameter);
+    if (bytes ? tensor.dtype() != Dtype.I8 : !WEIGHT_TYPES.contains(tensor.dtype())) {
       throw new DataException(
           origin,
           "tensor "
@@ -73,7 +96,7 @@ final class QuantizedTensors {
               + " is "
               + tensor.dtype()
               + ", expected "
-              + (bytes ? "I8" : "F32 or BF16"));
+              + (bytes ? "I8" : "F32, F16 or BF16"));
     }
   }
 
@@ -82,8 +105,8 @@ final class QuantizedTensors {
    *
    * @throws IOException in one line, when one lies out of range
    */
-  static void requireNumbers(Graph graph, TensorView tensor, String origin) throws IOException {
-    String name = tensor.name();
+  static void requireNumbers(Graph graph, String name, TensorView tensor, String origin)
+      throws IOException {
     if (isByteWeight(graph, name)) {
       requireByteWeight(tensor, origin);
     } else if (isScale(name)) {

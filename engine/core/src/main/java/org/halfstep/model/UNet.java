@@ -16,14 +16,13 @@ import org.halfstep.model.Layers.Normed;
 import org.halfstep.model.Layers.Resize;
 
 /**
- * The ADM UNet as a graph. Inputs: image "x", time "t" in 0..1000, labels "y" if class-conditional,
- * guidance strength "w" if guided. Output: "out". Further named values: "emb", and the output of
- * every block under its checkpoint name.
+ * The ADM UNet, written in layers. Named values beside its {@link UNetPorts}: "emb", and the output
+ * of every block under its checkpoint name.
  *
  * <p>The embedding projections of all residual blocks are declared as one stack and computed as one
  * matrix product.
  */
-public final class UNet {
+final class UNet {
   /** The embedding multiplies the guidance input by this before it takes sines. */
   private static final double GUIDANCE_SCALE = 1000;
 
@@ -41,38 +40,9 @@ public final class UNet {
     this.blocks = UNetLayer.Blocks.of(config);
   }
 
-  private static Graph described(UNetConfig config, Layers layers) {
+  /** Writes the network. */
+  static void write(UNetConfig config, Layers layers) {
     new UNet(config, layers).describe();
-    return layers.graph();
-  }
-
-  /** Describes the network. */
-  public static Graph build(UNetConfig config) {
-    return described(config, new FusedLayers(new Graph()));
-  }
-
-  /**
-   * Describes the same network, with the same parameters at the same places, for measuring what
-   * convolutions read: the values that {@link #quantizedLayers} names are kept apart.
-   */
-  static Graph buildSeparate(UNetConfig config) {
-    return described(config, new SeparateLayers(new Graph()));
-  }
-
-  /**
-   * Describes the network for inference in int8: all but the first and the last convolution ({@link
-   * Int8Layers}).
-   */
-  static Graph buildQuantized(UNetConfig config) {
-    return described(config, new Int8Layers(new Graph()));
-  }
-
-  /**
-   * The layers that {@link #buildQuantized} gives int8 convolutions, each with the names of the
-   * values that it reads in {@link #buildSeparate}: one, or the two of a concatenation.
-   */
-  static Map<String, List<String>> quantizedLayers(UNetConfig config) {
-    return Layers.quantized(layers -> described(config, layers));
   }
 
   /** One layer alone: "out" from the inputs "x" and, for a residual block, the embedding "emb". */
@@ -90,7 +60,8 @@ public final class UNet {
 
   private void describe() {
     Value x =
-        graph.image("x", new Shape(config.imageSize(), config.imageSize(), config.inChannels()));
+        graph.image(
+            UNetPorts.X, new Shape(config.imageSize(), config.imageSize(), config.inChannels()));
     Value emb = graph.name("emb", embedding());
     project(graph.silu("emb silu", emb), blocks.residuals());
 
@@ -108,7 +79,7 @@ public final class UNet {
     Layers exact = layers.exact();
     Normed last = norm(exact, "out.2", "out.0", h, null, true);
     h = convolution3(exact, last, Resize.NONE, config.outChannels(), Initializer.ZERO, null);
-    graph.name("out", graph.toFloat(h));
+    graph.name(UNetPorts.OUT, graph.toFloat(h));
   }
 
   // ---- Embeddings
@@ -116,10 +87,12 @@ public final class UNet {
   private Value embedding() {
     int base = config.modelChannels();
     int width = config.embeddingChannels();
-    Value e = graph.sinusoid("time sinusoid", graph.scalar("t"), 1, base);
+    Value e = graph.sinusoid("time sinusoid", graph.scalar(UNetPorts.TIME), 1, base);
     if (config.isGuided()) {
       int dimension = config.guidanceEmbedDim();
-      Value w = graph.sinusoid("guidance sinusoid", graph.scalar("w"), GUIDANCE_SCALE, dimension);
+      Value w =
+          graph.sinusoid(
+              "guidance sinusoid", graph.scalar(UNetPorts.GUIDANCE), GUIDANCE_SCALE, dimension);
       Parameter projection =
           graph.parameter("w_proj.weight", Initializer.ZERO, dimension, base, dimension);
       e = graph.add("guidance", e, graph.linear("w_proj", w, projection, null));
@@ -129,7 +102,7 @@ public final class UNet {
     if (config.isConditional()) {
       Parameter table =
           graph.parameter("label_emb.weight", Initializer.NORMAL, 1, config.labelRows(), width);
-      e = graph.addEmbedding("label_emb", e, table, graph.labels("y"));
+      e = graph.addEmbedding("label_emb", e, table, graph.labels(UNetPorts.LABELS));
     }
     return e;
   }

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 import java.util.List;
 import java.util.Objects;
 import org.halfstep.files.Json;
+import org.halfstep.graph.Graph;
 
 /**
  * The shape of an ADM UNet (Dhariwal and Nichol, "Diffusion Models Beat GANs on Image Synthesis",
@@ -54,7 +55,17 @@ public record UNetConfig(
     @JsonProperty("conv_resample") Boolean convResample,
     @JsonProperty("use_new_attention_order") boolean newAttentionOrder,
     @JsonProperty("dropout") float dropout,
-    @JsonProperty("guidance_embed_dim") Integer guidanceEmbedDim) {
+    @JsonProperty("guidance_embed_dim") Integer guidanceEmbedDim)
+    implements Architecture {
+
+  /** Files of diffusion models. */
+  public static final NetworkFormat<UNetConfig, ModelCard> FORMAT =
+      new NetworkFormat<>(
+          "halfstep-unet-1",
+          "model",
+          UNetConfig::fromJson,
+          ModelCard::fromJson,
+          UNetConfig::requireAgreement);
 
   /** Groups of every group normalisation, as in the reference network. */
   public static final int GROUPS = 32;
@@ -223,10 +234,43 @@ public record UNetConfig(
         guidanceEmbedDim);
   }
 
+  @Override
+  public NetworkFormat<UNetConfig, ModelCard> format() {
+    return FORMAT;
+  }
+
+  /** What a card says of classes and times, each allowed, may not fit the network. */
+  private static void requireAgreement(UNetConfig config, ModelCard card) {
+    card.requireTimes();
+    if (config.isConditional() && card.classNames().size() > config.numClasses()) {
+      throw new IllegalArgumentException(
+          "names "
+              + card.classNames().size()
+              + " classes, but its network has "
+              + config.numClasses());
+    }
+  }
+
+  @Override
+  public void write(Layers layers) {
+    UNet.write(this, layers);
+  }
+
+  @Override
+  public UNetPorts ports(Graph graph) {
+    return UNetPorts.of(this, graph);
+  }
+
+  @Override
+  public long leastTensors() {
+    return channelMult.size() * (2L * numResBlocks + 1);
+  }
+
   public static UNetConfig fromJson(String json) {
     return Json.parse(UNetConfig.class, "network configuration", json);
   }
 
+  @Override
   public String toJson() {
     return Json.text(this);
   }

@@ -8,15 +8,20 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.IntConsumer;
+import java.util.stream.Collectors;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.device.HostWindow;
 import org.halfstep.device.Owned;
+import org.halfstep.graph.Graph;
 import org.halfstep.graph.Parameter;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
+import org.halfstep.graph.Value;
 import org.halfstep.model.LayerScales;
+import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
 import org.halfstep.model.Quantization;
+import org.halfstep.model.UNetConfig;
 
 /**
  * Makes an int8 network from a float32 one. The float32 network runs on real images, noised to each
@@ -28,7 +33,7 @@ public final class Calibration implements AutoCloseable {
   /** Rows evaluated together. */
   private static final int BATCH = 8;
 
-  private final Network network;
+  private final Network<UNetConfig, ModelCard> network;
   private final Owned owned = new Owned();
   private final Plan plan;
   private final CalibrationRows rows;
@@ -39,17 +44,17 @@ public final class Calibration implements AutoCloseable {
 
   private final Map<String, ValueHistogram> histograms = new LinkedHashMap<>();
 
-  private Calibration(Network network, ImageDataset data, CalibrationSettings settings) {
+  private Calibration(
+      Network<UNetConfig, ModelCard> network, ImageDataset data, CalibrationSettings settings) {
     this.network = network;
-    this.layers = network.quantizedLayers();
+    this.layers = network.architecture().int8Layers();
     try {
       Set<String> inputs = new LinkedHashSet<>();
       layers.values().forEach(inputs::addAll);
-      PlanOptions options = PlanOptions.inference(BATCH).withKept(inputs);
-      this.plan =
-          owned.add(
-              Plan.inference(
-                  network.device(), network.calibrationGraph(), options, network.values()));
+      Graph graph = network.architecture().calibrationGraph();
+      Set<Value> kept = inputs.stream().map(graph::named).collect(Collectors.toSet());
+      PlanOptions options = PlanOptions.inference(BATCH).withKept(kept);
+      this.plan = owned.add(Plan.inference(network.device(), graph, options, network.values()));
       plan.prepare();
       this.rows = owned.add(new CalibrationRows(network, plan, data, settings));
       for (String input : inputs) {
@@ -71,8 +76,8 @@ public final class Calibration implements AutoCloseable {
    * @param progress told the percentage that is done
    * @throws IllegalArgumentException in one line, when the network is int8 already
    */
-  public static Network quantize(
-      Network network,
+  public static Network<UNetConfig, ModelCard> quantize(
+      Network<UNetConfig, ModelCard> network,
       ImageDataset data,
       String dataName,
       CalibrationSettings settings,

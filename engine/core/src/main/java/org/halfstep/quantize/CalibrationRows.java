@@ -10,9 +10,11 @@ import org.halfstep.diffusion.NoiseSchedule;
 import org.halfstep.diffusion.SamplingSchedule;
 import org.halfstep.diffusion.SamplingStep;
 import org.halfstep.graph.Plan;
+import org.halfstep.graph.Value;
 import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
 import org.halfstep.model.NetworkInputs;
+import org.halfstep.model.UNetConfig;
 import org.halfstep.random.Permutation;
 import org.halfstep.random.Philox;
 
@@ -27,7 +29,7 @@ final class CalibrationRows implements AutoCloseable {
   private static final int NOISE = 0;
   private static final int GUIDANCE = 1;
 
-  private final Network network;
+  private final Network<UNetConfig, ModelCard> network;
   private final Plan plan;
   private final ImageDataset data;
   private final NoiseSchedule schedule;
@@ -40,7 +42,11 @@ final class CalibrationRows implements AutoCloseable {
   private final HostWindow x;
   private final float[] noise;
 
-  CalibrationRows(Network network, Plan plan, ImageDataset data, CalibrationSettings settings) {
+  CalibrationRows(
+      Network<UNetConfig, ModelCard> network,
+      Plan plan,
+      ImageDataset data,
+      CalibrationSettings settings) {
     this.network = network;
     this.plan = plan;
     this.data = data;
@@ -48,13 +54,13 @@ final class CalibrationRows implements AutoCloseable {
     this.images = Math.min(settings.images(), data.count());
     this.order = new Permutation(seed, 0, data.count());
     ModelCard card = network.card();
-    if (network.config().isConditional()
-        && data.classNames().size() > network.config().numClasses()) {
+    if (network.architecture().isConditional()
+        && data.classNames().size() > network.architecture().numClasses()) {
       throw new IllegalArgumentException(
           "the images have "
               + data.classNames().size()
               + " classes, the network "
-              + network.config().numClasses()
+              + network.architecture().numClasses()
               + ": calibrate with the images that it was trained on");
     }
     this.schedule = card.noiseSchedule();
@@ -66,7 +72,8 @@ final class CalibrationRows implements AutoCloseable {
             : new GuidanceRange(card.guidanceMin(), card.guidanceMax());
     this.noise = new float[data.imageValues()];
     this.inputs = new NetworkInputs(network, plan);
-    this.x = plan.device().window(plan.address("x"), Float.BYTES * plan.count("x"));
+    Value images = network.architecture().ports(plan.graph()).x();
+    this.x = plan.device().window(plan.address(images), Float.BYTES * plan.count(images));
   }
 
   /** Images in use: as many as asked for, or all there are. */
@@ -106,8 +113,9 @@ final class CalibrationRows implements AutoCloseable {
 
   /** The image's class; every other row of a network with a null label has that one. */
   private int label(int image, int number) {
-    boolean none = range == null && network.config().nullLabel() && number / steps.size() % 2 == 1;
-    return none ? network.config().numClasses() : data.label(image);
+    boolean none =
+        range == null && network.architecture().nullLabel() && number / steps.size() % 2 == 1;
+    return none ? network.architecture().numClasses() : data.label(image);
   }
 
   @Override

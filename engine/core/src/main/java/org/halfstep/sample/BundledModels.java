@@ -5,7 +5,9 @@ import java.nio.file.Path;
 import java.util.List;
 import org.halfstep.device.Device;
 import org.halfstep.model.BundledFile;
+import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
+import org.halfstep.model.UNetConfig;
 
 /** The models that come with the engine, as resources of its jar. */
 final class BundledModels {
@@ -28,7 +30,8 @@ final class BundledModels {
   /**
    * @throws IllegalArgumentException when there is no such model; names those that there are
    */
-  static Network load(Device device, String name, long memory) throws IOException {
+  static Network<UNetConfig, ModelCard> load(Device device, String name, long memory)
+      throws IOException {
     if (!NAMES.contains(name) || !BundledFile.exists(name)) {
       List<String> there = names();
       throw new IllegalArgumentException(
@@ -47,7 +50,10 @@ final class BundledModels {
    *
    * @param memory bytes that packed weights may take, 0 for the default
    */
-  static Network open(Device device, Path path, long memory) throws IOException {
-    return memory == 0 ? Network.open(device, path) : Network.open(device, path, memory);
+  static Network<UNetConfig, ModelCard> open(Device device, Path path, long memory)
+      throws IOException {
+    return memory == 0
+        ? Network.open(device, UNetConfig.FORMAT, path)
+        : Network.open(device, UNetConfig.FORMAT, path, memory);
   }
 }

@@ -43,19 +43,19 @@ public final class DiffusionModel implements AutoCloseable {
   private static final long ALIGNMENT = 64;
 
   private final Device ownDevice;
-  private final Network network;
+  private final Network<UNetConfig, ModelCard> network;
   private final Sampler sampler;
   private boolean closed;
 
   @FunctionalInterface
   private interface Loader {
-    Network load(Device device) throws IOException;
+    Network<UNetConfig, ModelCard> load(Device device) throws IOException;
   }
 
   private DiffusionModel(ModelOptions options, Loader loader) throws IOException {
     ownDevice =
         options.device() == null ? Devices.open(Devices.standard(), options.ownDevice()) : null;
-    Network loaded = null;
+    Network<UNetConfig, ModelCard> loaded = null;
     try {
       Device device = ownDevice == null ? options.device() : ownDevice;
       loaded = loader.load(device);
@@ -236,7 +236,7 @@ public final class DiffusionModel implements AutoCloseable {
 
   /** The network's shape. */
   public UNetConfig config() {
-    return network.config();
+    return network.architecture();
   }
 
   /** Trained numbers in the network. */
@@ -245,7 +245,7 @@ public final class DiffusionModel implements AutoCloseable {
   }
 
   /** The network itself, for tools; it belongs to this model. */
-  public Network network() {
+  public Network<UNetConfig, ModelCard> network() {
     return network;
   }
 

@@ -12,6 +12,7 @@ import org.halfstep.diffusion.Solver;
 import org.halfstep.model.ModelCard;
 import org.halfstep.model.ModelCard.Role;
 import org.halfstep.model.Network;
+import org.halfstep.model.UNetConfig;
 
 /**
  * Makes images with a network. Prepared plans are kept per batch size (powers of two up to a
@@ -22,7 +23,7 @@ public final class Sampler implements AutoCloseable {
   private static final int DEFAULT_MAX_BATCH = 16;
   private static final int MOST_SCHEDULES = 8;
 
-  private final Network network;
+  private final Network<UNetConfig, ModelCard> network;
   private final int maxBatch;
   private final DataType type;
   private final NoiseSchedule schedule;
@@ -45,7 +46,7 @@ public final class Sampler implements AutoCloseable {
    * A sampler of float32 activations and batches of up to 16 images. The network stays the
    * caller's.
    */
-  public Sampler(Network network) {
+  public Sampler(Network<UNetConfig, ModelCard> network) {
     this(network, DEFAULT_MAX_BATCH, DataType.F32);
   }
 
@@ -53,14 +54,14 @@ public final class Sampler implements AutoCloseable {
    * @param maxBatch largest number of images evaluated together, a power of two
    * @param type storage type of activations
    */
-  public Sampler(Network network, int maxBatch, DataType type) {
+  public Sampler(Network<UNetConfig, ModelCard> network, int maxBatch, DataType type) {
     ModelOptions.requireBatch(maxBatch);
-    if (network.config().outChannels() != network.config().inChannels()) {
+    if (network.architecture().outChannels() != network.architecture().inChannels()) {
       throw new IllegalArgumentException(
           "a sampler needs a network that predicts as many channels as it reads, got "
-              + network.config().inChannels()
+              + network.architecture().inChannels()
               + " in and "
-              + network.config().outChannels()
+              + network.architecture().outChannels()
               + " out");
     }
     this.network = network;
@@ -174,7 +175,7 @@ public final class Sampler implements AutoCloseable {
       }
     }
     if (card.role() == Role.TEACHER) {
-      if (request.guidance() != 0 && !network.config().nullLabel()) {
+      if (request.guidance() != 0 && !network.architecture().nullLabel()) {
         throw new IllegalArgumentException(
             "this network has no null label and cannot be guided; use guidance 0");
       }
@@ -187,11 +188,14 @@ public final class Sampler implements AutoCloseable {
               + "], got "
               + request.guidance());
     }
-    if (network.config().isConditional()) {
+    if (network.architecture().isConditional()) {
       for (int label : request.labels()) {
-        if (label < 0 || label >= network.config().numClasses()) {
+        if (label < 0 || label >= network.architecture().numClasses()) {
           throw new IllegalArgumentException(
-              "labels run from 0 to " + (network.config().numClasses() - 1) + ", got " + label);
+              "labels run from 0 to "
+                  + (network.architecture().numClasses() - 1)
+                  + ", got "
+                  + label);
         }
       }
     }
@@ -207,8 +211,8 @@ public final class Sampler implements AutoCloseable {
 
   /** Numbers of one image: height x width x channels. */
   public int imageValues() {
-    int side = network.config().imageSize();
-    return side * side * network.config().inChannels();
+    int side = network.architecture().imageSize();
+    return side * side * network.architecture().inChannels();
   }
 
   /**
@@ -219,7 +223,7 @@ public final class Sampler implements AutoCloseable {
     return (long) request.steps() * (twoBranches(request) ? 2 : 1);
   }
 
-  public Network network() {
+  public Network<UNetConfig, ModelCard> network() {
     return network;
   }
 

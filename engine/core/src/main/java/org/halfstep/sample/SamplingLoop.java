@@ -12,8 +12,11 @@ import org.halfstep.device.Owned;
 import org.halfstep.device.SlabLayout;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
+import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
 import org.halfstep.model.NetworkInputs;
+import org.halfstep.model.UNetConfig;
+import org.halfstep.model.UNetPorts;
 
 /**
  * Sampling of one batch size, prepared, on a stream of its own. z lives in the plan's image input.
@@ -44,10 +47,13 @@ final class SamplingLoop implements AutoCloseable {
    * @param twoBranches whether the network is evaluated with and without label and the two are
    *     combined
    */
-  SamplingLoop(Network network, int batch, boolean twoBranches, DataType type) {
+  SamplingLoop(
+      Network<UNetConfig, ModelCard> network, int batch, boolean twoBranches, DataType type) {
     this.batch = batch;
     this.twoBranches = twoBranches;
-    this.nullLabel = network.config().isConditional() ? network.config().numClasses() : 0;
+    UNetConfig config = network.architecture();
+    UNetPorts ports = config.ports(network.graph());
+    this.nullLabel = config.isConditional() ? config.numClasses() : 0;
     try {
       this.device = owned.add(network.device().stream());
       this.plan =
@@ -60,10 +66,10 @@ final class SamplingLoop implements AutoCloseable {
       plan.prepare();
       this.operations = owned.add(device.operations());
       this.inputs = owned.add(new NetworkInputs(network, plan));
-      int side = network.config().imageSize();
-      this.imageValues = side * side * network.config().inChannels();
+      int side = config.imageSize();
+      this.imageValues = side * side * config.inChannels();
       long imageBytes = (long) Float.BYTES * batch * imageValues;
-      this.z = owned.add(device.window(plan.address("x"), imageBytes));
+      this.z = owned.add(device.window(plan.address(ports.x()), imageBytes));
       SlabLayout room = new SlabLayout();
       SlabLayout.Part noise = room.bytes(imageBytes);
       SlabLayout.Part image = room.bytes(imageBytes);
@@ -73,8 +79,9 @@ final class SamplingLoop implements AutoCloseable {
       this.ids = owned.add(numbers.window());
       this.memory =
           new SamplingProgram.Memory(
-              plan.address("x"),
-              plan.address("out"),
+              plan.address(ports.x()),
+              plan.address(ports.time()),
+              plan.address(ports.out()),
               noise.address(),
               image.address(),
               otherImage.address(),

@@ -34,13 +34,14 @@ final class SamplingProgram implements AutoCloseable {
    * Where the images of a batch are.
    *
    * @param x the plan's input, where z lives; with two branches, rows of the second follow
+   * @param time the plan's input of one float per row
    * @param out the network's output, rows in the order of x
    * @param noise room for fresh noise
    * @param image room for predicted images
    * @param otherImage the same again, for steps that read what the one before predicted
    * @param ids int64 per image: which image of the seed it is
    */
-  record Memory(long x, long out, long noise, long image, long otherImage, long ids) {}
+  record Memory(long x, long time, long out, long noise, long image, long otherImage, long ids) {}
 
   private final Owned owned = new Owned();
   private final PreparedSchedule schedule;
@@ -177,7 +178,7 @@ final class SamplingProgram implements AutoCloseable {
         operations.convert(
             timesAddress + timesStride * step,
             DataType.F32,
-            plan.address("t"),
+            memory.time(),
             DataType.F32,
             plan.batch()));
     if (twoBranches) {

@@ -7,8 +7,9 @@ import java.util.function.BooleanSupplier;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.device.Device;
 import org.halfstep.diffusion.LearningRate;
-import org.halfstep.model.Classifier;
 import org.halfstep.model.ClassifierCard;
+import org.halfstep.model.ClassifierConfig;
+import org.halfstep.model.Network;
 import org.halfstep.random.Philox;
 import org.halfstep.safetensors.Dtype;
 
@@ -61,8 +62,8 @@ public final class ClassifierRun {
         listener.note(file + ": is finished, nothing is left to do");
         return true;
       }
-      try (Classifier classifier =
-              Classifier.fresh(
+      try (Network<ClassifierConfig, ClassifierCard> classifier =
+              Network.fresh(
                   device,
                   settings.network(),
                   card,
@@ -80,7 +81,7 @@ public final class ClassifierRun {
             new LearningRate.LinearToZero(settings.learningRate(), settings.updates()),
             settings.updates(),
             () -> {
-              classifier.save(file, Dtype.BF16, trainer.optimizer().result());
+              classifier.save(file, card, Dtype.BF16, trainer.optimizer().result());
               listener.saved(file);
               return file;
             });

@@ -13,8 +13,10 @@ import org.halfstep.diffusion.ExampleDraws;
 import org.halfstep.graph.ParameterSlab;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
-import org.halfstep.model.Classifier;
+import org.halfstep.model.ClassifierCard;
 import org.halfstep.model.ClassifierConfig;
+import org.halfstep.model.ExtractorPorts;
+import org.halfstep.model.Network;
 import org.halfstep.random.Permutation;
 
 /**
@@ -49,8 +51,13 @@ public final class ClassifierTrainer implements UpdateStep, AutoCloseable {
    * @param seed of everything random here
    */
   public ClassifierTrainer(
-      Classifier classifier, ImageDataset data, ClassifierSettings settings, long seed) {
-    requireFit(classifier.config(), data);
+      Network<ClassifierConfig, ClassifierCard> classifier,
+      ImageDataset data,
+      ClassifierSettings settings,
+      long seed) {
+    ClassifierConfig config = classifier.architecture();
+    requireFit(config, data);
+    ExtractorPorts ports = config.ports(classifier.graph());
     Device device = classifier.device();
     int batch = settings.batch();
     this.data = data;
@@ -80,18 +87,19 @@ public final class ClassifierTrainer implements UpdateStep, AutoCloseable {
       owned.add(numbers.allocate(device, "labels and losses"));
       images =
           owned.add(
-              device.window(plan.address("x"), (long) Float.BYTES * batch * data.imageValues()));
+              device.window(
+                  plan.address(ports.x()), (long) Float.BYTES * batch * data.imageValues()));
       labels = owned.add(classes.window());
       losses = owned.add(entropies.window());
       crossEntropy =
           operations.softmaxCrossEntropy(
-              plan.address("out"),
+              plan.address(ports.out()),
               classes.address(),
               entropies.address(),
-              plan.gradientAddress("out"),
+              plan.gradientAddress(ports.out()),
               1f / batch,
               batch,
-              classifier.config().classes());
+              config.classes());
     } catch (RuntimeException | Error failure) {
       owned.close();
       throw failure;

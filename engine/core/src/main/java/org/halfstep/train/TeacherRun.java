@@ -8,6 +8,7 @@ import org.halfstep.data.ImageDataset;
 import org.halfstep.device.Device;
 import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
+import org.halfstep.model.UNetConfig;
 import org.halfstep.random.Philox;
 import org.halfstep.safetensors.Dtype;
 
@@ -61,7 +62,7 @@ public final class TeacherRun {
         listener.note(file + ": is finished, nothing is left to do");
         return true;
       }
-      try (Network network =
+      try (Network<UNetConfig, ModelCard> network =
               Network.fresh(
                   device,
                   settings.network(),
@@ -82,7 +83,9 @@ public final class TeacherRun {
                           draws,
                           run.weighting(),
                           settings.labelDropout(),
-                          network.config().isConditional() ? network.config().numClasses() : 0))) {
+                          network.architecture().isConditional()
+                              ? network.architecture().numClasses()
+                              : 0))) {
         return phases.run(
             PHASE,
             0,

@@ -20,8 +20,11 @@ import org.halfstep.diffusion.Parameterization;
 import org.halfstep.graph.ParameterSlab;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
+import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
 import org.halfstep.model.NetworkInputs;
+import org.halfstep.model.UNetConfig;
+import org.halfstep.model.UNetPorts;
 import org.halfstep.random.Permutation;
 
 /**
@@ -76,7 +79,7 @@ public final class Trainer implements UpdateStep, AutoCloseable {
    * @param seed of everything random in this stage
    */
   public Trainer(
-      Network network,
+      Network<UNetConfig, ModelCard> network,
       ImageDataset data,
       int batchSize,
       boolean mirror,
@@ -92,7 +95,7 @@ public final class Trainer implements UpdateStep, AutoCloseable {
    * @param precision storage type of activations; weights and optimizer stay float32
    */
   public Trainer(
-      Network network,
+      Network<UNetConfig, ModelCard> network,
       ImageDataset data,
       int batchSize,
       DataType precision,
@@ -101,6 +104,7 @@ public final class Trainer implements UpdateStep, AutoCloseable {
       OptimizerSettings optimizerSettings,
       ObjectiveFactory objectiveFactory) {
     requireFit(network, data);
+    UNetPorts ports = network.architecture().ports(network.graph());
     this.data = data;
     this.schedule = network.card().noiseSchedule();
     this.mirror = mirror;
@@ -163,12 +167,12 @@ public final class Trainer implements UpdateStep, AutoCloseable {
           operations.convert(
               batch.noised(),
               DataType.F32,
-              plan.address("x"),
+              plan.address(ports.x()),
               DataType.F32,
               (long) batchSize * values);
       this.distance =
           operations.squaredDistance(
-              plan.address("out"),
+              plan.address(ports.out()),
               batch.target(),
               errors.address(),
               batchSize,
@@ -176,8 +180,8 @@ public final class Trainer implements UpdateStep, AutoCloseable {
               DataType.F32);
       this.gradient =
           operations.linearCombination(
-              plan.gradientAddress("out"),
-              new long[] {plan.address("out"), batch.target()},
+              plan.gradientAddress(ports.out()),
+              new long[] {plan.address(ports.out()), batch.target()},
               lossGradient.address(),
               batchSize,
               values,
@@ -189,23 +193,23 @@ public final class Trainer implements UpdateStep, AutoCloseable {
     }
   }
 
-  private static void requireFit(Network network, ImageDataset data) {
+  private static void requireFit(Network<UNetConfig, ModelCard> network, ImageDataset data) {
     if (network.card().predicts() != Parameterization.V) {
       throw new IllegalArgumentException(
           "training and distillation need networks that predict v, this one predicts "
               + network.card().predicts());
     }
-    int side = network.config().imageSize();
+    int side = network.architecture().imageSize();
     if (data.height() != side
         || data.width() != side
-        || data.channels() != network.config().inChannels()) {
+        || data.channels() != network.architecture().inChannels()) {
       throw new IllegalArgumentException(
           "the network takes "
               + side
               + "x"
               + side
               + "x"
-              + network.config().inChannels()
+              + network.architecture().inChannels()
               + " images, the data has "
               + data.height()
               + "x"
@@ -213,19 +217,19 @@ public final class Trainer implements UpdateStep, AutoCloseable {
               + "x"
               + data.channels());
     }
-    if (network.config().outChannels() != network.config().inChannels()) {
+    if (network.architecture().outChannels() != network.architecture().inChannels()) {
       throw new IllegalArgumentException(
           "the network must predict as many channels as it reads, got "
-              + network.config().inChannels()
+              + network.architecture().inChannels()
               + " in and "
-              + network.config().outChannels()
+              + network.architecture().outChannels()
               + " out");
     }
-    if (network.config().isConditional()
-        && data.classNames().size() != network.config().numClasses()) {
+    if (network.architecture().isConditional()
+        && data.classNames().size() != network.architecture().numClasses()) {
       throw new IllegalArgumentException(
           "the network has "
-              + network.config().numClasses()
+              + network.architecture().numClasses()
               + " classes, the data "
               + data.classNames().size());
     }

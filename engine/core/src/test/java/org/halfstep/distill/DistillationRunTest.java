@@ -22,6 +22,7 @@ import org.halfstep.distill.SmallRuns.Events;
 import org.halfstep.model.ModelCard;
 import org.halfstep.model.ModelCard.Role;
 import org.halfstep.model.Network;
+import org.halfstep.model.UNetConfig;
 import org.halfstep.random.Philox;
 import org.halfstep.train.RunSettings;
 import org.halfstep.train.Trainer;
@@ -90,8 +91,8 @@ class DistillationRunTest {
   }
 
   private ModelCard card(Path file) throws IOException {
-    try (Network network = Network.load(device, file)) {
-      assertEquals(network.card().role() != Role.TEACHER, network.config().isGuided());
+    try (Network<UNetConfig, ModelCard> network = Network.load(device, UNetConfig.FORMAT, file)) {
+      assertEquals(network.card().role() != Role.TEACHER, network.architecture().isGuided());
       return network.card();
     }
   }
@@ -125,11 +126,12 @@ class DistillationRunTest {
     for (int stage = 0; stage < schedule.stages(); stage++) {
       HalvingSchedule.Stage now = schedule.stage(stage);
       try (ImageDataset data = SmallRuns.data();
-          Network from = Network.load(device, run.resolve(teacherName));
-          Network student =
+          Network<UNetConfig, ModelCard> from =
+              Network.load(device, UNetConfig.FORMAT, run.resolve(teacherName));
+          Network<UNetConfig, ModelCard> student =
               Network.like(
                   device,
-                  from.config(),
+                  from.architecture(),
                   from.card().student(1, Chain.DETERMINISTIC, Map.of()),
                   from);
           Trainer trainer =
@@ -139,7 +141,8 @@ class DistillationRunTest {
           trainer.step(update, rate.at(update));
         }
         teacherName = DistillationRun.studentFile(now.studentSteps());
-        try (Network kept = Network.load(device, run.resolve(teacherName))) {
+        try (Network<UNetConfig, ModelCard> kept =
+            Network.load(device, UNetConfig.FORMAT, run.resolve(teacherName))) {
           assertArrayEquals(kept.weights().toArray(), student.weights().toArray(), teacherName);
         }
       }
@@ -147,8 +150,8 @@ class DistillationRunTest {
   }
 
   private static Trainer trainer(
-      Network student,
-      Network from,
+      Network<UNetConfig, ModelCard> student,
+      Network<UNetConfig, ModelCard> from,
       ImageDataset data,
       DistillationSettings settings,
       HalvingSchedule.Stage stage,

@@ -13,8 +13,10 @@ import org.halfstep.diffusion.GuidanceRange;
 import org.halfstep.diffusion.LossWeighting;
 import org.halfstep.diffusion.NoiseSchedule;
 import org.halfstep.diffusion.TimeGrid;
+import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
 import org.halfstep.model.TinyNetworks;
+import org.halfstep.model.UNetConfig;
 import org.halfstep.sample.SampleRequest;
 import org.halfstep.sample.Sampler;
 import org.halfstep.train.OptimizerSettings;
@@ -71,14 +73,15 @@ class HalfMadeTest {
     assertTrue(allocations >= atLeast, allocations + " allocations");
   }
 
-  private Trainer trainer(Network network, Trainer.ObjectiveFactory objective) {
+  private Trainer trainer(
+      Network<UNetConfig, ModelCard> network, Trainer.ObjectiveFactory objective) {
     return new Trainer(network, data, 2, false, 1, OptimizerSettings.adam(0.9), objective);
   }
 
   @Test
   @DisplayName("Trainer with the teacher's objective")
   void teacher() throws Exception {
-    try (Network network = TinyNetworks.teacher(device, SIDE, 1)) {
+    try (Network<UNetConfig, ModelCard> network = TinyNetworks.teacher(device, SIDE, 1)) {
       failEachAllocation(
           9,
           () ->
@@ -92,9 +95,9 @@ class HalfMadeTest {
   @Test
   @DisplayName("Trainer with the objectives of both stages")
   void students() throws Exception {
-    try (Network teacher = TinyNetworks.teacher(device, SIDE, 1);
-        Network student = TinyNetworks.guided(device, SIDE, 4, 2);
-        Network guided = TinyNetworks.guided(device, SIDE, 4, 3)) {
+    try (Network<UNetConfig, ModelCard> teacher = TinyNetworks.teacher(device, SIDE, 1);
+        Network<UNetConfig, ModelCard> student = TinyNetworks.guided(device, SIDE, 4, 2);
+        Network<UNetConfig, ModelCard> guided = TinyNetworks.guided(device, SIDE, 4, 3)) {
       failEachAllocation(
           10,
           () ->
@@ -124,7 +127,7 @@ class HalfMadeTest {
   @Test
   @DisplayName("Sampler of a guided teacher")
   void sampler() throws Exception {
-    try (Network network = TinyNetworks.teacher(device, SIDE, 1)) {
+    try (Network<UNetConfig, ModelCard> network = TinyNetworks.teacher(device, SIDE, 1)) {
       failEachAllocation(
           4,
           () -> {
@@ -144,7 +147,7 @@ class HalfMadeTest {
   @DisplayName("Networks: fresh, and with the weights of another")
   void networks() throws Exception {
     failEachAllocation(1, () -> TinyNetworks.teacher(device, SIDE, 1));
-    try (Network network = TinyNetworks.teacher(device, SIDE, 1)) {
+    try (Network<UNetConfig, ModelCard> network = TinyNetworks.teacher(device, SIDE, 1)) {
       failEachAllocation(1, () -> network.withCard(card -> card));
     }
   }

@@ -15,8 +15,10 @@ import org.halfstep.diffusion.LearningRate;
 import org.halfstep.diffusion.LossWeighting;
 import org.halfstep.diffusion.NoiseSchedule;
 import org.halfstep.diffusion.TimeGrid;
+import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
 import org.halfstep.model.TinyNetworks;
+import org.halfstep.model.UNetConfig;
 import org.halfstep.sample.SampleRequest;
 import org.halfstep.sample.Sampler;
 import org.halfstep.train.OptimizerSettings;
@@ -39,7 +41,7 @@ class LearningTest {
   void learns() {
     try (Device device = new CpuDevice();
         ImageDataset data = TinyNetworks.images(SIDE, 3);
-        Network teacher =
+        Network<UNetConfig, ModelCard> teacher =
             Network.fresh(device, TinyNetworks.config(SIDE, 0), TinyNetworks.teacherCard(), 1)) {
       double[] losses = new double[UPDATES];
       try (Trainer trainer =
@@ -60,10 +62,10 @@ class LearningTest {
       double last = mean(losses, UPDATES - WINDOW);
       assertTrue(last < 0.5 * first, "loss " + first + " to " + last);
 
-      try (Network guided =
+      try (Network<UNetConfig, ModelCard> guided =
           Network.like(
               device,
-              teacher.config().withGuidance(TinyNetworks.GUIDANCE_DIM),
+              teacher.architecture().withGuidance(TinyNetworks.GUIDANCE_DIM),
               teacher.card().guided(0, MAX_W, Map.of()),
               teacher)) {
         distillOneStep(device, data, guided);
@@ -71,8 +73,10 @@ class LearningTest {
     }
   }
 
-  private static void distillOneStep(Device device, ImageDataset data, Network guided) {
-    try (Network student = guided.withCard(card -> card.student(1, Chain.DETERMINISTIC, Map.of()));
+  private static void distillOneStep(
+      Device device, ImageDataset data, Network<UNetConfig, ModelCard> guided) {
+    try (Network<UNetConfig, ModelCard> student =
+            guided.withCard(card -> card.student(1, Chain.DETERMINISTIC, Map.of()));
         Sampler ofTeacher = new Sampler(guided)) {
       float[] wanted = sample(ofTeacher, 2);
       double before = distance(wanted, sample(ofTeacher, 1));

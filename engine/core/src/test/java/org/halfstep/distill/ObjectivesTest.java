@@ -21,9 +21,11 @@ import org.halfstep.diffusion.GuidanceRange;
 import org.halfstep.diffusion.LossWeighting;
 import org.halfstep.diffusion.NoiseSchedule;
 import org.halfstep.diffusion.TimeGrid;
+import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
 import org.halfstep.model.SingleEvaluation;
 import org.halfstep.model.TinyNetworks;
+import org.halfstep.model.UNetConfig;
 import org.halfstep.random.Philox;
 import org.halfstep.sample.SampleRequest;
 import org.halfstep.sample.Sampler;
@@ -90,7 +92,7 @@ class ObjectivesTest {
   @Test
   @DisplayName("C7 stage one: the target is one guided prediction (1 + w) c - w u at the same z")
   void guidedTarget() {
-    try (Network teacher = TinyNetworks.teacher(device, SIDE, 1);
+    try (Network<UNetConfig, ModelCard> teacher = TinyNetworks.teacher(device, SIDE, 1);
         SingleEvaluation single = new SingleEvaluation(teacher);
         Objective objective =
             new GuidedObjective(teacher, batch, draws, RANGE, LossWeighting.SNR_PLUS_1)) {
@@ -130,7 +132,7 @@ class ObjectivesTest {
         stochastic
             ? DistillationTarget.stochastic(SCHEDULE, TimeGrid.UNIFORM, steps)
             : DistillationTarget.deterministic(SCHEDULE, TimeGrid.UNIFORM, steps);
-    try (Network teacher = TinyNetworks.guided(device, SIDE, MAX_W, 2);
+    try (Network<UNetConfig, ModelCard> teacher = TinyNetworks.guided(device, SIDE, MAX_W, 2);
         SingleEvaluation single = new SingleEvaluation(teacher);
         Objective objective =
             new HalvingObjective(
@@ -203,11 +205,11 @@ class ObjectivesTest {
   @Test
   @DisplayName("C7 new input: a fresh stage-one student is the conditional teacher bit for bit")
   void freshStudentIsTheConditionalTeacher() {
-    try (Network teacher = TinyNetworks.teacher(device, SIDE, 1);
-        Network student =
+    try (Network<UNetConfig, ModelCard> teacher = TinyNetworks.teacher(device, SIDE, 1);
+        Network<UNetConfig, ModelCard> student =
             Network.like(
                 device,
-                teacher.config().withGuidance(TinyNetworks.GUIDANCE_DIM).withDropout(0),
+                teacher.architecture().withGuidance(TinyNetworks.GUIDANCE_DIM).withDropout(0),
                 teacher.card().guided(0, MAX_W, Map.of()),
                 teacher);
         Sampler ofTeacher = new Sampler(teacher);
@@ -230,13 +232,14 @@ class ObjectivesTest {
   @Test
   @DisplayName("C7 shape check: weights that do not fit are refused, not printed")
   void refusesWeightsOfAnotherShape() {
-    try (Network guided = TinyNetworks.guided(device, SIDE, MAX_W, 2)) {
+    try (Network<UNetConfig, ModelCard> guided = TinyNetworks.guided(device, SIDE, MAX_W, 2)) {
       int wider = 2 * TinyNetworks.GUIDANCE_DIM;
       IllegalArgumentException refused =
           assertThrows(
               IllegalArgumentException.class,
               () ->
-                  Network.like(device, guided.config().withGuidance(wider), guided.card(), guided));
+                  Network.like(
+                      device, guided.architecture().withGuidance(wider), guided.card(), guided));
       assertTrue(refused.getMessage().contains("w_proj.weight"), refused.getMessage());
     }
   }

@@ -8,7 +8,6 @@ import java.util.List;
 import org.halfstep.device.ConvolutionAlgorithm;
 import org.halfstep.device.Device;
 import org.halfstep.device.cpu.CpuDevice;
-import org.halfstep.model.UNet;
 import org.halfstep.model.UNetConfig;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -18,8 +17,7 @@ class WeightBudgetTest {
 
   /** 44 million parameters, 168 MiB as stored. */
   private static final Graph M =
-      UNet.build(
-          new UNetConfig(
+      new UNetConfig(
               32,
               3,
               128,
@@ -36,7 +34,8 @@ class WeightBudgetTest {
               true,
               true,
               0,
-              null));
+              null)
+          .graph();
 
   private final Device device = new CpuDevice();
 

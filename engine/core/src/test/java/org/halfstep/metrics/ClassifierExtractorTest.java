@@ -20,9 +20,9 @@ import org.halfstep.data.Split;
 import org.halfstep.device.Device;
 import org.halfstep.device.cpu.CpuDevice;
 import org.halfstep.image.ImageBatch;
-import org.halfstep.model.Classifier;
 import org.halfstep.model.ClassifierCard;
 import org.halfstep.model.ClassifierConfig;
+import org.halfstep.model.Network;
 import org.halfstep.safetensors.Dtype;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
@@ -103,8 +103,9 @@ class ClassifierExtractorTest {
     ClassifierConfig config = new ClassifierConfig(8, 3, 4, List.of(8, 8));
     ClassifierCard card = new ClassifierCard("colours", List.of("a", "b", "c", "d"), null);
     try (Device device = new CpuDevice(1);
-        Classifier classifier = Classifier.fresh(device, config, card, 1)) {
-      classifier.save(file, Dtype.BF16);
+        Network<ClassifierConfig, ClassifierCard> classifier =
+            Network.fresh(device, config, card, 1)) {
+      classifier.save(file, card, Dtype.BF16);
       try (ClassifierExtractor extractor = ClassifierExtractor.load(device, file)) {
         ImageBatch grey = new ImageBatch(1, 8, 8, 1, new byte[64]);
         IllegalArgumentException refused =

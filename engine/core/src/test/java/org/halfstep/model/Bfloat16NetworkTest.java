@@ -29,7 +29,7 @@ class Bfloat16NetworkTest {
   @Test
   void forwardAndBackwardStayCloseToFloat32() {
     try (Device device = new CpuDevice();
-        Network network = TinyNetworks.guided(device, SIDE, 4, 5)) {
+        Network<UNetConfig, ModelCard> network = TinyNetworks.guided(device, SIDE, 4, 5)) {
       Pass exact = run(network, DataType.F32);
       Pass rounded = run(network, DataType.BF16);
       double out = error(rounded.out(), exact.out());
@@ -41,10 +41,12 @@ class Bfloat16NetworkTest {
     }
   }
 
-  private static Pass run(Network network, DataType type) {
+  private static Pass run(Network<UNetConfig, ModelCard> network, DataType type) {
     Device device = network.device();
     PlanOptions options =
-        PlanOptions.training(BATCH, 0).withType(type).withInputGradients(Set.of("x"));
+        PlanOptions.training(BATCH, 0)
+            .withType(type)
+            .withInputGradients(Set.of(network.architecture().ports(network.graph()).x()));
     try (ParameterSlab gradients = new ParameterSlab(device, network.graph(), "gradients");
         Plan plan = Plan.training(device, network.graph(), options, network.weights(), gradients);
         NetworkInputs inputs = new NetworkInputs(network, plan)) {

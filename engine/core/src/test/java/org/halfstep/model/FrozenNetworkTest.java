@@ -10,9 +10,11 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.HostWindow;
 import org.halfstep.device.Slab;
@@ -22,6 +24,11 @@ import org.halfstep.graph.Parameter;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
 import org.halfstep.safetensors.Dtype;
+import org.halfstep.safetensors.NamedTensor;
+import org.halfstep.safetensors.SafetensorsFile;
+import org.halfstep.safetensors.SafetensorsWriter;
+import org.halfstep.safetensors.ShardedFile;
+import org.halfstep.safetensors.TensorView;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -60,7 +67,7 @@ class FrozenNetworkTest {
   void write() throws IOException {
     device = new CpuDevice();
     file = folder.resolve("network.safetensors");
-    try (Network network = fresh()) {
+    try (Network<UNetConfig, ModelCard> network = fresh()) {
       network.save(file, network.card(), Dtype.F32);
     }
   }
@@ -70,8 +77,8 @@ class FrozenNetworkTest {
     device.close();
   }
 
-  private Network fresh() {
-    Network network =
+  private Network<UNetConfig, ModelCard> fresh() {
+    Network<UNetConfig, ModelCard> network =
         Network.fresh(device, CONFIG, ModelCard.teacher("none", List.of(), Map.of()), 3);
     for (Parameter parameter : network.graph().parameters().values()) {
       float[] values = network.weights().get(parameter);
@@ -83,7 +90,7 @@ class FrozenNetworkTest {
     return network;
   }
 
-  private static Plan plan(Network network, int batch) {
+  private static Plan plan(Network<UNetConfig, ModelCard> network, int batch) {
     Plan plan =
         Plan.inference(
             network.device(), network.graph(), PlanOptions.inference(batch), network.values());
@@ -116,11 +123,11 @@ class FrozenNetworkTest {
   @Test
   void makesTheBitsOfTheSameNetworkInMemory() throws IOException {
     float[] expected;
-    try (Network loaded = Network.load(device, file);
+    try (Network<UNetConfig, ModelCard> loaded = Network.load(device, UNetConfig.FORMAT, file);
         Plan plan = plan(loaded, 2)) {
       expected = output(plan);
     }
-    try (Network opened = Network.open(device, file);
+    try (Network<UNetConfig, ModelCard> opened = Network.open(device, UNetConfig.FORMAT, file);
         Plan plan = plan(opened, 2)) {
       assertArrayEquals(expected, output(plan));
     }
@@ -128,7 +135,7 @@ class FrozenNetworkTest {
 
   @Test
   void aSecondPlanAddsItsActivationsAndNothingElse() throws IOException {
-    try (Network opened = Network.open(device, file)) {
+    try (Network<UNetConfig, ModelCard> opened = Network.open(device, UNetConfig.FORMAT, file)) {
       FrozenWeights weights = (FrozenWeights) opened.values();
       assertEquals(0, weights.packedBytes(), "nothing is packed before a plan wants it");
       try (Plan first = plan(opened, 1)) {
@@ -152,7 +159,7 @@ class FrozenNetworkTest {
 
   @Test
   void holdsNoPlainCopyOfWhatIsPacked() throws IOException {
-    try (Network opened = Network.open(device, file);
+    try (Network<UNetConfig, ModelCard> opened = Network.open(device, UNetConfig.FORMAT, file);
         Plan plan = plan(opened, 1)) {
       FrozenWeights weights = (FrozenWeights) opened.values();
       long all = Float.BYTES * opened.graph().parameterFloats();
@@ -166,36 +173,100 @@ class FrozenNetworkTest {
   @ParameterizedTest
   @EnumSource(
       value = Dtype.class,
-      names = {"F32", "BF16"})
-  void filesOfEitherTypeAreReadAsTheyAre(Dtype dtype) throws IOException {
+      names = {"F32", "F16", "BF16"})
+  void filesOfEveryTypeAreReadAsTheyAre(Dtype dtype) throws IOException {
     Path other = folder.resolve("other.safetensors");
-    try (Network network = Network.load(device, file)) {
+    try (Network<UNetConfig, ModelCard> network = Network.load(device, UNetConfig.FORMAT, file)) {
       network.save(other, network.card(), dtype);
     }
     float[] expected;
-    try (Network loaded = Network.load(device, other);
+    try (Network<UNetConfig, ModelCard> loaded = Network.load(device, UNetConfig.FORMAT, other);
         Plan plan = plan(loaded, 1)) {
       expected = output(plan);
     }
-    try (Network opened = Network.open(device, other);
+    try (Network<UNetConfig, ModelCard> opened = Network.open(device, UNetConfig.FORMAT, other);
         Plan plan = plan(opened, 1)) {
       assertArrayEquals(expected, output(plan));
+      DataType type = DataType.valueOf(dtype.name());
+      assertEquals(
+          Map.of(type, type.bytes() * opened.graph().parameterCount()),
+          ((FrozenWeights) opened.values()).storedBytes());
       Path again = folder.resolve("again.safetensors");
       opened.save(again, opened.card(), dtype);
       assertArrayEquals(Files.readAllBytes(other), Files.readAllBytes(again));
     }
   }
 
+  /** As others keep large networks: several files, one network among others, 16 bits. */
+  @Test
+  void weightsOfSeveralFilesUnderAPrefixAreOpenedWhereTheyLie() throws IOException {
+    Path half = folder.resolve("half.safetensors");
+    try (Network<UNetConfig, ModelCard> network = Network.load(device, UNetConfig.FORMAT, file)) {
+      network.save(half, network.card(), Dtype.F16);
+    }
+    float[] expected;
+    try (Network<UNetConfig, ModelCard> loaded = Network.load(device, UNetConfig.FORMAT, half);
+        Plan plan = plan(loaded, 1)) {
+      expected = output(plan);
+    }
+    Path index = shards(half, "unet.");
+    ModelCard card = ModelCard.teacher("none", List.of(), Map.of());
+    try (Network<UNetConfig, ModelCard> opened =
+            Network.open(
+                device,
+                CONFIG,
+                card,
+                ShardedFile.open(index),
+                TensorNames.OWN.under("unet."),
+                Network.DEFAULT_MEMORY);
+        Plan plan = plan(opened, 1)) {
+      assertArrayEquals(expected, output(plan));
+    }
+    ShardedFile refused = ShardedFile.open(index);
+    assertThrows(
+        IOException.class, () -> Network.open(device, CONFIG, card, refused, TensorNames.OWN, 0));
+    assertThrows(
+        IllegalStateException.class,
+        () -> refused.find("vae.x").orElseThrow().floats(),
+        "what could not be opened is closed");
+  }
+
+  /** The tensors of a file in two, in turns, and one of another network. */
+  private Path shards(Path whole, String prefix) throws IOException {
+    StringBuilder map = new StringBuilder();
+    List<NamedTensor> even = new ArrayList<>();
+    List<NamedTensor> odd = new ArrayList<>();
+    try (SafetensorsFile from = SafetensorsFile.open(whole)) {
+      for (String name : from.names()) {
+        TensorView view = from.tensor(name);
+        List<NamedTensor> to = even.size() > odd.size() ? odd : even;
+        to.add(new NamedTensor(prefix + name, view.dtype(), view.shape(), view.data()));
+        map.append(entry(prefix + name, to == even));
+      }
+      even.add(NamedTensor.f32("vae.x", new long[] {1}, 1));
+      map.append(entry("vae.x", true));
+      SafetensorsWriter.write(folder.resolve("even.safetensors"), even, Map.of());
+      SafetensorsWriter.write(folder.resolve("odd.safetensors"), odd, Map.of());
+    }
+    map.setLength(map.length() - 1);
+    return Files.writeString(
+        folder.resolve("x.safetensors.index.json"), "{\"weight_map\":{" + map + "}}");
+  }
+
+  private static String entry(String tensor, boolean even) {
+    return "\"" + tensor + "\":\"" + (even ? "even" : "odd") + ".safetensors\",";
+  }
+
   @Test
   void lessMemoryIsAnotherAlgorithmAndTheSameImageInAnyBatch() throws IOException {
     long packed;
     float[] expected;
-    try (Network opened = Network.open(device, file);
+    try (Network<UNetConfig, ModelCard> opened = Network.open(device, UNetConfig.FORMAT, file);
         Plan plan = plan(opened, 1)) {
       packed = ((FrozenWeights) opened.values()).packedBytes();
       expected = output(plan);
     }
-    try (Network small = Network.open(device, file, 1);
+    try (Network<UNetConfig, ModelCard> small = Network.open(device, UNetConfig.FORMAT, file, 1);
         Plan one = plan(small, 1);
         Plan three = plan(small, 3)) {
       FrozenWeights weights = (FrozenWeights) small.values();
@@ -208,10 +279,10 @@ class FrozenNetworkTest {
 
   @Test
   void isNotTrained() throws IOException {
-    try (Network opened = Network.open(device, file);
-        Network copy = Network.like(device, CONFIG, opened.card(), opened)) {
+    try (Network<UNetConfig, ModelCard> opened = Network.open(device, UNetConfig.FORMAT, file);
+        Network<UNetConfig, ModelCard> copy = Network.like(device, CONFIG, opened.card(), opened)) {
       assertThrows(IllegalStateException.class, opened::weights);
-      try (Network loaded = Network.load(device, file)) {
+      try (Network<UNetConfig, ModelCard> loaded = Network.load(device, UNetConfig.FORMAT, file)) {
         assertArrayEquals(loaded.weights().toArray(), copy.weights().toArray());
       }
     }
@@ -223,7 +294,8 @@ class FrozenNetworkTest {
     Path cut = folder.resolve("cut.safetensors");
     Files.write(cut, Arrays.copyOf(bytes, bytes.length - 4096));
     long before = Slab.live().size();
-    IOException refused = assertThrows(IOException.class, () -> Network.open(device, cut));
+    IOException refused =
+        assertThrows(IOException.class, () -> Network.open(device, UNetConfig.FORMAT, cut));
     assertTrue(refused.getMessage().contains("cut.safetensors"), refused.getMessage());
     assertEquals(before, Slab.live().size());
   }

@@ -188,7 +188,7 @@ class ModelFileCheckTest {
     Path file =
         changed(teacher(), "card", "classNames", "[\"a\\u001b[2J\", \"b\\u202e\", \"c\\n\"]");
     try (Device device = new CpuDevice(1);
-        Network network = Network.load(device, file)) {
+        Network<UNetConfig, ModelCard> network = Network.load(device, UNetConfig.FORMAT, file)) {
       assertEquals(List.of("a?[2J", "b?", "c?"), network.card().classNames());
     }
   }
@@ -217,10 +217,10 @@ class ModelFileCheckTest {
     Path file = folder.resolve("classifier.safetensors");
     ClassifierConfig config = new ClassifierConfig(8, 1, 3, List.of(8, 16));
     try (Device device = new CpuDevice(1);
-        Classifier made =
-            Classifier.fresh(
+        Network<ClassifierConfig, ClassifierCard> made =
+            Network.fresh(
                 device, config, new ClassifierCard("x", List.of("a", "b", "c"), Map.of()), 1)) {
-      made.save(file, Dtype.F32);
+      made.save(file, made.card(), Dtype.F32);
     }
     for (String[] change :
         new String[][] {
@@ -238,7 +238,9 @@ class ModelFileCheckTest {
       try (Device device = new CpuDevice(1)) {
         IOException failure =
             assertThrows(
-                DataException.class, () -> Classifier.load(device, bad), String.join(" ", change));
+                DataException.class,
+                () -> Network.load(device, ClassifierConfig.FORMAT, bad),
+                String.join(" ", change));
         assertTrue(failure.getMessage().startsWith(bad + ": "), failure.getMessage());
       }
     }
@@ -247,9 +249,11 @@ class ModelFileCheckTest {
   private String refused(Path file) {
     try (Device device = new CpuDevice(1)) {
       IOException failure =
-          assertThrows(IOException.class, () -> Network.load(device, file).close());
+          assertThrows(
+              IOException.class, () -> Network.load(device, UNetConfig.FORMAT, file).close());
       IOException mapped =
-          assertThrows(IOException.class, () -> Network.open(device, file).close());
+          assertThrows(
+              IOException.class, () -> Network.open(device, UNetConfig.FORMAT, file).close());
       assertEquals(failure.getMessage(), mapped.getMessage());
       assertTrue(
           failure instanceof DataException || failure instanceof SafetensorsException,
@@ -263,7 +267,7 @@ class ModelFileCheckTest {
   private Path teacher() throws IOException {
     Path file = folder.resolve("good.safetensors");
     try (Device device = new CpuDevice(1);
-        Network network = TinyNetworks.teacher(device, 8, 1)) {
+        Network<UNetConfig, ModelCard> network = TinyNetworks.teacher(device, 8, 1)) {
       network.save(file, network.card(), Dtype.F32);
     }
     return file;
@@ -272,7 +276,7 @@ class ModelFileCheckTest {
   private Path student() throws IOException {
     Path file = folder.resolve("student.safetensors");
     try (Device device = new CpuDevice(1);
-        Network network = TinyNetworks.guided(device, 8, 4, 1)) {
+        Network<UNetConfig, ModelCard> network = TinyNetworks.guided(device, 8, 4, 1)) {
       network.save(file, network.card().student(2, Chain.DETERMINISTIC, Map.of()), Dtype.F32);
     }
     return file;

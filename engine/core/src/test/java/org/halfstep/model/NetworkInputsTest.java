@@ -16,7 +16,7 @@ class NetworkInputsTest {
   @Test
   void labelsAreThoseOfTheNetwork() {
     try (Device device = new CpuDevice(1);
-        Network network = TinyNetworks.teacher(device, 8, 1);
+        Network<UNetConfig, ModelCard> network = TinyNetworks.teacher(device, 8, 1);
         Plan plan =
             Plan.inference(device, network.graph(), PlanOptions.inference(2), network.weights());
         NetworkInputs inputs = new NetworkInputs(network, plan)) {

@@ -6,13 +6,13 @@ import org.halfstep.graph.PlanOptions;
 
 /** A network evaluated on one image at a time: the plain way, to compare prepared loops with. */
 public final class SingleEvaluation implements AutoCloseable {
-  private final Network network;
+  private final Network<UNetConfig, ModelCard> network;
   private final Plan plan;
   private final NetworkInputs inputs;
   private int evaluations;
 
   /** The network stays the caller's. */
-  public SingleEvaluation(Network network) {
+  public SingleEvaluation(Network<UNetConfig, ModelCard> network) {
     this.network = network;
     this.plan =
         Plan.inference(

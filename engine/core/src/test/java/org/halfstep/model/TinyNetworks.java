@@ -48,12 +48,13 @@ public final class TinyNetworks {
   }
 
   /** A teacher no parameter of which is zero, so that everything has an effect. */
-  public static Network teacher(Device device, int side, long seed) {
+  public static Network<UNetConfig, ModelCard> teacher(Device device, int side, long seed) {
     return perturbed(Network.fresh(device, config(side, 0), teacherCard(), seed), seed);
   }
 
   /** A network of stage one with w in [0, max], no parameter of which is zero. */
-  public static Network guided(Device device, int side, double max, long seed) {
+  public static Network<UNetConfig, ModelCard> guided(
+      Device device, int side, double max, long seed) {
     return perturbed(
         Network.fresh(
             device,
@@ -64,7 +65,8 @@ public final class TinyNetworks {
   }
 
   /** Adds normal noise to every parameter. */
-  public static Network perturbed(Network network, long seed) {
+  public static <A extends Architecture, C extends Card> Network<A, C> perturbed(
+      Network<A, C> network, long seed) {
     int number = 0;
     for (Parameter parameter : network.graph().parameters().values()) {
       float[] values = network.weights().get(parameter);

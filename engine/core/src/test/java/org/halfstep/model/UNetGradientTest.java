@@ -10,17 +10,17 @@ class UNetGradientTest {
 
   @Test
   void guidedConditionalNetworkWithDropout() {
-    GradientCheck.of(UNet.build(config(true, false, 4, true, 0.2f, 24)), 3, DIRECTIONS);
+    GradientCheck.of(config(true, false, 4, true, 0.2f, 24).graph(), 3, DIRECTIONS);
   }
 
   @Test
   void networkWithResidualResampling() {
-    GradientCheck.of(UNet.build(config(true, true, 2, false, 0, null)), 2, DIRECTIONS);
+    GradientCheck.of(config(true, true, 2, false, 0, null).graph(), 2, DIRECTIONS);
   }
 
   @Test
   void networkWithoutScaleAndShift() {
-    GradientCheck.of(UNet.build(config(false, false, null, false, 0, null)), 2, DIRECTIONS);
+    GradientCheck.of(config(false, false, null, false, 0, null).graph(), 2, DIRECTIONS);
   }
 
   private static UNetConfig config(

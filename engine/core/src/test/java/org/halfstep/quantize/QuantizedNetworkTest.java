@@ -26,10 +26,12 @@ import org.halfstep.device.cpu.CpuDevice;
 import org.halfstep.graph.ParameterSlab;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
+import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
 import org.halfstep.model.NetworkInputs;
 import org.halfstep.model.Quantization;
 import org.halfstep.model.TinyNetworks;
+import org.halfstep.model.UNetConfig;
 import org.halfstep.random.Philox;
 import org.halfstep.safetensors.Dtype;
 import org.halfstep.safetensors.NamedTensor;
@@ -60,13 +62,17 @@ class QuantizedNetworkTest {
   @TempDir private static Path folder;
 
   private static Device device;
-  private static Network source;
-  private static Network quantized;
+  private static Network<UNetConfig, ModelCard> source;
+  private static Network<UNetConfig, ModelCard> quantized;
 
   @BeforeAll
   static void quantize() throws IOException {
     device = new CpuDevice();
-    source = Network.load(device, TinyModels.student(folder.resolve("student.safetensors"), 2));
+    source =
+        Network.load(
+            device,
+            UNetConfig.FORMAT,
+            TinyModels.student(folder.resolve("student.safetensors"), 2));
     try (ImageDataset data = TinyNetworks.images(SIDE, 12)) {
       quantized =
           Calibration.quantize(source, data, "waves", new CalibrationSettings(12, 3), _ -> {});
@@ -116,7 +122,7 @@ class QuantizedNetworkTest {
   @Test
   void theFileHoldsTheSameNetwork() throws IOException {
     Path file = save("round-trip");
-    try (Network loaded = Network.load(device, file)) {
+    try (Network<UNetConfig, ModelCard> loaded = Network.load(device, UNetConfig.FORMAT, file)) {
       assertTrue(loaded.isQuantized());
       assertEquals(new Quantization("int8", "waves", 12, 24, 3), loaded.quantization());
       assertArrayEquals(evaluate(quantized, 2), evaluate(loaded, 2));
@@ -148,16 +154,16 @@ class QuantizedNetworkTest {
   @Test
   void theSeedChangesWhatIsMeasured() {
     try (ImageDataset data = TinyNetworks.images(SIDE, 12);
-        Network other =
+        Network<UNetConfig, ModelCard> other =
             Calibration.quantize(source, data, "waves", new CalibrationSettings(12, 4), _ -> {});
-        Network same =
+        Network<UNetConfig, ModelCard> same =
             Calibration.quantize(source, data, "waves", new CalibrationSettings(12, 3), _ -> {})) {
       assertArrayEquals(quantized.weights().toArray(), same.weights().toArray());
       assertNotEquals(scale(quantized), scale(other));
     }
   }
 
-  private static float scale(Network network) {
+  private static float scale(Network<UNetConfig, ModelCard> network) {
     return network.weights().get(network.graph().parameters().get(LAYER + ".input_scale"))[0];
   }
 
@@ -176,7 +182,7 @@ class QuantizedNetworkTest {
     }
     assertOneLine(
         "cannot be trained",
-        () -> Network.like(device, quantized.config(), quantized.card(), quantized));
+        () -> Network.like(device, quantized.architecture(), quantized.card(), quantized));
     try (ImageDataset data = TinyNetworks.images(SIDE, 4)) {
       assertOneLine(
           "int8 already",
@@ -191,7 +197,7 @@ class QuantizedNetworkTest {
     assertRefused("missing", LAYER + ".weight_scale is missing", LAYER + ".weight_scale", null);
     assertRefused(
         "float",
-        LAYER + ".bias is I8, expected F32 or BF16",
+        LAYER + ".bias is I8, expected F32, F16 or BF16",
         LAYER + ".bias",
         new NamedTensor(
             LAYER + ".bias", Dtype.I8, new long[] {32}, MemorySegment.ofArray(new byte[32])));
@@ -238,7 +244,8 @@ class QuantizedNetworkTest {
       Map<String, String> metadata = new LinkedHashMap<>(file.metadata());
       SafetensorsWriter.write(bad, tensors, metadata);
     }
-    IOException refused = assertThrows(IOException.class, () -> Network.load(device, bad));
+    IOException refused =
+        assertThrows(IOException.class, () -> Network.load(device, UNetConfig.FORMAT, bad));
     assertTrue(refused.getMessage().contains(expected), refused.getMessage());
     assertTrue(refused.getMessage().contains(bad.toString()), refused.getMessage());
     assertFalse(refused.getMessage().contains("\n"), refused.getMessage());
@@ -256,7 +263,7 @@ class QuantizedNetworkTest {
     return file;
   }
 
-  private static float[] evaluate(Network network, int batch) {
+  private static float[] evaluate(Network<UNetConfig, ModelCard> network, int batch) {
     try (Plan plan =
             Plan.inference(
                 device, network.graph(), PlanOptions.inference(batch), network.weights());

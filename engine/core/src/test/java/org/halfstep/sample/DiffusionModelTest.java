@@ -24,7 +24,9 @@ import org.halfstep.HeapAllocation;
 import org.halfstep.device.Device;
 import org.halfstep.device.cpu.CpuDevice;
 import org.halfstep.diffusion.Solver;
+import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
+import org.halfstep.model.UNetConfig;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -89,7 +91,8 @@ class DiffusionModelTest {
   @Test
   void theNetworkOfAClosedModelIsNotReadable() throws IOException {
     try (Device device = new CpuDevice(1)) {
-      Network network = Network.load(device, folder.resolve("teacher.safetensors"));
+      Network<UNetConfig, ModelCard> network =
+          Network.load(device, UNetConfig.FORMAT, folder.resolve("teacher.safetensors"));
       network.close();
       IllegalStateException closed =
           assertThrows(IllegalStateException.class, () -> network.weights().toArray());

@@ -23,6 +23,7 @@ import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
 import org.halfstep.model.SingleEvaluation;
 import org.halfstep.model.TinyNetworks;
+import org.halfstep.model.UNetConfig;
 import org.halfstep.random.Philox;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -39,7 +40,7 @@ class SamplerTest {
   private NoiseSchedule schedule = new NoiseSchedule.TruncatedCosine(NoiseSchedule.MAX_LOG_SNR);
 
   private Device device;
-  private Network teacher;
+  private Network<UNetConfig, ModelCard> teacher;
 
   @BeforeEach
   void open() {
@@ -101,14 +102,14 @@ class SamplerTest {
       int offset,
       TimeGrid.End end) {
     TimeGrid grid = new TimeGrid(spacing, offset, end);
-    try (Network other =
+    try (Network<UNetConfig, ModelCard> other =
         teacher.withCard(card -> card.withDiffusion(Betas.STABLE_DIFFUSION, output, grid))) {
       schedule = other.card().noiseSchedule();
       requirePlainLoop(other, new SampleRequest(LABELS, SEED, 1.5, steps, solver, false, 0));
     }
   }
 
-  private void requirePlainLoop(Network network, SampleRequest request) {
+  private void requirePlainLoop(Network<UNetConfig, ModelCard> network, SampleRequest request) {
     int steps = request.steps();
     double w = request.guidance();
     try (Sampler sampler = new Sampler(network);
@@ -274,8 +275,9 @@ class SamplerTest {
   @Test
   @DisplayName("A student takes the steps, the sampler and the w it was distilled for, no others")
   void studentsRefuseWhatTheyWereNotMadeFor() {
-    try (Network guided = TinyNetworks.guided(device, SIDE, 4, 3);
-        Network student = guided.withCard(card -> card.student(4, Chain.STOCHASTIC, Map.of()));
+    try (Network<UNetConfig, ModelCard> guided = TinyNetworks.guided(device, SIDE, 4, 3);
+        Network<UNetConfig, ModelCard> student =
+            guided.withCard(card -> card.student(4, Chain.STOCHASTIC, Map.of()));
         Sampler sampler = new Sampler(student)) {
       SampleRequest good = SampleRequest.of(LABELS, SEED, 4, 4).withSampler(Solver.STOCHASTIC);
       assertEquals(4, sampler.evaluations(good));
@@ -317,7 +319,7 @@ class SamplerTest {
   @Test
   void whatPredictsNoiseCannotStartFromPureNoise() {
     Betas zero = new Betas(0.00085, 0.012, 1000, true);
-    try (Network other =
+    try (Network<UNetConfig, ModelCard> other =
             teacher.withCard(
                 card -> card.withDiffusion(zero, Parameterization.EPS, TimeGrid.UNIFORM));
         Sampler sampler = new Sampler(other)) {

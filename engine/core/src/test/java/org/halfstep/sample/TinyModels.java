@@ -55,8 +55,9 @@ public final class TinyModels {
   }
 
   /** A network of this shape and card. */
-  public static Network network(Device device, UNetConfig config, ModelCard card) {
-    Network network = Network.fresh(device, config, card, SEED);
+  public static Network<UNetConfig, ModelCard> network(
+      Device device, UNetConfig config, ModelCard card) {
+    Network<UNetConfig, ModelCard> network = Network.fresh(device, config, card, SEED);
     int number = 0;
     for (Parameter parameter : network.graph().parameters().values()) {
       float[] values = network.weights().get(parameter);
@@ -78,7 +79,7 @@ public final class TinyModels {
   /** Saves a teacher whose last layer gives so many times what {@link #teacher(Path)}'s gives. */
   public static Path teacher(Path file, float times) throws IOException {
     try (Device device = new CpuDevice();
-        Network network = network(device, config(), teacherCard())) {
+        Network<UNetConfig, ModelCard> network = network(device, config(), teacherCard())) {
       for (Parameter parameter : network.graph().parameters().values()) {
         if (parameter.name().startsWith("out.2.")) {
           float[] values = network.weights().get(parameter);
@@ -103,7 +104,7 @@ public final class TinyModels {
 
   private static Path save(Path file, UNetConfig config, ModelCard card) throws IOException {
     try (Device device = new CpuDevice();
-        Network network = network(device, config, card)) {
+        Network<UNetConfig, ModelCard> network = network(device, config, card)) {
       network.save(file, card, Dtype.F32);
     }
     return file;

@@ -16,7 +16,6 @@ import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.cpu.CpuDevice;
 import org.halfstep.graph.GradientCheck;
-import org.halfstep.model.Classifier;
 import org.halfstep.model.ClassifierConfig;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -96,7 +95,7 @@ class ClassifierRunTest {
 
   @Test
   void itsGradientsAreThoseOfDifferences() {
-    GradientCheck.of(Classifier.build(NETWORK), 3, 2);
+    GradientCheck.of(NETWORK.graph(), 3, 2);
   }
 
   @Test

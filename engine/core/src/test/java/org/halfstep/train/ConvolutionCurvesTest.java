@@ -10,8 +10,10 @@ import org.halfstep.device.ConvolutionAlgorithm;
 import org.halfstep.device.Device;
 import org.halfstep.device.cpu.CpuDevice;
 import org.halfstep.diffusion.LossWeighting;
+import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
 import org.halfstep.model.TinyNetworks;
+import org.halfstep.model.UNetConfig;
 import org.junit.jupiter.api.Test;
 
 /** Training does not notice how convolutions are computed. */
@@ -49,7 +51,7 @@ class ConvolutionCurvesTest {
     double[] losses = new double[UPDATES];
     try (Device device = new CpuDevice(0, algorithm);
         ImageDataset data = TinyNetworks.images(SIDE, 3);
-        Network network =
+        Network<UNetConfig, ModelCard> network =
             Network.fresh(device, TinyNetworks.config(SIDE, 0), TinyNetworks.teacherCard(), 1);
         Trainer trainer =
             new Trainer(

@@ -12,8 +12,10 @@ import org.halfstep.device.Operations;
 import org.halfstep.device.cpu.CpuDevice;
 import org.halfstep.graph.Parameter;
 import org.halfstep.graph.ParameterSlab;
+import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
 import org.halfstep.model.TinyNetworks;
+import org.halfstep.model.UNetConfig;
 import org.halfstep.random.Philox;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -27,7 +29,7 @@ class OptimizerTest {
 
   private Device device;
   private Operations operations;
-  private Network network;
+  private Network<UNetConfig, ModelCard> network;
   private ParameterSlab gradients;
 
   @BeforeEach

@@ -48,7 +48,7 @@ class TrainerAllocationTest {
     }
     try (Device device = new CpuDevice();
         ImageDataset data = ImageDataset.of(pixels, labels, SIDE, SIDE, 1, classes);
-        Network network =
+        Network<UNetConfig, ModelCard> network =
             Network.fresh(
                 device, config, ModelCard.teacher("noise", classes, java.util.Map.of()), 1);
         Trainer trainer =

@@ -16,8 +16,10 @@ import org.halfstep.device.DeviceArrays;
 import org.halfstep.device.cpu.CpuDevice;
 import org.halfstep.diffusion.LossWeighting;
 import org.halfstep.graph.Parameter;
+import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
 import org.halfstep.model.TinyNetworks;
+import org.halfstep.model.UNetConfig;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
@@ -37,7 +39,7 @@ class TrainerTest {
 
   private Device device;
   private ImageDataset data;
-  private Network network;
+  private Network<UNetConfig, ModelCard> network;
   private final List<TrainingBatch> batches = new ArrayList<>();
 
   @BeforeEach

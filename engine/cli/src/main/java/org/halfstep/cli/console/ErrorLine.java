@@ -8,7 +8,6 @@ import java.util.List;
 import java.util.concurrent.CancellationException;
 import org.halfstep.files.DataException;
 import org.halfstep.files.FailureReason;
-import org.halfstep.model.UnsuitableWeightsException;
 import org.halfstep.safetensors.SafetensorsException;
 import org.halfstep.torch.TorchFileException;
 import picocli.CommandLine;
@@ -72,7 +71,7 @@ public final class ErrorLine {
     return switch (failure) {
       case InputException _, IllegalArgumentException _ -> BAD_INPUT;
       case DataException _, SafetensorsException _, NoSuchFileException _ -> BAD_INPUT;
-      case TorchFileException _, UnsuitableWeightsException _ -> BAD_INPUT;
+      case TorchFileException _ -> BAD_INPUT;
       case CancellationException _ -> INTERRUPTED;
       default -> FAILURE;
     };

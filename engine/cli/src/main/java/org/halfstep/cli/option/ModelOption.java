@@ -50,12 +50,7 @@ public final class ModelOption {
    * @param device stays the caller's
    */
   public static DiffusionModel open(String choice, Device device) {
-    return open(choice, device, ModelOptions.DEFAULT_MAX_BATCH);
-  }
-
-  /** The same with another largest batch, a power of two. */
-  public static DiffusionModel open(String choice, Device device, int maxBatch) {
-    return open(choice, ModelOptions.standard().withDevice(device).withMaxBatch(maxBatch));
+    return open(choice, ModelOptions.standard().withDevice(device));
   }
 
   /** The same with all options. */

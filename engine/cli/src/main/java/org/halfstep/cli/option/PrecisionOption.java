@@ -1,13 +1,32 @@
 package org.halfstep.cli.option;
 
+import java.util.List;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
+import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.TypeConversionException;
 
 /** The choice of how activations are stored and multiplied. */
 public final class PrecisionOption {
+  private static final List<DataType> PRECISIONS =
+      List.of(DataType.F32, DataType.BF16, DataType.TF32);
+
+  /** Of the types that numbers are stored in those that networks compute in. */
+  static final class Converter implements ITypeConverter<DataType> {
+    @Override
+    public DataType convert(String text) {
+      return PRECISIONS.stream()
+          .filter(type -> type.name().equalsIgnoreCase(text))
+          .findFirst()
+          .orElseThrow(
+              () -> new TypeConversionException("expected f32, bf16 or tf32, got '" + text + "'"));
+    }
+  }
+
   @Option(
       names = "--precision",
+      converter = Converter.class,
       paramLabel = "TYPE",
       description =
           "f32, bf16, or on a GPU tf32: how networks compute (default: bf16 on a GPU and on a CPU with AMX, else f32).")

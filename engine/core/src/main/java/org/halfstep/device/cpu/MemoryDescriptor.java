@@ -77,6 +77,8 @@ final class MemoryDescriptor implements AutoCloseable {
       case F32, TF32 -> OneDnn.dnnl_f32;
       case BF16 -> OneDnn.dnnl_bf16;
       case U8 -> OneDnn.dnnl_u8;
+      case F16, I8, I32 ->
+          throw new IllegalArgumentException("oneDNN is given no numbers of type " + type);
     };
   }
 

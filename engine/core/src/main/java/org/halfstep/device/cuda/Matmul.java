@@ -40,6 +40,7 @@ record Matmul(
       case F32, BF16 -> CublasLt.CUBLAS_COMPUTE_32F;
       case TF32 -> CublasLt.CUBLAS_COMPUTE_32F_FAST_TF32;
       case U8 -> throw new IllegalArgumentException("bytes are multiplied on the CPU only");
+      case F16, I8, I32 -> throw new IllegalArgumentException("cuBLASLt multiplies no " + factors);
     };
   }
 

@@ -37,6 +37,8 @@ public final class KernelBinder {
       case F32, TF32 -> Kernels.HS_F32;
       case BF16 -> Kernels.HS_BF16;
       case U8 -> Kernels.HS_U8;
+      case F16, I8, I32 ->
+          throw new IllegalArgumentException("no kernel takes numbers of type " + type);
     };
   }
 }

@@ -28,7 +28,6 @@ import org.halfstep.graph.Graph;
 import org.halfstep.graph.ParameterSlab;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
-import org.halfstep.model.UNet;
 import org.halfstep.model.UNetConfig;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -108,7 +107,7 @@ class AnnouncedPlansTest {
     Owned owned = new Owned();
     Device cpu = owned.add(new CpuDevice(0, ConvolutionAlgorithm.DIRECT));
     Operations convolutions = owned.add(cpu.operations());
-    Graph graph = UNet.build(CONFIG);
+    Graph graph = CONFIG.graph();
     try (Device device =
             CudaDevice.of(
                 new HostDriver(),
@@ -157,8 +156,7 @@ class AnnouncedPlansTest {
             stream -> operations(convolutions, owned),
             owned,
             List::of)) {
-      Plan.requiredBytes(
-          device, UNet.build(CONFIG), PlanOptions.inference(2).withType(DataType.BF16));
+      Plan.requiredBytes(device, CONFIG.graph(), PlanOptions.inference(2).withType(DataType.BF16));
     }
     assertTrue(started.isEmpty());
   }

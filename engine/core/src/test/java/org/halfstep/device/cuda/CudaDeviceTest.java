@@ -148,7 +148,9 @@ class CudaDeviceTest {
     for (DataType type : List.of(DataType.F32, DataType.TF32, DataType.BF16)) {
       gpu.device.requirePrecision(type);
     }
-    assertThrows(IllegalArgumentException.class, () -> gpu.device.requirePrecision(DataType.U8));
+    for (DataType type : List.of(DataType.F16, DataType.U8, DataType.I32)) {
+      assertThrows(IllegalArgumentException.class, () -> gpu.device.requirePrecision(type));
+    }
     assertEquals("cuda:0 (Host, CUDA 13.0)", gpu.device.name());
   }
 

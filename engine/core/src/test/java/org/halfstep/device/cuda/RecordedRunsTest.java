@@ -17,8 +17,10 @@ import org.halfstep.device.cpu.CpuDevice;
 import org.halfstep.device.cuda.driver.CudaException;
 import org.halfstep.diffusion.LossWeighting;
 import org.halfstep.diffusion.Solver;
+import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
 import org.halfstep.model.TinyNetworks;
+import org.halfstep.model.UNetConfig;
 import org.halfstep.sample.SampleRequest;
 import org.halfstep.sample.Sampler;
 import org.halfstep.sample.TinyModels;
@@ -39,7 +41,7 @@ class RecordedRunsTest {
 
   private static List<float[]> samples(Device device, Solver kind, boolean clip) {
     List<float[]> images = new ArrayList<>();
-    try (Network network =
+    try (Network<UNetConfig, ModelCard> network =
             TinyModels.network(device, TinyModels.config(), TinyModels.teacherCard());
         Sampler sampler = new Sampler(network, 2, DataType.F32)) {
       for (int run = 0; run < 4; run++) {
@@ -122,7 +124,7 @@ class RecordedRunsTest {
 
   private static float[] trained(Device device, HostDriver driver) {
     try (ImageDataset data = TinyNetworks.images(8, 12);
-        Network network = TinyNetworks.teacher(device, 8, 3);
+        Network<UNetConfig, ModelCard> network = TinyNetworks.teacher(device, 8, 3);
         Trainer trainer =
             new Trainer(
                 network,
