@@ -23,7 +23,7 @@ import org.halfstep.files.InputFile;
  * not be aligned to its element size. The file must not be cut short while it is open; replacing it
  * by renaming, as {@link SafetensorsWriter} does, is safe.
  */
-public final class SafetensorsFile implements AutoCloseable {
+public final class SafetensorsFile implements Tensors {
   private final Path path;
   private final Arena arena;
   private final MemorySegment file;
@@ -60,12 +60,18 @@ public final class SafetensorsFile implements AutoCloseable {
     return path;
   }
 
+  @Override
+  public String origin() {
+    return path.toString();
+  }
+
   /** The {@code __metadata__} entries, in the file's order; empty when there are none. */
   public Map<String, String> metadata() {
     return header.metadata();
   }
 
   /** All tensor names, in the order of their data. */
+  @Override
   public SequencedSet<String> names() {
     return Collections.unmodifiableSequencedSet(header.tensors().sequencedKeySet());
   }
@@ -85,7 +91,7 @@ public final class SafetensorsFile implements AutoCloseable {
         .orElseThrow(() -> new NoSuchElementException(path + ": has no tensor named " + name));
   }
 
-  /** A tensor by name, if there is one. */
+  @Override
   public Optional<TensorView> find(String name) {
     return Optional.ofNullable(header.tensors().get(name))
         .map(

@@ -19,13 +19,14 @@ import java.util.Set;
 import org.halfstep.files.InputFile;
 import org.halfstep.safetensors.Dtype;
 import org.halfstep.safetensors.TensorView;
+import org.halfstep.safetensors.Tensors;
 
 /**
  * An open file of tensors by name as {@code torch.save(model.state_dict(), file)} writes it: a zip
  * archive since PyTorch 1.6, a row of pickles with the numbers behind them before. Every size is
  * compared with the file's before memory is taken for it; tensors live until {@link #close}.
  */
-public final class TorchFile implements AutoCloseable {
+public final class TorchFile implements Tensors {
   private static final BigInteger MAGIC = new BigInteger("1950a86a20f9469cfc6c", 16);
   private static final int PROTOCOL = 1001;
   private static final int PICKLE = 0x80;
@@ -253,12 +254,18 @@ public final class TorchFile implements AutoCloseable {
     return new TensorView(name, type, tensor.shape(), lies.gather(storage, arena));
   }
 
+  @Override
+  public String origin() {
+    return path.toString();
+  }
+
   /** All tensor names, in no particular order. */
+  @Override
   public Set<String> names() {
     return Collections.unmodifiableSet(tensors.keySet());
   }
 
-  /** A tensor by name, if there is one. */
+  @Override
   public Optional<TensorView> find(String name) {
     return Optional.ofNullable(tensors.get(name));
   }

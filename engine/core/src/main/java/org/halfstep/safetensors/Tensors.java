@@ -1,0 +1,23 @@
+package org.halfstep.safetensors;
+
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * Open tensors by name: of one file or of several, safetensors or another format. They are mapped,
+ * not copied, and live until {@link #close}. Any thread may read.
+ */
+public interface Tensors extends AutoCloseable {
+  /** Where they come from, for error texts: a file, or the index of several. */
+  String origin();
+
+  /** All names. */
+  Set<String> names();
+
+  /** A tensor by name, if there is one. */
+  Optional<TensorView> find(String name);
+
+  /** Unmaps everything; every view becomes unusable. */
+  @Override
+  void close();
+}
