@@ -65,7 +65,7 @@ final class WeightFiles {
                 + ": name one of them");
   }
 
-  private static void requireName(String variant) {
+  static void requireName(String variant) {
     if (!variant.matches("[A-Za-z0-9_]{1,32}")) {
       throw new IllegalArgumentException(
           "variant " + variant + ": expected letters, digits and underscores, such as fp16");

@@ -13,7 +13,8 @@ import java.util.Arrays;
  * @param data little-endian row-major elements, on or off the heap; exactly the bytes that type and
  *     shape ask for
  */
-public record NamedTensor(String name, Dtype dtype, long[] shape, MemorySegment data) {
+public record NamedTensor(String name, Dtype dtype, long[] shape, MemorySegment data)
+    implements WritableTensor {
   public NamedTensor {
     shape = shape.clone();
     for (long extent : shape) {
@@ -70,5 +71,15 @@ public record NamedTensor(String name, Dtype dtype, long[] shape, MemorySegment 
   @Override
   public long[] shape() {
     return shape.clone();
+  }
+
+  @Override
+  public long bytes() {
+    return data.byteSize();
+  }
+
+  @Override
+  public void copy(long offset, MemorySegment target) {
+    MemorySegment.copy(data, offset, target, 0, target.byteSize());
   }
 }

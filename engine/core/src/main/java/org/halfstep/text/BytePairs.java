@@ -67,6 +67,19 @@ final class BytePairs {
     return (long) left << Integer.SIZE | right;
   }
 
+  /** Left and right of each merge, in order. */
+  List<String[]> merges() {
+    List<String[]> pairs = new ArrayList<>();
+    merges.entrySet().stream()
+        .sorted(Map.Entry.comparingByValue())
+        .map(Map.Entry::getKey)
+        .forEach(
+            key ->
+                pairs.add(
+                    new String[] {token((int) (key >>> Integer.SIZE)), token(key.intValue())}));
+    return pairs;
+  }
+
   int size() {
     return tokens.size();
   }

@@ -49,6 +49,14 @@ public final class ClipTokenizer {
   }
 
   /**
+   * Writes the files of a tokenizer's folder, as transformers reads them: merges.txt, vocab.json,
+   * tokenizer_config.json and special_tokens_map.json.
+   */
+  public void write(Path folder) throws IOException {
+    ClipVocabularyFiles.write(folder, pairs, pairs.token(padding));
+  }
+
+  /**
    * The same vocabulary, with prompts cleaned another way; {@link #open} cleans as transformers.
    */
   public ClipTokenizer withCleaning(PromptCleaning other) {

@@ -1,13 +1,16 @@
 package org.halfstep.text;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import org.halfstep.files.AtomicFile;
 import org.halfstep.files.DataException;
 import org.halfstep.files.Json;
 import org.halfstep.files.TextFile;
@@ -21,6 +24,7 @@ final class ClipVocabularyFiles {
   private static final String VOCABULARY = "vocab.json";
   private static final String TOKENIZER = "tokenizer.json";
   private static final String SPECIAL = "special_tokens_map.json";
+  private static final String CONFIG = "tokenizer_config.json";
   private static final String PACKED = ".gz";
 
   /** Merges of the published vocabulary; its first file holds more, which no model uses. */
@@ -45,6 +49,30 @@ final class ClipVocabularyFiles {
       requireSame(vocabulary, Json.read(ObjectNode.class, vocabulary), pairs, file);
     }
     return new ClipTokenizer(pairs, PromptCleaning.TRANSFORMERS, padding(path, pairs));
+  }
+
+  static void write(Path folder, BytePairs pairs, String padding) throws IOException {
+    StringBuilder merges = new StringBuilder("#version: 0.2\n");
+    for (String[] pair : pairs.merges()) {
+      merges.append(pair[0]).append(' ').append(pair[1]).append('\n');
+    }
+    AtomicFile.write(folder.resolve(MERGES), merges.toString().getBytes(StandardCharsets.UTF_8));
+    ObjectNode vocabulary = JsonNodeFactory.instance.objectNode();
+    for (int id = 0; id < pairs.size(); id++) {
+      vocabulary.put(pairs.token(id), id);
+    }
+    Json.write(folder.resolve(VOCABULARY), vocabulary);
+    ObjectNode special = JsonNodeFactory.instance.objectNode();
+    special.put("bos_token", ClipWords.START);
+    special.put("eos_token", ClipWords.END);
+    special.put("pad_token", padding);
+    special.put("unk_token", ClipWords.END);
+    Json.write(folder.resolve(SPECIAL), special);
+    ObjectNode config = special.deepCopy();
+    config.put("do_lower_case", true);
+    config.put("model_max_length", ClipTokenizer.LENGTH);
+    config.put("tokenizer_class", "CLIPTokenizer");
+    Json.write(folder.resolve(CONFIG), config);
   }
 
   private static BytePairs pairs(Path file) throws IOException {

@@ -101,6 +101,15 @@ final class TensorUnpickler extends Unpickler {
         : "";
   }
 
+  /** What PyTorch calls a storage of a type, without its module. */
+  static String storage(Dtype type) {
+    return STORAGES.entrySet().stream()
+        .filter(entry -> entry.getValue() == type)
+        .map(entry -> entry.getKey().substring(entry.getKey().indexOf('.') + 1))
+        .findFirst()
+        .orElseThrow(() -> new IllegalArgumentException("PyTorch has no storage of " + type));
+  }
+
   Map<String, Storage> storages() {
     return Collections.unmodifiableMap(storages);
   }

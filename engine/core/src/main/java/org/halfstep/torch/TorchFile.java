@@ -33,7 +33,7 @@ public final class TorchFile implements Tensors {
   private static final BigInteger MAGIC = new BigInteger("1950a86a20f9469cfc6c", 16);
   private static final int PROTOCOL = 1001;
   private static final int PICKLE = 0x80;
-  private static final String STATE = "state_dict";
+  static final String STATE = "state_dict";
   private static final int DEEPEST = 8;
 
   private static final ValueLayout.OfLong I64 =
