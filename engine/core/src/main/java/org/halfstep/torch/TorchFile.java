@@ -33,6 +33,7 @@ public final class TorchFile implements Tensors {
   private static final BigInteger MAGIC = new BigInteger("1950a86a20f9469cfc6c", 16);
   private static final int PROTOCOL = 1001;
   private static final int PICKLE = 0x80;
+  private static final int START = 9;
   static final String STATE = "state_dict";
   private static final int DEEPEST = 8;
 
@@ -61,9 +62,18 @@ public final class TorchFile implements Tensors {
     try (Arena arena = Arena.ofConfined();
         FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
       MemorySegment start =
-          channel.map(FileChannel.MapMode.READ_ONLY, 0, Math.min(channel.size(), 2), arena);
-      return isArchive(start) || begins(start, PICKLE);
+          channel.map(FileChannel.MapMode.READ_ONLY, 0, Math.min(channel.size(), START), arena);
+      return !isSafetensors(start) && (isArchive(start) || begins(start, PICKLE));
     }
+  }
+
+  /**
+   * Their first eight bytes are the length of what begins with the brace: any first byte may be.
+   */
+  private static boolean isSafetensors(MemorySegment start) {
+    return start.byteSize() == START
+        && start.get(I64, 0) >>> Integer.SIZE == 0
+        && start.get(ValueLayout.JAVA_BYTE, Long.BYTES) == '{';
   }
 
   private static boolean isArchive(MemorySegment bytes) {

@@ -86,6 +86,10 @@ class TorchFileTest {
   void safetensorsAreNotPyTorchs() throws IOException {
     assertFalse(TorchFile.isOne(file(new byte[] {0x10, 0, 0})));
     assertFalse(TorchFile.isOne(file(new byte[0])));
+    // The length of a header can begin as a pickle does, or an archive.
+    assertFalse(TorchFile.isOne(file(new byte[] {(byte) 0x80, 2, 0, 0, 0, 0, 0, 0, '{', '}'})));
+    assertFalse(TorchFile.isOne(file(new byte[] {'P', 'K', 0, 0, 0, 0, 0, 0, '{', '}'})));
+    assertTrue(TorchFile.isOne(file(new byte[] {(byte) 0x80, 2, 0, 0, 0, 1, 0, 0, '{', '}'})));
   }
 
   @ParameterizedTest
