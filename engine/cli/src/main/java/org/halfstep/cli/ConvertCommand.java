@@ -40,7 +40,8 @@ import picocli.CommandLine.Spec;
       "Models of Halfstep's own keep their layout."
     },
     footer = {
-      "  halfstep convert --model v1-5-pruned.ckpt --tokenizer data/clip --dtype f16 --out sd15",
+      "  halfstep convert --model v1-5-pruned.ckpt --tokenizer data/clip \\",
+      "    --dtype f16 --out sd15",
       "  halfstep convert --model sd15 --out sd15.safetensors",
       "  halfstep convert --tiny out/tiny"
     })
