@@ -8,7 +8,9 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.halfstep.files.DataException;
 import org.halfstep.safetensors.Tensors;
+import org.halfstep.text.ClipTokenizer;
 
 /**
  * An open checkpoint of a latent diffusion model, or of one of its networks, in any published
@@ -81,6 +83,36 @@ public final class Checkpoint implements AutoCloseable {
   /** The folder of its tokenizer, if it has one. */
   public Optional<Path> tokenizer() {
     return Optional.ofNullable(tokenizer);
+  }
+
+  /**
+   * The tokenizer in {@link #tokenizer}, with the padding that its files name; where they name
+   * none, that which the text encoder was trained with: 0 for OpenCLIP's, the end token for
+   * OpenAI's.
+   *
+   * @throws IOException in one line, when its files are damaged, or have more entries than the text
+   *     encoder
+   */
+  public Optional<ClipTokenizer> openTokenizer() throws IOException {
+    if (tokenizer == null) {
+      return Optional.empty();
+    }
+    ClipTokenizer read = ClipTokenizer.open(tokenizer);
+    Component component = components.get(Part.TEXT_ENCODER);
+    if (component == null) {
+      return Optional.of(read);
+    }
+    TextDescription text = (TextDescription) component.network();
+    if (read.size() > text.vocabulary()) {
+      throw new DataException(
+          tokenizer,
+          "has "
+              + read.size()
+              + " entries, but the text encoder has a table of "
+              + text.vocabulary()
+              + ": they belong to different models");
+    }
+    return Optional.of(read.namesPadding() || text.isQuick() ? read : read.withPadding(0));
   }
 
   /** Lines about what was chosen, and what was passed over. */

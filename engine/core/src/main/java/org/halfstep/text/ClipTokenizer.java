@@ -22,6 +22,7 @@ public final class ClipTokenizer {
   private final BytePairs pairs;
   private final PromptCleaning cleaning;
   private final int padding;
+  private final boolean namesPadding;
 
   /**
    * @param padding the id that follows the end token, or -1 for the end token's
@@ -29,7 +30,8 @@ public final class ClipTokenizer {
   ClipTokenizer(BytePairs pairs, PromptCleaning cleaning, int padding) {
     this.pairs = pairs;
     this.cleaning = cleaning;
-    this.padding = padding < 0 ? pairs.id(ClipWords.END) : padding;
+    this.namesPadding = padding >= 0;
+    this.padding = namesPadding ? padding : pairs.id(ClipWords.END);
   }
 
   /**
@@ -60,7 +62,7 @@ public final class ClipTokenizer {
    * The same vocabulary, with prompts cleaned another way; {@link #open} cleans as transformers.
    */
   public ClipTokenizer withCleaning(PromptCleaning other) {
-    return new ClipTokenizer(pairs, other, padding);
+    return new ClipTokenizer(pairs, other, namesPadding ? padding : -1);
   }
 
   /** The same vocabulary with another padding: 0 is what Stable Diffusion 2 was trained with. */
@@ -90,6 +92,11 @@ public final class ClipTokenizer {
   /** The id behind the end. */
   public int padding() {
     return padding;
+  }
+
+  /** Whether the padding was said, by a folder's files or {@link #withPadding}. */
+  public boolean namesPadding() {
+    return namesPadding;
   }
 
   /** The entry of an id, in the vocabulary's own spelling. */

@@ -362,6 +362,31 @@ class CheckpointLayoutsTest {
   }
 
   @Test
+  void thePaddingIsTheOneThatTheTextEncoderKnows() throws IOException {
+    Path words = Files.writeString(folder.resolve("merges.txt"), "v\na b\n");
+    for (String kind : List.of("first", "second")) {
+      try (Checkpoint made = made(kind)) {
+        made.setTokenizer(words);
+        String line = assertThrows(DataException.class, made::openTokenizer).getMessage();
+        assertTrue(line.contains("has 515 entries, but the text encoder has a table of 40"), line);
+      }
+    }
+    for (boolean isQuick : new boolean[] {true, false}) {
+      TextDescription text = new TextDescription(600, 77, 64, 128, 1, 1, isQuick);
+      try (Checkpoint made = new Checkpoint(folder, Checkpoint.Layout.FOLDER)) {
+        made.add(new Component(text, text.toJson(), made.own(new HashedTensors(text))));
+        assertTrue(made.openTokenizer().isEmpty());
+        made.setTokenizer(folder);
+        assertEquals(isQuick ? 514 : 0, made.openTokenizer().orElseThrow().padding());
+        Path map = folder.resolve("special_tokens_map.json");
+        Files.writeString(map, "{\"pad_token\":\"<|startoftext|>\"}");
+        assertEquals(513, made.openTokenizer().orElseThrow().padding());
+        Files.delete(map);
+      }
+    }
+  }
+
+  @Test
   void hashedWeightsAreTheOnesThatAreWrittenDown() {
     assertEquals(-.94396147, HashedTensors.hash("x", 0), 1e-8);
     assertEquals(-.0500079, HashedTensors.hash("x", 1), 1e-7);
