@@ -158,6 +158,11 @@ final class NetworkTensors implements Tensors {
   }
 
   @Override
+  public void unload() {
+    file.unload();
+  }
+
+  @Override
   public void close() {
     file.close();
   }

@@ -2,6 +2,8 @@ package org.halfstep.safetensors;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import java.util.Arrays;
 
 /**
@@ -15,6 +17,10 @@ import java.util.Arrays;
  */
 public record NamedTensor(String name, Dtype dtype, long[] shape, MemorySegment data)
     implements WritableTensor {
+  private static final ValueLayout.OfFloat F32_LAYOUT = ValueLayout.JAVA_FLOAT_UNALIGNED;
+  private static final ValueLayout.OfShort F16_LAYOUT =
+      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
   public NamedTensor {
     shape = shape.clone();
     for (long extent : shape) {
@@ -65,6 +71,32 @@ public record NamedTensor(String name, Dtype dtype, long[] shape, MemorySegment 
     MemorySegment rounded = Arena.ofAuto().allocate(float32.byteSize() / 2, Dtype.BF16.bytes());
     Bfloat16.round(float32, rounded);
     return new NamedTensor(name, Dtype.BF16, shape, rounded);
+  }
+
+  /**
+   * A float16 tensor: float32 values, rounded to the nearest (ties to even) into memory of its own.
+   *
+   * @throws IllegalArgumentException when a finite value is too large for the type
+   */
+  public static NamedTensor f16(String name, long[] shape, MemorySegment float32) {
+    long count = float32.byteSize() / Float.BYTES;
+    MemorySegment rounded = Arena.ofAuto().allocate(count * Dtype.F16.bytes(), Dtype.F16.bytes());
+    for (long i = 0; i < count; i++) {
+      float value = float32.get(F32_LAYOUT, i * Float.BYTES);
+      short half = Float.floatToFloat16(value);
+      if (Float.isFinite(value) && Float.isInfinite(Float.float16ToFloat(half))) {
+        throw new IllegalArgumentException(
+            "tensor "
+                + name
+                + " has "
+                + value
+                + " at "
+                + i
+                + ", more than float16 can hold (65504): store it as bfloat16 or float32");
+      }
+      rounded.set(F16_LAYOUT, i * Short.BYTES, half);
+    }
+    return new NamedTensor(name, Dtype.F16, shape, rounded);
   }
 
   /** A copy of the extents. */

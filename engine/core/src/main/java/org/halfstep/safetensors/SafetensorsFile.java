@@ -103,6 +103,11 @@ public final class SafetensorsFile implements Tensors {
                     file.asSlice(entry.fileOffset(), entry.bytes())));
   }
 
+  @Override
+  public void unload() {
+    file.unload();
+  }
+
   /** Unmaps the file; every view of it becomes unusable. */
   @Override
   public void close() {

@@ -141,6 +141,11 @@ public final class ShardedFile implements Tensors {
   }
 
   @Override
+  public void unload() {
+    shards.values().forEach(SafetensorsFile::unload);
+  }
+
+  @Override
   public void close() {
     shards.values().forEach(SafetensorsFile::close);
   }

@@ -17,6 +17,12 @@ public interface Tensors extends AutoCloseable {
   /** A tensor by name, if there is one. */
   Optional<TensorView> find(String name);
 
+  /**
+   * Gives back the memory of pages that were read, with what the system read around them; whoever
+   * asks again has them read again. Tensors that are not mapped have none.
+   */
+  default void unload() {}
+
   /** Unmaps everything; every view becomes unusable. */
   @Override
   void close();

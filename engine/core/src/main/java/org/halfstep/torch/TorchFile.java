@@ -331,6 +331,15 @@ public final class TorchFile implements Tensors {
     return Optional.ofNullable(tensors.get(name));
   }
 
+  @Override
+  public void unload() {
+    for (TensorView tensor : tensors.values()) {
+      if (tensor.data().isMapped()) {
+        tensor.data().unload();
+      }
+    }
+  }
+
   /** Unmaps the file; every tensor of it becomes unusable. */
   @Override
   public void close() {
