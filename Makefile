@@ -21,7 +21,7 @@ CUDA := $(wildcard native/build/libhalfstep_cuda.so)
 BUILT := engine/cli/target/built
 SOURCES := $(shell find pom.xml {bindings,engine,engine/core,engine/models,engine/cli}/pom.xml bindings/src/main engine/*/src/main)
 
-.PHONY: help run build test test-long sanitize fixtures native native-cuda data data-emoji train distill report report-full sample bench bench-long bench-history fuzz format image gpu-bundle verify-bindings clean force
+.PHONY: help run build test test-long sanitize fixtures native native-cuda data data-clip data-emoji train distill report report-full sample bench bench-long bench-history fuzz format image gpu-bundle verify-bindings clean force
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ native-cuda: ## Build the CUDA kernels: by nvcc for GPUs, where it is installed;
 
 data-emoji: ## Put an open emoji set, 64x64 in colour, into data/emoji (FROM=FILE takes it from an archive)
 	@scripts/fetch-emoji data/emoji
+
+data-clip: ## Put CLIP's vocabulary into data/clip (FROM=FILE takes it from an archive)
+	@scripts/fetch-clip-vocabulary data/clip
 
 data: ## Put Fashion-MNIST into data/ (FROM=FOLDER takes it from there)
 	@scripts/fetch-fashion-mnist "$(DATA)"

@@ -7,7 +7,10 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import org.halfstep.checkpoint.Checkpoint;
+import org.halfstep.checkpoint.CheckpointOptions;
 import org.halfstep.cli.option.Settings;
 import org.halfstep.data.DatasetOptions;
 import org.halfstep.data.Datasets;
@@ -32,6 +35,8 @@ import org.halfstep.report.Report;
 import org.halfstep.safetensors.SafetensorsFile;
 import org.halfstep.safetensors.ShardedFile;
 import org.halfstep.safetensors.TensorView;
+import org.halfstep.text.ClipTokenizer;
+import org.halfstep.text.WordPieceTokenizer;
 import org.halfstep.torch.TorchFile;
 import org.halfstep.train.Checkpoints;
 import org.halfstep.train.ClassifierSettings;
@@ -236,6 +241,84 @@ enum Reader {
       new Report(place.folder(), new Origin("", "", "", ""), _ -> {}).close();
     }
   },
+  CLIP_MERGES {
+    @Override
+    void read(byte[] input, Workplace place) throws IOException {
+      ClipTokenizer.open(place.write("merges.txt", input)).sequence("the cat");
+    }
+  },
+  CLIP_TOKENIZER {
+    @Override
+    void read(byte[] input, Workplace place) throws IOException {
+      ClipTokenizer.open(place.write("tokenizer.json", input)).sequence("the cat");
+    }
+  },
+  CLIP_FOLDER {
+    @Override
+    void read(byte[] input, Workplace place) throws IOException {
+      byte[][] parts = Archives.parts(input, 3);
+      place.write("merges.txt", parts[0]);
+      place.write("special_tokens_map.json", parts[1]);
+      place.write("vocab.json", parts[2]);
+      ClipTokenizer.open(place.folder()).sequence("the cat");
+    }
+  },
+  WORD_PIECES {
+    @Override
+    void read(byte[] input, Workplace place) throws IOException {
+      WordPieceTokenizer.open(place.write("tokenizer.json", input)).sequence("foxes", 8);
+    }
+  },
+  WORD_LIST {
+    @Override
+    void read(byte[] input, Workplace place) throws IOException {
+      WordPieceTokenizer.open(place.write("vocab.txt", input)).sequence("foxes", 8);
+    }
+  },
+  PIPELINE {
+    @Override
+    void read(byte[] input, Workplace place) throws IOException {
+      byte[][] parts = Archives.parts(input, PIPELINE_TEXTS.size());
+      for (int i = 0; i < parts.length; i++) {
+        place.write(PIPELINE_TEXTS.get(i), parts[i]);
+      }
+      place.link(place.tiny().resolve("diffusers"), ".safetensors");
+      Checkpoint.open(place.folder(), CheckpointOptions.standard()).close();
+    }
+  },
+  SHARD_INDEX {
+    @Override
+    void read(byte[] input, Workplace place) throws IOException {
+      Path unet = place.tiny().resolve("sharded/unet");
+      place.write("config.json", Files.readAllBytes(unet.resolve("config.json")));
+      place.write("diffusion_pytorch_model.safetensors.index.json", input);
+      place.link(unet, ".safetensors");
+      Checkpoint.open(place.folder(), CheckpointOptions.standard()).close();
+    }
+  },
+  SINGLE_FILE {
+    @Override
+    void read(byte[] input, Workplace place) throws IOException {
+      Path file = place.write("x.safetensors", Archives.safetensors(input, SINGLE_BYTES));
+      Checkpoint.open(file, CheckpointOptions.standard()).close();
+    }
+  },
+  SINGLE_TEXTS {
+    @Override
+    void read(byte[] input, Workplace place) throws IOException {
+      Path whole = place.tiny().resolve("tiny-bf16.safetensors");
+      Path file =
+          withMetadata(
+              input,
+              place,
+              whole,
+              "unet/config.json",
+              "vae/config.json",
+              "text_encoder/config.json",
+              "scheduler/scheduler_config.json");
+      Checkpoint.open(file, CheckpointOptions.standard()).close();
+    }
+  },
   PLAN_CACHE {
     @Override
     void read(byte[] input, Workplace place) throws IOException {
@@ -244,6 +327,18 @@ enum Reader {
       PlanCacheReading.load(folder);
     }
   };
+
+  /** The texts of a pipeline's folder. */
+  static final List<String> PIPELINE_TEXTS =
+      List.of(
+          "model_index.json",
+          "unet/config.json",
+          "vae/config.json",
+          "text_encoder/config.json",
+          "scheduler/scheduler_config.json");
+
+  /** Bytes of numbers in a single file. */
+  static final int SINGLE_BYTES = 64;
 
   /**
    * Reads a file that is made of the input.

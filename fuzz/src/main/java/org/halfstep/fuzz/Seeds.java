@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.zip.GZIPOutputStream;
 import javax.imageio.ImageIO;
+import org.halfstep.checkpoint.TinyPipeline;
 import org.halfstep.data.SampleBatchFile;
 import org.halfstep.device.Device;
 import org.halfstep.device.cpu.CpuDevice;
@@ -32,6 +33,7 @@ import org.halfstep.safetensors.Dtype;
 import org.halfstep.safetensors.NamedTensor;
 import org.halfstep.safetensors.SafetensorsFile;
 import org.halfstep.safetensors.SafetensorsWriter;
+import org.halfstep.text.ClipTokenizer;
 
 /** Writes small whole files for the fuzzer to begin with: {@code Seeds FOLDER}. */
 final class Seeds {
@@ -40,6 +42,9 @@ final class Seeds {
 
   /** Name of a whole classifier's file. */
   static final String CLASSIFIER = "classifier.safetensors";
+
+  /** Folder of a whole latent model. */
+  static final String TINY = "tiny";
 
   /** A digest, in hexadecimal. */
   static final String HASH = "0".repeat(64);
@@ -60,6 +65,77 @@ final class Seeds {
     seeds.arrays();
     seeds.images();
     seeds.texts();
+    seeds.tokenizers();
+    seeds.checkpoints();
+  }
+
+  private void tokenizers() throws IOException {
+    String merges = "#version: 0.2\nc a\nca t</w>\nt h\nth e</w>\n";
+    seed(Reader.CLIP_MERGES, "four", Archives.utf8(merges));
+    Path written = Files.createDirectories(folder.resolve("tokenizer"));
+    Path file = Files.writeString(folder.resolve("merges.txt"), merges);
+    ClipTokenizer.open(file).write(written);
+    byte[] vocabulary = Files.readAllBytes(written.resolve("vocab.json"));
+    seed(
+        Reader.CLIP_FOLDER,
+        "whole",
+        Archives.utf8(merges),
+        Archives.utf8("{\"pad_token\":{\"content\":\"!\"}}"),
+        vocabulary);
+    seed(
+        Reader.CLIP_TOKENIZER,
+        "pairs",
+        Archives.utf8(
+            "{\"model\":{\"type\":\"BPE\",\"end_of_word_suffix\":\"</w>\",\"merges\":"
+                + "[\"c a\",[\"ca\",\"t</w>\"],\"t h\",\"th e</w>\"],\"vocab\":"
+                + new String(vocabulary, StandardCharsets.UTF_8)
+                + "}}"));
+    seed(Reader.WORD_LIST, "eight", Archives.utf8("[PAD]\n[UNK]\n[CLS]\n[SEP]\nfox\n##es\n"));
+    seed(
+        Reader.WORD_PIECES,
+        "six",
+        Archives.utf8(
+            """
+            {"added_tokens":[{"id":0,"content":"[PAD]"}],"normalizer":{"type":"BertNormalizer","lowercase":true,
+             "clean_text":true,"strip_accents":null},"pre_tokenizer":{"type":"BertPreTokenizer"},
+             "model":{"type":"WordPiece","unk_token":"[UNK]","continuing_subword_prefix":"##",
+             "max_input_chars_per_word":100,"vocab":{"[PAD]":0,"[UNK]":1,"[CLS]":2,"[SEP]":3,"fox":4,"##es":5}}}
+            """));
+  }
+
+  private void checkpoints() throws IOException {
+    Path tiny = folder.resolve(TINY);
+    TinyPipeline.write(tiny);
+    byte[][] texts = new byte[Reader.PIPELINE_TEXTS.size()][];
+    for (int i = 0; i < texts.length; i++) {
+      texts[i] =
+          Files.readAllBytes(tiny.resolve("diffusers").resolve(Reader.PIPELINE_TEXTS.get(i)));
+    }
+    seed(Reader.PIPELINE, "tiny", texts);
+    seed(
+        Reader.SHARD_INDEX,
+        "tiny",
+        Files.readAllBytes(
+            tiny.resolve("sharded/unet/diffusion_pytorch_model.safetensors.index.json")));
+    seed(Reader.SINGLE_TEXTS, "tiny", texts[1], texts[2], texts[3], texts[4]);
+    single("sdxl", "conditioner.embedders.0.x", 64);
+    single("unet", "model.diffusion_model.input_blocks.0.0.weight", 64);
+    single("stage", "encoder.down.0.block.0.norm1.weight", 64);
+    single("bare", "conv_in.weight", 64);
+  }
+
+  private void single(String name, String tensor, int bytes) throws IOException {
+    seed(
+        Reader.SINGLE_FILE,
+        name,
+        Archives.utf8(
+            "{\"__metadata__\":{\"unet/config.json\":\"{}\"},\""
+                + tensor
+                + "\":{\"dtype\":\"F16\",\"shape\":["
+                + bytes / 8
+                + ",4],\"data_offsets\":[0,"
+                + bytes
+                + "]}}"));
   }
 
   private void seed(Reader reader, String name, byte[]... parts) throws IOException {
@@ -153,6 +229,11 @@ final class Seeds {
             + "q\u0008K\u000cK\u0004K\u0001\u0087q\u0009\u0089ccollections\nOrderedDict\nq\n)Rq\u000btq\u000cRq\ru.";
     byte[] bytes = pickle.getBytes(StandardCharsets.ISO_8859_1);
     seed(Reader.TORCH_PICKLE, "one", bytes);
+    String trainer =
+        "\u0080\u0002}(X\n\0\0\0state_dict"
+            + pickle.substring(2, pickle.length() - 1)
+            + "X\1\0\0\0oca.b\nC\n)\u0081}X\1\0\0\0aK\1sbX\1\0\0\0p\u008f(K\1\u0090X\1\0\0\0qca\nD\n)R(K\1K\2uu.";
+    seed(Reader.TORCH_PICKLE, "trainer", trainer.getBytes(StandardCharsets.ISO_8859_1));
     Map<String, byte[]> entries = new LinkedHashMap<>();
     entries.put("x/data.pkl", bytes);
     entries.put("x/data/0", new byte[96]);

@@ -49,6 +49,22 @@ final class Workplace {
     return root.resolve(Seeds.CLASSIFIER);
   }
 
+  /** A whole model in every published layout. */
+  Path tiny() {
+    return root.resolve(Seeds.TINY);
+  }
+
+  /** Puts links to files of another folder, at the same places, where nothing is yet. */
+  void link(Path from, String ending) throws IOException {
+    try (Stream<Path> files = Files.walk(from)) {
+      for (Path file : files.filter(path -> path.toString().endsWith(ending)).toList()) {
+        Path target = folder.resolve(from.relativize(file).toString());
+        Files.createDirectories(target.getParent());
+        Files.createSymbolicLink(target, file);
+      }
+    }
+  }
+
   /** Bytes of a whole file, little-endian, read once. */
   ByteBuffer whole(Path file) throws IOException {
     if (!wholes.containsKey(file)) {

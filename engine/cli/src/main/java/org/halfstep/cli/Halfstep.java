@@ -44,6 +44,7 @@ import picocli.CommandLine.ScopeType;
       SampleCommand.class,
       EvaluateCommand.class,
       InfoCommand.class,
+      ConvertCommand.class,
       ExportCommand.class,
       QuantizeCommand.class,
       ReportCommand.class,

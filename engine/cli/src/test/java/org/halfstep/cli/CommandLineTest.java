@@ -508,7 +508,7 @@ class CommandLineTest {
   @Test
   void examplesAreNotBroken() {
     for (String command :
-        new String[] {"demo", "train", "distill", "sample", "evaluate", "quantize", "export"}) {
+        new String[] {"demo", "train", "distill", "sample", "evaluate", "quantize", "convert"}) {
       String help = succeeds(command, "--help");
       String example = help.substring(help.indexOf("Example:"));
       example

@@ -76,7 +76,7 @@ class DeviceChoiceTest {
   void nothingOfCudaIsLoadedForTheCpu() throws Exception {
     for (String device : List.of("cpu", "auto")) {
       Outcome outcome =
-          process(List.of("-Xlog:class+load:stdout"), "export", "--help", "--device", device);
+          process(List.of("-Xlog:class+load:stdout"), "convert", "--help", "--device", device);
       assertEquals(0, outcome.code());
       requireNoCuda(outcome, device);
     }

@@ -52,6 +52,7 @@ public record SamplingSchedule(List<SamplingStep> steps) {
       case ANCESTRAL -> ancestral(schedule, times, 0);
       case STOCHASTIC -> stochastic(schedule, times);
       case DPM_SOLVER -> dpmSolver(schedule, times);
+      case CONSISTENCY -> consistency(schedule, times);
     };
   }
 
@@ -110,6 +111,18 @@ public record SamplingSchedule(List<SamplingStep> steps) {
               back.noise()));
     }
     steps.add(DdimStep.between(schedule, times[times.length - 2], times[times.length - 1]));
+    return new SamplingSchedule(steps);
+  }
+
+  /**
+   * Consistency sampling: an image at each time, and noise in between; the last step ends at it.
+   */
+  public static SamplingSchedule consistency(NoiseSchedule schedule, double[] times) {
+    List<SamplingStep> steps = new ArrayList<>();
+    for (int i = 0; i + 1 < times.length; i++) {
+      double next = i + 2 == times.length ? 0 : times[i + 1];
+      steps.add(ConsistencyStep.between(schedule, times[i], next));
+    }
     return new SamplingSchedule(steps);
   }
 

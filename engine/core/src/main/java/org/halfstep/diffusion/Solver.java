@@ -15,5 +15,10 @@ public enum Solver {
    * DPM-Solver++(2M) (Lu et al., 2022): deterministic, of second order by what the step before
    * predicted.
    */
-  DPM_SOLVER
+  DPM_SOLVER,
+  /**
+   * Stochastic, of latent consistency models (Luo et al., 2023): each step predicts the image, and
+   * fresh noise brings it to the next level.
+   */
+  CONSISTENCY
 }

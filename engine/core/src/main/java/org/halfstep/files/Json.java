@@ -14,6 +14,7 @@ import com.fasterxml.jackson.databind.exc.MismatchedInputException;
 import com.fasterxml.jackson.databind.exc.UnrecognizedPropertyException;
 import com.fasterxml.jackson.databind.exc.ValueInstantiationException;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -167,7 +168,9 @@ public final class Json {
     }
     return type == String.class
         ? "text"
-        : Iterable.class.isAssignableFrom(type) ? "a list" : "an object";
+        : Iterable.class.isAssignableFrom(type) && type != ObjectNode.class
+            ? "a list"
+            : "an object";
   }
 
   /** Where in the text it is, and in which value. */

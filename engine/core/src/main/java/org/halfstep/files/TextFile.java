@@ -1,6 +1,8 @@
 package org.halfstep.files;
 
+import java.io.EOFException;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.CharBuffer;
 import java.nio.charset.CharsetDecoder;
@@ -10,6 +12,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.zip.GZIPInputStream;
+import java.util.zip.ZipException;
 
 /** Small text files in UTF-8, with or without a byte order mark. */
 public final class TextFile {
@@ -30,6 +34,26 @@ public final class TextFile {
   /** The whole text; as {@link #lines}. */
   public static String read(Path path) throws IOException {
     return decode(path, bytes(path, MAXIMUM_BYTES, "a text file"));
+  }
+
+  /**
+   * The text of a gzip file; as {@link #read}, the limit being that of the text.
+   *
+   * @throws DataException also when it is damaged
+   */
+  public static String unpacked(Path path) throws IOException {
+    InputFile.require(path, "a gzip file", "");
+    byte[] bytes;
+    try (InputStream in = new GZIPInputStream(Files.newInputStream(path))) {
+      bytes = in.readNBytes((int) MAXIMUM_BYTES + 1);
+    } catch (EOFException | ZipException damaged) {
+      throw new DataException(path, "is damaged, or no gzip file: " + damaged.getMessage());
+    }
+    if (bytes.length > MAXIMUM_BYTES) {
+      throw new DataException(
+          path, "unpacks to more than " + MAXIMUM_BYTES + " bytes; expected a text file");
+    }
+    return decode(path, bytes);
   }
 
   /**

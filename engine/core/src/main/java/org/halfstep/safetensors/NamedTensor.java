@@ -15,7 +15,8 @@ import java.util.Arrays;
  * @param data little-endian row-major elements, on or off the heap; exactly the bytes that type and
  *     shape ask for
  */
-public record NamedTensor(String name, Dtype dtype, long[] shape, MemorySegment data) {
+public record NamedTensor(String name, Dtype dtype, long[] shape, MemorySegment data)
+    implements WritableTensor {
   private static final ValueLayout.OfFloat F32_LAYOUT = ValueLayout.JAVA_FLOAT_UNALIGNED;
   private static final ValueLayout.OfShort F16_LAYOUT =
       ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -102,5 +103,15 @@ public record NamedTensor(String name, Dtype dtype, long[] shape, MemorySegment 
   @Override
   public long[] shape() {
     return shape.clone();
+  }
+
+  @Override
+  public long bytes() {
+    return data.byteSize();
+  }
+
+  @Override
+  public void copy(long offset, MemorySegment target) {
+    MemorySegment.copy(data, offset, target, 0, target.byteSize());
   }
 }

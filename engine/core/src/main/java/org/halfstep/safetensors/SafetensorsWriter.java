@@ -40,12 +40,13 @@ public final class SafetensorsWriter {
    * @throws IOException when the file cannot be written
    * @throws IllegalArgumentException when two tensors have one name or the header is over 100 MB
    */
-  public static void write(Path path, List<NamedTensor> tensors, Map<String, String> metadata)
+  public static void write(
+      Path path, List<? extends WritableTensor> tensors, Map<String, String> metadata)
       throws IOException {
-    List<NamedTensor> ordered = new ArrayList<>(tensors);
+    List<WritableTensor> ordered = new ArrayList<>(tensors);
     ordered.sort(
-        Comparator.<NamedTensor>comparingInt(tensor -> -tensor.dtype().bytes())
-            .thenComparing(NamedTensor::name));
+        Comparator.<WritableTensor>comparingInt(tensor -> -tensor.dtype().bytes())
+            .thenComparing(WritableTensor::name));
     requireDistinctNames(ordered);
     ByteBuffer header = header(ordered, metadata);
     AtomicFile.write(
@@ -54,23 +55,23 @@ public final class SafetensorsWriter {
           writeFully(channel, header);
           try (Arena arena = Arena.ofConfined()) {
             MemorySegment staging = arena.allocate(STAGING_BYTES, HEADER_ALIGNMENT);
-            for (NamedTensor tensor : ordered) {
-              writeData(channel, tensor.data(), staging);
+            for (WritableTensor tensor : ordered) {
+              writeData(channel, tensor, staging);
             }
           }
         });
   }
 
-  private static void requireDistinctNames(List<NamedTensor> tensors) {
+  private static void requireDistinctNames(List<WritableTensor> tensors) {
     Set<String> names = new HashSet<>();
-    for (NamedTensor tensor : tensors) {
+    for (WritableTensor tensor : tensors) {
       if (!names.add(tensor.name())) {
         throw new IllegalArgumentException("two tensors are named " + tensor.name());
       }
     }
   }
 
-  private static ByteBuffer header(List<NamedTensor> ordered, Map<String, String> metadata)
+  private static ByteBuffer header(List<WritableTensor> ordered, Map<String, String> metadata)
       throws IOException {
     ByteArrayOutputStream json = new ByteArrayOutputStream();
     try (JsonGenerator generator = JSON.createGenerator(json)) {
@@ -83,13 +84,13 @@ public final class SafetensorsWriter {
         generator.writeEndObject();
       }
       long offset = 0;
-      for (NamedTensor tensor : ordered) {
+      for (WritableTensor tensor : ordered) {
         generator.writeObjectFieldStart(tensor.name());
         generator.writeStringField("dtype", tensor.dtype().name());
         long[] shape = tensor.shape();
         generator.writeFieldName("shape");
         generator.writeArray(shape, 0, shape.length);
-        long end = Math.addExact(offset, tensor.data().byteSize());
+        long end = Math.addExact(offset, tensor.bytes());
         generator.writeFieldName("data_offsets");
         generator.writeArray(new long[] {offset, end}, 0, 2);
         generator.writeEndObject();
@@ -114,13 +115,13 @@ public final class SafetensorsWriter {
         .flip();
   }
 
-  private static void writeData(FileChannel channel, MemorySegment data, MemorySegment staging)
+  private static void writeData(FileChannel channel, WritableTensor tensor, MemorySegment staging)
       throws IOException {
     // Staged, because a channel cannot take a heap segment of floats, nor more than 2 GB at once.
-    for (long offset = 0; offset < data.byteSize(); offset += STAGING_BYTES) {
-      long length = Math.min(STAGING_BYTES, data.byteSize() - offset);
-      MemorySegment.copy(data, offset, staging, 0, length);
-      writeFully(channel, staging.asSlice(0, length).asByteBuffer());
+    for (long offset = 0; offset < tensor.bytes(); offset += STAGING_BYTES) {
+      MemorySegment part = staging.asSlice(0, Math.min(STAGING_BYTES, tensor.bytes() - offset));
+      tensor.copy(offset, part);
+      writeFully(channel, part.asByteBuffer());
     }
   }
 

@@ -117,6 +117,16 @@ public record TensorView(String name, Dtype dtype, long[] shape, MemorySegment d
     return values;
   }
 
+  /** One value of a floating type, as {@link #floats} has it. */
+  float floatAt(long index) {
+    return switch (dtype) {
+      case F32 -> data.get(F32, index * Float.BYTES);
+      case F64 -> (float) data.get(F64, index * Double.BYTES);
+      case BF16 -> Bfloat16.toFloat(data.get(I16, index * Short.BYTES));
+      default -> Float.float16ToFloat(data.get(I16, index * Short.BYTES));
+    };
+  }
+
   /**
    * Index of the first value that is NaN or infinite, -1 when there is none; a type without such
    * values has none. One pass over the bits.

@@ -18,7 +18,9 @@ import org.halfstep.safetensors.Dtype;
 /**
  * Reads pickles of dictionaries of tensors. A pickle is a program: of its instructions only those
  * that build plain values are carried out, and of the functions it may name only the constructors
- * of tensors and of dictionaries. All others are refused by name, before anything is called.
+ * of tensors and of dictionaries. What else it makes, such as the callbacks that trainers leave
+ * beside the weights, is an opaque object: the class is not looked for, and nothing is called. A
+ * pickle that asks for what only an attack needs is refused by that name.
  */
 final class TensorUnpickler extends Unpickler {
   /**
@@ -35,8 +37,11 @@ final class TensorUnpickler extends Unpickler {
   /** A class that a storage names; it cannot be called. */
   private record StorageType(Dtype type) {}
 
-  /** Anything else that is named. It may lie in the pickle, as a key does; using it is refused. */
+  /** Anything else that is named. */
   private record Unknown(String name) {}
+
+  /** What a pickle would have made of something else that it names; nothing is known of it. */
+  record Opaque(String name) {}
 
   private static final String DICTIONARY = "collections.OrderedDict";
   private static final String TENSOR = "torch._utils._rebuild_tensor_v2";
@@ -96,6 +101,15 @@ final class TensorUnpickler extends Unpickler {
         : "";
   }
 
+  /** What PyTorch calls a storage of a type, without its module. */
+  static String storage(Dtype type) {
+    return STORAGES.entrySet().stream()
+        .filter(entry -> entry.getValue() == type)
+        .map(entry -> entry.getKey().substring(entry.getKey().indexOf('.') + 1))
+        .findFirst()
+        .orElseThrow(() -> new IllegalArgumentException("PyTorch has no storage of " + type));
+  }
+
   Map<String, Storage> storages() {
     return Collections.unmodifiableMap(storages);
   }
@@ -120,23 +134,60 @@ final class TensorUnpickler extends Unpickler {
       }
       case Opcodes.BUILD -> {
         stack.pop();
-        if (!(stack.peek() instanceof PickledDictionary)) {
+        if (!(stack.peek() instanceof PickledDictionary) && !(stack.peek() instanceof Opaque)) {
           throw new TorchFileException(
-              file, "the pickle sets the state of something else than a dictionary");
+              file, "the pickle sets the state of " + describe(stack.peek()));
         }
+      }
+      case Opcodes.NEWOBJ, Opcodes.NEWOBJ_EX -> {
+        stack.pop();
+        if (key == Opcodes.NEWOBJ_EX) {
+          stack.pop();
+        }
+        stack.add(opaque(stack.pop()));
       }
       case Opcodes.EMPTY_DICT -> stack.add(new PickledDictionary());
       case Opcodes.SETITEM -> {
         Object value = stack.pop();
         Object name = stack.pop();
-        dictionary().set(name, value);
+        if (!(stack.peek() instanceof Opaque)) {
+          dictionary().set(name, value);
+        }
       }
       case Opcodes.SETITEMS -> {
         List<Object> items = stack.pop_all_since_marker();
+        if (stack.peek() instanceof Opaque) {
+          return NO_RETURN_VALUE;
+        }
         PickledDictionary dictionary = dictionary();
         for (int i = 0; i + 1 < items.size(); i += 2) {
           dictionary.set(items.get(i), items.get(i + 1));
         }
+      }
+      case Opcodes.APPEND -> {
+        Object item = stack.pop();
+        if (!(stack.peek() instanceof Opaque)) {
+          list().add(item);
+        }
+      }
+      case Opcodes.APPENDS -> {
+        List<Object> items = stack.pop_all_since_marker();
+        if (!(stack.peek() instanceof Opaque)) {
+          list().addAll(items);
+        }
+      }
+      // What is in a set could be made to take for ever to hash.
+      case Opcodes.EMPTY_SET -> stack.add(new Opaque("set"));
+      case Opcodes.ADDITEMS -> {
+        stack.pop_all_since_marker();
+        if (!(stack.peek() instanceof Opaque)) {
+          throw new TorchFileException(
+              file, "the pickle adds to " + describe(stack.peek()) + ", expected a set");
+        }
+      }
+      case Opcodes.FROZENSET -> {
+        stack.pop_all_since_marker();
+        stack.add(new Opaque("frozenset"));
       }
       case Opcodes.REDUCE -> {
         Object arguments = stack.pop();
@@ -171,8 +222,6 @@ final class TensorUnpickler extends Unpickler {
           Opcodes.TUPLE2,
           Opcodes.TUPLE3,
           Opcodes.EMPTY_LIST,
-          Opcodes.APPEND,
-          Opcodes.APPENDS,
           Opcodes.BINPUT,
           Opcodes.LONG_BINPUT,
           Opcodes.BINGET,
@@ -199,9 +248,29 @@ final class TensorUnpickler extends Unpickler {
         file, "the pickle sets an entry of " + describe(stack.peek()) + ", expected a dictionary");
   }
 
-  private Object call(Object function, Object arguments) throws TorchFileException {
-    if (function instanceof Unknown unknown) {
+  @SuppressWarnings("unchecked")
+  private List<Object> list() throws TorchFileException {
+    if (stack.peek() instanceof List<?> list) {
+      return (List<Object>) list;
+    }
+    throw new TorchFileException(
+        file, "the pickle appends to " + describe(stack.peek()) + ", expected a list");
+  }
+
+  /** What an unknown class would make. */
+  private Opaque opaque(Object type) throws TorchFileException {
+    if (!(type instanceof Unknown unknown)) {
+      throw new TorchFileException(file, "the pickle makes an object of " + describe(type));
+    }
+    if (NeverNeeded.isOne(unknown.name())) {
       throw refused(unknown.name());
+    }
+    return new Opaque(unknown.name());
+  }
+
+  private Object call(Object function, Object arguments) throws TorchFileException {
+    if (function instanceof Unknown) {
+      return opaque(function);
     }
     if (!(function instanceof IObjectConstructor constructor)
         || !(arguments instanceof Object[] values)) {
@@ -230,6 +299,7 @@ final class TensorUnpickler extends Unpickler {
       case Tensor _ -> "a tensor";
       case Storage _ -> "a storage";
       case StorageType _, Unknown _ -> "a class";
+      case Opaque opaque -> "an object of " + opaque.name();
       case IObjectConstructor _ -> "a function";
       default -> "something else";
     };

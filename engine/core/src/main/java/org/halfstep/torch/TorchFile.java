@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -23,13 +24,18 @@ import org.halfstep.safetensors.Tensors;
 
 /**
  * An open file of tensors by name as {@code torch.save(model.state_dict(), file)} writes it: a zip
- * archive since PyTorch 1.6, a row of pickles with the numbers behind them before. Every size is
- * compared with the file's before memory is taken for it; tensors live until {@link #close}.
+ * archive since PyTorch 1.6, a row of pickles with the numbers behind them before. Where the
+ * tensors lie under "state_dict", as trainers save them, what lies beside it is not looked into.
+ * Every size is compared with the file's before memory is taken for it; tensors live until {@link
+ * #close}.
  */
 public final class TorchFile implements Tensors {
   private static final BigInteger MAGIC = new BigInteger("1950a86a20f9469cfc6c", 16);
   private static final int PROTOCOL = 1001;
   private static final int PICKLE = 0x80;
+  private static final int START = 9;
+  static final String STATE = "state_dict";
+  private static final int DEEPEST = 8;
 
   private static final ValueLayout.OfLong I64 =
       ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -37,6 +43,7 @@ public final class TorchFile implements Tensors {
   private final Path path;
   private final Arena arena;
   private final Map<String, TensorView> tensors = new LinkedHashMap<>();
+  private final Map<String, String> texts = new LinkedHashMap<>();
 
   /** Bytes of tensors that were brought into row order, which take memory of their own. */
   private long gathered;
@@ -55,9 +62,18 @@ public final class TorchFile implements Tensors {
     try (Arena arena = Arena.ofConfined();
         FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
       MemorySegment start =
-          channel.map(FileChannel.MapMode.READ_ONLY, 0, Math.min(channel.size(), 2), arena);
-      return isArchive(start) || begins(start, PICKLE);
+          channel.map(FileChannel.MapMode.READ_ONLY, 0, Math.min(channel.size(), START), arena);
+      return !isSafetensors(start) && (isArchive(start) || begins(start, PICKLE));
     }
+  }
+
+  /**
+   * Their first eight bytes are the length of what begins with the brace: any first byte may be.
+   */
+  private static boolean isSafetensors(MemorySegment start) {
+    return start.byteSize() == START
+        && start.get(I64, 0) >>> Integer.SIZE == 0
+        && start.get(ValueLayout.JAVA_BYTE, Long.BYTES) == '{';
   }
 
   private static boolean isArchive(MemorySegment bytes) {
@@ -103,13 +119,17 @@ public final class TorchFile implements Tensors {
       TensorUnpickler unpickler =
           new TensorUnpickler(path, new SegmentStream(archive.file("data.pkl")));
       Object content = unpickler.load();
+      Map<?, ?> named = named(content);
       Map<String, MemorySegment> data = new LinkedHashMap<>();
+      Set<String> used = storagesOf(named);
       for (TensorUnpickler.Storage storage : unpickler.storages().values()) {
-        MemorySegment numbers = archive.file("data/" + storage.key());
-        requireSize(storage, numbers.byteSize());
-        data.put(storage.key(), numbers);
+        if (used.contains(storage.key())) {
+          MemorySegment numbers = archive.file("data/" + storage.key());
+          requireSize(storage, numbers.byteSize());
+          data.put(storage.key(), numbers);
+        }
       }
-      name(content, data);
+      name(named, data);
     }
   }
 
@@ -172,7 +192,7 @@ public final class TorchFile implements Tensors {
       throw new TorchFileException(
           path, (bytes.byteSize() - at) + " bytes follow the last storage");
     }
-    name(content, data);
+    name(named(content), data);
   }
 
   private void requireSize(TensorUnpickler.Storage storage, long bytes) throws TorchFileException {
@@ -197,11 +217,47 @@ public final class TorchFile implements Tensors {
         : storage.elements() * storage.type().bytes();
   }
 
-  private void name(Object content, Map<String, MemorySegment> data) throws TorchFileException {
+  /** The tensors by name, wherever a trainer put them; texts beside them are kept. */
+  private Map<?, ?> named(Object content) throws TorchFileException {
+    if (content instanceof TensorUnpickler.Opaque opaque) {
+      throw new TorchFileException(
+          path,
+          "holds an object of "
+              + opaque.name()
+              + ", which is not looked into; expected tensors by name, as state_dict() gives");
+    }
     if (!(content instanceof Map<?, ?> named)) {
       throw new TorchFileException(
           path, "does not hold tensors by name; expected what state_dict() gives");
     }
+    // As deep as dictionaries lie in each other; one that contains itself has no end.
+    for (int depth = 0; depth < DEEPEST; depth++) {
+      if (!(named.get(STATE) instanceof Map<?, ?> inside)) {
+        break;
+      }
+      for (Map.Entry<?, ?> entry : named.entrySet()) {
+        if (entry.getKey() instanceof String key && entry.getValue() instanceof String text) {
+          texts.put(key, text);
+        }
+      }
+      named = inside;
+    }
+    return named;
+  }
+
+  /** What a trainer kept beside the tensors is not read. */
+  private Set<String> storagesOf(Map<?, ?> named) {
+    Set<String> used = new HashSet<>();
+    for (Map.Entry<?, ?> entry : named.entrySet()) {
+      if (entry.getKey() instanceof String
+          && entry.getValue() instanceof TensorUnpickler.Tensor tensor) {
+        used.add(tensor.storage().key());
+      }
+    }
+    return used;
+  }
+
+  private void name(Map<?, ?> named, Map<String, MemorySegment> data) throws TorchFileException {
     for (Map.Entry<?, ?> entry : named.entrySet()) {
       if (!(entry.getKey() instanceof String name)) {
         // What trainers keep under a class or a number; a tensor has a name.
@@ -252,6 +308,11 @@ public final class TorchFile implements Tensors {
           path, "holds the same numbers in several orders; save tensors with .contiguous()");
     }
     return new TensorView(name, type, tensor.shape(), lies.gather(storage, arena));
+  }
+
+  /** Texts beside the "state_dict", by name; empty where the tensors lie without one. */
+  public Map<String, String> texts() {
+    return Collections.unmodifiableMap(texts);
   }
 
   @Override

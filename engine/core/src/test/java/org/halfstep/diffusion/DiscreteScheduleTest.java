@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.util.Arrays;
 import org.halfstep.diffusion.TimeGrid.End;
 import org.halfstep.diffusion.TimeGrid.Spacing;
+import org.halfstep.random.TorchGenerator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -142,6 +143,60 @@ class DiscreteScheduleTest {
       before = x;
     }
     assertEquals(expected, z, 6e-8);
+  }
+
+  /**
+   * The loop of a public test of such samplers: the network answers {@code z t / (t + 1)}, the
+   * sample is a ramp of 4 x 3 x 8 x 8, noise is PyTorch's of seed 0; the sum of magnitudes is
+   * known.
+   */
+  @ParameterizedTest
+  @CsvSource({"1, 18.7097", "10, 197.7616"})
+  void consistencySamplingEndsWhereTheirsDoes(int n, double expected) {
+    int size = 4 * 3 * 8 * 8;
+    double[] z = new double[size];
+    for (int b = 0; b < 4; b++) {
+      for (int pixel = 0; pixel < size / 4; pixel++) {
+        z[b * size / 4 + pixel] = (pixel * 4 + b) / (double) size;
+      }
+    }
+    TorchGenerator generator = new TorchGenerator(0);
+    float[] noise = new float[size];
+    TimeGrid grid = new TimeGrid(Spacing.CONSISTENCY, 0, End.FIRST_LEVEL);
+    for (SamplingStep step : SamplingSchedule.of(Solver.CONSISTENCY, SD, grid, n).steps()) {
+      if (step.noise() != 0) {
+        generator.normal(noise);
+      }
+      LinearMap toV = Parameterization.EPS.to(Parameterization.V, step.alpha(), step.sigma());
+      for (int i = 0; i < size; i++) {
+        double eps = z[i] * step.timeInput() / (step.timeInput() + 1);
+        double v = toV.onZ() * z[i] + toV.onOutput() * eps;
+        z[i] = step.toNext().onZ() * z[i] + step.toNext().onOutput() * v + step.noise() * noise[i];
+      }
+    }
+    assertEquals(expected, Arrays.stream(z).map(Math::abs).sum(), 1e-2);
+  }
+
+  /** With x = z / alpha and S = sigma / alpha, as that sampler is written. */
+  @Test
+  void theEulerAncestralSamplerIsTheAncestralOne() {
+    for (int level = 999; level > 20; level -= 77) {
+      double t = SD.time(level);
+      double s = SD.time(level - 20);
+      double from = SD.sigma(t) / SD.alpha(t);
+      double to = SD.sigma(s) / SD.alpha(s);
+      double up = Math.sqrt(to * to * (from * from - to * to) / (from * from));
+      double down = Math.sqrt(to * to - up * up);
+      SamplingStep step = AncestralStep.between(SD, t, s, 0);
+      double z = 0.7;
+      double v = -0.3;
+      double image = step.toX().onZ() * z + step.toX().onOutput() * v;
+      double x = z / SD.alpha(t);
+      double next = x + (down - from) * (x - image) / from;
+      assertEquals(
+          next * SD.alpha(s), step.toNext().onZ() * z + step.toNext().onOutput() * v, 1e-12);
+      assertEquals(up * SD.alpha(s), step.noise(), 1e-12);
+    }
   }
 
   @Test

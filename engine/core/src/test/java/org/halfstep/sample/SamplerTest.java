@@ -91,7 +91,9 @@ class SamplerTest {
     "EPS,DPM_SOLVER,20,LINSPACE,0,CLEAN",
     "EPS,ANCESTRAL,3,TRAILING,0,CLEAN",
     "V,DDIM,3,TRAILING,0,CLEAN",
-    "X,STOCHASTIC,4,UNIFORM,0,CLEAN"
+    "X,STOCHASTIC,4,UNIFORM,0,CLEAN",
+    "EPS,CONSISTENCY,4,CONSISTENCY,0,CLEAN",
+    "V,CONSISTENCY,3,CONSISTENCY,0,CLEAN"
   })
   @DisplayName("So it is on a discrete schedule, for networks that predict eps or x")
   void isThePlainLoopOnNumberedLevels(
@@ -152,10 +154,20 @@ class SamplerTest {
             case ANCESTRAL -> ancestral(z, x, t, s, fresh);
             case STOCHASTIC -> forward(step(z, x, t, times[i + 2]), times[i + 2], s, fresh);
             case DPM_SOLVER -> dpmSolver(z, x, before, i == 0 ? 0 : times[i - 1], t, s);
+            case CONSISTENCY -> noised(x, s, fresh);
           };
       before = x;
     }
     return z;
+  }
+
+  /** At these levels z itself counts for less than float32 tells apart. */
+  private double[] noised(double[] x, double s, double[] fresh) {
+    double[] next = new double[VALUES];
+    for (int i = 0; i < VALUES; i++) {
+      next[i] = alpha(s) * x[i] + sigma(s) * fresh[i];
+    }
+    return next;
   }
 
   private double[] dpmSolver(

@@ -86,6 +86,10 @@ class TorchFileTest {
   void safetensorsAreNotPyTorchs() throws IOException {
     assertFalse(TorchFile.isOne(file(new byte[] {0x10, 0, 0})));
     assertFalse(TorchFile.isOne(file(new byte[0])));
+    // The length of a header can begin as a pickle does, or an archive.
+    assertFalse(TorchFile.isOne(file(new byte[] {(byte) 0x80, 2, 0, 0, 0, 0, 0, 0, '{', '}'})));
+    assertFalse(TorchFile.isOne(file(new byte[] {'P', 'K', 0, 0, 0, 0, 0, 0, '{', '}'})));
+    assertTrue(TorchFile.isOne(file(new byte[] {(byte) 0x80, 2, 0, 0, 0, 1, 0, 0, '{', '}'})));
   }
 
   @ParameterizedTest
@@ -117,10 +121,10 @@ class TorchFileTest {
   }
 
   @Test
-  void instructionsThatBuildObjectsAreRefused() throws IOException {
+  void objectsOfWhatIsNoClassAreRefused() throws IOException {
     // An empty tuple and an empty tuple, then NEWOBJ.
     String line = refusal(file(new byte[] {(byte) 0x80, 2, ')', ')', (byte) 0x81, '.'}));
-    assertTrue(line.contains("instruction 0x81 at byte 4"), line);
+    assertTrue(line.contains("makes an object of a tuple"), line);
   }
 
   @Test

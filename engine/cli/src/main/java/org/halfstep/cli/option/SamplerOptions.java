@@ -18,7 +18,8 @@ public final class SamplerOptions {
       names = "--sampler",
       paramLabel = "KIND",
       description =
-          "ddim, dpm_solver, ancestral or stochastic (default: ddim, or a student's own).")
+          "ddim, dpm_solver, ancestral, stochastic or consistency (default: ddim, or a student's"
+              + " own).")
   private Solver sampler;
 
   @Option(names = "--clip", description = "Clip predicted images to their range before each step.")

@@ -1,0 +1,247 @@
+package org.halfstep.cli;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.TreeMap;
+import java.util.concurrent.Callable;
+import java.util.stream.Stream;
+import org.halfstep.checkpoint.Checkpoint;
+import org.halfstep.checkpoint.CheckpointOptions;
+import org.halfstep.checkpoint.Component;
+import org.halfstep.checkpoint.FolderWriter;
+import org.halfstep.checkpoint.OwnFile;
+import org.halfstep.checkpoint.SchedulerConfig;
+import org.halfstep.checkpoint.SingleFileWriter;
+import org.halfstep.checkpoint.TinyPipeline;
+import org.halfstep.checkpoint.WriteOptions;
+import org.halfstep.cli.console.InputException;
+import org.halfstep.cli.console.Sizes;
+import org.halfstep.cli.option.ModelOption;
+import org.halfstep.device.Device;
+import org.halfstep.files.AtomicFile;
+import org.halfstep.model.BundledFile;
+import org.halfstep.safetensors.Dtype;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParentCommand;
+import picocli.CommandLine.Spec;
+
+/** Reads a model in any layout and writes it in any other, and in another number format. */
+@Command(
+    name = "convert",
+    description = {
+      "Convert a model between layouts (a folder of diffusers, a single file, a .ckpt) and number"
+          + " formats.",
+      "Models of Halfstep's own keep their layout."
+    },
+    footer = {
+      "  halfstep convert --model v1-5-pruned.ckpt --tokenizer data/clip \\",
+      "    --dtype f16 --out sd15",
+      "  halfstep convert --model sd15 --out sd15.safetensors",
+      "  halfstep convert --tiny out/tiny"
+    })
+final class ConvertCommand implements Callable<Integer> {
+  /** The number formats of weights. */
+  enum Format {
+    F32(Dtype.F32),
+    BF16(Dtype.BF16),
+    F16(Dtype.F16);
+
+    private final Dtype dtype;
+
+    Format(Dtype dtype) {
+      this.dtype = dtype;
+    }
+  }
+
+  /** What a network predicts, as it is typed. */
+  enum Prediction {
+    EPS(SchedulerConfig.EPSILON),
+    V(SchedulerConfig.VELOCITY);
+
+    private final String name;
+
+    Prediction(String name) {
+      this.name = name;
+    }
+  }
+
+  private static final List<String> FILE_ENDINGS = List.of(".safetensors", ".ckpt", ".pt", ".pth");
+
+  private static final int MOST_SHARD_MEGABYTES = 1 << 20;
+  private static final long MEGABYTE = 1_000_000;
+
+  @ParentCommand private Halfstep halfstep;
+  @Spec private CommandLine.Model.CommandSpec spec;
+
+  @Option(
+      names = "--model",
+      paramLabel = "PATH|NAME",
+      description = "A folder, a file, or the name of a bundled model.")
+  private String model;
+
+  @Option(
+      names = "--out",
+      paramLabel = "PATH",
+      description =
+          "What to write: a file that ends in .safetensors or .ckpt, or a folder that is not there"
+              + " yet.")
+  private Path out;
+
+  @Option(
+      names = "--dtype",
+      paramLabel = "f32|bf16|f16",
+      description = "Number format of the weights (default: what each tensor has).")
+  private Format format;
+
+  @Option(
+      names = "--variant",
+      paramLabel = "NAME",
+      description = "Which weights of a folder to read, such as fp16 (default: the plain ones).")
+  private String variant;
+
+  @Option(
+      names = "--out-variant",
+      paramLabel = "NAME",
+      description = "What to call the weights in the folder that is written, such as fp16.")
+  private String outVariant;
+
+  @Option(
+      names = "--shards",
+      paramLabel = "MB",
+      description = "Write each network of a folder into files of at most so many megabytes.")
+  private Integer shards;
+
+  @Option(
+      names = "--last-weights",
+      description = "Take the weights of the last step and not their moving average.")
+  private boolean lastWeights;
+
+  @Option(
+      names = "--config",
+      paramLabel = "FOLDER",
+      description =
+          "A folder of diffusers whose config.json files say what a single file does not.")
+  private Path config;
+
+  @Option(
+      names = "--prediction",
+      paramLabel = "eps|v",
+      description = "What the UNet of a single file predicts, where the file does not say it.")
+  private Prediction prediction;
+
+  @Option(
+      names = "--tokenizer",
+      paramLabel = "PATH",
+      description = "The tokenizer of the folder that is written: a folder, or merges.txt.")
+  private Path tokenizer;
+
+  @Option(
+      names = "--tiny",
+      paramLabel = "FOLDER",
+      description =
+          "Write a whole model of a few megabytes in every layout, to try the commands on; its"
+              + " pictures show nothing.")
+  private Path tiny;
+
+  @Override
+  public Integer call() throws IOException {
+    PrintWriter console = spec.commandLine().getOut();
+    if (tiny != null) {
+      if (model != null || out != null) {
+        throw new InputException("--tiny writes a model of its own: leave out --model and --out");
+      }
+      for (Path written : TinyPipeline.write(tiny)) {
+        report(console, written);
+      }
+      return 0;
+    }
+    if (model == null || out == null) {
+      throw new InputException("expected --model PATH and --out PATH, or --tiny FOLDER");
+    }
+    if (BundledFile.exists(model) && !Files.exists(Path.of(model))) {
+      BundledFile.read(
+          model,
+          path -> {
+            convertOwn(model, path);
+            return null;
+          });
+    } else if (!Files.exists(Path.of(model))) {
+      throw new InputException(model + ": there is no such file or folder, and no bundled model");
+    } else if (OwnFile.isOne(Path.of(model))) {
+      convertOwn(model, Path.of(model));
+    } else {
+      convertCheckpoint(console, Path.of(model));
+    }
+    report(console, out);
+    return 0;
+  }
+
+  private static void report(PrintWriter console, Path written) throws IOException {
+    long bytes;
+    try (Stream<Path> files = Files.walk(written)) {
+      bytes = files.filter(Files::isRegularFile).mapToLong(file -> file.toFile().length()).sum();
+    }
+    console.println(written + ": " + Sizes.bytes(bytes));
+  }
+
+  private Dtype dtype() {
+    return format == null ? null : format.dtype;
+  }
+
+  private void convertOwn(String name, Path path) throws IOException {
+    if (!out.getFileName().toString().endsWith(".safetensors")) {
+      throw new InputException(
+          name + ": is a model of Halfstep's own, which is a .safetensors file; got --out " + out);
+    }
+    AtomicFile.requireWritable(out);
+    try (Device device = halfstep.openDevice()) {
+      // What cannot be opened is not worth another format.
+      ModelOption.open(name, device).close();
+    }
+    OwnFile.convert(path, out, dtype());
+  }
+
+  private void convertCheckpoint(PrintWriter console, Path path) throws IOException {
+    boolean isFile = FILE_ENDINGS.stream().anyMatch(out.getFileName().toString()::endsWith);
+    if (isFile && (shards != null || outVariant != null || tokenizer != null)) {
+      throw new InputException(
+          "--shards, --out-variant and --tokenizer are for folders, and --out "
+              + out
+              + " is a file");
+    }
+    if (shards != null && (shards < 1 || shards > MOST_SHARD_MEGABYTES)) {
+      throw new InputException(
+          "--shards: expected 1 to " + MOST_SHARD_MEGABYTES + ", got " + shards);
+    }
+    CheckpointOptions options =
+        new CheckpointOptions(
+            variant, !lastWeights, config, prediction == null ? null : prediction.name);
+    try (Checkpoint opened = Checkpoint.open(path, options)) {
+      describe(console, opened);
+      WriteOptions write =
+          new WriteOptions(dtype(), outVariant, shards == null ? 0 : shards * MEGABYTE, tokenizer);
+      if (isFile) {
+        AtomicFile.requireWritable(out);
+        SingleFileWriter.write(opened, out, write);
+      } else {
+        FolderWriter.write(opened, out, write).forEach(note -> console.println(out + ": " + note));
+      }
+    }
+  }
+
+  private static void describe(PrintWriter console, Checkpoint opened) {
+    opened.notes().forEach(console::println);
+    for (Component component : new TreeMap<>(opened.components()).values()) {
+      console.println(
+          component.part().name().toLowerCase(Locale.ROOT).replace('_', ' ')
+              + ": "
+              + Sizes.count(component.network().parameters(), "parameter"));
+    }
+  }
+}

@@ -1,0 +1,149 @@
+package org.halfstep.checkpoint;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.halfstep.files.DataException;
+import org.halfstep.safetensors.Tensors;
+import org.halfstep.text.ClipTokenizer;
+
+/**
+ * An open checkpoint of a latent diffusion model, or of one of its networks, in any published
+ * layout: a folder of diffusers, the folder of one network, a single file of CompVis (safetensors
+ * or PyTorch's), or a file of one network. Its networks have the names and shapes of diffusers, and
+ * are mapped where the layout allows. What was chosen and passed over is said in {@link #notes}.
+ */
+public final class Checkpoint implements AutoCloseable {
+  /** How a checkpoint lies on disk. */
+  public enum Layout {
+    /** A folder with one sub-folder for each network. */
+    FOLDER,
+    /** The folder of one network. */
+    COMPONENT,
+    /** All networks in one file. */
+    SINGLE_FILE
+  }
+
+  private final Path path;
+  private final Layout layout;
+  private final Map<Part, Component> components = new EnumMap<>(Part.class);
+  private final List<Tensors> files = new ArrayList<>();
+  private final List<String> notes = new ArrayList<>();
+  private SchedulerConfig scheduler;
+  private Path tokenizer;
+
+  Checkpoint(Path path, Layout layout) {
+    this.path = path;
+    this.layout = layout;
+  }
+
+  /**
+   * Opens a checkpoint and compares its configuration with its tensors.
+   *
+   * @throws IOException in one line that names the file and the key or tensor, when it is damaged,
+   *     incomplete, of a kind that this engine does not run, or no checkpoint at all
+   */
+  public static Checkpoint open(Path path, CheckpointOptions options) throws IOException {
+    if (Files.isDirectory(path)) {
+      return FolderReader.open(path, options);
+    }
+    return SingleFileReader.open(path, options);
+  }
+
+  /** What was opened. */
+  public Path path() {
+    return path;
+  }
+
+  /** How it lies on disk. */
+  public Layout layout() {
+    return layout;
+  }
+
+  /** Its networks. */
+  public Map<Part, Component> components() {
+    return Map.copyOf(components);
+  }
+
+  /** One of its networks, if it has that. */
+  public Optional<Component> component(Part part) {
+    return Optional.ofNullable(components.get(part));
+  }
+
+  /** Its noise schedule and sampler, if it says them. */
+  public Optional<SchedulerConfig> scheduler() {
+    return Optional.ofNullable(scheduler);
+  }
+
+  /** The folder of its tokenizer, if it has one. */
+  public Optional<Path> tokenizer() {
+    return Optional.ofNullable(tokenizer);
+  }
+
+  /**
+   * The tokenizer in {@link #tokenizer}, with the padding that its files name; where they name
+   * none, that which the text encoder was trained with: 0 for OpenCLIP's, the end token for
+   * OpenAI's.
+   *
+   * @throws IOException in one line, when its files are damaged, or have more entries than the text
+   *     encoder
+   */
+  public Optional<ClipTokenizer> openTokenizer() throws IOException {
+    if (tokenizer == null) {
+      return Optional.empty();
+    }
+    ClipTokenizer read = ClipTokenizer.open(tokenizer);
+    Component component = components.get(Part.TEXT_ENCODER);
+    if (component == null) {
+      return Optional.of(read);
+    }
+    TextDescription text = (TextDescription) component.network();
+    if (read.size() > text.vocabulary()) {
+      throw new DataException(
+          tokenizer,
+          "has "
+              + read.size()
+              + " entries, but the text encoder has a table of "
+              + text.vocabulary()
+              + ": they belong to different models");
+    }
+    return Optional.of(read.namesPadding() || text.isQuick() ? read : read.withPadding(0));
+  }
+
+  /** Lines about what was chosen, and what was passed over. */
+  public List<String> notes() {
+    return List.copyOf(notes);
+  }
+
+  void note(String line) {
+    notes.add(line);
+  }
+
+  /** Takes over a file, to be closed with this. */
+  Tensors own(Tensors file) {
+    files.add(file);
+    return file;
+  }
+
+  void add(Component component) {
+    components.put(component.part(), component);
+  }
+
+  void setScheduler(SchedulerConfig newScheduler) {
+    scheduler = newScheduler;
+  }
+
+  void setTokenizer(Path folder) {
+    tokenizer = folder;
+  }
+
+  @Override
+  public void close() {
+    files.forEach(Tensors::close);
+  }
+}

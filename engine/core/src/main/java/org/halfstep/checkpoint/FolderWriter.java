@@ -1,0 +1,267 @@
+package org.halfstep.checkpoint;
+
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.Stream;
+import org.halfstep.files.AtomicFile;
+import org.halfstep.files.DataException;
+import org.halfstep.files.Json;
+import org.halfstep.safetensors.ConvertedTensor;
+import org.halfstep.safetensors.SafetensorsWriter;
+import org.halfstep.safetensors.TensorView;
+import org.halfstep.text.ClipTokenizer;
+
+/**
+ * Writes folders of diffusers: of a whole pipeline, or of one network where the checkpoint has no
+ * more. A folder is there whole or not at all: it is written aside and renamed.
+ */
+public final class FolderWriter {
+  private static final Map<String, String> METADATA = Map.of("format", "pt");
+  private static final String VERSION = "0.30.0";
+
+  private static final AtomicLong COUNTER = new AtomicLong();
+
+  private static final List<String> TOKENIZER_FILES =
+      List.of(
+          "merges.txt",
+          "vocab.json",
+          "tokenizer.json",
+          "tokenizer_config.json",
+          "special_tokens_map.json",
+          "added_tokens.json");
+
+  private final Checkpoint checkpoint;
+  private final WriteOptions options;
+
+  private FolderWriter(Checkpoint checkpoint, WriteOptions options) {
+    this.checkpoint = checkpoint;
+    this.options = options;
+  }
+
+  /**
+   * Writes a folder that is not there yet, or empty.
+   *
+   * @return lines about what is not in it
+   * @throws IOException in one line, when the checkpoint does not say what a folder must, or the
+   *     folder cannot be written
+   */
+  public static List<String> write(Checkpoint checkpoint, Path folder, WriteOptions options)
+      throws IOException {
+    requireFree(folder);
+    Path target = folder.toAbsolutePath().normalize();
+    Path parent = target.getParent();
+    Files.createDirectories(parent);
+    Path aside = aside(parent, target.getFileName().toString());
+    try {
+      List<String> notes = new FolderWriter(checkpoint, options).write(aside);
+      Files.deleteIfExists(target);
+      Files.move(aside, target);
+      AtomicFile.forceFolder(parent);
+      return notes;
+    } finally {
+      delete(aside);
+    }
+  }
+
+  /** A folder that nobody else makes, with the permissions that any folder would get. */
+  static Path aside(Path parent, String name) throws IOException {
+    long process = ProcessHandle.current().pid();
+    return Files.createDirectory(
+        parent.resolve("." + name + "-" + process + "-" + COUNTER.incrementAndGet()));
+  }
+
+  /** Writes weights beside those that a folder has, under the name of a variant. */
+  static void addVariant(Checkpoint checkpoint, Path folder, WriteOptions options)
+      throws IOException {
+    FolderWriter writer = new FolderWriter(checkpoint, options);
+    for (Component component : checkpoint.components().values()) {
+      writer.weights(folder.resolve(name(component)), component);
+    }
+  }
+
+  private static void requireFree(Path folder) throws IOException {
+    if (!Files.exists(folder)) {
+      return;
+    }
+    boolean empty = false;
+    if (Files.isDirectory(folder)) {
+      try (Stream<Path> entries = Files.list(folder)) {
+        empty = entries.findAny().isEmpty();
+      }
+    }
+    if (!empty) {
+      throw new DataException(
+          folder, "is there already: expected the name of a folder that is not, or an empty one");
+    }
+  }
+
+  static void delete(Path folder) throws IOException {
+    if (!Files.exists(folder)) {
+      return;
+    }
+    try (Stream<Path> entries = Files.walk(folder)) {
+      for (Path entry : entries.toList().reversed()) {
+        Files.delete(entry);
+      }
+    }
+  }
+
+  private List<String> write(Path folder) throws IOException {
+    List<String> notes = new ArrayList<>();
+    Component unet = checkpoint.component(Part.UNET).orElse(null);
+    if (checkpoint.components().size() == 1 && checkpoint.scheduler().isEmpty()) {
+      component(folder, checkpoint.components().values().iterator().next());
+      return notes;
+    }
+    if (unet == null) {
+      throw new DataException(
+          checkpoint.path(), "has no UNet: a pipeline's folder cannot be written without one");
+    }
+    SchedulerConfig scheduler =
+        checkpoint
+            .scheduler()
+            .orElseThrow(
+                () ->
+                    new DataException(
+                        checkpoint.path(),
+                        "does not say whether its UNet predicts eps or v, which a folder says: add"
+                            + " --prediction eps or --prediction v"));
+    for (Component component : checkpoint.components().values()) {
+      component(folder.resolve(name(component)), component);
+    }
+    Path schedulers = Files.createDirectories(folder.resolve(ConfigFiles.SCHEDULER));
+    Json.write(schedulers.resolve(ConfigFiles.SCHEDULER_CONFIG), scheduler.json());
+    boolean tokenizer = tokenizer(folder.resolve(FolderReader.TOKENIZER));
+    if (!tokenizer && checkpoint.component(Part.TEXT_ENCODER).isPresent()) {
+      notes.add("it has no tokenizer, since " + checkpoint.path() + " has none");
+    }
+    Json.write(folder.resolve(FolderReader.INDEX), index(scheduler, tokenizer));
+    return notes;
+  }
+
+  private static String name(Component component) {
+    List<String> names = component.part().folders();
+    return component.network() instanceof AutoencoderDescription stage && stage.isQuantized()
+        ? names.getLast()
+        : names.getFirst();
+  }
+
+  private ObjectNode index(SchedulerConfig scheduler, boolean tokenizer) {
+    UNetDescription unet =
+        (UNetDescription) checkpoint.component(Part.UNET).orElseThrow().network();
+    ObjectNode index = JsonNodeFactory.instance.objectNode();
+    index.put("_class_name", pipeline(unet));
+    index.put("_diffusers_version", VERSION);
+    boolean text = checkpoint.component(Part.TEXT_ENCODER).isPresent();
+    if (text) {
+      index.putArray("feature_extractor").addNull().addNull();
+      index.put("requires_safety_checker", false);
+      index.putArray("safety_checker").addNull().addNull();
+    }
+    index.putArray(ConfigFiles.SCHEDULER).add("diffusers").add(scheduler.className());
+    if (text) {
+      index.putArray("text_encoder").add("transformers").add("CLIPTextModel");
+    }
+    if (tokenizer) {
+      index.putArray(FolderReader.TOKENIZER).add("transformers").add("CLIPTokenizer");
+    }
+    for (Component component : checkpoint.components().values()) {
+      if (component.part() != Part.TEXT_ENCODER) {
+        index
+            .putArray(name(component))
+            .add("diffusers")
+            .add(component.network().toJson().path("_class_name").asText());
+      }
+    }
+    return index;
+  }
+
+  private static String pipeline(UNetDescription unet) {
+    if (unet.classRows() > 0) {
+      return "LDMPipeline";
+    }
+    if (unet.guidanceWidth() > 0) {
+      return "LatentConsistencyModelPipeline";
+    }
+    return unet.inChannels() == 2 * unet.outChannels() + 1
+        ? "StableDiffusionInpaintPipeline"
+        : "StableDiffusionPipeline";
+  }
+
+  private void component(Path folder, Component component) throws IOException {
+    Files.createDirectories(folder);
+    Json.write(folder.resolve(ConfigFiles.CONFIG), component.config());
+    weights(folder, component);
+  }
+
+  private void weights(Path folder, Component component) throws IOException {
+    List<ConvertedTensor> tensors = new ArrayList<>();
+    for (String name : component.network().shapes().keySet()) {
+      TensorView tensor = component.tensors().find(name).orElseThrow();
+      tensors.add(ConvertedTensor.of(name, options.dtype(), tensor));
+    }
+    NumberRange.require(tensors, checkpoint.path());
+    String stem = component.part().stem();
+    String dotted = options.variant() == null ? "" : "." + options.variant();
+    List<List<ConvertedTensor>> shards = shards(tensors);
+    if (shards.size() == 1) {
+      SafetensorsWriter.write(folder.resolve(stem + dotted + ".safetensors"), tensors, METADATA);
+      return;
+    }
+    ObjectNode index = JsonNodeFactory.instance.objectNode();
+    long bytes = tensors.stream().mapToLong(ConvertedTensor::bytes).sum();
+    index.putObject("metadata").put("total_size", bytes);
+    ObjectNode where = index.putObject("weight_map");
+    for (int i = 0; i < shards.size(); i++) {
+      String file =
+          String.format("%s%s-%05d-of-%05d.safetensors", stem, dotted, i + 1, shards.size());
+      SafetensorsWriter.write(folder.resolve(file), shards.get(i), METADATA);
+      shards.get(i).forEach(tensor -> where.put(tensor.name(), file));
+    }
+    Json.write(folder.resolve(stem + ".safetensors.index" + dotted + ".json"), index);
+  }
+
+  /** Files of at most so many bytes, if no tensor has more. */
+  private List<List<ConvertedTensor>> shards(List<ConvertedTensor> tensors) {
+    List<List<ConvertedTensor>> shards = new ArrayList<>();
+    shards.add(new ArrayList<>());
+    long size = 0;
+    for (ConvertedTensor tensor : tensors) {
+      if (options.shardBytes() > 0 && size > 0 && size + tensor.bytes() > options.shardBytes()) {
+        shards.add(new ArrayList<>());
+        size = 0;
+      }
+      shards.getLast().add(tensor);
+      size += tensor.bytes();
+    }
+    return shards;
+  }
+
+  private boolean tokenizer(Path folder) throws IOException {
+    Path source =
+        options.tokenizer() == null ? checkpoint.tokenizer().orElse(null) : options.tokenizer();
+    if (source == null) {
+      return false;
+    }
+    ClipTokenizer tokenizer = ClipTokenizer.open(source);
+    Files.createDirectories(folder);
+    if (!Files.isDirectory(source)) {
+      tokenizer.write(folder);
+      return true;
+    }
+    for (String name : TOKENIZER_FILES) {
+      Path file = source.resolve(name);
+      if (Files.isRegularFile(file)) {
+        Files.copy(file, folder.resolve(name));
+      }
+    }
+    return true;
+  }
+}
