@@ -127,6 +127,11 @@ final class ReportCommand implements Callable<Integer> {
   private boolean redraw;
 
   @Option(
+      names = "--targets",
+      description = "Compare on the page with what distillation of the bundled kind should reach.")
+  private boolean targets;
+
+  @Option(
       names = "--out",
       paramLabel = "FOLDER",
       defaultValue = "out/report",
@@ -142,7 +147,7 @@ final class ReportCommand implements Callable<Integer> {
       Origin origin =
           new Origin(Machine.name(), "", Halfstep.VERSION, ErrorLine.typed(spec.commandLine()));
       try (Report report = new Report(folder, origin, out::println)) {
-        out.println("wrote " + report.draw());
+        out.println("wrote " + report.draw(targets));
       }
       return 0;
     }
@@ -198,7 +203,7 @@ final class ReportCommand implements Callable<Integer> {
         return ErrorLine.INTERRUPTED;
       }
       report.drawSamples(plan, opened);
-      out.println("wrote " + report.draw());
+      out.println("wrote " + report.draw(targets));
       return 0;
     }
   }

@@ -71,11 +71,7 @@ final class Targets {
     if (slow.isEmpty() || quick.isEmpty()) {
       return Optional.empty();
     }
-    Speedup speedup =
-        Speedup.of(
-            slow.get().milliseconds(),
-            quick.get().milliseconds(),
-            (double) slow.get().evaluations() / quick.get().evaluations());
+    Speedup speedup = quick.get().over(slow.get());
     String text =
         "speedup "
             + Numbers.times(speedup.median())
