@@ -76,8 +76,13 @@ public record ImageBatch(int count, int height, int width, int channels, byte[] 
     return new ImageBatch(count, height, width, channels, pixels);
   }
 
-  /** The first images of this batch. */
+  /**
+   * The first images of this batch.
+   *
+   * @throws IndexOutOfBoundsException if it has not so many
+   */
   public ImageBatch first(int images) {
+    Objects.checkFromToIndex(0, images, count);
     return new ImageBatch(
         images, height, width, channels, Arrays.copyOf(pixels, images * height * width * channels));
   }
@@ -107,6 +112,9 @@ public record ImageBatch(int count, int height, int width, int channels, byte[] 
 
   /** Images of one size, one batch after the other. */
   public static ImageBatch concatenated(List<ImageBatch> batches) {
+    if (batches.isEmpty()) {
+      throw new IllegalArgumentException("there are no images to put together");
+    }
     ImageBatch first = batches.getFirst();
     ByteArrayOutputStream pixels = new ByteArrayOutputStream();
     int count = 0;

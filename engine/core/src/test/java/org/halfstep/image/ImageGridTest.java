@@ -79,6 +79,8 @@ class ImageGridTest {
     BufferedImage grey = new ImageBatch(4, 1, 3, 1, pixels).image(2);
     assertArrayEquals(new int[] {200, 201, 202}, row(grey, 0));
     assertThrows(IndexOutOfBoundsException.class, () -> colour.image(2));
+    assertThrows(IndexOutOfBoundsException.class, () -> colour.first(3));
+    assertThrows(IllegalArgumentException.class, () -> ImageBatch.concatenated(List.of()));
 
     Path file = folder.resolve("same.png");
     Map<String, String> text = Map.of("seed", "7");
