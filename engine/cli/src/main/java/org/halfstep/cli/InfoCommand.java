@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.PrintWriter;
 import java.util.List;
+import java.util.Locale;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import org.halfstep.cli.console.Machine;
@@ -12,6 +13,7 @@ import org.halfstep.cli.option.ModelOption;
 import org.halfstep.device.Device;
 import org.halfstep.device.DevicePart;
 import org.halfstep.device.Devices;
+import org.halfstep.diffusion.Betas;
 import org.halfstep.diffusion.Guidance;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
@@ -91,6 +93,7 @@ final class InfoCommand implements Callable<Integer> {
     if (!card.classNames().isEmpty()) {
       out.printf(LINE, "classes", String.join(", ", card.classNames()));
     }
+    out.printf(LINE, "schedule", schedule(card));
     if (card.role() == Role.STUDENT) {
       out.printf(
           LINE,
@@ -142,6 +145,21 @@ final class InfoCommand implements Callable<Integer> {
       out.printf(LINE, "plan, batch " + batch, Sizes.bytes(bytes) + " for all intermediates");
     }
     out.printf(LINE, "network", pretty(model));
+  }
+
+  /** The noise schedule by its name and numbers, and what the network predicts. */
+  private static String schedule(ModelCard card) {
+    Betas betas = card.betas();
+    String noise =
+        betas == null
+            ? "truncated cosine, log-SNR from " + card.maxLogSnr() + " to -" + card.maxLogSnr()
+            : betas.steps()
+                + " levels of scaled linear betas from "
+                + betas.start()
+                + " to "
+                + betas.end()
+                + (betas.zeroTerminal() ? ", zero terminal SNR" : "");
+    return noise + "; predicts " + card.predicts().name().toLowerCase(Locale.ROOT);
   }
 
   private static String pretty(DiffusionModel model) {
