@@ -100,6 +100,7 @@ final class CommandMisuse {
             "teacher", "=", "teacher.run.batch", "teacher.run.batch=", "teacher.run.batch=null", "teacher.run.batch=1e99",
             "teacher.network=1", "teacher.network.model_channels=8192", "teacher.network.num_res_blocks=1000000000",
             "teacher.network.channel_mult=[]", "teacher.network.channel_mult=[0,0]", "teacher.network.num_classes=11",
+            "teacher.network.out_channels=3", "teacher.network.in_channels=3",
             "teacher.run.optimizer.beta1=1", "teacher.run.optimizer.emaDecay=2", "teacher.run.weighting=NONE",
             "teacher.labelDropout=7", "teacher.seed=1e400", "nobody.knows=1")) {
       add("train", "--data", data, "--preset", "tiny", "--set", setting);

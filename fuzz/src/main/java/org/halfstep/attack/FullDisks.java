@@ -54,6 +54,7 @@ final class FullDisks {
             });
     for (String[] command : commands) {
       try (Disk disk = new Disk(ground.folder.resolve("disk"), "4")) {
+        disk.fill();
         String[] there = replaced(command, disk.folder.toString());
         tally.add(String.join(" ", command), said(program.run(there)));
       }
@@ -122,6 +123,11 @@ final class FullDisks {
     Disk(Path folder, String kilobytes) throws IOException {
       this.folder = Files.createDirectories(folder);
       system("mount", "-t", "tmpfs", "-o", "size=" + kilobytes + "k", "tmpfs", folder.toString());
+    }
+
+    /** Takes what room there is. */
+    void fill() throws IOException {
+      Files.write(folder.resolve("filler"), new byte[4096]);
     }
 
     @Override

@@ -18,6 +18,7 @@ import org.halfstep.data.ImageDataset;
 import org.halfstep.device.Device;
 import org.halfstep.files.AtomicFile;
 import org.halfstep.graph.Graph;
+import org.halfstep.graph.LeastMemory;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
 import org.halfstep.model.UNet;
@@ -119,11 +120,10 @@ final class TrainCommand implements Callable<Integer> {
       PrintWriter out, Device device, ImageDataset images, TeacherSettings teacher) {
     Graph graph = UNet.build(teacher.network());
     RunSettings run = teacher.run();
-    long plan =
-        Plan.requiredBytes(
-            device,
-            graph,
-            PlanOptions.training(run.batch(), teacher.seed()).withType(run.precision()));
+    PlanOptions options =
+        PlanOptions.training(run.batch(), teacher.seed()).withType(run.precision());
+    LeastMemory.require(device, graph, options);
+    long plan = Plan.requiredBytes(device, graph, options);
     long weights = Float.BYTES * graph.parameterFloats();
     int copies = run.optimizer().hasEma() ? 5 : 4;
     out.println("on " + device.name());
