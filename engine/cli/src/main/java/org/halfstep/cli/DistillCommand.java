@@ -126,7 +126,7 @@ final class DistillCommand implements Callable<Integer> {
         RunFolder.claim(folder, config);
         return StoppableRun.run(
             out,
-            folder,
+            folder, settings.guided().updates() + settings.schedule().totalUpdates(),
             (listener, stop) ->
                 DistillationRun.run(
                     device, teacher, images, settings, folder, resume.resume(), listener, stop));

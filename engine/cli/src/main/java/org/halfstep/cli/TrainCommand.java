@@ -4,6 +4,8 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.halfstep.cli.console.Sizes;
 import org.halfstep.cli.console.StoppableRun;
@@ -97,10 +99,16 @@ final class TrainCommand implements Callable<Integer> {
       config.set(SECTION, Settings.JSON.valueToTree(teacher));
       describe(out, device, images, teacher);
       data.note(images, out);
+      data.noteRepeats(
+          images,
+          teacher.run().batch() * teacher.run().updates(),
+          Optional.of(
+              Map.entry(SECTION + ".network.dropout", (double) teacher.network().dropout())),
+          out);
       RunFolder.claim(folder, config);
       return StoppableRun.run(
           out,
-          folder,
+          folder, teacher.run().updates(),
           (listener, stop) ->
               TeacherRun.run(
                   device, images, data.name(), teacher, folder, resume.resume(), listener, stop));
