@@ -12,12 +12,12 @@ import java.util.List;
  *
  * <pre>Attack FOLDER LAUNCHER SEED KILLS SAMPLES [PART...]</pre>
  *
- * The parts are kills, checkpoints, files, disks, commands, library and crowd; all by default. Ends
+ * The parts are kills, checkpoints, files, disks, commands, library, containers and crowd; all by default. Ends
  * with 1 where something did not hold.
  */
 public final class Attack {
   private static final List<String> PARTS =
-      List.of("commands", "library", "checkpoints", "files", "disks", "crowd", "kills");
+      List.of("commands", "library", "checkpoints", "files", "disks", "containers", "crowd", "kills");
 
   private Attack() {}
 
@@ -42,6 +42,7 @@ public final class Attack {
         case "checkpoints" -> new Damage(program, ground, seed).checkpoints(tally);
         case "files" -> new Damage(program, ground, seed).files(tally);
         case "disks" -> new FullDisks(program, ground).attack(tally);
+        case "containers" -> new Containers(program, ground).attack(tally);
         case "crowd" -> new Crowd(ground.student).attack(samples, tally);
         case "kills" -> new Kills(program, ground, seed).attack(kills, tally);
         default ->
@@ -64,6 +65,7 @@ public final class Attack {
       case "checkpoints" -> "damage to checkpoints and settings of runs";
       case "files" -> "damage to models, samples, images, settings";
       case "disks" -> "full disks";
+      case "containers" -> "a container of 400 MiB";
       case "crowd" -> "images by many threads";
       default -> "SIGKILL";
     };
@@ -76,6 +78,7 @@ public final class Attack {
       case "checkpoints" -> "the same bits, or refused in one line";
       case "files" -> "read, or refused in one line";
       case "disks" -> "said in one line; the same bits elsewhere";
+      case "containers" -> "fits, or refused in one line; not killed";
       case "crowd" -> "the bits of one thread, no growth";
       default -> "whole files, the same bits in the end";
     };

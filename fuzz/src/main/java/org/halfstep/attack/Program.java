@@ -78,7 +78,17 @@ final class Program {
 
   /** Starts a command; what it says goes into files beside its folder. */
   Process start(String... arguments) throws IOException {
-    List<String> command = new ArrayList<>(List.of(launcher.toString()));
+    return begin(List.of(launcher.toString()), arguments);
+  }
+
+  /** The same in a control group. */
+  Process startIn(Path group, String... arguments) throws IOException {
+    String enter = "echo $$ > " + group.resolve("cgroup.procs") + " && exec \"$@\"";
+    return begin(List.of("sh", "-c", enter, "sh", launcher.toString()), arguments);
+  }
+
+  private Process begin(List<String> first, String... arguments) throws IOException {
+    List<String> command = new ArrayList<>(first);
     command.addAll(Arrays.asList(arguments));
     ProcessBuilder builder =
         new ProcessBuilder(command)

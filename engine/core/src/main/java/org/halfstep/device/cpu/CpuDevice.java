@@ -32,6 +32,12 @@ public final class CpuDevice implements Device {
   /** Bytes from which it is worth to look whether there is so much. */
   private static final long CHECKED = 64L << 20;
 
+  /**
+   * Left to the Java heap, to code and to what libraries take for themselves: a container kills a
+   * process whose plan fills it to the brim.
+   */
+  private static final long RESERVED = 32L << 20;
+
   private static final AvailableMemory MEMORY = new AvailableMemory(Path.of("/"));
 
   private final OneDnnEngine engine = new OneDnnEngine();
@@ -117,7 +123,8 @@ public final class CpuDevice implements Device {
 
   @Override
   public OptionalLong availableMemory() {
-    return MEMORY.bytes();
+    OptionalLong left = MEMORY.bytes();
+    return left.isPresent() ? OptionalLong.of(Math.max(0, left.getAsLong() - RESERVED)) : left;
   }
 
   @Override
