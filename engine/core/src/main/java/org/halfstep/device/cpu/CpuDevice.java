@@ -32,12 +32,6 @@ public final class CpuDevice implements Device {
   /** Bytes from which it is worth to look whether there is so much. */
   private static final long CHECKED = 64L << 20;
 
-  /**
-   * Left to the Java heap, to code and to what libraries take for themselves: a container kills a
-   * process whose plan fills it to the brim.
-   */
-  private static final long RESERVED = 32L << 20;
-
   private static final AvailableMemory MEMORY = new AvailableMemory(Path.of("/"));
 
   private final OneDnnEngine engine = new OneDnnEngine();
@@ -123,8 +117,7 @@ public final class CpuDevice implements Device {
 
   @Override
   public OptionalLong availableMemory() {
-    OptionalLong left = MEMORY.bytes();
-    return left.isPresent() ? OptionalLong.of(Math.max(0, left.getAsLong() - RESERVED)) : left;
+    return MEMORY.forTensors();
   }
 
   @Override
