@@ -239,7 +239,7 @@ final class Page {
             : " (" + Numbers.times(speedup.least()) + " – " + Numbers.times(speedup.greatest()) + ")";
     return median
         + interval
-        + (speedup.verdict() == Speedup.Verdict.NOT_QUIET ? ", machine not quiet" : "");
+        + (own.get().verdict(slow.get()) == Speedup.Verdict.NOT_QUIET ? ", machine not quiet" : "");
   }
 
   private List<String> qualityColumns() {
@@ -309,34 +309,40 @@ final class Page {
   private void times() {
     line("## Time per image");
     line("");
-    header(
-        List.of(
-            "model",
-            "steps",
-            "network evaluations",
-            "batch",
-            "ms per image",
-            "least",
-            "p90",
-            "p99",
-            "runs"));
+    // Results of earlier builds have no percentiles.
+    boolean percentiles = timings.stream().anyMatch(one -> one.p90() != null);
+    List<String> names =
+        new ArrayList<>(
+            List.of("model", "steps", "network evaluations", "batch", "ms per image", "least"));
+    if (percentiles) {
+      names.addAll(List.of("p90", "p99"));
+    }
+    names.add("runs");
+    header(names);
     for (Timing one : timings) {
-      row(
-          List.of(
-              Series.title(one.model(), one.int8()),
-              Integer.toString(one.steps()),
-              Long.toString(one.evaluations()),
-              Integer.toString(one.batch()),
-              Numbers.decimal(one.milliseconds()),
-              Numbers.decimal(one.least()),
-              orDash(one.p90()),
-              orDash(one.p99()),
-              Integer.toString(one.runs())));
+      List<String> cells =
+          new ArrayList<>(
+              List.of(
+                  Series.title(one.model(), one.int8()),
+                  Integer.toString(one.steps()),
+                  Long.toString(one.evaluations()),
+                  Integer.toString(one.batch()),
+                  Numbers.decimal(one.milliseconds()),
+                  Numbers.decimal(one.least())));
+      if (percentiles) {
+        cells.addAll(List.of(orDash(one.p90()), orDash(one.p99())));
+      }
+      cells.add(Integer.toString(one.runs()));
+      row(cells);
     }
     Timing first = timings.getFirst();
     line("");
     line(
-        "From request to pixels; median, least, and what 90 % and 99 % of the runs do not exceed, models in turns, on "
+        "From request to pixels; median"
+            + (percentiles
+                ? ", least, and what 90 % and 99 % of the runs do not exceed"
+                : " and least")
+            + ", models in turns, on "
             + first.device()
             + ", "
             + first.machine()

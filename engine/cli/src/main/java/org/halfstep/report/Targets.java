@@ -85,7 +85,7 @@ final class Targets {
             + Speedup.SHARE
             + " wanted";
     return Optional.of(
-        switch (speedup.verdict()) {
+        switch (quick.get().verdict(slow.get())) {
           case MET -> line(student, text, true);
           case NOT_MET -> line(student, text, false);
           case NOT_QUIET ->
