@@ -21,8 +21,9 @@ import java.util.List;
  * One native library: where to look for it, and its functions once it is loaded.
  *
  * <p>It is looked for in this order: the file or folder named by a system property, else by an
- * environment variable; the class path, where a jar carries it, else the system's loader. A place that
- * was named explicitly is binding: when the library there does not load, nothing else is tried.
+ * environment variable; the class path, where a jar carries it, else the system's loader. A place
+ * that was named explicitly is binding: when the library there does not load, nothing else is
+ * tried.
  *
  * <p>Libraries from jars are copied to files that no folder lists, on the disk of the temporary
  * folder or else in memory, so that a killed process leaves nothing behind.

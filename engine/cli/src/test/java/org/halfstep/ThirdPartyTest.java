@@ -21,7 +21,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Each jar of ours has its licence, and docs/third-party.md lists what is not ours. */
 class ThirdPartyTest {
-  private static final Pattern JAR = Pattern.compile("(.+?)-(\\d[^/]*?)(-natives-linux|-linux-x86_64)?\\.jar");
+  private static final Pattern JAR =
+      Pattern.compile("(.+?)-(\\d[^/]*?)(-natives-linux|-linux-x86_64)?\\.jar");
 
   /** What only tests have on their class path. */
   private static final Set<String> OF_TESTS =
@@ -62,7 +63,8 @@ class ThirdPartyTest {
       Pattern name = Pattern.compile("(?<![\\w-])" + Pattern.quote(jar.group(1)) + "(?![\\w-])");
       assertTrue(
           rows.stream()
-              .anyMatch(row -> name.matcher(row).find() && row.contains("| " + jar.group(2) + " |")),
+              .anyMatch(
+                  row -> name.matcher(row).find() && row.contains("| " + jar.group(2) + " |")),
           "docs/third-party.md does not list " + jar.group(1) + " " + jar.group(2));
     }
     assertTrue(seen.containsAll(Set.of("dnnl", "jackson-databind", "xchart")), seen.toString());

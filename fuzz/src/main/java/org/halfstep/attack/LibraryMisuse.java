@@ -132,9 +132,9 @@ final class LibraryMisuse {
     refuse("a shape of nothing", () -> new Shape(0, 1, 1));
     refuse("a plan of no batch", () -> PlanOptions.inference(0));
     refuse("a plan of any batch", () -> PlanOptions.inference(Integer.MAX_VALUE));
-    refuse("a permutation below nothing", () -> new Permutation(-1, 1, 1));
-    refuse("beyond a permutation", () -> new Permutation(5, 1, 1).at(5));
-    refuse("before a permutation", () -> new Permutation(5, 1, 1).at(-1));
+    refuse("a permutation of nothing", () -> new Permutation(1, 1, 0));
+    refuse("beyond a permutation", () -> new Permutation(1, 1, 5).at(5));
+    refuse("before a permutation", () -> new Permutation(1, 1, 5).at(-1));
   }
 
   private void images() {

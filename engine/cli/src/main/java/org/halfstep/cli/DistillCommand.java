@@ -126,7 +126,8 @@ final class DistillCommand implements Callable<Integer> {
         RunFolder.claim(folder, config);
         return StoppableRun.run(
             out,
-            folder, settings.guided().updates() + settings.schedule().totalUpdates(),
+            folder,
+            settings.guided().updates() + settings.schedule().totalUpdates(),
             (listener, stop) ->
                 DistillationRun.run(
                     device, teacher, images, settings, folder, resume.resume(), listener, stop));

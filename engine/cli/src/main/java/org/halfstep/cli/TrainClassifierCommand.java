@@ -100,12 +100,12 @@ final class TrainClassifierCommand implements Callable<Integer> {
               + classifier.network().features()
               + " features");
       data.note(images, out);
-      data.noteRepeats(
-          images, classifier.batch() * classifier.updates(), Optional.empty(), out);
+      data.noteRepeats(images, classifier.batch() * classifier.updates(), Optional.empty(), out);
       int code =
           StoppableRun.run(
               out,
-              folder, classifier.updates(),
+              folder,
+              classifier.updates(),
               (listener, stop) ->
                   ClassifierRun.run(
                       device,

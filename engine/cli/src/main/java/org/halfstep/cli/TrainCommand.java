@@ -108,7 +108,8 @@ final class TrainCommand implements Callable<Integer> {
       RunFolder.claim(folder, config);
       return StoppableRun.run(
           out,
-          folder, teacher.run().updates(),
+          folder,
+          teacher.run().updates(),
           (listener, stop) ->
               TeacherRun.run(
                   device, images, data.name(), teacher, folder, resume.resume(), listener, stop));

@@ -35,8 +35,7 @@ final class Page {
    * @param measurements all on one scale: one extractor, one reference
    * @param withTargets whether to compare with what distillation should reach
    */
-  Page(
-      List<Measurement> measurements, List<Timing> timings, Origin origin, boolean withTargets) {
+  Page(List<Measurement> measurements, List<Timing> timings, Origin origin, boolean withTargets) {
     this.measurements = measurements;
     this.timings = timings;
     this.origin = origin;
@@ -236,7 +235,11 @@ final class Page {
     String interval =
         own.get().rounds().size() < 2 || own.get() == slow.get()
             ? ""
-            : " (" + Numbers.times(speedup.least()) + " – " + Numbers.times(speedup.greatest()) + ")";
+            : " ("
+                + Numbers.times(speedup.least())
+                + " – "
+                + Numbers.times(speedup.greatest())
+                + ")";
     return median
         + interval
         + (own.get().verdict(slow.get()) == Speedup.Verdict.NOT_QUIET ? ", machine not quiet" : "");

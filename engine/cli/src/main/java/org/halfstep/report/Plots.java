@@ -86,8 +86,7 @@ final class Plots {
       }
       kinds.forEach(
           (kind, members) -> {
-            double[] x =
-                members.stream().map(Series::steps).mapToDouble(place).toArray();
+            double[] x = members.stream().map(Series::steps).mapToDouble(place).toArray();
             double[] y = members.stream().mapToDouble(one -> value.apply(one, w).mean()).toArray();
             double[] error =
                 members.stream().mapToDouble(one -> value.apply(one, w).deviation()).toArray();
@@ -174,9 +173,7 @@ final class Plots {
     XYChart chart = chart("Time per image against steps", STEPS, MILLISECONDS);
     ToDoubleFunction<Integer> place =
         stepsAxis(
-            chart,
-            timings.stream().map(Timing::steps).toList(),
-            timings.getFirst().milliseconds());
+            chart, timings.stream().map(Timing::steps).toList(), timings.getFirst().milliseconds());
     chart.getStyler().setYAxisLogarithmic(true);
     TreeMap<String, List<Timing>> lines = new TreeMap<>();
     for (Timing timing : timings) {

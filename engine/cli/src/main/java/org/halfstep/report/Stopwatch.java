@@ -51,8 +51,7 @@ final class Stopwatch {
     }
 
     private TimeSummary summary(int from) {
-      return TimeSummary.of(
-          nanoseconds.stream().skip(from).mapToLong(Long::longValue).toArray());
+      return TimeSummary.of(nanoseconds.stream().skip(from).mapToLong(Long::longValue).toArray());
     }
 
     private double perImage(double spent) {
@@ -130,9 +129,7 @@ final class Stopwatch {
         }
       }
       double loadAfter = load();
-      return entries.stream()
-          .map(entry -> entry.timing(origin, loadBefore, loadAfter))
-          .toList();
+      return entries.stream().map(entry -> entry.timing(origin, loadBefore, loadAfter)).toList();
     }
   }
 

@@ -17,7 +17,9 @@ import org.halfstep.distill.DistillationSettings;
 import org.halfstep.train.ClassifierSettings;
 import org.halfstep.train.TeacherSettings;
 
-/** docs/configuration.md, made of the settings' records, what their Javadoc says, and the presets. */
+/**
+ * docs/configuration.md, made of the settings' records, what their Javadoc says, and the presets.
+ */
 final class ConfigurationPage {
   private static final String HEAD =
       """
@@ -59,7 +61,8 @@ final class ConfigurationPage {
     sections.put("classifier", ClassifierSettings.class);
     for (Map.Entry<String, Class<?>> section : sections.entrySet()) {
       page.append("\n## ").append(section.getKey()).append("\n\n");
-      page.append("| setting | meaning and range | fashion-mnist | tiny |\n| --- | --- | --- | --- |\n");
+      page.append(
+          "| setting | meaning and range | fashion-mnist | tiny |\n| --- | --- | --- | --- |\n");
       for (Map.Entry<String, String> row : keys(section.getKey(), section.getValue()).entrySet()) {
         page.append("| `" + row.getKey() + "` | " + row.getValue() + " | ");
         for (String preset : Settings.PRESETS) {
@@ -111,7 +114,8 @@ final class ConfigurationPage {
       String comment = before.substring(before.lastIndexOf("/**"));
       Map<String, String> found = new HashMap<>();
       Matcher one =
-          Pattern.compile("@param (\\w+) (.*?)(?=\\n \\* @|\\n \\*/)", Pattern.DOTALL).matcher(comment);
+          Pattern.compile("@param (\\w+) (.*?)(?=\\n \\* @|\\n \\*/)", Pattern.DOTALL)
+              .matcher(comment);
       while (one.find()) {
         found.put(one.group(1), plain(one.group(2), type));
       }

@@ -41,8 +41,7 @@ class PlotsTest {
     BitmapEncoder.getBufferedImage(chart);
     Field pair = Chart.class.getDeclaredField("axisPair");
     pair.setAccessible(true);
-    AxisTickCalculator axis =
-        ((AxisPair<?, ?>) pair.get(chart)).getXAxis().getAxisTickCalculator();
+    AxisTickCalculator axis = ((AxisPair<?, ?>) pair.get(chart)).getXAxis().getAxisTickCalculator();
     return axis.getTickLabels();
   }
 

@@ -180,8 +180,7 @@ class ReportTest {
           assertTrue(text.contains("## All guidance strengths, 60 images"), text);
           assertTrue(text.contains("at the w that was best with 2 steps, among 0, 1."), text);
           for (String plot :
-              List.of(
-                  Plots.FID, Plots.INCEPTION_SCORE, Plots.TRADE_OFF, Plots.TIME, Plots.COST)) {
+              List.of(Plots.FID, Plots.INCEPTION_SCORE, Plots.TRADE_OFF, Plots.TIME, Plots.COST)) {
             assertTrue(text.contains("(" + plot + ")"), plot);
             assertTrue(ImageIO.read(page.resolveSibling(plot).toFile()).getWidth() > 100, plot);
           }

@@ -22,8 +22,7 @@ public final class LeastMemory {
   }
 
   private static long bytes(Value value, PlanOptions options) {
-    DataType type =
-        value.storage() == Value.Storage.ACTIVATION ? options.type() : DataType.F32;
+    DataType type = value.storage() == Value.Storage.ACTIVATION ? options.type() : DataType.F32;
     return Math.multiplyExact((long) options.batch() * type.bytes(), (long) value.shape().size());
   }
 

@@ -23,7 +23,10 @@ import org.halfstep.files.DataException;
 import org.halfstep.files.InputFile;
 import org.w3c.dom.NodeList;
 
-/** Pictures as PNG, in files, streams and memory, with text entries (W3C PNG, tEXt for Latin-1 text and iTXt for other). */
+/**
+ * Pictures as PNG, in files, streams and memory, with text entries (W3C PNG, tEXt for Latin-1 text
+ * and iTXt for other).
+ */
 public final class PngFile {
   private static final String FORMAT = "javax_imageio_png_1.0";
   private static final int MAXIMUM_KEYWORD = 79;

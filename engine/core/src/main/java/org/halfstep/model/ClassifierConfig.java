@@ -9,8 +9,8 @@ import org.halfstep.files.Json;
 /**
  * The shape of a {@link Classifier}.
  *
- * @param imageSize side of the images in pixels, up to 16,384; halved, rounded up, once per width after the
- *     first, it must give a power of two
+ * @param imageSize side of the images in pixels, up to 16,384; halved, rounded up, once per width
+ *     after the first, it must give a power of two
  * @param channels 1 for greyscale images, 3 for RGB
  * @param classes number of classes, from 2 to 1,048,576
  * @param widths channels of the first convolution, then of each level; multiples of {@value

@@ -27,8 +27,8 @@ import org.halfstep.files.Json;
  * @param numClasses classes, up to 1,048,576, or null for an unconditional network
  * @param nullLabel whether the label table has one more row, index {@code numClasses}, for "no
  *     label" ("cfg")
- * @param numHeadChannels channels per attention head, a divisor of the width, or null to use
- *     {@code numHeads}
+ * @param numHeadChannels channels per attention head, a divisor of the width, or null to use {@code
+ *     numHeads}
  * @param numHeads heads when {@code numHeadChannels} is null, from 1 to 16,384
  * @param scaleShiftNorm whether embeddings modulate the second norm instead of being added before
  *     it

@@ -13,8 +13,7 @@ import org.halfstep.diffusion.LossWeighting;
  * @param warmUp updates of linear warm-up, at least 0; ignored when the rate is annealed
  * @param anneal whether the rate falls linearly to zero over the phase
  * @param optimizer how weights are updated
- * @param weighting weight of the loss over noise levels: CONSTANT, SNR, TRUNCATED_SNR or
- *     SNR_PLUS_1
+ * @param weighting weight of the loss over noise levels: CONSTANT, SNR, TRUNCATED_SNR or SNR_PLUS_1
  * @param precision storage type of activations and of what convolutions multiply: F32, BF16, on a
  *     GPU TF32, or null for what suits the machine; weights, their gradients and the optimizer are
  *     always float32

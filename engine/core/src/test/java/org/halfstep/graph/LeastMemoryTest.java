@@ -26,7 +26,9 @@ class LeastMemoryTest {
           assertThrows(
               OutOfMemoryError.class, () -> Plan.inference(device, GRAPH, options, null).close());
       assertTrue(
-          refused.getMessage().startsWith("a plan of batch " + PlanOptions.MOST_BATCH + " needs at least "),
+          refused
+              .getMessage()
+              .startsWith("a plan of batch " + PlanOptions.MOST_BATCH + " needs at least "),
           refused.getMessage());
       assertTrue(refused.getMessage().contains("has 100 MiB left"), refused.getMessage());
       assertEquals(0, device.asked());

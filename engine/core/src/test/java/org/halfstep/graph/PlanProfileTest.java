@@ -19,8 +19,7 @@ class PlanProfileTest {
     try (Device device = new CpuDevice(1, algorithm);
         Network network = TinyNetworks.teacher(device, 16, 1);
         Plan plan =
-            Plan.inference(
-                device, network.graph(), PlanOptions.inference(2), network.values())) {
+            Plan.inference(device, network.graph(), PlanOptions.inference(2), network.values())) {
       plan.prepare();
       return PlanProfile.forward(plan, 2);
     }

@@ -42,7 +42,8 @@ class RunDisplayTest {
   void onePhaseIsAllThereIs() {
     List<String> lines = estimates(4_000, 4_000, 500, 10);
     assertEquals(1, lines.size(), lines.toString());
-    assertTrue(lines.getFirst().matches("stage one: about 33:1\\d left\\. Ctrl-C .*"), lines.getFirst());
+    assertTrue(
+        lines.getFirst().matches("stage one: about 33:1\\d left\\. Ctrl-C .*"), lines.getFirst());
   }
 
   @Test

@@ -105,7 +105,8 @@ class LwjglDriverTest {
   void knownFaultsOfADriverComeWithTheWayOut(String status, String wayOut) throws Exception {
     List<String> lines = run(Map.of("FAKE_CUDA_INIT", status));
     assertEquals(1, lines.size(), lines.toString());
-    assertTrue(lines.getFirst().startsWith("CudaUnavailableException: cuInit failed"), lines.getFirst());
+    assertTrue(
+        lines.getFirst().startsWith("CudaUnavailableException: cuInit failed"), lines.getFirst());
     assertTrue(lines.getFirst().contains(wayOut), lines.getFirst());
   }
 
@@ -115,8 +116,7 @@ class LwjglDriverTest {
         "CudaUnavailableException: the driver finds no GPU: CUDA_VISIBLE_DEVICES is \"7\"; unset it";
     assertEquals(
         List.of(hidden), run(Map.of("FAKE_CUDA_INIT", "100", "CUDA_VISIBLE_DEVICES", "7")));
-    assertEquals(
-        List.of(hidden), run(Map.of("FAKE_CUDA_GPUS", "0", "CUDA_VISIBLE_DEVICES", "7")));
+    assertEquals(List.of(hidden), run(Map.of("FAKE_CUDA_GPUS", "0", "CUDA_VISIBLE_DEVICES", "7")));
   }
 
   /** Without a GPU nobody should look for hundreds of megabytes of libraries first. */
