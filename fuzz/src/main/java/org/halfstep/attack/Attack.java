@@ -12,12 +12,13 @@ import java.util.List;
  *
  * <pre>Attack FOLDER LAUNCHER SEED KILLS SAMPLES [PART...]</pre>
  *
- * The parts are kills, checkpoints, files, disks, commands, library, containers and crowd; all by default. Ends
- * with 1 where something did not hold.
+ * The parts are kills, checkpoints, files, disks, commands, library, containers and crowd; all by
+ * default. Ends with 1 where something did not hold.
  */
 public final class Attack {
   private static final List<String> PARTS =
-      List.of("commands", "library", "checkpoints", "files", "disks", "containers", "crowd", "kills");
+      List.of(
+          "commands", "library", "checkpoints", "files", "disks", "containers", "crowd", "kills");
 
   private Attack() {}
 

@@ -55,7 +55,8 @@ final class CommandMisuse {
     for (String w : List.of("NaN", "Infinity", "-1", "1e30", "w", "1001")) {
       add("sample", "--model", teacher, "-w", w);
     }
-    for (String labels : List.of("", ",", "10", "-1", "9-0", "0-99", "cat", "\"open", "0,,1x", HUGE)) {
+    for (String labels :
+        List.of("", ",", "10", "-1", "9-0", "0-99", "cat", "\"open", "0,,1x", HUGE)) {
       add("sample", "--model", model, "--labels", labels);
     }
     for (String count : List.of("0", "-5", HUGE, "2147483648", "10000001")) {
@@ -67,7 +68,14 @@ final class CommandMisuse {
     add("sample", "--model", model, "--sampler", "euler");
     add("sample", "--model", model, "--scale", "0");
     add("sample", "--model", model, "--scale", "1000000");
-    add("sample", "--model", model, "--count", "9000000", "--grid", odd.resolve("g.png").toString());
+    add(
+        "sample",
+        "--model",
+        model,
+        "--count",
+        "9000000",
+        "--grid",
+        odd.resolve("g.png").toString());
     add("sample", "--model", model, "--grid", odd.toString());
     add("sample", "--model", model, "--grid", "/proc/no/grid.png");
     add("sample", "--model", model, "--out", samples);
@@ -97,12 +105,26 @@ final class CommandMisuse {
     add("train", "--data", data, "--preset", "tiny", "--out", samples);
     for (String setting :
         List.of(
-            "teacher", "=", "teacher.run.batch", "teacher.run.batch=", "teacher.run.batch=null", "teacher.run.batch=1e99",
-            "teacher.network=1", "teacher.network.model_channels=8192", "teacher.network.num_res_blocks=1000000000",
-            "teacher.network.channel_mult=[]", "teacher.network.channel_mult=[0,0]", "teacher.network.num_classes=11",
-            "teacher.network.out_channels=3", "teacher.network.in_channels=3",
-            "teacher.run.optimizer.beta1=1", "teacher.run.optimizer.emaDecay=2", "teacher.run.weighting=NONE",
-            "teacher.labelDropout=7", "teacher.seed=1e400", "nobody.knows=1")) {
+            "teacher",
+            "=",
+            "teacher.run.batch",
+            "teacher.run.batch=",
+            "teacher.run.batch=null",
+            "teacher.run.batch=1e99",
+            "teacher.network=1",
+            "teacher.network.model_channels=8192",
+            "teacher.network.num_res_blocks=1000000000",
+            "teacher.network.channel_mult=[]",
+            "teacher.network.channel_mult=[0,0]",
+            "teacher.network.num_classes=11",
+            "teacher.network.out_channels=3",
+            "teacher.network.in_channels=3",
+            "teacher.run.optimizer.beta1=1",
+            "teacher.run.optimizer.emaDecay=2",
+            "teacher.run.weighting=NONE",
+            "teacher.labelDropout=7",
+            "teacher.seed=1e400",
+            "nobody.knows=1")) {
       add("train", "--data", data, "--preset", "tiny", "--set", setting);
     }
     add("train", "--data", data, "--config", "/nowhere.json");
@@ -111,20 +133,74 @@ final class CommandMisuse {
     add("distill", "--data", data, "--preset", "tiny", "--teacher", model);
     add("distill", "--data", data, "--preset", "tiny", "--teacher", classifier);
     add("distill", "--data", data, "--preset", "tiny", "--teacher", teacher, "--steps", "6");
-    add("distill", "--data", data, "--preset", "tiny", "--teacher", teacher, "--steps", "4", "--last-steps", "8");
+    add(
+        "distill",
+        "--data",
+        data,
+        "--preset",
+        "tiny",
+        "--teacher",
+        teacher,
+        "--steps",
+        "4",
+        "--last-steps",
+        "8");
     add("evaluate", "--images", "/nowhere");
     add("evaluate", "--images", samples, "--model", model);
     add("evaluate", "--images", samples, "--reference", data, "--classifier", model);
     add("evaluate", "--images", samples, "--reference", data, "--inception", classifier);
-    add("evaluate", "--images", samples, "--reference", data, "--classifier", classifier, "--samples", "41");
-    add("evaluate", "--model", model, "--reference", data, "--classifier", classifier, "--batch", "0");
-    add("evaluate", "--model", model, "--reference", data, "--classifier", classifier, "--samples", "1");
-    add("quantize", "--model", model, "--data", data, "--images", "0", "--out", odd.resolve("q").toString());
+    add(
+        "evaluate",
+        "--images",
+        samples,
+        "--reference",
+        data,
+        "--classifier",
+        classifier,
+        "--samples",
+        "41");
+    add(
+        "evaluate",
+        "--model",
+        model,
+        "--reference",
+        data,
+        "--classifier",
+        classifier,
+        "--batch",
+        "0");
+    add(
+        "evaluate",
+        "--model",
+        model,
+        "--reference",
+        data,
+        "--classifier",
+        classifier,
+        "--samples",
+        "1");
+    add(
+        "quantize",
+        "--model",
+        model,
+        "--data",
+        data,
+        "--images",
+        "0",
+        "--out",
+        odd.resolve("q").toString());
     add("quantize", "--model", classifier, "--data", data, "--out", odd.resolve("q").toString());
     add("export", "--model", model, "--dtype", "f64", "--out", odd.resolve("e").toString());
     add("export", "--model", model);
     add("report", "--models", model, "--rounds", "-1");
-    add("report", "--models", model + "," + model, "--data", data, "--out", odd.resolve("r").toString());
+    add(
+        "report",
+        "--models",
+        model + "," + model,
+        "--data",
+        data,
+        "--out",
+        odd.resolve("r").toString());
     add("report", "--redraw", "--out", odd.resolve("empty").toString());
     add("bench", "--model", model, "--seconds", "NaN");
     add("bench", "--model", model, "--batch", "1000000000");

@@ -33,12 +33,20 @@ final class Containers {
       return;
     }
     try {
-      for (String batch : List.of("64", "384", "448", "480", "512", "544", "640", "2048", "60000")) {
+      for (String batch :
+          List.of("64", "384", "448", "480", "512", "544", "640", "2048", "60000")) {
         attempt(group.get(), tally, "bench", "--model", "fashion-mnist-4", "--batch", batch);
       }
       for (String batch : List.of("8", "64", "96", "128", "256", "4096")) {
         attempt(
-            group.get(), tally, "bench", "--training", "--model", "fashion-mnist-4", "--batch", batch);
+            group.get(),
+            tally,
+            "bench",
+            "--training",
+            "--model",
+            "fashion-mnist-4",
+            "--batch",
+            batch);
       }
       attempt(
           group.get(),

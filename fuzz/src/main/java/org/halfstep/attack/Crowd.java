@@ -69,7 +69,12 @@ final class Crowd {
       tally.add("memory", Optional.of("left open: " + Slab.live()));
     }
     tally.note(
-        THREADS + " threads; resident memory " + (before >> 20) + " MiB before, " + (after >> 20) + " MiB after");
+        THREADS
+            + " threads; resident memory "
+            + (before >> 20)
+            + " MiB before, "
+            + (after >> 20)
+            + " MiB after");
   }
 
   private static byte[][] known(DiffusionModel open) {
@@ -108,7 +113,8 @@ final class Crowd {
                             int bytes = pixels.length / count;
                             for (int i = 0; i < count; i++) {
                               byte[] expected = known[first + i];
-                              if (!Arrays.equals(pixels, i * bytes, (i + 1) * bytes, expected, 0, bytes)) {
+                              if (!Arrays.equals(
+                                  pixels, i * bytes, (i + 1) * bytes, expected, 0, bytes)) {
                                 wrong.incrementAndGet();
                               }
                             }

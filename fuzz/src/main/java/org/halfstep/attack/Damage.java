@@ -147,24 +147,61 @@ final class Damage {
             new String[] {"sample", "--model", model, "--grid", grid},
             Path.of(samples),
             new String[] {
-              "evaluate", "--images", samples, "--reference", whole, "--classifier", ground.classifier.toString()
+              "evaluate",
+              "--images",
+              samples,
+              "--reference",
+              whole,
+              "--classifier",
+              ground.classifier.toString()
             },
             Path.of(classifier),
             new String[] {
-              "evaluate", "--images", ground.samples.toString(), "--reference", whole, "--classifier", classifier
+              "evaluate",
+              "--images",
+              ground.samples.toString(),
+              "--reference",
+              whole,
+              "--classifier",
+              classifier
             },
             Path.of(settings),
             new String[] {
-              "train", "--preset", "tiny", "--updates", "1", "--data", whole, "--config", settings, "--out",
+              "train",
+              "--preset",
+              "tiny",
+              "--updates",
+              "1",
+              "--data",
+              whole,
+              "--config",
+              settings,
+              "--out",
               folder.resolve("run").toString()
             },
             Path.of(data, "train-images-idx3-ubyte"),
             new String[] {
-              "train", "--preset", "tiny", "--updates", "1", "--data", data, "--out", folder.resolve("run").toString()
+              "train",
+              "--preset",
+              "tiny",
+              "--updates",
+              "1",
+              "--data",
+              data,
+              "--out",
+              folder.resolve("run").toString()
             },
             Path.of(data, "train-labels-idx1-ubyte"),
             new String[] {
-              "train", "--preset", "tiny", "--updates", "1", "--data", data, "--out", folder.resolve("run").toString()
+              "train",
+              "--preset",
+              "tiny",
+              "--updates",
+              "1",
+              "--data",
+              data,
+              "--out",
+              folder.resolve("run").toString()
             });
     int accepted = 0;
     for (Path file : readers.keySet().stream().sorted().toList()) {

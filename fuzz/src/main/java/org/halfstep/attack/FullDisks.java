@@ -38,19 +38,53 @@ final class FullDisks {
             new String[] {"sample", "--model", model, "--count", "900", "--out", "DISK/images"},
             new String[] {"export", "--model", model, "--out", "DISK/e.safetensors"},
             new String[] {
-              "quantize", "--model", model, "--data", ground.data.toString(), "--images", "8", "--out", "DISK/q.safetensors"
+              "quantize",
+              "--model",
+              model,
+              "--data",
+              ground.data.toString(),
+              "--images",
+              "8",
+              "--out",
+              "DISK/q.safetensors"
             },
             evaluate("--save-statistics", "DISK/statistics.npz"),
             evaluate("--out", "DISK/numbers.json"),
             evaluate("--cache", "DISK/cache"),
-            new String[] {"bench", "--model", model, "--seconds", "0.1", "--batch", "1", "--out", "DISK/b.json"},
             new String[] {
-              "demo", "--models", ground.teacher + "," + model, "--steps", "2", "--per-class", "1", "--out", "DISK/demo"
+              "bench", "--model", model, "--seconds", "0.1", "--batch", "1", "--out", "DISK/b.json"
             },
             new String[] {
-              "report", "--models", ground.teacher + "," + model, "--data", ground.data.toString(), "--samples", "20",
-              "--teacher-samples", "20", "--teacher-steps", "2", "--sweep-steps", "2", "--rounds", "1",
-              "--classifier", ground.classifier.toString(), "--out", "DISK/report"
+              "demo",
+              "--models",
+              ground.teacher + "," + model,
+              "--steps",
+              "2",
+              "--per-class",
+              "1",
+              "--out",
+              "DISK/demo"
+            },
+            new String[] {
+              "report",
+              "--models",
+              ground.teacher + "," + model,
+              "--data",
+              ground.data.toString(),
+              "--samples",
+              "20",
+              "--teacher-samples",
+              "20",
+              "--teacher-steps",
+              "2",
+              "--sweep-steps",
+              "2",
+              "--rounds",
+              "1",
+              "--classifier",
+              ground.classifier.toString(),
+              "--out",
+              "DISK/report"
             });
     for (String[] command : commands) {
       try (Disk disk = new Disk(ground.folder.resolve("disk"), "4")) {
@@ -68,8 +102,15 @@ final class FullDisks {
 
   private String[] evaluate(String option, String file) {
     return new String[] {
-      "evaluate", "--images", ground.samples.toString(), "--reference", ground.data.toString(), "--classifier",
-      ground.classifier.toString(), option, file
+      "evaluate",
+      "--images",
+      ground.samples.toString(),
+      "--reference",
+      ground.data.toString(),
+      "--classifier",
+      ground.classifier.toString(),
+      option,
+      file
     };
   }
 
@@ -90,8 +131,7 @@ final class FullDisks {
         : Optional.of("did not say that the disk is full: " + ended.err().strip());
   }
 
-  private void run(String command, String kilobytes, Tally tally)
-      throws IOException {
+  private void run(String command, String kilobytes, Tally tally) throws IOException {
     Path elsewhere = ground.folder.resolve("after-full-disk");
     Ground.remove(elsewhere);
     Optional<String> problem;

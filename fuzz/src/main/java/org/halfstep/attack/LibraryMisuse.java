@@ -50,8 +50,8 @@ import org.halfstep.torch.TorchFile;
 import org.halfstep.train.OptimizerSettings;
 
 /**
- * Calls of the library that cannot be meant: each fails with an exception whose message is one line,
- * leaves nothing open, and does not end the process.
+ * Calls of the library that cannot be meant: each fails with an exception whose message is one
+ * line, leaves nothing open, and does not end the process.
  */
 final class LibraryMisuse {
   private static final int LONGEST = 1500;
@@ -114,7 +114,8 @@ final class LibraryMisuse {
     refuse("threads -1", () -> ModelOptions.standard().withThreads(-1));
     refuse("threads at most", () -> ModelOptions.standard().withThreads(Integer.MAX_VALUE));
     refuse("data of one side", () -> DatasetOptions.of(Split.TRAIN).withSize(8, 0, 1));
-    refuse("data of a huge side", () -> DatasetOptions.of(Split.TRAIN).withSize(1 << 20, 1 << 20, 3));
+    refuse(
+        "data of a huge side", () -> DatasetOptions.of(Split.TRAIN).withSize(1 << 20, 1 << 20, 3));
     refuse("two channels", () -> DatasetOptions.of(Split.TRAIN).withSize(8, 8, 2));
     refuse("a range of w backwards", () -> new GuidanceRange(4, 0));
     refuse("a range of w to NaN", () -> new GuidanceRange(0, Double.NaN));
@@ -146,15 +147,27 @@ final class LibraryMisuse {
     refuse("image before", () -> batch.image(-1));
     refuse("more than there are", () -> batch.first(2));
     refuse("none together", () -> ImageBatch.concatenated(List.of()));
-    refuse("other sizes", () -> ImageBatch.concatenated(List.of(batch, new ImageBatch(1, 1, 4, 1, four))));
-    refuse("sizes that overflow", () -> ImageBatch.ofNormalized(1 << 16, 1 << 16, 1, 3, MemorySegment.NULL, 0));
-    refuse("NaN as a colour", () -> ImageBatch.ofNormalized(1, 1, 1, 1, MemorySegment.ofArray(new float[] {Float.NaN}), 0));
+    refuse(
+        "other sizes",
+        () -> ImageBatch.concatenated(List.of(batch, new ImageBatch(1, 1, 4, 1, four))));
+    refuse(
+        "sizes that overflow",
+        () -> ImageBatch.ofNormalized(1 << 16, 1 << 16, 1, 3, MemorySegment.NULL, 0));
+    refuse(
+        "NaN as a colour",
+        () ->
+            ImageBatch.ofNormalized(1, 1, 1, 1, MemorySegment.ofArray(new float[] {Float.NaN}), 0));
     refuse("a grid of no columns", () -> new ImageGrid(0, 0, 1));
-    refuse("a grid of nothing", () -> new ImageGrid(1, 0, 1).render(new ImageBatch(0, 2, 2, 1, new byte[0])));
+    refuse(
+        "a grid of nothing",
+        () -> new ImageGrid(1, 0, 1).render(new ImageBatch(0, 2, 2, 1, new byte[0])));
     refuse("a grid beyond pixels", () -> new ImageGrid(1, 0, 1 << 20).render(batch));
-    refuse("a key of PNG", () -> PngFile.bytes(new BufferedImage(1, 1, 1), Map.of("k".repeat(80), "")));
+    refuse(
+        "a key of PNG",
+        () -> PngFile.bytes(new BufferedImage(1, 1, 1), Map.of("k".repeat(80), "")));
     refuse("labels too few", () -> ImageDataset.of(four, new int[2], 2, 2, 1, List.of("a")));
-    refuse("labels beyond classes", () -> ImageDataset.of(four, new int[] {3}, 2, 2, 1, List.of("a")));
+    refuse(
+        "labels beyond classes", () -> ImageDataset.of(four, new int[] {3}, 2, 2, 1, List.of("a")));
   }
 
   private void files() throws IOException {
@@ -172,13 +185,19 @@ final class LibraryMisuse {
       refuse("data " + path, () -> Datasets.open(path, DatasetOptions.of(Split.TRAIN)).close());
     }
     refuse("no such model", () -> DiffusionModel.bundled("nothing").close());
-    refuse("test images of a whole", () -> Datasets.open(odd, DatasetOptions.of(Split.TEST).withSize(8, 8, 1)).close());
-    refuse("a tensor that is not there", () -> {
-      try (SafetensorsFile file = SafetensorsFile.open(ground.student)) {
-        file.tensor("nothing");
-      }
-    });
-    refuse("no entries", () -> SafetensorsWriter.write(odd.resolve("s"), Collections.singletonList(null), Map.of()));
+    refuse(
+        "test images of a whole",
+        () -> Datasets.open(odd, DatasetOptions.of(Split.TEST).withSize(8, 8, 1)).close());
+    refuse(
+        "a tensor that is not there",
+        () -> {
+          try (SafetensorsFile file = SafetensorsFile.open(ground.student)) {
+            file.tensor("nothing");
+          }
+        });
+    refuse(
+        "no entries",
+        () -> SafetensorsWriter.write(odd.resolve("s"), Collections.singletonList(null), Map.of()));
     refuse("into a file as a folder", () -> AtomicFile.write(text.resolve("below"), new byte[1]));
     refuse("over a folder", () -> AtomicFile.write(odd, new byte[1]));
   }
@@ -193,31 +212,39 @@ final class LibraryMisuse {
     refuse("no name", () -> model.labels((String) null));
     refuse("into too little", () -> model.sample(good, MemorySegment.ofArray(new float[1])));
     refuse("into nothing", () -> model.sample(good, MemorySegment.NULL));
-    refuse("into what is read only", () -> {
-      try (Arena arena = Arena.ofConfined()) {
-        model.sample(good, arena.allocate(4L * model.imageValues(), 4).asReadOnly());
-      }
-    });
-    refuse("into what is closed", () -> {
-      MemorySegment closed;
-      try (Arena arena = Arena.ofShared()) {
-        closed = arena.allocate(4L * model.imageValues(), 4);
-      }
-      model.sample(good, closed);
-    });
-    refuse("cancelled before", () -> {
-      Cancellation cancelled = new Cancellation();
-      cancelled.cancel();
-      model.sample(good, cancelled);
-    });
-    refuse("interrupted before", () -> {
-      Thread.currentThread().interrupt();
-      try {
-        model.sample(good);
-      } finally {
-        Thread.interrupted();
-      }
-    });
+    refuse(
+        "into what is read only",
+        () -> {
+          try (Arena arena = Arena.ofConfined()) {
+            model.sample(good, arena.allocate(4L * model.imageValues(), 4).asReadOnly());
+          }
+        });
+    refuse(
+        "into what is closed",
+        () -> {
+          MemorySegment closed;
+          try (Arena arena = Arena.ofShared()) {
+            closed = arena.allocate(4L * model.imageValues(), 4);
+          }
+          model.sample(good, closed);
+        });
+    refuse(
+        "cancelled before",
+        () -> {
+          Cancellation cancelled = new Cancellation();
+          cancelled.cancel();
+          model.sample(good, cancelled);
+        });
+    refuse(
+        "interrupted before",
+        () -> {
+          Thread.currentThread().interrupt();
+          try {
+            model.sample(good);
+          } finally {
+            Thread.interrupted();
+          }
+        });
   }
 
   private void devices(Device device) {
@@ -232,14 +259,17 @@ final class LibraryMisuse {
 
   private void metrics(Device device) throws IOException {
     refuse("a model as classifier", () -> ClassifierExtractor.load(device, ground.student).close());
-    refuse("a classifier as Inception", () -> InceptionExtractor.open(device, ground.classifier).close());
+    refuse(
+        "a classifier as Inception",
+        () -> InceptionExtractor.open(device, ground.classifier).close());
     try (ClassifierExtractor extractor = ClassifierExtractor.load(device, ground.classifier)) {
       refuse("a reference of nothing", () -> new ReferenceMeter(extractor, 0));
       refuse("a reference without images", () -> new ReferenceMeter(extractor, 30).result("none"));
       refuse("quality of nothing", () -> new QualityMeter(extractor, null, 30));
       ReferenceMeter meter = new ReferenceMeter(extractor, 30);
       refuse("images of another size", () -> meter.add(new ImageBatch(1, 4, 4, 1, new byte[16])));
-      refuse("images of another colour", () -> meter.add(new ImageBatch(1, 8, 8, 3, new byte[192])));
+      refuse(
+          "images of another colour", () -> meter.add(new ImageBatch(1, 8, 8, 3, new byte[192])));
     }
   }
 

@@ -15,7 +15,8 @@ final class Program {
   private static final long MOST_SECONDS = 300;
   private static final int FIRST_SIGNAL_CODE = 128;
   private static final Pattern OF_JAVA =
-      Pattern.compile("Exception|\\bat [a-z]+\\.|java\\.|StackOverflow|(?<![/='])\\bnull\\b|@[0-9a-f]{6}");
+      Pattern.compile(
+          "Exception|\\bat [a-z]+\\.|java\\.|StackOverflow|(?<![/='])\\bnull\\b|@[0-9a-f]{6}");
 
   /** What a command that has ended said. */
   record Ended(int code, String out, String err, boolean hung) {
