@@ -21,7 +21,7 @@ CUDA := $(wildcard native/build/libhalfstep_cuda.so)
 BUILT := engine/cli/target/built
 SOURCES := $(shell find pom.xml {bindings,engine,engine/core,engine/models,engine/cli}/pom.xml bindings/src/main engine/*/src/main)
 
-.PHONY: help run build test test-long sanitize fixtures native native-cuda data data-clip data-emoji train distill report report-full sample bench bench-long bench-history fuzz format image gpu-bundle verify-bindings clean force
+.PHONY: help run build test test-long sanitize fixtures native native-cuda data data-clip data-emoji train distill report report-full sample bench bench-long bench-history fuzz attack format docs image install gpu-bundle verify-bindings clean force
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,7 +34,7 @@ build: $(BUILT) ## Build the native kernels and the jars that bin/halfstep runs
 test: $(NATIVE) native-cuda ## Run every test and check the formatting
 	@scripts/run-tests
 
-test-long: $(NATIVE) native-cuda $(BUILT) ## Run what takes longer: sanitizers, fuzzing, the image (ARGS="sanitize")
+test-long: $(NATIVE) native-cuda $(BUILT) ## Run what takes longer: sanitizers, fuzzing, jars, the image (ARGS="sanitize")
 	@scripts/run-tests-long $(ARGS)
 
 sanitize: ## Run the kernel tests under sanitizers, for each instruction set of this machine
@@ -84,6 +84,9 @@ bench-history: $(NATIVE) ## Time this commit and add a line to bench/results/his
 fuzz: $(NATIVE) ## Feed every reader of files with what a fuzzer makes of small ones (SECONDS_EACH=60)
 	@scripts/fuzz $(SECONDS_EACH) $(ARGS)
 
+attack: $(BUILT) ## Kill, damage, fill, misuse and crowd what was built; a table of what held (ARGS="kills crowd")
+	@scripts/attack $(ARGS)
+
 format: ## Format the Java and C++ sources
 	@scripts/maven -q spotless:apply
 	@if command -v clang-format >/dev/null; then clang-format -i $$(git ls-files "native/*.cpp" "native/*.h" "native/*.cu" "native/*.cuh"); \
@@ -94,6 +97,12 @@ image: $(NATIVE) native-cuda $(BUILT) ## Build a folder and an archive that run 
 
 gpu-bundle: $(NATIVE) native-cuda $(BUILT) ## Build what a GPU machine needs into .gpu-bundle (FORM=train DATA=FOLDER for training)
 	@scripts/make-gpu-bundle $(FORM) $(if $(FORM),"$(DATA)")
+
+install: $(NATIVE) $(CUDA) ## Put the jars, with sources and Javadoc, into the local Maven repository
+	@scripts/maven -q -Prelease -pl engine/cli,engine/models -am install -Dmaven.test.skip=true
+
+docs: $(NATIVE) ## Make docs/configuration.md of the settings' records again
+	@scripts/maven -q -pl engine/cli -am test -Dtest=ConfigurationPageTest -Dsurefire.failIfNoSpecifiedTests=false -Dhalfstep.docs.write=true
 
 verify-bindings: $(BUILT) ## Compare the native bindings with the C headers, where jextract is installed
 	@scripts/verify-bindings

@@ -17,8 +17,9 @@ import java.util.List;
  * One native library: where to look for it, and its functions once it is loaded.
  *
  * <p>It is looked for in this order: the file or folder named by a system property, else by an
- * environment variable; the class path, where a jar carries it; the system's loader. A place that
- * was named explicitly is binding: when the library there does not load, nothing else is tried.
+ * environment variable; the class path, where a jar carries it, else the system's loader. A place
+ * that was named explicitly is binding: when the library there does not load, nothing else is
+ * tried.
  *
  * <p>Libraries from jars are copied to files that no folder lists, on the disk of the temporary
  * folder or else in memory, so that a killed process leaves nothing behind.
@@ -191,10 +192,9 @@ public final class NativeLibrary {
     if (named != null && !named.isBlank()) {
       return fromPath(Path.of(named), namedBy);
     }
-    SymbolLookup found = fromClassPath(tried);
-    if (found == null) {
-      found = fromSystem(tried);
-    }
+    // A system's library of a name that a jar carries is of another version and speed: it is used
+    // where somebody names it, not in silence.
+    SymbolLookup found = resourceFolder == null ? fromSystem(tried) : fromClassPath(tried);
     if (found == null) {
       throw new NativeLibraryException(
           "cannot load "
@@ -242,9 +242,6 @@ public final class NativeLibrary {
   }
 
   private SymbolLookup fromClassPath(List<String> tried) {
-    if (resourceFolder == null) {
-      return null;
-    }
     String name = resourceFolder + file;
     URL resource = NativeLibrary.class.getClassLoader().getResource(name);
     if (resource == null) {

@@ -72,8 +72,23 @@ class NativeLibraryTest {
     String message =
         assertThrows(NativeLibraryException.class, () -> unknown().load()).getMessage();
     assertTrue(message.contains("no resource org/halfstep/none/libhalfstep_unknown.so"), message);
-    assertTrue(message.contains("No such file or directory"), message);
     assertTrue(message.contains("HALFSTEP_TEST_UNKNOWN"), message);
+    NativeLibrary ofTheSystem = library("libhalfstep_unknown.so", null);
+    message = assertThrows(NativeLibraryException.class, ofTheSystem::load).getMessage();
+    assertTrue(message.contains("No such file or directory"), message);
+  }
+
+  @Test
+  void aSystemsLibraryIsNotTakenInPlaceOfAJars() {
+    NativeLibrary ofAJar = library("libm.so.6", "org/halfstep/none/");
+    String message = assertThrows(NativeLibraryException.class, ofAJar::load).getMessage();
+    assertTrue(message.contains("no resource org/halfstep/none/libm.so.6"), message);
+    assertEquals("the system's loader", library("libm.so.6", null).location());
+  }
+
+  private static NativeLibrary library(String file, String resourceFolder) {
+    return new NativeLibrary(
+        file, "halfstep.test.m", "HALFSTEP_TEST_M", resourceFolder, false, "write it");
   }
 
   @Test

@@ -2,7 +2,6 @@ package org.halfstep.examples;
 
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -12,8 +11,8 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import javax.imageio.ImageIO;
-import org.halfstep.image.ImageGrid;
+import org.halfstep.image.ImageBatch;
+import org.halfstep.image.PngFile;
 import org.halfstep.sample.DiffusionModel;
 
 /**
@@ -28,7 +27,6 @@ public final class ImageServer implements AutoCloseable {
   private static final int OK = 200;
   private static final int BAD_REQUEST = 400;
   private static final int METHOD_NOT_ALLOWED = 405;
-  private static final ImageGrid ONE = new ImageGrid(1, 0, 1);
 
   private final DiffusionModel model;
   private final HttpServer server;
@@ -92,10 +90,8 @@ public final class ImageServer implements AutoCloseable {
     if (!seed.matches("\\d{1,18}")) {
       throw new IllegalArgumentException("seed must be a number from 0, got \"" + seed + "\"");
     }
-    ByteArrayOutputStream png = new ByteArrayOutputStream();
-    ImageIO.write(
-        ONE.render(model.sample(model.request(label).withSeed(Long.parseLong(seed)))), "png", png);
-    return png.toByteArray();
+    ImageBatch made = model.sample(model.request(label).withSeed(Long.parseLong(seed)));
+    return PngFile.bytes(made.image(0), Map.of("seed", seed));
   }
 
   private static Map<String, String> parameters(String query) {

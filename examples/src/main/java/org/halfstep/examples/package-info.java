@@ -3,7 +3,7 @@
  * without a build of their own.
  *
  * <pre>
- * java --enable-native-access=ALL-UNNAMED -cp 'engine/cli/target/lib/*' \
+ * java --enable-native-access=ALL-UNNAMED -cp 'target/jars/*' \
  *     examples/src/main/java/org/halfstep/examples/SampleImages.java
  * </pre>
  */

@@ -26,6 +26,7 @@ import org.halfstep.distill.DistillationRun;
 import org.halfstep.distill.DistillationSettings;
 import org.halfstep.files.AtomicFile;
 import org.halfstep.graph.Graph;
+import org.halfstep.graph.LeastMemory;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
 import org.halfstep.model.ModelCard;
@@ -125,6 +126,7 @@ final class DistillCommand implements Callable<Integer> {
         return StoppableRun.run(
             out,
             folder,
+            settings.guided().updates() + settings.schedule().totalUpdates(),
             (listener, stop) ->
                 DistillationRun.run(
                     device, teacher, images, settings, folder, resume.resume(), listener, stop));
@@ -167,10 +169,13 @@ final class DistillCommand implements Callable<Integer> {
     Graph teacher = network.graph();
     Graph student = network.withGuidance(settings.guidanceEmbedDim()).graph();
     // Stage one evaluates the teacher with and without label.
+    PlanOptions learning = PlanOptions.training(guided, settings.seed()).withType(type);
+    PlanOptions teaching = PlanOptions.inference(2 * guided).withType(type);
+    LeastMemory.require(device, student, learning);
+    LeastMemory.require(device, teacher, teaching);
     long plans =
-        Plan.requiredBytes(
-                device, student, PlanOptions.training(guided, settings.seed()).withType(type))
-            + Plan.requiredBytes(device, teacher, PlanOptions.inference(2 * guided).withType(type));
+        Plan.requiredBytes(device, student, learning)
+            + Plan.requiredBytes(device, teacher, teaching);
     HalvingSchedule schedule = settings.schedule();
     out.println(
         "students: "

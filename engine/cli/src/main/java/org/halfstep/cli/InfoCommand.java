@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.PrintWriter;
 import java.util.List;
+import java.util.Locale;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import org.halfstep.cli.console.Machine;
@@ -13,6 +14,7 @@ import org.halfstep.cli.option.ModelOption;
 import org.halfstep.device.Device;
 import org.halfstep.device.DevicePart;
 import org.halfstep.device.Devices;
+import org.halfstep.diffusion.Betas;
 import org.halfstep.diffusion.Guidance;
 import org.halfstep.graph.FrozenWeights;
 import org.halfstep.graph.Plan;
@@ -94,6 +96,7 @@ final class InfoCommand implements Callable<Integer> {
     if (!card.classNames().isEmpty()) {
       out.printf(LINE, "classes", String.join(", ", card.classNames()));
     }
+    out.printf(LINE, "schedule", schedule(card));
     if (card.role() == Role.STUDENT) {
       out.printf(
           LINE,
@@ -148,6 +151,21 @@ final class InfoCommand implements Callable<Integer> {
       out.println();
       WeightTable.print(out, frozen.budget());
     }
+  }
+
+  /** The noise schedule by its name and numbers, and what the network predicts. */
+  private static String schedule(ModelCard card) {
+    Betas betas = card.betas();
+    String noise =
+        betas == null
+            ? "truncated cosine, log-SNR from " + card.maxLogSnr() + " to -" + card.maxLogSnr()
+            : betas.steps()
+                + " levels of scaled linear betas from "
+                + betas.start()
+                + " to "
+                + betas.end()
+                + (betas.zeroTerminal() ? ", zero terminal SNR" : "");
+    return noise + "; predicts " + card.predicts().name().toLowerCase(Locale.ROOT);
   }
 
   private static String pretty(DiffusionModel model) {

@@ -129,6 +129,11 @@ final class ReportCommand implements Callable<Integer> {
   private boolean redraw;
 
   @Option(
+      names = "--targets",
+      description = "Compare on the page with what distillation of the bundled kind should reach.")
+  private boolean targets;
+
+  @Option(
       names = "--out",
       paramLabel = "FOLDER",
       defaultValue = "out/report",
@@ -144,7 +149,7 @@ final class ReportCommand implements Callable<Integer> {
       Origin origin =
           new Origin(Machine.name(), "", Halfstep.VERSION, ErrorLine.typed(spec.commandLine()));
       try (Report report = new Report(folder, origin, out::println)) {
-        out.println("wrote " + report.draw());
+        out.println("wrote " + report.draw(targets));
       }
       return 0;
     }
@@ -200,7 +205,7 @@ final class ReportCommand implements Callable<Integer> {
         return ErrorLine.INTERRUPTED;
       }
       report.drawSamples(plan, opened);
-      out.println("wrote " + report.draw());
+      out.println("wrote " + report.draw(targets));
       return 0;
     }
   }

@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.halfstep.cli.console.ErrorLine;
 import org.halfstep.cli.console.Sizes;
@@ -98,10 +99,12 @@ final class TrainClassifierCommand implements Callable<Integer> {
               + classifier.network().features()
               + " features");
       data.note(images, out);
+      data.noteRepeats(images, classifier.batch() * classifier.updates(), Optional.empty(), out);
       int code =
           StoppableRun.run(
               out,
               folder,
+              classifier.updates(),
               (listener, stop) ->
                   ClassifierRun.run(
                       device,

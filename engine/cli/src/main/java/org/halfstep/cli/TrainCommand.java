@@ -4,6 +4,8 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.halfstep.cli.console.Sizes;
 import org.halfstep.cli.console.StoppableRun;
@@ -18,6 +20,7 @@ import org.halfstep.data.ImageDataset;
 import org.halfstep.device.Device;
 import org.halfstep.files.AtomicFile;
 import org.halfstep.graph.Graph;
+import org.halfstep.graph.LeastMemory;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
 import org.halfstep.model.UNetConfig;
@@ -95,10 +98,17 @@ final class TrainCommand implements Callable<Integer> {
       config.set(SECTION, Settings.JSON.valueToTree(teacher));
       describe(out, device, images, teacher);
       data.note(images, out);
+      data.noteRepeats(
+          images,
+          teacher.run().batch() * teacher.run().updates(),
+          Optional.of(
+              Map.entry(SECTION + ".network.dropout", (double) teacher.network().dropout())),
+          out);
       RunFolder.claim(folder, config);
       return StoppableRun.run(
           out,
           folder,
+          teacher.run().updates(),
           (listener, stop) ->
               TeacherRun.run(
                   device, images, data.name(), teacher, folder, resume.resume(), listener, stop));
@@ -118,11 +128,10 @@ final class TrainCommand implements Callable<Integer> {
       PrintWriter out, Device device, ImageDataset images, TeacherSettings teacher) {
     Graph graph = teacher.network().graph();
     RunSettings run = teacher.run();
-    long plan =
-        Plan.requiredBytes(
-            device,
-            graph,
-            PlanOptions.training(run.batch(), teacher.seed()).withType(run.precision()));
+    PlanOptions options =
+        PlanOptions.training(run.batch(), teacher.seed()).withType(run.precision());
+    LeastMemory.require(device, graph, options);
+    long plan = Plan.requiredBytes(device, graph, options);
     long weights = Float.BYTES * graph.parameterFloats();
     int copies = run.optimizer().hasEma() ? 5 : 4;
     out.println("on " + device.name());

@@ -12,7 +12,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
-import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
 import org.halfstep.files.AtomicFile;
 import org.halfstep.image.PngFile;
@@ -29,15 +28,18 @@ final class Page {
   private final List<Measurement> measurements;
   private final List<Timing> timings;
   private final Origin origin;
+  private final boolean withTargets;
   private final StringBuilder text = new StringBuilder();
 
   /**
    * @param measurements all on one scale: one extractor, one reference
+   * @param withTargets whether to compare with what distillation should reach
    */
-  Page(List<Measurement> measurements, List<Timing> timings, Origin origin) {
+  Page(List<Measurement> measurements, List<Timing> timings, Origin origin, boolean withTargets) {
     this.measurements = measurements;
     this.timings = timings;
     this.origin = origin;
+    this.withTargets = withTargets;
   }
 
   /** Writes the page. Its plots are drawn by {@link #draw}. */
@@ -50,7 +52,9 @@ final class Page {
       long compared = compared();
       List<Series> series = Series.of(byCount.get(compared));
       summary(series, compared);
-      targets(series, compared);
+      if (withTargets) {
+        targets(series, compared);
+      }
       byCount.forEach((count, all) -> all(Series.of(all), count));
     }
     if (!timings.isEmpty()) {
@@ -109,6 +113,9 @@ final class Page {
       Plots.fid(folder, series, extractor(), entries);
       Plots.inceptionScore(folder, series, extractor(), entries);
       Plots.tradeOff(folder, series, extractor(), entries);
+      if (!timings.isEmpty()) {
+        Plots.cost(folder, series, timings, extractor(), entries);
+      }
     }
     if (!timings.isEmpty()) {
       Plots.time(folder, timings, metadata("time per image"));
@@ -160,8 +167,8 @@ final class Page {
       cells.add(own.map(timing -> Long.toString(timing.evaluations())).orElse("–"));
       cells.add(own.map(timing -> Numbers.decimal(timing.milliseconds())).orElse("–"));
       cells.add(base.map(first -> Numbers.times((double) first.steps() / one.steps())).orElse("–"));
-      cells.add(ratio(slow, own, Timing::evaluations));
-      cells.add(ratio(slow, own, Timing::milliseconds));
+      cells.add(fewerEvaluations(slow, own));
+      cells.add(speedup(slow, own));
       cells.add(Numbers.plain(w));
       cells.addAll(quality(one, w));
       row(cells);
@@ -178,6 +185,9 @@ final class Page {
     plot("FID against steps", Plots.FID);
     plot("Inception Score against steps", Plots.INCEPTION_SCORE);
     plot("Inception Score against FID", Plots.TRADE_OFF);
+    if (!timings.isEmpty()) {
+      plot("FID against time per image", Plots.COST);
+    }
   }
 
   /** Says where a teacher's best guidance strength was found at fewer steps. */
@@ -209,11 +219,30 @@ final class Page {
     line("");
   }
 
-  private static String ratio(
-      Optional<Timing> slow, Optional<Timing> own, ToDoubleFunction<Timing> value) {
+  private static String fewerEvaluations(Optional<Timing> slow, Optional<Timing> own) {
     return slow.isPresent() && own.isPresent()
-        ? Numbers.times(value.applyAsDouble(slow.get()) / value.applyAsDouble(own.get()))
+        ? Numbers.times((double) slow.get().evaluations() / own.get().evaluations())
         : "–";
+  }
+
+  /** The median over rounds, with the least and the greatest where there were several. */
+  private static String speedup(Optional<Timing> slow, Optional<Timing> own) {
+    if (slow.isEmpty() || own.isEmpty()) {
+      return "–";
+    }
+    Speedup speedup = own.get().over(slow.get());
+    String median = Numbers.times(speedup.median());
+    String interval =
+        own.get().rounds().size() < 2 || own.get() == slow.get()
+            ? ""
+            : " ("
+                + Numbers.times(speedup.least())
+                + " – "
+                + Numbers.times(speedup.greatest())
+                + ")";
+    return median
+        + interval
+        + (own.get().verdict(slow.get()) == Speedup.Verdict.NOT_QUIET ? ", machine not quiet" : "");
   }
 
   private List<String> qualityColumns() {
@@ -283,40 +312,59 @@ final class Page {
   private void times() {
     line("## Time per image");
     line("");
-    header(
-        List.of(
-            "model",
-            "steps",
-            "network evaluations",
-            "batch",
-            "ms per image",
-            "least",
-            "greatest",
-            "runs"));
+    // Results of earlier builds have no percentiles.
+    boolean percentiles = timings.stream().anyMatch(one -> one.p90() != null);
+    List<String> names =
+        new ArrayList<>(
+            List.of("model", "steps", "network evaluations", "batch", "ms per image", "least"));
+    if (percentiles) {
+      names.addAll(List.of("p90", "p99"));
+    }
+    names.add("runs");
+    header(names);
     for (Timing one : timings) {
-      row(
-          List.of(
-              Series.title(one.model(), one.int8()),
-              Integer.toString(one.steps()),
-              Long.toString(one.evaluations()),
-              Integer.toString(one.batch()),
-              Numbers.decimal(one.milliseconds()),
-              Numbers.decimal(one.least()),
-              Numbers.decimal(one.greatest()),
-              Integer.toString(one.runs())));
+      List<String> cells =
+          new ArrayList<>(
+              List.of(
+                  Series.title(one.model(), one.int8()),
+                  Integer.toString(one.steps()),
+                  Long.toString(one.evaluations()),
+                  Integer.toString(one.batch()),
+                  Numbers.decimal(one.milliseconds()),
+                  Numbers.decimal(one.least())));
+      if (percentiles) {
+        cells.addAll(List.of(orDash(one.p90()), orDash(one.p99())));
+      }
+      cells.add(Integer.toString(one.runs()));
+      row(cells);
     }
     Timing first = timings.getFirst();
     line("");
     line(
-        "From request to pixels; median, least and greatest of runs in turns, on "
+        "From request to pixels; median"
+            + (percentiles
+                ? ", least, and what 90 % and 99 % of the runs do not exceed"
+                : " and least")
+            + ", models in turns, on "
             + first.device()
             + ", "
             + first.machine()
             + ", "
             + first.date()
-            + ". Distributions of single requests (p50, p99) and JMH's errors come from `make bench-long`.");
+            + (first.loadBefore() == null || first.loadAfter() == null
+                ? ""
+                : "; load of the machine "
+                    + Numbers.decimal(first.loadBefore())
+                    + " before, "
+                    + Numbers.decimal(first.loadAfter())
+                    + " after")
+            + ". Errors by JMH, of processes of their own, come from `make bench-long`.");
     line("");
     plot("Time per image against steps", Plots.TIME);
+  }
+
+  private static String orDash(Double value) {
+    return value == null ? "–" : Numbers.decimal(value);
   }
 
   private void how() {

@@ -6,18 +6,22 @@ import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.BiFunction;
+import java.util.function.ToDoubleFunction;
+import java.util.stream.IntStream;
 import org.halfstep.image.PngFile;
 import org.knowm.xchart.BitmapEncoder;
 import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYChartBuilder;
 import org.knowm.xchart.XYSeries;
 import org.knowm.xchart.style.Styler.LegendPosition;
+import org.knowm.xchart.style.lines.SeriesLines;
 import org.knowm.xchart.style.markers.SeriesMarkers;
 
 /** The plots of a report, as PNG files. None needs a display. */
@@ -26,13 +30,16 @@ final class Plots {
   static final String INCEPTION_SCORE = "is-against-steps.png";
   static final String TRADE_OFF = "is-against-fid.png";
   static final String TIME = "time-against-steps.png";
+  static final String COST = "fid-against-time.png";
 
+  private static final String STEPS = "sampler steps";
+  private static final String MILLISECONDS = "ms per image";
   private static final int WIDTH = 900;
   private static final int HEIGHT = 600;
   private static final int MARKER_SIZE = 8;
 
   /** What a quality plot is of one measured series and guidance strength. */
-  private interface Value extends BiFunction<Series, Double, Series.OverSeeds> {}
+  interface Value extends BiFunction<Series, Double, Series.OverSeeds> {}
 
   private Plots() {}
 
@@ -57,9 +64,14 @@ final class Plots {
         text);
   }
 
-  private static XYChart againstSteps(List<Series> series, String title, String axis, Value value) {
-    XYChart chart = chart(title, "sampler steps", axis);
-    stepsAxis(chart);
+  static XYChart againstSteps(List<Series> series, String title, String axis, Value value) {
+    XYChart chart = chart(title, STEPS, axis);
+    Series some = series.getFirst();
+    ToDoubleFunction<Integer> place =
+        stepsAxis(
+            chart,
+            series.stream().map(Series::steps).toList(),
+            value.apply(some, some.bestGuidance()).mean());
     TreeSet<Double> guidances = new TreeSet<>();
     series.forEach(one -> guidances.addAll(one.byGuidance().keySet()));
     int colour = 0;
@@ -74,7 +86,7 @@ final class Plots {
       }
       kinds.forEach(
           (kind, members) -> {
-            double[] x = members.stream().mapToDouble(one -> log2(one.steps())).toArray();
+            double[] x = members.stream().map(Series::steps).mapToDouble(place).toArray();
             double[] y = members.stream().mapToDouble(one -> value.apply(one, w).mean()).toArray();
             double[] error =
                 members.stream().mapToDouble(one -> value.apply(one, w).deviation()).toArray();
@@ -114,10 +126,54 @@ final class Plots {
     write(folder.resolve(TRADE_OFF), chart, text);
   }
 
-  /** Milliseconds per image against steps, both axes logarithmic, a line per batch size. */
+  /**
+   * Frechet distance against milliseconds per image, each model at its best guidance strength, a
+   * line per kind of model: what quality costs.
+   */
+  static void cost(
+      Path folder,
+      List<Series> series,
+      List<Timing> timings,
+      String extractor,
+      Map<String, String> text)
+      throws IOException {
+    int batch = Stopwatch.BATCHES.getLast();
+    String axis = "FID (" + extractor + "), at the best w";
+    XYChart chart = chart("FID against time per image, batch " + batch, MILLISECONDS, axis);
+    chart.getStyler().setXAxisLogarithmic(true);
+    TreeMap<String, TreeMap<Double, Series>> lines = new TreeMap<>();
+    for (Series one : series) {
+      Timing.find(timings, one.model(), one.steps(), batch)
+          .ifPresent(
+              timing ->
+                  lines
+                      .computeIfAbsent(
+                          one.teacher() ? "guided teacher" : "students" + kind(one),
+                          _ -> new TreeMap<>())
+                      .put(timing.milliseconds(), one));
+    }
+    if (lines.isEmpty()) {
+      return;
+    }
+    lines.forEach(
+        (name, points) ->
+            chart
+                .addSeries(
+                    name,
+                    points.keySet().stream().mapToDouble(Double::doubleValue).toArray(),
+                    points.values().stream()
+                        .mapToDouble(one -> one.fid(one.bestGuidance()).mean())
+                        .toArray())
+                .setMarker(SeriesMarkers.CIRCLE));
+    write(folder.resolve(COST), chart, text);
+  }
+
+  /** Milliseconds per image, logarithmic, against steps, a line per batch size. */
   static void time(Path folder, List<Timing> timings, Map<String, String> text) throws IOException {
-    XYChart chart = chart("Time per image against steps", "sampler steps", "ms per image");
-    stepsAxis(chart);
+    XYChart chart = chart("Time per image against steps", STEPS, MILLISECONDS);
+    ToDoubleFunction<Integer> place =
+        stepsAxis(
+            chart, timings.stream().map(Timing::steps).toList(), timings.getFirst().milliseconds());
     chart.getStyler().setYAxisLogarithmic(true);
     TreeMap<String, List<Timing>> lines = new TreeMap<>();
     for (Timing timing : timings) {
@@ -131,7 +187,7 @@ final class Plots {
           chart
               .addSeries(
                   name,
-                  line.stream().mapToDouble(one -> log2(one.steps())).toArray(),
+                  line.stream().map(Timing::steps).mapToDouble(place).toArray(),
                   line.stream().mapToDouble(Timing::milliseconds).toArray())
               .setMarker(SeriesMarkers.CIRCLE);
         });
@@ -157,18 +213,35 @@ final class Plots {
     return chart;
   }
 
-  /** Whole powers of two are the ticks. */
-  private static void stepsAxis(XYChart chart) {
-    chart.getStyler().setxAxisTickLabelsFormattingFunction(Plots::power);
-  }
-
-  private static String power(double exponent) {
-    double nearest = Math.rint(exponent);
-    return Math.abs(exponent - nearest) < 1e-6 ? Long.toString(1L << (int) nearest) : "";
-  }
-
-  private static double log2(double value) {
-    return Math.log(value) / Math.log(2);
+  /**
+   * Gives each number of steps that is there a place and a tick of its own, evenly spaced. XChart
+   * has no ticks at chosen places, but those of values that are evenly spaced, in the order in
+   * which series bring them, it puts at the values: so the first series has all places, and is not
+   * seen.
+   *
+   * @param y of some point, which makes the axis beside it no longer
+   * @return the place of a number of steps
+   */
+  private static ToDoubleFunction<Integer> stepsAxis(XYChart chart, List<Integer> steps, double y) {
+    List<Integer> ticks = List.copyOf(new TreeSet<>(steps));
+    double[] places = IntStream.range(0, ticks.size()).asDoubleStream().toArray();
+    double[] same = new double[places.length];
+    Arrays.fill(same, y);
+    chart
+        .addSeries("steps", places, same)
+        .setMarker(SeriesMarkers.NONE)
+        .setLineStyle(SeriesLines.NONE)
+        .setShowInLegend(false);
+    chart
+        .getStyler()
+        .setxAxisTickLabelsFormattingFunction(
+            place -> {
+              int nearest = (int) Math.rint(place);
+              boolean there = place == nearest && nearest >= 0 && nearest < ticks.size();
+              // XChart looks for places until all labels differ: two blanks would keep it looking.
+              return there ? ticks.get(nearest).toString() : Double.toString(place);
+            });
+    return ticks::indexOf;
   }
 
   private static int colours(XYChart chart) {

@@ -104,15 +104,16 @@ public final class Report implements AutoCloseable {
   /**
    * Writes the page and its plots from what was measured.
    *
+   * @param targets whether the page compares with what distillation should reach
    * @return the page
    * @throws IllegalArgumentException when nothing was
    */
-  public Path draw() throws IOException {
+  public Path draw(boolean targets) throws IOException {
     if (results.measurements().isEmpty() && results.timings().isEmpty()) {
       throw new IllegalArgumentException(
           folder.resolve(RESULTS) + ": nothing was measured yet; run the report without --redraw");
     }
-    Page page = new Page(current(), results.timings(), origin);
+    Page page = new Page(current(), results.timings(), origin, targets);
     page.write(folder);
     try {
       page.draw(folder);

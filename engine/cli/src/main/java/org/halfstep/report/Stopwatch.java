@@ -2,6 +2,7 @@ package org.halfstep.report;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.BooleanSupplier;
@@ -26,7 +27,8 @@ final class Stopwatch {
   private static final class Entry {
     final ReportedModel model;
     final SampleRequest request;
-    final List<Double> milliseconds = new ArrayList<>();
+    final List<Long> nanoseconds = new ArrayList<>();
+    final List<Double> rounds = new ArrayList<>();
 
     Entry(ReportedModel model, int steps, int batch) {
       this.model = model;
@@ -35,21 +37,29 @@ final class Stopwatch {
     }
 
     void turn(MemorySegment images) {
+      int earlier = nanoseconds.size();
       long start = System.nanoTime();
       long before = start;
       long after;
       do {
         model.model().sample(request, images);
         after = System.nanoTime();
-        milliseconds.add((after - before) / 1e6 / request.count());
+        nanoseconds.add(after - before);
         before = after;
       } while ((after - start) / 1e9 < SECONDS_PER_TURN);
+      rounds.add(perImage(summary(earlier).median()));
     }
 
-    Timing timing(Origin origin) {
-      double[] sorted = milliseconds.stream().mapToDouble(Double::doubleValue).sorted().toArray();
-      int half = sorted.length / 2;
-      double median = sorted.length % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+    private TimeSummary summary(int from) {
+      return TimeSummary.of(nanoseconds.stream().skip(from).mapToLong(Long::longValue).toArray());
+    }
+
+    private double perImage(double spent) {
+      return spent / 1e6 / request.count();
+    }
+
+    Timing timing(Origin origin, double loadBefore, double loadAfter) {
+      TimeSummary all = summary(0);
       return new Timing(
           model.name(),
           model.weights(),
@@ -57,14 +67,23 @@ final class Stopwatch {
           request.steps(),
           model.model().evaluations(request),
           request.count(),
-          median,
-          sorted[0],
-          sorted[sorted.length - 1],
-          sorted.length,
+          perImage(all.median()),
+          perImage(all.least()),
+          perImage(all.p90()),
+          perImage(all.p99()),
+          all.runs(),
+          rounds,
+          known(loadBefore),
+          known(loadAfter),
           origin.device(),
           origin.machine(),
           origin.command(),
           Origin.now());
+    }
+
+    /** The system says a negative number where it does not know. */
+    private static Double known(double load) {
+      return load >= 0 ? load : null;
     }
   }
 
@@ -99,6 +118,7 @@ final class Stopwatch {
       for (Entry entry : entries) {
         entry.model.model().warmUp(entry.request);
       }
+      double loadBefore = load();
       for (int round = 1; round <= rounds; round++) {
         out.accept("time per image: round " + round + " of " + rounds);
         for (Entry entry : entries) {
@@ -108,8 +128,13 @@ final class Stopwatch {
           entry.turn(images);
         }
       }
+      double loadAfter = load();
+      return entries.stream().map(entry -> entry.timing(origin, loadBefore, loadAfter)).toList();
     }
-    return entries.stream().map(entry -> entry.timing(origin)).toList();
+  }
+
+  private static double load() {
+    return ManagementFactory.getOperatingSystemMXBean().getSystemLoadAverage();
   }
 
   /** Whether timings cover these models and steps, on this device. */

@@ -71,11 +71,7 @@ final class Targets {
     if (slow.isEmpty() || quick.isEmpty()) {
       return Optional.empty();
     }
-    Speedup speedup =
-        Speedup.of(
-            slow.get().milliseconds(),
-            quick.get().milliseconds(),
-            (double) slow.get().evaluations() / quick.get().evaluations());
+    Speedup speedup = quick.get().over(slow.get());
     String text =
         "speedup "
             + Numbers.times(speedup.median())
@@ -89,7 +85,7 @@ final class Targets {
             + Speedup.SHARE
             + " wanted";
     return Optional.of(
-        switch (speedup.verdict()) {
+        switch (quick.get().verdict(slow.get())) {
           case MET -> line(student, text, true);
           case NOT_MET -> line(student, text, false);
           case NOT_QUIET ->

@@ -15,8 +15,15 @@ import java.util.Optional;
  * @param batch images per request
  * @param milliseconds per image, median over the runs
  * @param least milliseconds per image of the fastest run
- * @param greatest of the slowest
+ * @param p90 milliseconds per image that 90 % of the runs do not exceed; null where it was not
+ *     taken, in results of earlier builds
+ * @param p99 what 99 % do not exceed; null likewise
  * @param runs number of runs, in turns with the other models
+ * @param rounds milliseconds per image, median over the runs of each turn; empty where these were
+ *     not kept
+ * @param loadBefore processes that wanted to compute, on average over the minute before the first
+ *     turn; null where it is not known
+ * @param loadAfter the same after the last
  * @param device what made the images
  * @param machine the hardware
  * @param command that was typed
@@ -32,14 +39,43 @@ public record Timing(
     int batch,
     double milliseconds,
     double least,
-    double greatest,
+    Double p90,
+    Double p99,
     int runs,
+    List<Double> rounds,
+    Double loadBefore,
+    Double loadAfter,
     String device,
     String machine,
     String command,
     String date) {
   public Timing {
     Results.require("timing", model, weights, device, machine);
+    rounds = rounds == null ? List.of() : List.copyOf(rounds);
+  }
+
+  /**
+   * How many times faster this is than another, round by round where both were taken in the same
+   * turns.
+   */
+  Speedup over(Timing slow) {
+    double fewer = (double) slow.evaluations / evaluations;
+    return rounds.isEmpty() || rounds.size() != slow.rounds.size()
+        ? Speedup.of(slow.milliseconds, milliseconds, fewer)
+        : Speedup.of(array(slow.rounds), array(rounds), fewer);
+  }
+
+  /**
+   * What the ratio of {@link #over} says. Convolutions of bytes may be quicker than their number of
+   * evaluations lets expect, so nothing is too good for them.
+   */
+  Speedup.Verdict verdict(Timing slow) {
+    Speedup.Verdict verdict = over(slow).verdict();
+    return int8 && verdict == Speedup.Verdict.NOT_QUIET ? Speedup.Verdict.MET : verdict;
+  }
+
+  private static double[] array(List<Double> values) {
+    return values.stream().mapToDouble(Double::doubleValue).toArray();
   }
 
   static Optional<Timing> find(List<Timing> timings, String model, int steps, int batch) {

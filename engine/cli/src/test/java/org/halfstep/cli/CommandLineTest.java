@@ -410,6 +410,7 @@ class CommandLineTest {
           "oneDNN",
           "kernels",
           "student of 2 steps",
+          "truncated cosine, log-SNR from 20.0 to -20.0; predicts v",
           "w = 4.0 (guidance scale 5.0)",
           "plan, batch 16",
           "\"image_size\" : 8",

@@ -101,6 +101,10 @@ class PicturesTest {
     String config = Files.readString(folder.resolve("run/config.json"));
     assertTrue(config.contains("\"mirror\" : true"), config);
     assertTrue(config.contains("\"num_classes\" : 2"), config);
+    assertFalse(out.contains("learning them by heart"), out);
+    String often = succeeds(train("data", "often", "--batch", "1000"));
+    assertTrue(often.contains("images is seen about 1,000 times"), often);
+    assertTrue(often.contains("teacher.network.dropout=0.1"), often);
     // The same command goes on, as it does for a run that was begun without mirroring.
     succeeds(train("data", "run"));
     String plain = succeeds(train("data", "plain", "--set", "teacher.mirror=false"));

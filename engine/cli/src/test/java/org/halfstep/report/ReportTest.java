@@ -164,7 +164,7 @@ class ReportTest {
           assertTrue(report.time(PLAN, models, 1, false, () -> false));
           assertTrue(report.measure(PLAN, models, extractor, reference, () -> false));
           report.drawSamples(PLAN, models);
-          Path page = report.draw();
+          Path page = report.draw(true);
           String text = Files.readString(page);
           assertTrue(text.contains("FID (waves classifier)"), text);
           assertTrue(text.contains(extractor.sha256()), text);
@@ -180,7 +180,7 @@ class ReportTest {
           assertTrue(text.contains("## All guidance strengths, 60 images"), text);
           assertTrue(text.contains("at the w that was best with 2 steps, among 0, 1."), text);
           for (String plot :
-              List.of(Plots.FID, Plots.INCEPTION_SCORE, Plots.TRADE_OFF, Plots.TIME)) {
+              List.of(Plots.FID, Plots.INCEPTION_SCORE, Plots.TRADE_OFF, Plots.TIME, Plots.COST)) {
             assertTrue(text.contains("(" + plot + ")"), plot);
             assertTrue(ImageIO.read(page.resolveSibling(plot).toFile()).getWidth() > 100, plot);
           }
@@ -188,9 +188,12 @@ class ReportTest {
           assertTrue(PngFile.text(grid).get("Rows").contains("teacher, 4 steps, w = 1; two, 2"));
 
           Files.delete(page.resolveSibling(Plots.FID));
-          assertEquals(page, report("page").draw());
+          assertEquals(page, report("page").draw(true));
           assertEquals(text, Files.readString(page));
           assertTrue(Files.exists(page.resolveSibling(Plots.FID)));
+          assertTrue(text.contains("## Targets"), text);
+          report("page").draw(false);
+          assertFalse(Files.readString(page).contains("## Targets"), "targets unasked");
         });
   }
 
@@ -203,6 +206,12 @@ class ReportTest {
               new Results(folder.resolve("time").resolve(Report.RESULTS)).timings();
           // Teacher with two numbers of steps and two students, each with two batches.
           assertEquals(8, first.size());
+          for (Timing one : first) {
+            assertTrue(one.least() <= one.milliseconds(), one.toString());
+            assertTrue(one.milliseconds() <= one.p90() && one.p90() <= one.p99(), one.toString());
+            assertEquals(1, one.rounds().size());
+            assertTrue(one.runs() >= 1 && one.loadBefore() >= 0 && one.loadAfter() >= 0);
+          }
           lines.clear();
           assertTrue(report("time").time(PLAN, models, 1, false, () -> false));
           assertEquals(List.of(), lines);
@@ -218,6 +227,6 @@ class ReportTest {
     IOException damaged = assertThrows(IOException.class, () -> report("bad"));
     assertTrue(damaged.getMessage().startsWith(results + ": is damaged"), damaged.getMessage());
     Report empty = report("empty");
-    assertThrows(IllegalArgumentException.class, empty::draw);
+    assertThrows(IllegalArgumentException.class, () -> empty.draw(true));
   }
 }

@@ -43,7 +43,11 @@ class TargetsTest {
         milliseconds,
         milliseconds,
         milliseconds,
+        milliseconds,
         1,
+        List.of(),
+        null,
+        null,
         "",
         "",
         "",
@@ -68,6 +72,52 @@ class TargetsTest {
     assertEquals(2.15, fid.mean(), 1e-12);
     assertEquals(Math.sqrt(0.005), fid.deviation(), 1e-12);
     assertEquals("2.15 ± 0.07", fid.toString(2));
+  }
+
+  /** Three rounds, of which one was disturbed: the median counts, and the interval says so. */
+  @Test
+  void speedupsAreOfRounds() {
+    Timing slow = rounds(timing("teacher", 256, 512, 512), 512.0, 512.0, 700.0);
+    Timing quick = rounds(timing("four", 4, 4, 4), 4.0, 4.1, 4.0);
+    Speedup speedup = quick.over(slow);
+    assertEquals(128, speedup.median());
+    assertEquals(512 / 4.1, speedup.least(), 1e-9);
+    assertEquals(175, speedup.greatest());
+    assertEquals(Speedup.Verdict.MET, quick.verdict(slow));
+    // Twice as quick as its evaluations: nobody believes it, unless it multiplies bytes.
+    Timing tooQuick = rounds(timing("four", 4, 4, 2), 2.0, 2.0, 2.0);
+    assertEquals(Speedup.Verdict.NOT_QUIET, tooQuick.verdict(slow));
+    assertEquals(Speedup.Verdict.MET, int8(tooQuick).verdict(slow));
+  }
+
+  private static Timing rounds(Timing one, Double... rounds) {
+    return changed(one, false, List.of(rounds));
+  }
+
+  private static Timing int8(Timing one) {
+    return changed(one, true, one.rounds());
+  }
+
+  private static Timing changed(Timing one, boolean int8, List<Double> rounds) {
+    return new Timing(
+        one.model(),
+        one.weights(),
+        int8,
+        one.steps(),
+        one.evaluations(),
+        one.batch(),
+        one.milliseconds(),
+        one.least(),
+        one.p90(),
+        one.p99(),
+        one.runs(),
+        rounds,
+        null,
+        null,
+        one.device(),
+        one.machine(),
+        one.command(),
+        one.date());
   }
 
   @Test

@@ -38,6 +38,14 @@ public interface Convolution extends AutoCloseable {
 
   ConvolutionShape shape();
 
+  /**
+   * Multiplications and additions of a pass as it is computed: those of {@link
+   * ConvolutionShape#flops}, or fewer where the algorithm needs fewer.
+   */
+  default long flopsDone() {
+    return shape().flops();
+  }
+
   /** What it takes over of the {@link ConvolutionRequest} that it was made for. */
   Set<ConvolutionRequest.Part> taken();
 

@@ -13,7 +13,7 @@ public record ForwardStep(double scale, double noise) {
   /**
    * The kernel from the cleaner time b to the noisier time a.
    *
-   * @throws IllegalArgumentException if the times are not 0 <= b < a <= 1
+   * @throws IllegalArgumentException if the times are not {@code 0 <= b < a <= 1}
    */
   public static ForwardStep between(NoiseSchedule schedule, double b, double a) {
     DdimStep.requireTimes(b, a);

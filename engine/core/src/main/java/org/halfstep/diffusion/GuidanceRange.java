@@ -10,7 +10,7 @@ package org.halfstep.diffusion;
  * that states its range therefore also states its input scale.
  *
  * @param min smallest w, at least 0
- * @param max largest w, at least min; equal to min for a network of a single w
+ * @param max largest w, at least {@code min}; equal to it for a network of a single w
  */
 public record GuidanceRange(double min, double max) {
   /** The range of the pixel-space experiments of Meng et al. */

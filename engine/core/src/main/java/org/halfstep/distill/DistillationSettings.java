@@ -9,19 +9,20 @@ import org.halfstep.train.RunSettings;
  * Everything that decides what a teacher's students become, beside the data.
  *
  * @param guidance range of w
- * @param guidanceEmbedDim width of the embedding of w
+ * @param guidanceEmbedDim width of the embedding of w, from 2 to 16,384
  * @param guided stage one
  * @param halving stage two: its {@code updates} and {@code learningRate} are those of a stage with
- *     many steps
- * @param teacherSteps steps of the first halving's teacher, a power of two
- * @param lastSteps steps of the last student, a power of two
- * @param updatesForFewSteps updates of a stage whose student has at most {@code fewSteps} steps
- * @param fewSteps see updatesForFewSteps
+ *     many steps; without moving average (emaDecay 0)
+ * @param teacherSteps steps of the first halving's teacher, a power of two up to 65,536
+ * @param lastSteps steps of the last student, a power of two below {@code teacherSteps}
+ * @param updatesForFewSteps updates of a stage whose student has at most {@code fewSteps} steps, at
+ *     least 1
+ * @param fewSteps see {@code updatesForFewSteps}, at least 0
  * @param stochastic whether the students are for the stochastic sampler instead of the
  *     deterministic one
  * @param mirror whether images are flipped left to right at random
- * @param seed of everything random
- * @param checkpointEvery updates between checkpoints
+ * @param seed of everything random, any 64-bit number
+ * @param checkpointEvery updates between checkpoints, at least 1
  */
 public record DistillationSettings(
     GuidanceRange guidance,

@@ -148,7 +148,7 @@ final class ConvolutionSteps implements Op.Binding {
     List<Buffer> uses = inputs(table);
     addPresent(uses, y, scratch, packed.buffer(), added, moments);
     plan.step(
-        info("forward", whole.shape()),
+        info("forward", whole),
         uses,
         () ->
             whole.forward(
@@ -172,7 +172,7 @@ final class ConvolutionSteps implements Op.Binding {
       List<Buffer> uses = new ArrayList<>();
       addPresent(uses, source, y, scratch, packed.buffer(), added);
       plan.step(
-          info("forward", part.shape()),
+          info("forward", part),
           uses,
           () ->
               part.forward(
@@ -270,7 +270,7 @@ final class ConvolutionSteps implements Op.Binding {
     Buffer packed = packedBytes == 0 ? null : plan.transientBuffer(op.label() + " dw", packedBytes);
     addPresent(uses, dy, scratch, packed);
     plan.step(
-        info("backward weights", convolution.shape()),
+        info("backward weights", convolution),
         uses,
         () ->
             convolution.backwardWeights(
@@ -299,7 +299,7 @@ final class ConvolutionSteps implements Op.Binding {
           List<Buffer> uses = new ArrayList<>();
           addPresent(uses, dy, target, scratch, packed);
           plan.step(
-              info("backward data", part.shape()),
+              info("backward data", part),
               uses,
               () ->
                   part.backwardData(
@@ -375,7 +375,8 @@ final class ConvolutionSteps implements Op.Binding {
   }
 
   /** Images in and out, the residual, and the weight as it is stored. */
-  private StepInfo info(String pass, ConvolutionShape shape) {
+  private StepInfo info(String pass, Convolution convolution) {
+    ConvolutionShape shape = convolution.shape();
     long elements =
         (long) shape.batch()
             * (shape.height() * shape.width() * shape.inputChannels()
@@ -384,6 +385,10 @@ final class ConvolutionSteps implements Op.Binding {
     long weights = (long) shape.inputChannels() * shape.outputChannels() * shape.window().taps();
     int bytes = plan.type(op.output()).bytes();
     return new StepInfo(
-        op.label(), op.kind() + " " + pass, shape.flops(), (elements + residual + weights) * bytes);
+        op.label(),
+        op.kind() + " " + pass,
+        shape.flops(),
+        convolution.flopsDone(),
+        (elements + residual + weights) * bytes);
   }
 }

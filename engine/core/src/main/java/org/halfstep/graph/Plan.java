@@ -46,6 +46,7 @@ public final class Plan implements AutoCloseable {
     this.graph = graph;
     this.options = options;
     device.requirePrecision(options.type());
+    LeastMemory.require(device, graph, options);
     this.operations = device.operations();
     Slab memory = null;
     PlanBuilder made = null;

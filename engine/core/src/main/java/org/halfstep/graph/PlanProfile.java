@@ -13,8 +13,9 @@ import org.halfstep.device.Ceiling;
  * Where a plan's time goes: means over the runs that were measured, by kind of step. Timing every
  * step costs two readings of the clock (about 50 ns) per step.
  *
- * <p>Floating-point operations are those of the direct form. A convolution by Winograd's algorithm
- * does fewer, so it may be above a device's ceiling; so may a step whose data lies in a cache.
+ * <p>Speeds and shares of the ceiling count the floating-point operations that are done: a
+ * convolution by Winograd's algorithm does fewer than the direct form, whose number stands beside
+ * it. A step whose data lies in a cache may be above a device's ceiling for memory.
  */
 public final class PlanProfile {
   private static final double NANOSECONDS_PER_MILLISECOND = 1e6;
@@ -26,18 +27,31 @@ public final class PlanProfile {
    * @param name the kind, or the step's label and kind
    * @param calls steps per run
    * @param nanoseconds time per run
-   * @param flops floating-point operations per run, 0 where memory traffic is what counts
+   * @param flops floating-point operations per run in the direct form, 0 where memory traffic is
+   *     what counts
+   * @param flopsDone those of the algorithms that compute it
    * @param bytes bytes read and written at least once per run
    * @param share of the time of the whole run, 0 to 1
    */
   public record Row(
-      String name, int calls, double nanoseconds, long flops, long bytes, double share) {
+      String name,
+      int calls,
+      double nanoseconds,
+      long flops,
+      long flopsDone,
+      long bytes,
+      double share) {
     public double milliseconds() {
       return nanoseconds / NANOSECONDS_PER_MILLISECOND;
     }
 
-    /** GFLOP/s, 0 for a step that is about memory. */
+    /** GFLOP/s that are done, 0 for a step that is about memory. */
     public double gigaflopsPerSecond() {
+      return flopsDone / nanoseconds;
+    }
+
+    /** GFLOP/s that the direct form would need to be as fast. */
+    public double directGigaflopsPerSecond() {
       return flops / nanoseconds;
     }
 
@@ -119,9 +133,14 @@ public final class PlanProfile {
     }
   }
 
-  /** Floating-point operations of a run. */
+  /** Floating-point operations of a run in the direct form. */
   public long totalFlops() {
     return steps.stream().mapToLong(StepInfo::flops).sum();
+  }
+
+  /** Those that are done. */
+  public long totalFlopsDone() {
+    return steps.stream().mapToLong(StepInfo::flopsDone).sum();
   }
 
   /** One row per kind of step, dearest first. */
@@ -149,6 +168,7 @@ public final class PlanProfile {
               1,
               nanoseconds.get(i),
               step.flops(),
+              step.flopsDone(),
               step.bytes(),
               nanoseconds.get(i) / total));
     }
@@ -161,6 +181,7 @@ public final class PlanProfile {
         a.calls + b.calls,
         a.nanoseconds + b.nanoseconds,
         a.flops + b.flops,
+        a.flopsDone + b.flopsDone,
         a.bytes + b.bytes,
         a.share + b.share);
   }
@@ -183,11 +204,12 @@ public final class PlanProfile {
         String.format(
             Locale.ROOT, names + " %5s %10s %7s %15s", "step", "calls", "ms", "share", "speed"));
     ceiling.ifPresent(any -> text.append(" of ceiling"));
+    text.append(String.format(Locale.ROOT, " %15s", "as direct"));
     text.append(System.lineSeparator());
     for (Row row : rows) {
       text.append(line(names, row, ceiling));
     }
-    Row all = new Row("all", steps.size(), total, totalFlops(), 0, 1);
+    Row all = new Row("all", steps.size(), total, totalFlops(), totalFlopsDone(), 0, 1);
     text.append(line(names, all, ceiling));
     return text.toString();
   }
@@ -205,6 +227,9 @@ public final class PlanProfile {
     return ceiling
             .map(most -> line + String.format(Locale.ROOT, " %9.0f%%", 100 * row.shareOf(most)))
             .orElse(line)
+        + (row.flopsDone() == row.flops()
+            ? ""
+            : String.format(Locale.ROOT, " %7.1f GFLOP/s", row.directGigaflopsPerSecond()))
         + System.lineSeparator();
   }
 }

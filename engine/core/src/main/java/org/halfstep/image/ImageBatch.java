@@ -1,10 +1,12 @@
 package org.halfstep.image;
 
+import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 
 /**
  * Finished images on their way into a picture.
@@ -74,14 +76,45 @@ public record ImageBatch(int count, int height, int width, int channels, byte[] 
     return new ImageBatch(count, height, width, channels, pixels);
   }
 
-  /** The first images of this batch. */
+  /**
+   * The first images of this batch.
+   *
+   * @throws IndexOutOfBoundsException if it has not so many
+   */
   public ImageBatch first(int images) {
+    Objects.checkFromToIndex(0, images, count);
     return new ImageBatch(
         images, height, width, channels, Arrays.copyOf(pixels, images * height * width * channels));
   }
 
+  /**
+   * One image as the Java platform has it, for drawing, scaling or {@link PngFile}: grey for one
+   * channel, RGB for three.
+   *
+   * @param index from 0
+   * @throws IndexOutOfBoundsException if there is no such image
+   */
+  public BufferedImage image(int index) {
+    Objects.checkIndex(index, count);
+    BufferedImage picture =
+        new BufferedImage(
+            width,
+            height,
+            channels == 1 ? BufferedImage.TYPE_BYTE_GRAY : BufferedImage.TYPE_INT_RGB);
+    int values = height * width * channels;
+    int[] samples = new int[values];
+    for (int i = 0; i < values; i++) {
+      samples[i] = pixels[index * values + i] & 0xff;
+    }
+    picture.getRaster().setPixels(0, 0, width, height, samples);
+    return picture;
+  }
+
   /** Images of one size, one batch after the other. */
   public static ImageBatch concatenated(List<ImageBatch> batches) {
+    if (batches.isEmpty()) {
+      throw new IllegalArgumentException("there are no images to put together");
+    }
     ImageBatch first = batches.getFirst();
     ByteArrayOutputStream pixels = new ByteArrayOutputStream();
     int count = 0;

@@ -31,6 +31,13 @@ public final class ImageFile {
   static final int MAXIMUM_SIDE = 1 << 16;
 
   private static final long MAXIMUM_FILE_BYTES = 1 << 28;
+
+  /** A JPEG spends a bit on each block of 8x8 at least; twice what follows. */
+  private static final long JPEG_PIXELS_PER_BYTE = 2 * 8 * 64;
+
+  /** Deflate makes 1032 of a byte at most, and a byte is eight pixels of one bit at most. */
+  private static final long PNG_PIXELS_PER_BYTE = 8 * 1032;
+
   private static final int MARKER = 0xff;
   private static final int JPEG_END = 0xd9;
   private static final int JPEG_FIRST_SEGMENT = 0xc0;
@@ -179,6 +186,17 @@ public final class ImageFile {
               + header.width()
               + "x"
               + header.height());
+    }
+    long most = (header.jpeg() ? JPEG_PIXELS_PER_BYTE : PNG_PIXELS_PER_BYTE) * file.length;
+    if (pixels > most) {
+      throw new DataException(
+          path,
+          header.width()
+              + "x"
+              + header.height()
+              + " pixels cannot be in "
+              + file.length
+              + " bytes: the file is truncated or damaged");
     }
     requireWhole(path, file, header);
     return header;

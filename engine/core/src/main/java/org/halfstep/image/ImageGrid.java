@@ -4,7 +4,6 @@ import java.awt.image.BufferedImage;
 import java.awt.image.WritableRaster;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.Map;
 
 /**
@@ -45,13 +44,7 @@ public record ImageGrid(int columns, int padding, int scale) {
   /** Writes one image of a batch as a PNG file of its own size, atomically. */
   public static void writeSingle(Path file, ImageBatch images, int index, Map<String, String> text)
       throws IOException {
-    int bytes = images.height() * images.width() * images.channels();
-    byte[] pixels = Arrays.copyOfRange(images.pixels(), index * bytes, (index + 1) * bytes);
-    new ImageGrid(1, 0, 1)
-        .write(
-            file,
-            new ImageBatch(1, images.height(), images.width(), images.channels(), pixels),
-            text);
+    PngFile.write(file, images.image(index), text);
   }
 
   /** Pixels of a picture of so many images of a size. */

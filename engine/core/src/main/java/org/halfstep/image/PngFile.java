@@ -1,7 +1,9 @@
 package org.halfstep.image;
 
 import java.awt.image.BufferedImage;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.channels.Channels;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -21,7 +23,10 @@ import org.halfstep.files.DataException;
 import org.halfstep.files.InputFile;
 import org.w3c.dom.NodeList;
 
-/** PNG files with text entries (W3C PNG, tEXt for Latin-1 text and iTXt for other). */
+/**
+ * Pictures as PNG, in files, streams and memory, with text entries (W3C PNG, tEXt for Latin-1 text
+ * and iTXt for other).
+ */
 public final class PngFile {
   private static final String FORMAT = "javax_imageio_png_1.0";
   private static final int MAXIMUM_KEYWORD = 79;
@@ -35,24 +40,40 @@ public final class PngFile {
    */
   public static void write(Path file, BufferedImage image, Map<String, String> text)
       throws IOException {
+    AtomicFile.write(file, channel -> write(Channels.newOutputStream(channel), image, text));
+  }
+
+  /**
+   * Writes a picture to a stream, which stays open: an answer to a request, say.
+   *
+   * @param text as {@link #write(Path, BufferedImage, Map)} takes it
+   */
+  public static void write(OutputStream out, BufferedImage image, Map<String, String> text)
+      throws IOException {
     ImageWriter writer = ImageIO.getImageWritersByFormatName("png").next();
-    try {
+    try (var output = new MemoryCacheImageOutputStream(out)) {
       IIOMetadata metadata =
           writer.getDefaultImageMetadata(ImageTypeSpecifier.createFromRenderedImage(image), null);
       if (!text.isEmpty()) {
         metadata.mergeTree(FORMAT, textTree(text));
       }
-      AtomicFile.write(
-          file,
-          channel -> {
-            try (var output = new MemoryCacheImageOutputStream(Channels.newOutputStream(channel))) {
-              writer.setOutput(output);
-              writer.write(new IIOImage(image, null, metadata));
-            }
-          });
+      writer.setOutput(output);
+      writer.write(new IIOImage(image, null, metadata));
     } finally {
       writer.dispose();
     }
+    out.flush();
+  }
+
+  /** The bytes of a PNG file of a picture. */
+  public static byte[] bytes(BufferedImage image, Map<String, String> text) {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    try {
+      write(bytes, image, text);
+    } catch (IOException impossible) {
+      throw new IllegalStateException(impossible);
+    }
+    return bytes.toByteArray();
   }
 
   private static IIOMetadataNode textTree(Map<String, String> text) {

@@ -3,6 +3,7 @@ package org.halfstep.metrics;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import org.halfstep.image.ImageBatch;
 
 /**
@@ -35,8 +36,8 @@ public final class QualityMeter {
               + " images, got "
               + Arrays.toString(counts));
     }
-    this.extractor = extractor;
-    this.reference = reference;
+    this.extractor = Objects.requireNonNull(extractor, "quality needs an extractor");
+    this.reference = Objects.requireNonNull(reference, "quality needs reference images");
     this.counts = counts.clone();
     statistics = new FeatureStatistics(extractor.features());
     scores = new InceptionScore[counts.length];

@@ -13,12 +13,12 @@ import org.halfstep.graph.Graph;
  * refines it by a residual one; group norm and SiLU stand between them. The mean over the last
  * level's pixels are the features, one linear layer makes them logits.
  *
- * @param imageSize side of the images in pixels; halved, rounded up, once per width after the
- *     first, it must give a power of two
+ * @param imageSize side of the images in pixels, up to 16,384; halved, rounded up, once per width
+ *     after the first, it must give a power of two
  * @param channels 1 for greyscale images, 3 for RGB
- * @param classes number of classes
+ * @param classes number of classes, from 2 to 1,048,576
  * @param widths channels of the first convolution, then of each level; multiples of {@value
- *     #GROUPS}, at least two
+ *     #GROUPS} up to 16,384, 2 to 16 of them
  */
 public record ClassifierConfig(
     @JsonProperty("image_size") int imageSize, int channels, int classes, List<Integer> widths)

@@ -14,26 +14,31 @@ import org.halfstep.graph.Graph;
  * 2021) with an optional guidance-strength input. The JSON names are the option names of the
  * reference network.
  *
- * @param imageSize side of the square image in pixels
- * @param inChannels image channels read
- * @param modelChannels base width; the embedding is four times as wide
- * @param outChannels channels written
- * @param numResBlocks residual blocks per level on the way down, one more on the way up
- * @param attentionResolutions feature-map sides at which attention follows each residual block
- * @param channelMult width of each level as a multiple of {@code modelChannels}
- * @param numClasses classes, or null for an unconditional network
+ * @param imageSize side of the square image in pixels, up to 16,384; divisible by two once per
+ *     level after the first
+ * @param inChannels image channels read, from 1 to 16,384; data has 1 or 3
+ * @param modelChannels base width, up to 16,384; the embedding is four times as wide
+ * @param outChannels channels written, as many as are read
+ * @param numResBlocks residual blocks per level on the way down, from 1 to 64; one more on the way
+ *     up
+ * @param attentionResolutions feature-map sides at which attention follows each residual block; at
+ *     most 16
+ * @param channelMult width of each level as a multiple of {@code modelChannels}, 1 to 16 levels;
+ *     each width is a multiple of {@value #GROUPS} up to 16,384
+ * @param numClasses classes, up to 1,048,576, or null for an unconditional network
  * @param nullLabel whether the label table has one more row, index {@code numClasses}, for "no
  *     label" ("cfg")
- * @param numHeadChannels channels per attention head, or null to use {@code numHeads}
- * @param numHeads heads when {@code numHeadChannels} is null
+ * @param numHeadChannels channels per attention head, a divisor of the width, or null to use {@code
+ *     numHeads}
+ * @param numHeads heads when {@code numHeadChannels} is null, from 1 to 16,384
  * @param scaleShiftNorm whether embeddings modulate the second norm instead of being added before
  *     it
  * @param residualResampling whether levels are joined by residual blocks ("resblock_updown")
  * @param convResample whether plain up- and downsampling carries a convolution
  * @param newAttentionOrder order of the rows of qkv projections
- * @param dropout dropout probability in residual blocks while training
- * @param guidanceEmbedDim width of the embedding of the guidance strength, or null for a network
- *     without that input
+ * @param dropout dropout probability in residual blocks while training, at least 0 and below 1
+ * @param guidanceEmbedDim width of the embedding of the guidance strength, from 2 to 16,384, or
+ *     null for a network without that input
  */
 @JsonInclude(JsonInclude.Include.ALWAYS)
 @JsonIgnoreProperties(ignoreUnknown = false)

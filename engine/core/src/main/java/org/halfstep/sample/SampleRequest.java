@@ -1,6 +1,7 @@
 package org.halfstep.sample;
 
 import java.util.Arrays;
+import java.util.Objects;
 import org.halfstep.diffusion.Solver;
 
 /**
@@ -85,8 +86,11 @@ public record SampleRequest(
 
   /**
    * Images {@code from} (inclusive) to {@code to} (exclusive) of this request, as they are in it.
+   *
+   * @throws IndexOutOfBoundsException if it has not so many
    */
   public SampleRequest slice(int from, int to) {
+    Objects.checkFromToIndex(from, to, labels.length);
     return new SampleRequest(
         Arrays.copyOfRange(labels, from, to),
         seed,

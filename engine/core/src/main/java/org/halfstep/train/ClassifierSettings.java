@@ -7,16 +7,17 @@ import org.halfstep.model.ClassifierConfig;
  * Everything that decides what a classifier becomes, beside the data.
  *
  * @param network its shape
- * @param batch examples per update
- * @param updates updates of the weights
- * @param learningRate the first update's; falls linearly to zero
+ * @param batch examples per update, from 1 to 65,536
+ * @param updates updates of the weights, from 1 to 1,000,000,000,000
+ * @param learningRate the first update's, above 0; falls linearly to zero
  * @param optimizer how weights are updated
- * @param precision storage type of activations; weights and optimizer are float32
+ * @param precision storage type of activations: F32, BF16 or null for F32; weights and optimizer
+ *     are float32
  * @param mirror whether images are flipped left to right at random
- * @param shift farthest that an image is moved in each direction at random, in pixels; what comes
- *     in from outside is the darkest value
- * @param seed of everything random
- * @param checkpointEvery updates between checkpoints
+ * @param shift farthest that an image is moved in each direction at random, in pixels, at least 0
+ *     and smaller than the image; what comes in from outside is the darkest value
+ * @param seed of everything random, any 64-bit number
+ * @param checkpointEvery updates between checkpoints, at least 1
  */
 public record ClassifierSettings(
     ClassifierConfig network,

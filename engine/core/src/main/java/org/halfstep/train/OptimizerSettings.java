@@ -3,14 +3,14 @@ package org.halfstep.train;
 /**
  * How weights are updated.
  *
- * @param beta1 decay of the first moment
- * @param beta2 decay of the second moment
- * @param eps added to the root of the second moment
- * @param weightDecay added to the gradient (Adam) or applied to the weights (AdamW)
+ * @param beta1 decay of the first moment, at least 0 and below 1
+ * @param beta2 decay of the second moment, at least 0 and below 1
+ * @param eps added to the root of the second moment, above 0
+ * @param weightDecay added to the gradient (Adam) or applied to the weights (AdamW), at least 0
  * @param decoupled AdamW instead of Adam
- * @param clipNorm largest norm of all gradients together; larger ones are scaled down; 0 for no
- *     clipping
- * @param emaDecay decay of the moving average of the weights; 0 for none
+ * @param clipNorm largest norm of all gradients together, at least 0; larger ones are scaled down;
+ *     0 for no clipping
+ * @param emaDecay decay of the moving average of the weights, at least 0 and below 1; 0 for none
  */
 public record OptimizerSettings(
     double beta1,

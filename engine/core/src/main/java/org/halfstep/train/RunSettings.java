@@ -7,15 +7,16 @@ import org.halfstep.diffusion.LossWeighting;
 /**
  * Settings of one phase of training.
  *
- * @param batch examples per update
- * @param updates updates of the phase
- * @param learningRate full rate
- * @param warmUp updates of linear warm-up; ignored when the rate is annealed
+ * @param batch examples per update, from 1 to 65,536
+ * @param updates updates of the phase, from 1 to 1,000,000,000,000
+ * @param learningRate full rate, above 0 and at most 1,000
+ * @param warmUp updates of linear warm-up, at least 0; ignored when the rate is annealed
  * @param anneal whether the rate falls linearly to zero over the phase
  * @param optimizer how weights are updated
- * @param weighting weight of the loss over noise levels
- * @param precision storage type of activations and of what convolutions multiply; weights, their
- *     gradients and the optimizer are always float32
+ * @param weighting weight of the loss over noise levels: CONSTANT, SNR, TRUNCATED_SNR or SNR_PLUS_1
+ * @param precision storage type of activations and of what convolutions multiply: F32, BF16, on a
+ *     GPU TF32, or null for what suits the machine; weights, their gradients and the optimizer are
+ *     always float32
  */
 public record RunSettings(
     int batch,

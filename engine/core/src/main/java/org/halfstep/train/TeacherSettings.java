@@ -7,10 +7,10 @@ import org.halfstep.model.UNetConfig;
  *
  * @param network its shape
  * @param run updates, batch, rate, optimizer, loss
- * @param labelDropout probability of training an example without its label
+ * @param labelDropout probability of training an example without its label, from 0 to 1
  * @param mirror whether images are flipped left to right at random
- * @param seed of everything random
- * @param checkpointEvery updates between checkpoints
+ * @param seed of everything random, any 64-bit number
+ * @param checkpointEvery updates between checkpoints, at least 1
  */
 public record TeacherSettings(
     UNetConfig network,

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.awt.image.BufferedImage;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
@@ -64,6 +65,34 @@ class ImageGridTest {
         assertEquals(rgb, picture.getRGB(x, y) & 0xffffff);
       }
     }
+  }
+
+  @Test
+  void anImageIsAPictureOfJavasAndAPngInMemoryAndInAStream() throws IOException {
+    byte[] pixels = {1, 2, 3, 4, 5, 6, (byte) 200, (byte) 201, (byte) 202, 10, 11, 12};
+    ImageBatch colour = new ImageBatch(2, 1, 2, 3, pixels);
+    BufferedImage second = colour.image(1);
+    assertEquals(2, second.getWidth());
+    assertEquals(1, second.getHeight());
+    assertEquals(200 << 16 | 201 << 8 | 202, second.getRGB(0, 0) & 0xffffff);
+    assertEquals(10 << 16 | 11 << 8 | 12, second.getRGB(1, 0) & 0xffffff);
+    BufferedImage grey = new ImageBatch(4, 1, 3, 1, pixels).image(2);
+    assertArrayEquals(new int[] {200, 201, 202}, row(grey, 0));
+    assertThrows(IndexOutOfBoundsException.class, () -> colour.image(2));
+    assertThrows(IndexOutOfBoundsException.class, () -> colour.first(3));
+    assertThrows(IllegalArgumentException.class, () -> ImageBatch.concatenated(List.of()));
+
+    Path file = folder.resolve("same.png");
+    Map<String, String> text = Map.of("seed", "7");
+    PngFile.write(file, second, text);
+    byte[] bytes = PngFile.bytes(second, text);
+    assertArrayEquals(Files.readAllBytes(file), bytes);
+    ByteArrayOutputStream stream = new ByteArrayOutputStream();
+    stream.write('>');
+    PngFile.write(stream, second, text);
+    stream.write('<');
+    assertArrayEquals(bytes, Arrays.copyOfRange(stream.toByteArray(), 1, bytes.length + 1));
+    assertEquals(bytes.length + 2, stream.size());
   }
 
   @Test

@@ -159,6 +159,9 @@ class DiffusionModelTest {
 
   @Test
   void numbersOutOfRangeAreRefused() {
+    SampleRequest four = SampleRequest.of(new int[4], 0, 1, 4);
+    assertThrows(IndexOutOfBoundsException.class, () -> four.slice(0, 5));
+    assertThrows(IndexOutOfBoundsException.class, () -> four.slice(3, 2));
     SampleRequest request = teacher.request(0);
     for (int steps : new int[] {0, -1, Integer.MAX_VALUE}) {
       assertThrows(IllegalArgumentException.class, () -> request.withSteps(steps));

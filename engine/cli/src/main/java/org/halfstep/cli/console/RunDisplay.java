@@ -14,6 +14,12 @@ import org.halfstep.train.RunListener;
 /** Shows a run: a progress bar on a terminal, a line every few seconds elsewhere. */
 public final class RunDisplay implements RunListener, AutoCloseable {
   private static final double SECONDS_BETWEEN_LINES = 5;
+
+  /** After which a rate says something, and below which nobody needs to know how long it takes. */
+  private static final double SECONDS_OF_TRIAL = 3;
+
+  private static final int UPDATES_OF_TRIAL = 5;
+  private static final double LONG_RUN_SECONDS = 60;
   private static final int BAR_LENGTH = 110;
   private static final int BAR_INTERVAL_MILLISECONDS = 250;
   private static final double SMOOTHING = 0.02;
@@ -21,6 +27,8 @@ public final class RunDisplay implements RunListener, AutoCloseable {
   private final PrintWriter out;
   private final boolean terminal;
   private final LongSupplier nanoTime;
+  private final long all;
+  private boolean estimated;
   private ProgressBar bar;
   private String name;
   private long firstUpdate;
@@ -28,12 +36,16 @@ public final class RunDisplay implements RunListener, AutoCloseable {
   private long lastLine;
   private double loss;
 
-  public RunDisplay(PrintWriter out) {
-    this(out, Terminal.isThere(), System::nanoTime);
+  /**
+   * @param all updates of all phases of the run, for an estimate of its time
+   */
+  public RunDisplay(PrintWriter out, long all) {
+    this(out, all, Terminal.isThere(), System::nanoTime);
   }
 
-  public RunDisplay(PrintWriter out, boolean terminal, LongSupplier nanoTime) {
+  RunDisplay(PrintWriter out, long all, boolean terminal, LongSupplier nanoTime) {
     this.out = out;
+    this.all = all;
     this.terminal = terminal;
     this.nanoTime = nanoTime;
   }
@@ -78,6 +90,7 @@ public final class RunDisplay implements RunListener, AutoCloseable {
       bar.setExtraMessage(String.format(Locale.ROOT, " loss %.4f", loss));
     }
     long now = nanoTime.getAsLong();
+    estimate(done, total, (now - start) / 1e9);
     boolean due = (now - lastLine) / 1e9 >= SECONDS_BETWEEN_LINES || done == total;
     if (bar == null && due) {
       lastLine = now;
@@ -95,6 +108,37 @@ public final class RunDisplay implements RunListener, AutoCloseable {
               Sizes.decimal(rate),
               Sizes.duration((total - done) / rate)));
     }
+  }
+
+  /** Once, as soon as it can be known: how long this will take. */
+  private void estimate(long done, long total, double seconds) {
+    long made = done - firstUpdate;
+    if (estimated || seconds < SECONDS_OF_TRIAL || made < UPDATES_OF_TRIAL) {
+      return;
+    }
+    estimated = true;
+    double each = seconds / made;
+    double left = (total - done) * each;
+    if (all * each < LONG_RUN_SECONDS) {
+      return;
+    }
+    String whole =
+        all > total
+            ? "; all "
+                + Sizes.whole(all)
+                + " updates take about "
+                + Sizes.duration(all * each)
+                + " at this rate"
+            : "";
+    // A bar has the cursor at its end.
+    line(
+        (bar == null ? "" : System.lineSeparator())
+            + name
+            + ": about "
+            + Sizes.duration(left)
+            + " left"
+            + whole
+            + ". Ctrl-C stops after a checkpoint, the same command goes on.");
   }
 
   @Override

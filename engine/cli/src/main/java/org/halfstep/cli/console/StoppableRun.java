@@ -20,11 +20,12 @@ public final class StoppableRun {
    * Runs it.
    *
    * @param folder where its checkpoints are
+   * @param updates of all its phases
    * @return the command's exit code
    */
-  public static int run(PrintWriter out, Path folder, Work work) throws IOException {
+  public static int run(PrintWriter out, Path folder, long updates, Work work) throws IOException {
     try (StopSignal stop = new StopSignal(() -> announceStop(out));
-        RunDisplay display = new RunDisplay(out)) {
+        RunDisplay display = new RunDisplay(out, updates)) {
       boolean finished = work.run(display, stop);
       display.finish();
       if (!finished) {

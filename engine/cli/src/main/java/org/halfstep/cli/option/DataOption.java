@@ -9,10 +9,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.zip.CRC32;
 import org.halfstep.cli.console.ErrorLine;
 import org.halfstep.cli.console.InputException;
+import org.halfstep.cli.console.Sizes;
 import org.halfstep.data.DatasetOptions;
 import org.halfstep.data.Datasets;
 import org.halfstep.data.ImageDataset;
@@ -23,6 +25,9 @@ import picocli.CommandLine.Option;
 /** The choice of training images. */
 public final class DataOption {
   private static final Path DEFAULT = Path.of("data", "fashion-mnist");
+
+  /** Beyond which a small network begins to repeat its images. */
+  private static final int OFTEN = 1000;
 
   @Option(
       names = "--data",
@@ -101,6 +106,35 @@ public final class DataOption {
       out.println("pictures are mirrored at random (not so with --set " + path + "=false)");
       out.flush();
     }
+  }
+
+  /**
+   * Says how often each image will be seen, and what helps where that is so often that a network
+   * would learn them by heart.
+   *
+   * @param draws examples that the whole run draws
+   * @param dropout path of the setting and its value, where there is such a one
+   */
+  public void noteRepeats(
+      ImageDataset data, long draws, Optional<Map.Entry<String, Double>> dropout, PrintWriter out) {
+    long times = draws / data.count();
+    if (times < OFTEN) {
+      return;
+    }
+    String hint =
+        dropout
+            .filter(setting -> setting.getValue() == 0)
+            .map(setting -> ", or --set " + setting.getKey() + "=0.1")
+            .orElse("");
+    out.println(
+        "each of "
+            + Sizes.whole(data.count())
+            + " images is seen about "
+            + Sizes.whole(times)
+            + " times: more images, fewer updates"
+            + hint
+            + " keep a network from learning them by heart");
+    out.flush();
   }
 
   /** What identifies the images in a run's configuration, wherever they lie. */

@@ -14,6 +14,12 @@ import java.util.OptionalLong;
  * that a plan that cannot fit has to be refused before.
  */
 final class AvailableMemory {
+  /**
+   * Left to the Java heap, to code and to what libraries take for themselves: a container kills a
+   * process whose plan fills it to the brim.
+   */
+  static final long RESERVED = 32L << 20;
+
   private static final long KIB = 1 << 10;
 
   private final Path root;
@@ -23,6 +29,12 @@ final class AvailableMemory {
    */
   AvailableMemory(Path root) {
     this.root = root;
+  }
+
+  /** What tensors may take of it; empty where the system does not say. */
+  OptionalLong forTensors() {
+    OptionalLong all = bytes();
+    return all.isPresent() ? OptionalLong.of(Math.max(0, all.getAsLong() - RESERVED)) : all;
   }
 
   /** Bytes; empty where the system does not say. */

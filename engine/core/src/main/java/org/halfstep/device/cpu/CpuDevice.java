@@ -117,7 +117,7 @@ public final class CpuDevice implements Device {
 
   @Override
   public OptionalLong availableMemory() {
-    return MEMORY.bytes();
+    return MEMORY.forTensors();
   }
 
   @Override

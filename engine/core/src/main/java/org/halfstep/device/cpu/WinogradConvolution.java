@@ -121,6 +121,18 @@ final class WinogradConvolution extends KernelConvolution {
     return packedBytes(in, out, tile);
   }
 
+  /** Of the products, by which all but the smallest are bound: transforms are not counted. */
+  @Override
+  public long flopsDone() {
+    long points = (long) (tile + KERNEL - 1) * (tile + KERNEL - 1);
+    return 2
+        * points
+        * tiles(shape, tile)
+        * shape.batch()
+        * shape.inputChannels()
+        * shape.outputChannels();
+  }
+
   @Override
   int tile() {
     return tile;

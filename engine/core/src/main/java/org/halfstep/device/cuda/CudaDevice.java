@@ -75,9 +75,15 @@ public final class CudaDevice implements Device {
    *     looked for and where
    */
   public static CudaDevice open(int ordinal, GpuOptions options) {
-    requireLibraries();
+    Optional<String> noDriver = problem(() -> NativeLibrary.CUDA_DRIVER.load());
+    if (noDriver.isPresent()) {
+      requireLibraries(noDriver.map(text -> text + " (" + DRIVER + ")"));
+    }
+    // What the driver says comes first: without a GPU nobody has to look for hundreds of MB of
+    // libraries.
     LwjglDriver driver = LwjglDriver.open(ordinal);
     try {
+      requireLibraries(Optional.empty());
       Kernels kernels = Kernels.of(NativeLibrary.CUDA_KERNELS);
       Gpu gpu = driver.gpu();
       CudaLibraries libraries =
@@ -162,10 +168,9 @@ public final class CudaDevice implements Device {
   }
 
   /** Fails with everything that is missing, so that it can be put right at once. */
-  private static void requireLibraries() {
+  private static void requireLibraries(Optional<String> noDriver) {
     List<String> missing = new ArrayList<>();
-    problem(() -> NativeLibrary.CUDA_DRIVER.load())
-        .ifPresent(text -> missing.add(text + " (" + DRIVER + ")"));
+    noDriver.ifPresent(missing::add);
     problem(() -> NativeLibrary.CUDA_KERNELS.load()).ifPresent(missing::add);
     problem(() -> CudaLibrary.CUDNN.load()).ifPresent(missing::add);
     problem(() -> CudaLibrary.CUBLASLT.load()).ifPresent(missing::add);

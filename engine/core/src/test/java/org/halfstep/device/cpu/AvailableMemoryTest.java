@@ -71,6 +71,16 @@ class AvailableMemoryTest {
     assertEquals(OptionalLong.of(300 * MIB), available());
   }
 
+  /** The Java heap and libraries need some too: a group that is filled kills the process. */
+  @Test
+  void tensorsDoNotGetAllOfIt() throws IOException {
+    assertEquals(OptionalLong.empty(), new AvailableMemory(root).forTensors());
+    machine(400);
+    assertEquals(OptionalLong.of(368 * MIB), new AvailableMemory(root).forTensors());
+    machine(20);
+    assertEquals(OptionalLong.of(0), new AvailableMemory(root).forTensors());
+  }
+
   @Test
   void moreThanThereIsCannotBeAllocated() {
     try (CpuDevice device = new CpuDevice(1)) {

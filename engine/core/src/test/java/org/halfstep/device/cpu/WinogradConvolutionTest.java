@@ -11,6 +11,7 @@ import org.halfstep.bindings.Kernels;
 import org.halfstep.device.ConvolutionAlgorithm;
 import org.halfstep.device.ConvolutionShape;
 import org.halfstep.device.DataType;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -59,6 +60,22 @@ class WinogradConvolutionTest {
     PlainConvolution.assertClose(
         shape + " dx", plain.backwardData(), dx(tile, shape, plain), TOLERANCE);
     weightGradient(tile, shape, plain);
+  }
+
+  @Test
+  void itsArithmeticIsThatOfItsProducts() {
+    for (int tile : new int[] {2, 4}) {
+      // Whole tiles need a quarter or four ninths of the direct form's products; cut ones as many
+      // as whole ones.
+      ConvolutionShape whole = ConvolutionShape.of(3, 16, 12, 32, 64, 3, 1, 1);
+      ConvolutionShape cut = ConvolutionShape.of(3, 15, 11, 32, 64, 3, 1, 1);
+      try (Arena arena = Arena.ofConfined();
+          WinogradConvolution of = new WinogradConvolution(arena, whole, false, tile);
+          WinogradConvolution ofCut = new WinogradConvolution(arena, cut, false, tile)) {
+        assertEquals(whole.flops() * (tile == 4 ? 9 : 16), of.flopsDone() * 36);
+        assertEquals(of.flopsDone(), ofCut.flopsDone());
+      }
+    }
   }
 
   private static void weightGradient(int tile, ConvolutionShape shape, PlainConvolution plain) {

@@ -1,6 +1,11 @@
 package org.halfstep.device.cuda.driver;
 
+import static org.lwjgl.cuda.CU.CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE;
+import static org.lwjgl.cuda.CU.CUDA_ERROR_NO_DEVICE;
 import static org.lwjgl.cuda.CU.CUDA_ERROR_OUT_OF_MEMORY;
+import static org.lwjgl.cuda.CU.CUDA_ERROR_STUB_LIBRARY;
+import static org.lwjgl.cuda.CU.CUDA_ERROR_SYSTEM_DRIVER_MISMATCH;
+import static org.lwjgl.cuda.CU.CUDA_ERROR_UNKNOWN;
 import static org.lwjgl.cuda.CU.CUDA_SUCCESS;
 import static org.lwjgl.cuda.CU.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR;
 import static org.lwjgl.cuda.CU.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR;
@@ -18,6 +23,7 @@ import java.nio.FloatBuffer;
 import java.nio.IntBuffer;
 import java.nio.LongBuffer;
 import org.halfstep.bindings.NativeLibrary;
+import org.halfstep.files.Printable;
 import org.lwjgl.PointerBuffer;
 import org.lwjgl.cuda.CU;
 import org.lwjgl.system.Configuration;
@@ -36,6 +42,8 @@ public final class LwjglDriver implements Driver {
   private static final int MIN_MAJOR = 8;
 
   private static final int NAME_BYTES = 256;
+
+  private static final String VISIBLE = "CUDA_VISIBLE_DEVICES";
 
   private final Gpu gpu;
   private final int device;
@@ -60,6 +68,9 @@ public final class LwjglDriver implements Driver {
       IntBuffer number = stack.mallocInt(1);
       check("cuDeviceGetCount", CU.cuDeviceGetCount(number));
       int count = number.get(0);
+      if (count == 0) {
+        throw noGpu(System.getenv(VISIBLE), null);
+      }
       if (ordinal >= count) {
         throw new CudaUnavailableException(
             "there is no GPU "
@@ -111,8 +122,42 @@ public final class LwjglDriver implements Driver {
       throw new CudaUnavailableException(
           LIBRARY + " does not have what LWJGL's bindings need: " + reason.getMessage(), unusable);
     } catch (CudaException refused) {
-      throw new CudaUnavailableException(refused.getMessage(), refused);
+      throw unusable(refused, NativeLibrary.CUDA_DRIVER.location());
     }
+  }
+
+  /** Why the driver does not start, with the way out where it is a known one. */
+  private static CudaUnavailableException unusable(CudaException refused, String location) {
+    String remedy =
+        switch (refused.status()) {
+          case CUDA_ERROR_STUB_LIBRARY ->
+              location
+                  + " is the stub that programs are linked with: remove its folder (…/stubs) from"
+                  + " LD_LIBRARY_PATH";
+          case CUDA_ERROR_SYSTEM_DRIVER_MISMATCH ->
+              "the driver was updated while its kernel module runs: restart the machine";
+          case CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE ->
+              location
+                  + " is for forward compatibility, which this GPU has not: remove cuda-compat from"
+                  + " LD_LIBRARY_PATH";
+          case CUDA_ERROR_UNKNOWN ->
+              "see whether nvidia-smi works and the module nvidia_uvm is loaded, or restart the"
+                  + " machine";
+          default -> "";
+        };
+    return refused.status() == CUDA_ERROR_NO_DEVICE
+        ? noGpu(System.getenv(VISIBLE), refused)
+        : new CudaUnavailableException(
+            refused.getMessage() + (remedy.isEmpty() ? "" : "; " + remedy), refused);
+  }
+
+  private static CudaUnavailableException noGpu(String visible, CudaException refused) {
+    return new CudaUnavailableException(
+        "the driver finds no GPU"
+            + (visible == null
+                ? ""
+                : ": CUDA_VISIBLE_DEVICES is \"" + Printable.line(visible) + "\"; unset it"),
+        refused);
   }
 
   private static Gpu describe(MemoryStack stack, int ordinal, int device) {

@@ -1,6 +1,7 @@
 package org.halfstep.device.cuda.driver;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
@@ -13,9 +14,13 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import org.halfstep.device.GpuOptions;
+import org.halfstep.device.cuda.CudaDevice;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /**
  * Every call of the driver through LWJGL, against a library with the driver's functions over the
@@ -90,6 +95,39 @@ class LwjglDriverTest {
         run(Map.of("FAKE_CUDA_INIT", "1")));
   }
 
+  @ParameterizedTest
+  @CsvSource({
+    "34, stubs",
+    "803, restart the machine",
+    "804, remove cuda-compat from LD_LIBRARY_PATH",
+    "999, nvidia_uvm"
+  })
+  void knownFaultsOfADriverComeWithTheWayOut(String status, String wayOut) throws Exception {
+    List<String> lines = run(Map.of("FAKE_CUDA_INIT", status));
+    assertEquals(1, lines.size(), lines.toString());
+    assertTrue(
+        lines.getFirst().startsWith("CudaUnavailableException: cuInit failed"), lines.getFirst());
+    assertTrue(lines.getFirst().contains(wayOut), lines.getFirst());
+  }
+
+  @Test
+  void noGpuIsSaidAsSuch() throws Exception {
+    String hidden =
+        "CudaUnavailableException: the driver finds no GPU: CUDA_VISIBLE_DEVICES is \"7\"; unset it";
+    assertEquals(
+        List.of(hidden), run(Map.of("FAKE_CUDA_INIT", "100", "CUDA_VISIBLE_DEVICES", "7")));
+    assertEquals(List.of(hidden), run(Map.of("FAKE_CUDA_GPUS", "0", "CUDA_VISIBLE_DEVICES", "7")));
+  }
+
+  /** Without a GPU nobody should look for hundreds of megabytes of libraries first. */
+  @Test
+  void theDriverIsAskedBeforeTheLibraries() throws Exception {
+    List<String> lines = run(Map.of("FAKE_CUDA_GPUS", "0", "OPEN_DEVICE", "1"));
+    assertEquals(1, lines.size(), lines.toString());
+    assertTrue(lines.getFirst().contains("the driver finds no GPU"), lines.getFirst());
+    assertFalse(lines.getFirst().contains("cuDNN"), lines.getFirst());
+  }
+
   @Test
   void aGpuThatIsTooOldIsNamed() throws Exception {
     assertEquals(
@@ -114,6 +152,9 @@ class LwjglDriverTest {
     }
 
     private static void calls(List<String> lines) {
+      if (System.getenv("OPEN_DEVICE") != null) {
+        CudaDevice.open(0, GpuOptions.standard()).close();
+      }
       try (LwjglDriver driver = LwjglDriver.open(0)) {
         lines.add(driver.gpu().toString());
         long stream = driver.createStream();

@@ -24,7 +24,7 @@ int cuGetErrorString(int status, const char **text) {
 }
 int cuInit(unsigned flags) { return getenv("FAKE_CUDA_INIT") ? atoi(getenv("FAKE_CUDA_INIT")) : flags == 0 ? SUCCESS : INVALID_VALUE; }
 int cuDriverGetVersion(int *version) { *version = 13000; return SUCCESS; }
-int cuDeviceGetCount(int *count) { *count = 1; return SUCCESS; }
+int cuDeviceGetCount(int *count) { *count = getenv("FAKE_CUDA_GPUS") ? atoi(getenv("FAKE_CUDA_GPUS")) : 1; return SUCCESS; }
 int cuDeviceGet(int *device, int ordinal) { *device = 7; return ordinal == 0 ? SUCCESS : INVALID_VALUE; }
 int cuDeviceGetName(char *name, int length, int device) { strncpy(name, "Imagined GPU", (size_t)length); return device == 7 ? SUCCESS : INVALID_VALUE; }
 int cuDeviceTotalMem_v2(size_t *bytes, int device) { *bytes = (size_t)8 << 30; return device == 7 ? SUCCESS : INVALID_VALUE; }

@@ -1,0 +1,87 @@
+package org.halfstep.attack;
+
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Tries to break the command line and the library, and prints a table of what held:
+ *
+ * <pre>Attack FOLDER LAUNCHER SEED KILLS SAMPLES [PART...]</pre>
+ *
+ * The parts are kills, checkpoints, files, disks, commands, library, containers and crowd; all by
+ * default. Ends with 1 where something did not hold.
+ */
+public final class Attack {
+  private static final List<String> PARTS =
+      List.of(
+          "commands", "library", "checkpoints", "files", "disks", "containers", "crowd", "kills");
+
+  private Attack() {}
+
+  public static void main(String[] arguments) throws IOException, InterruptedException {
+    Path folder = Files.createDirectories(Path.of(arguments[0]).toAbsolutePath());
+    long seed = Long.parseLong(arguments[2]);
+    int kills = Integer.parseInt(arguments[3]);
+    int samples = Integer.parseInt(arguments[4]);
+    List<String> parts =
+        arguments.length > 5 ? List.of(arguments).subList(5, arguments.length) : PARTS;
+    PrintStream out = System.out;
+    Program program =
+        new Program(Path.of(arguments[1]), Files.createDirectories(folder.resolve("at")));
+    Ground ground = new Ground(folder, program);
+    List<Tally> all = new ArrayList<>();
+    for (String part : parts) {
+      out.println("attacking: " + part);
+      Tally tally = new Tally(title(part), expected(part), out);
+      switch (part) {
+        case "commands" -> new CommandMisuse(program, ground).attack(tally);
+        case "library" -> new LibraryMisuse(ground).attack(tally);
+        case "checkpoints" -> new Damage(program, ground, seed).checkpoints(tally);
+        case "files" -> new Damage(program, ground, seed).files(tally);
+        case "disks" -> new FullDisks(program, ground).attack(tally);
+        case "containers" -> new Containers(program, ground).attack(tally);
+        case "crowd" -> new Crowd(ground.student).attack(samples, tally);
+        case "kills" -> new Kills(program, ground, seed).attack(kills, tally);
+        default ->
+            throw new IllegalArgumentException("there is no part \"" + part + "\": " + PARTS);
+      }
+      all.add(tally);
+      out.println(tally.row());
+    }
+    out.println();
+    out.println("| attack | tried | what must hold | held | |");
+    out.println("| --- | --- | --- | --- | --- |");
+    all.forEach(tally -> out.println(tally.row()));
+    System.exit(all.stream().allMatch(Tally::held) ? 0 : 1);
+  }
+
+  private static String title(String part) {
+    return switch (part) {
+      case "commands" -> "misuse of the command line";
+      case "library" -> "misuse of the library";
+      case "checkpoints" -> "damage to checkpoints and settings of runs";
+      case "files" -> "damage to models, samples, images, settings";
+      case "disks" -> "full disks";
+      case "containers" -> "a container of 400 MiB";
+      case "crowd" -> "images by many threads";
+      default -> "SIGKILL";
+    };
+  }
+
+  private static String expected(String part) {
+    return switch (part) {
+      case "commands" -> "refused in one line";
+      case "library" -> "an exception of one line, nothing left open";
+      case "checkpoints" -> "the same bits, or refused in one line";
+      case "files" -> "read, or refused in one line";
+      case "disks" -> "said in one line; the same bits elsewhere";
+      case "containers" -> "fits, or refused in one line; not killed";
+      case "crowd" -> "the bits of one thread, no growth";
+      default -> "whole files, the same bits in the end";
+    };
+  }
+}

@@ -1,0 +1,142 @@
+package org.halfstep.attack;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Random;
+import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.halfstep.files.FileDigest;
+
+/**
+ * SIGKILL at random moments. A run that was killed is started again until it ends, and must end
+ * with the bits of one that was not; a result of a command that was killed is whole or not there.
+ */
+final class Kills {
+  private static final List<String> RUNS = List.of("train", "distill", "train-classifier");
+
+  private final Program program;
+  private final Ground ground;
+  private final Random random;
+
+  Kills(Program program, Ground ground, long seed) {
+    this.program = program;
+    this.ground = ground;
+    this.random = new Random(seed);
+  }
+
+  /** Kills runs, and commands that write one file, in turn. */
+  void attack(int kills, Tally tally) throws IOException, InterruptedException {
+    int ended = 0;
+    for (int turn = 0; tally.tried() < kills; turn++) {
+      if (turn % 4 < RUNS.size()) {
+        ended += run(RUNS.get(turn % 4), kills, tally);
+      } else {
+        commands(kills, tally);
+      }
+    }
+    tally.note(ended + " runs went on to their end");
+  }
+
+  private int run(String command, int kills, Tally tally) throws IOException, InterruptedException {
+    Map<String, String> whole = Ground.models(whole(command));
+    Path out = ground.folder.resolve("killed");
+    Ground.remove(out);
+    long span = 4_000_000_000L;
+    while (true) {
+      long start = System.nanoTime();
+      Process process = program.start(ground.arguments(command, out));
+      boolean over =
+          process.waitFor(random.nextLong(100_000_000, span), TimeUnit.NANOSECONDS)
+              || tally.tried() >= kills;
+      if (over) {
+        Program.Ended ended = program.end(process);
+        Map<String, String> made = Ground.models(out);
+        Optional<String> problem = ended.unlessDone();
+        if (problem.isEmpty() && !made.equals(whole)) {
+          problem = Optional.of("ended with other models than an undisturbed run");
+        }
+        if (problem.isEmpty() && !leftovers(out).isEmpty()) {
+          problem = Optional.of("left " + leftovers(out));
+        }
+        problem.ifPresent(text -> tally.add(command + " after kills", Optional.of(text)));
+        return 1;
+      }
+      process.destroyForcibly().waitFor();
+      // Some kills come late: the next one may come later still, so that every run ends some day.
+      span += (System.nanoTime() - start) / 2;
+      tally.add(command, differing(Ground.models(out), whole));
+    }
+  }
+
+  private Path whole(String command) {
+    return switch (command) {
+      case "train" -> ground.folder.resolve("teacher");
+      case "distill" -> ground.folder.resolve("students");
+      default -> ground.folder.resolve("classifier");
+    };
+  }
+
+  /** A model that is there is the one that an undisturbed run writes. */
+  private static Optional<String> differing(Map<String, String> there, Map<String, String> whole) {
+    return there.entrySet().stream()
+        .filter(file -> !file.getValue().equals(whole.get(file.getKey())))
+        .findFirst()
+        .map(file -> file.getKey() + " is another one");
+  }
+
+  /** What should have been swept: files of the last minute may be somebody's. */
+  private static List<String> leftovers(Path folder) throws IOException {
+    Instant young = Instant.now().minusSeconds(90);
+    try (Stream<Path> files = Files.walk(folder)) {
+      return files
+          .filter(file -> file.toFile().lastModified() < young.toEpochMilli())
+          .map(file -> file.getFileName().toString())
+          .filter(name -> name.contains("partial") || name.contains("tmp"))
+          .toList();
+    }
+  }
+
+  private void commands(int kills, Tally tally) throws IOException, InterruptedException {
+    Path out = ground.folder.resolve("killed-commands");
+    Ground.remove(out);
+    Files.createDirectories(out);
+    String model = ground.student.toString();
+    Map<String, String[]> commands = new TreeMap<>();
+    commands.put(
+        "samples.npz",
+        new String[] {"sample", "--model", model, "--count", "400", "--npz", "samples.npz"});
+    commands.put(
+        "grid.png",
+        new String[] {"sample", "--model", model, "--count", "400", "--grid", "grid.png"});
+    commands.put(
+        "half.safetensors", new String[] {"export", "--model", model, "--out", "half.safetensors"});
+    Program here = program.in(out);
+    for (Map.Entry<String, String[]> one : commands.entrySet()) {
+      Path file = out.resolve(one.getKey());
+      here.require(one.getValue());
+      String whole = FileDigest.sha256(file);
+      for (int i = 0; i < 8 && tally.tried() < kills; i++) {
+        if (random.nextBoolean()) {
+          Files.deleteIfExists(file);
+        }
+        Process process = here.start(one.getValue());
+        process.waitFor(random.nextLong(100_000_000, 2_500_000_000L), TimeUnit.NANOSECONDS);
+        process.destroyForcibly().waitFor();
+        boolean good = !Files.exists(file) || FileDigest.sha256(file).equals(whole);
+        tally.add(
+            String.join(" ", one.getValue()),
+            good ? Optional.empty() : Optional.of(file.getFileName() + " is half a file"));
+      }
+      here.require(one.getValue());
+      if (!leftovers(out).isEmpty()) {
+        tally.add(one.getKey(), Optional.of("left " + leftovers(out)));
+      }
+    }
+  }
+}
