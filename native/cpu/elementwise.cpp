@@ -1,53 +1,12 @@
-// Kernels that read and write each element once: SiLU, sums, dropout, column copies, conversions.
+// Kernels that read and write each element once: sums, dropout, column copies, conversions.
 #include "parallel.h"
 #include "philox.h"
 #include "variant.h"
-#include "vector_math.h"
+#include "vector.h"
 
 #include <math.h>
 
 static constexpr int64_t kBlock = 8192;
-
-HS_KERNEL(hs_silu_forward)(hs_stream, const struct hs_silu *args) {
-  HS_REQUIRE(args && args->x && args->y && args->count >= 0 && is_dtype(args->dtype));
-  with_storage(args->dtype, [&](auto storage) {
-    using T = decltype(storage);
-    const T *in = static_cast<const T *>(args->x);
-    T *out = static_cast<T *>(args->y);
-    parallel_blocks(args->count, kBlock, [=](int64_t begin, int64_t end) {
-      for_vectors(end - begin, [=]<int B, bool Tail>(int64_t j, int lanes) {
-        for (int b = 0; b < B; b++) {
-          int64_t at = begin + j + b * kLanes;
-          put<Tail>(out + at, silu(fetch<Tail>(in + at, lanes)), lanes);
-        }
-      });
-    });
-  });
-  return HS_OK;
-}
-
-HS_KERNEL(hs_silu_backward)(hs_stream, const struct hs_silu *args) {
-  HS_REQUIRE(args && args->x && args->dy && args->dx && args->count >= 0 && is_dtype(args->dtype));
-  const bool accumulate = args->accumulate != 0;
-  with_storage(args->dtype, [&](auto storage) {
-    using T = decltype(storage);
-    const T *in = static_cast<const T *>(args->x);
-    const T *upstream = static_cast<const T *>(args->dy);
-    T *out = static_cast<T *>(args->dx);
-    parallel_blocks(args->count, kBlock, [=](int64_t begin, int64_t end) {
-      for_vectors(end - begin, [=]<int B, bool Tail>(int64_t j, int lanes) {
-        for (int b = 0; b < B; b++) {
-          int64_t at = begin + j + b * kLanes;
-          Floats slope = fetch<Tail>(upstream + at, lanes) * silu_slope(fetch<Tail>(in + at, lanes));
-          if (accumulate)
-            slope += fetch<Tail>(out + at, lanes);
-          put<Tail>(out + at, slope, lanes);
-        }
-      });
-    });
-  });
-  return HS_OK;
-}
 
 HS_KERNEL(hs_add)(hs_stream, const struct hs_add *args) {
   HS_REQUIRE(args && args->a && args->b && args->y && args->count >= 0 && is_dtype(args->dtype));

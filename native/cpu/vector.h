@@ -108,7 +108,7 @@ HS_INLINE Floats smaller_of(Floats a, Floats b) {
 #endif
 }
 
-// The first `lanes` elements, the other lanes zero.
+// The first `lanes` elements, the other lanes zero; what lies behind them is not touched.
 template <typename T> HS_INLINE Floats load_first(const T *from, int lanes) {
   T part[kLanes] = {};
   __builtin_memcpy(part, from, sizeof(T) * lanes);
@@ -120,6 +120,36 @@ template <typename T> HS_INLINE void store_first(T *to, Floats value, int lanes)
   store(part, value);
   __builtin_memcpy(to, part, sizeof(T) * lanes);
 }
+
+// The number of each lane.
+HS_INLINE Ints lane_numbers() {
+  Ints lane = {};
+  for (int k = 0; k < kLanes; k++)
+    lane[k] = k;
+  return lane;
+}
+
+// Copies of a number of bytes that the compiler does not know are calls; masks are not.
+#if defined(__AVX512F__)
+HS_INLINE Floats load_first(const float *from, int lanes) {
+  return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << lanes) - 1), from);
+}
+
+HS_INLINE void store_first(float *to, Floats value, int lanes) {
+  _mm512_mask_storeu_ps(to, static_cast<__mmask16>((1u << lanes) - 1), value);
+}
+#elif defined(__AVX2__)
+HS_INLINE Floats load_first(const float *from, int lanes) {
+  return _mm256_maskload_ps(from, (__m256i)(lane_numbers() < lanes));
+}
+
+HS_INLINE void store_first(float *to, Floats value, int lanes) {
+  _mm256_maskstore_ps(to, (__m256i)(lane_numbers() < lanes), value);
+}
+#endif
+
+// The first `lanes` lanes of a register, the others zero.
+HS_INLINE Floats only_first(Floats value, int lanes) { return lane_numbers() < lanes ? value : Floats{}; }
 
 // Loads and stores that are whole vectors, or (Tail) the first `lanes` of one.
 template <bool Tail, typename T> HS_INLINE Floats fetch(const T *from, int lanes) {

@@ -1,67 +1,8 @@
-// Kernels that read and write each element once: SiLU, sums, clamping, conversion, columns, per-sample
+// Kernels that read and write each element once: sums, clamping, conversion, columns, per-sample
 // combinations.
-//
-// All are bound by memory: 16 bytes per access, a warp's accesses side by side, enough threads to have some
-// 32 KB per multiprocessor under way.
-#include "activation.cuh"
+#include "map.cuh"
 
 // ---- Functions of the elements at one index ---------------------------------------------------------------
-
-struct Addresses {
-  const void *x0, *x1, *x2;
-};
-
-// y[i] = function(x0[i], ..) of the first `Inputs` addresses, V elements at a time; what is left over, one by
-// one.
-template <typename T, int V, int Inputs, typename Function>
-__global__ void map(Function function, Addresses from, T *y, int64_t count) {
-  wait_for_earlier();
-  const T *const x[3] = {static_cast<const T *>(from.x0), static_cast<const T *>(from.x1),
-                         static_cast<const T *>(from.x2)};
-  const int64_t step = int64_t{gridDim.x} * blockDim.x * V;
-  for (int64_t i = (int64_t{blockIdx.x} * blockDim.x + threadIdx.x) * V; i < count; i += step) {
-    if (i + V <= count) {
-      float in[Inputs][V], out[V];
-#pragma unroll
-      for (int k = 0; k < Inputs; k++)
-        load(x[k] + i, in[k]);
-#pragma unroll
-      for (int v = 0; v < V; v++)
-        out[v] = function(in[0][v], in[Inputs > 1 ? 1 : 0][v], in[Inputs > 2 ? 2 : 0][v]);
-      store(y + i, out);
-    } else {
-      for (int64_t j = i; j < count; j++)
-        y[j] = from_float<T>(function(to_float(x[0][j]), to_float(x[Inputs > 1 ? 1 : 0][j]),
-                                      to_float(x[Inputs > 2 ? 2 : 0][j])));
-    }
-  }
-}
-
-template <int Inputs, template <typename> class Function, typename... Values>
-static int launch_map(hs_stream stream, Addresses from, void *y, int64_t count, int32_t dtype,
-                      Values... values) {
-  const bool packs = aligned(from.x0, Inputs > 1 ? from.x1 : y, Inputs > 2 ? from.x2 : y, y);
-  return with_pack(dtype, packs, [&](auto storage, auto width) {
-    using T = decltype(storage);
-    constexpr int V = decltype(width)::value;
-    return launch_early(map<T, V, Inputs, Function<T>>, blocks_for(ceil_div(count, V)), kThreads, 0, stream,
-                        Function<T>{values...}, from, static_cast<T *>(y), count);
-  });
-}
-
-template <typename T> struct Silu {
-  __device__ float operator()(float x, float, float) const { return silu<T>(x); }
-};
-
-template <typename T> struct SiluGradient {
-  __device__ float operator()(float x, float dy, float) const { return dy * silu_slope<T>(x); }
-};
-
-template <typename T> struct SiluGradientAdded {
-  __device__ float operator()(float x, float dy, float before) const {
-    return dy * silu_slope<T>(x) + before;
-  }
-};
 
 template <typename T> struct Sum {
   __device__ float operator()(float a, float b, float) const { return a + b; }
@@ -73,20 +14,6 @@ template <typename T> struct Clamp {
     return x < low ? low : x > high ? high : x;
   } // keeps a NaN
 };
-
-int hs_silu_forward(hs_stream stream, const struct hs_silu *args) {
-  HS_REQUIRE(args && args->x && args->y && args->count >= 0 && is_dtype(args->dtype));
-  return launch_map<1, Silu>(stream, {args->x, nullptr, nullptr}, args->y, args->count, args->dtype);
-}
-
-int hs_silu_backward(hs_stream stream, const struct hs_silu *args) {
-  HS_REQUIRE(args && args->x && args->dy && args->dx && args->count >= 0 && is_dtype(args->dtype));
-  if (args->accumulate)
-    return launch_map<3, SiluGradientAdded>(stream, {args->x, args->dy, args->dx}, args->dx, args->count,
-                                            args->dtype);
-  return launch_map<2, SiluGradient>(stream, {args->x, args->dy, nullptr}, args->dx, args->count,
-                                     args->dtype);
-}
 
 int hs_add(hs_stream stream, const struct hs_add *args) {
   HS_REQUIRE(args && args->a && args->b && args->y && args->count >= 0 && is_dtype(args->dtype));

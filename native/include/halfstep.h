@@ -35,6 +35,15 @@ enum hs_status { HS_OK = 0, HS_INVALID_ARGUMENT = 1, HS_UNSUPPORTED = 2, HS_DEVI
 // HS_U8: quantized activations; taken only where it is said.
 enum hs_dtype { HS_F32 = 0, HS_BF16 = 1, HS_U8 = 2 };
 
+// Functions of single numbers.
+enum hs_function {
+  HS_SILU = 1,      // x sigmoid(x)
+  HS_RELU = 2,      // max(x, 0)
+  HS_GELU = 3,      // x (1 + erf(x / sqrt(2))) / 2
+  HS_GELU_TANH = 4, // x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2
+  HS_QUICK_GELU = 5 // x sigmoid(1.702 x)
+};
+
 // ---- Library ----------------------------------------------------------------------------------------------
 HS_API const char *hs_version(void);             // "0.2.0"
 HS_API const char *hs_instruction_set(void);     // "x86-64-v4", "x86-64-v3" or "x86-64-v2": what runs here
@@ -94,6 +103,23 @@ struct hs_channel_moments {
   int32_t dtype;
   const void *x;
   float *moments;
+};
+
+// ---- Layer normalisation ----------------------------------------------------------------------------------
+// Over the c channels of each row: y = weight * (x - mean) / sqrt(variance + eps) + bias; the variance is the
+// mean of the squared deviations. hs_layer_norm_forward writes y. hs_layer_norm_backward forms the statistics
+// of a row once more and writes the gradients.
+struct hs_layer_norm {
+  int64_t rows, c;
+  int32_t dtype, accumulate; // accumulate: of dx
+  float eps;
+  const void *x;              // [rows,c]
+  const float *weight, *bias; // [c]
+  void *y;                    // like x                  forward only
+  const void *dy;             // like x                  backward only, like all that follow
+  void *dx;                   // like x, or NULL
+  float *dweight, *dbias;     // [c], overwritten
+  float *workspace;           // hs_layer_norm_workspace bytes
 };
 
 // ---- Quantization: activations as bytes -------------------------------------------------------------------
@@ -221,10 +247,22 @@ struct hs_convolution {
 };
 
 // ---- Elementwise and resampling ---------------------------------------------------------------------------
-// hs_silu_forward: y = x sigmoid(x). hs_silu_backward: dx from x and dy.
-struct hs_silu {
+// hs_activation_forward: y = f(x), f = `function` of hs_function; y may be x. hs_activation_backward: dx from
+// x and dy.
+struct hs_activation {
   int64_t count;
-  int32_t dtype, accumulate;
+  int32_t function, dtype, accumulate;
+  const void *x;
+  void *y;
+  const void *dy;
+  void *dx;
+};
+
+// A gated linear unit (Shazeer 2020, arXiv:2002.05202): hs_glu_forward: y [rows,c] = a f(b), where a row of x
+// [rows,2c] is a, then b. hs_glu_backward: dx, like x, from x and dy, like y.
+struct hs_glu {
+  int64_t rows, c;
+  int32_t function, dtype, accumulate;
   const void *x;
   void *y;
   const void *dy;
@@ -275,6 +313,15 @@ struct hs_pool {
   int64_t n, h, w, c;
   int32_t average, rows, columns, stride, row_padding, column_padding, dtype;
   const void *x;
+  void *y;
+};
+
+// hs_pad: y [n,out_h,out_w,out_c], zero but for x [n,h,w,c] at row `top`, column `left` and the first
+// channels; where it accumulates, the rest of y stays as it is. hs_crop: the way back, x from y.
+struct hs_pad {
+  int64_t n, h, w, c, out_h, out_w, out_c, top, left;
+  int32_t dtype, accumulate;
+  void *x;
   void *y;
 };
 
@@ -331,10 +378,12 @@ struct hs_dropout {
 
 // ---- Embeddings -------------------------------------------------------------------------------------------
 // hs_sinusoid: y[i] = [cos(a f_0) .. cos(a f_h-1), sin(a f_0) ..], a = scale * t[i], f_k = max_period^(-k/h),
-// h = dim/2; an odd dim ends with 0. Angles are formed in double.
+// h = dim/2; sines_first: the sines before the cosines; reach_period: f_k = max_period^(-k/(h-1)), so that
+// the last period is 2 pi max_period (h must not be 1). An odd dim ends with 0. Angles are formed in double.
 struct hs_sinusoid {
   int64_t n, dim;
   double scale, max_period;
+  int32_t sines_first, reach_period;
   const float *t;
   float *y;
 };
@@ -353,83 +402,30 @@ struct hs_embedding {
   float *dtable;   // like table
 };
 
-// ---- Per-sample arithmetic (diffusion) --------------------------------------------------------------------
-// hs_linear_combination: y[i,:] = sum over k < terms (1..4) of coefficients[k*n + i] * x_k[i,:]. y may be any
-// x_k. x_k for k >= terms are ignored.
-struct hs_linear_combination {
-  int64_t n, per_sample;
-  int32_t terms, dtype;
-  const void *x0, *x1, *x2, *x3;
-  const float *coefficients;
-  void *y;
+// hs_gather_forward: y[i] = x[i, ids[i]], one of the t rows of each sample; hs_gather_backward: dx, zero but
+// for those rows. ids outside 0..t-1: as in hs_embedding.
+struct hs_gather {
+  int64_t n, t, c;
+  int32_t dtype, accumulate;
+  const int32_t *ids; // [n]
+  const void *x;      // [n,t,c]
+  void *y;            // [n,c]
+  const void *dy;     // like y
+  void *dx;           // like x
 };
 
-// hs_squared_distance: out[i] = sum over elements of (a[i,:] - b[i,:])^2, in double.
-struct hs_squared_distance {
-  int64_t n, per_sample;
-  int32_t dtype;
-  const void *a, *b;
-  double *out;
+// hs_nearest_row: ids[i] = the row of table [entries,dim] that is nearest to x[i], by the sum of squared
+// differences; the first of equals. dim at most 256.
+struct hs_nearest_row {
+  int64_t rows, dim, entries;
+  int32_t dtype;      // of x
+  const void *x;      // [rows,dim]
+  const float *table; // [entries,dim]
+  int32_t *ids;       // [rows]
 };
 
-// hs_softmax_cross_entropy: losses[i] = -log softmax(logits[i])[ids[i]]; dlogits = dloss * (softmax -
-// onehot), or NULL. ids as in hs_embedding.
-struct hs_softmax_cross_entropy {
-  int64_t n, classes;
-  float dloss;
-  const float *logits; // [n,classes]
-  const int32_t *ids;
-  float *losses;
-  float *dlogits; // or NULL
-};
-
-// ---- Optimizer over one flat slab -------------------------------------------------------------------------
-// What changes from step to step lies where the kernel runs and is read then, so that a step can be recorded.
-struct hs_adam_values {
-  int64_t step; // counts from 1
-  double lr, ema_decay;
-  double clip_norm; // 0: no clipping
-};
-
-// hs_adam_step, Adam: g' = scale*g (+ weight_decay*p when !decoupled); m, v as usual; p *= 1 -
-// lr*weight_decay first when decoupled; p -= lr/(1-beta1^step) * m / (sqrt(v/(1-beta2^step)) + eps); then,
-// unless ema is NULL, ema = ema_decay*ema + (1-ema_decay)*p. scale is clip_norm / sqrt(*square_sum) where
-// that is less than 1 and clip_norm > 0, else 1. Where *square_sum is infinite or not a number, nothing is
-// written.
-struct hs_adam {
-  int64_t count;
-  double beta1, beta2, eps, weight_decay;
-  int32_t decoupled; // 0 Adam, 1 AdamW
-  float *p;
-  const float *g;
-  float *m, *v, *ema; // ema or NULL
-  void *p_bf16;       // or NULL: the new p once more, rounded to bfloat16
-  const struct hs_adam_values *values;
-  const double *square_sum; // of all gradients; or NULL: no clipping
-};
-
-// hs_square_sum: *out = sum of squares; NaN and Inf propagate.
-struct hs_square_sum {
-  int64_t count;
-  const float *x;
-  double *out;
-  double *workspace; // hs_square_sum_workspace bytes, or NULL where that is 0
-};
-
-// ---- Random numbers: Philox 4x32-10 -----------------------------------------------------------------------
-// Block b of sample s in draw d: counter = {b, d, low32(s), high32(s)}, key = {low32(seed), high32(seed)}.
-// Element e of a sample comes from block e/4, word e%4.
-//
-// hs_philox_normal: Box-Muller in double on word pairs (0,1) and (2,3): u1 = (w0 + 0.5) 2^-32,
-// u2 = (w1 + 0.5) 2^-32, r = sqrt(-2 ln u1), even element r cos(2 pi u2), odd element r sin(2 pi u2). So
-// element e of sample s is the same in any batch.
-struct hs_philox_normal {
-  int64_t n, per_sample;
-  int32_t dtype;
-  void *y;
-  const void *key;           // a uint64 seed and, 8 bytes on, a uint32 draw, both read when the kernel runs
-  const int64_t *sample_ids; // [n]
-};
+// ---- What is done around a network: its steps in sampling and training ------------------------------------
+#include "halfstep_steps.h"
 
 // ---- The kernels ------------------------------------------------------------------------------------------
 #define HS_LAUNCH(function, arguments) HS_API int function(hs_stream stream, const struct arguments *args);

@@ -20,6 +20,8 @@ int main(int count, char **arguments) {
     check_group_norm(check, dtype);
     check_attention(check, dtype);
     check_filters(check, dtype);
+    check_tokens(check, dtype);
+    check_padding(check, dtype);
   }
   check_embeddings(check);
   check_convolutions(check);

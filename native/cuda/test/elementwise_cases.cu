@@ -5,12 +5,19 @@ static void elementwise(const Check &check, int32_t dtype, int64_t count) {
   check(name_of("elementwise", dtype, {count}), [=](Side &s) {
     const void *a = s.numbers(dtype, count, 1, 3), *b = s.numbers(dtype, count, 2);
     void *y = s.output(dtype, count), *sum = s.numbers(dtype, count, 3);
-    HS_RUN(s, hs_silu_forward, .count = count, .dtype = dtype, .x = a, .y = y);
-    s.read("silu", y, dtype, count);
-    HS_RUN(s, hs_silu_backward, .count = count, .dtype = dtype, .x = a, .dy = b, .dx = y);
-    s.read("slope", y, dtype, count);
-    HS_RUN(s, hs_silu_backward, .count = count, .dtype = dtype, .accumulate = 1, .x = a, .dy = b, .dx = sum);
-    s.read("slope added", sum, dtype, count);
+    for (int32_t function = HS_SILU; function <= HS_QUICK_GELU; function++) {
+      HS_RUN(s, hs_activation_forward, .count = count, .function = function, .dtype = dtype, .x = a, .y = y);
+      s.read("function", y, dtype, count);
+      struct hs_activation back = {.count = count, .function = function, .dtype = dtype, .x = a};
+      back.dy = b;
+      back.dx = y;
+      HS_CALL(s, hs_activation_backward, back);
+      s.read("slope", y, dtype, count);
+      back.accumulate = 1;
+      back.dx = sum;
+      HS_CALL(s, hs_activation_backward, back);
+      s.read("slope added", sum, dtype, count);
+    }
     HS_RUN(s, hs_add, .count = count, .dtype = dtype, .a = a, .b = b, .y = y);
     s.read("sum", y, dtype, count);
     HS_RUN(s, hs_clamp, .count = count, .dtype = dtype, .low = -0.5f, .high = 0.7f, .x = a, .y = y);
@@ -117,6 +124,11 @@ void check_embeddings(const Check &check) {
     HS_RUN(s, hs_sinusoid, .n = n, .dim = dim, .scale = 1000, .max_period = 10000, .t = s.floats(n, 4),
            .y = y);
     s.read("sinusoid", y, HS_F32, n * dim);
+    for (int32_t sines_first : {0, 1}) {
+      HS_RUN(s, hs_sinusoid, .n = n, .dim = dim, .scale = 1000, .max_period = 10000,
+             .sines_first = sines_first, .reach_period = 1, .t = s.floats(n, 4), .y = y);
+      s.read("sinusoid of the last period", y, HS_F32, n * dim);
+    }
     HS_RUN(s, hs_embedding_forward, .n = n, .rows = classes, .dim = dim, .accumulate = 1, .ids = ids,
            .table = table, .y = y);
     s.read("rows", y, HS_F32, n * dim);

@@ -164,6 +164,12 @@ void Side::read_doubles(const char *name, const double *from, int64_t count) {
   keep(output);
 }
 
+void Side::read_ints(const char *name, const int32_t *from, int64_t count) {
+  std::vector<int32_t> values(static_cast<size_t>(count));
+  copy(values.data(), from, values.size() * 4, false);
+  keep({name, std::vector<double>(values.begin(), values.end()), 1e-30});
+}
+
 void Side::keep(Output output) {
   outputs.push_back(output);
   for (const std::string &kernel : called)

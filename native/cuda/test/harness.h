@@ -69,6 +69,7 @@ public:
 
   void read(const char *name, const void *from, int32_t dtype, int64_t count, double tolerance = 0.0);
   void read_doubles(const char *name, const double *from, int64_t count);
+  void read_ints(const char *name, const int32_t *from, int64_t count);
 
   std::vector<Output> run(const std::function<void(Side &)> &body);
 
@@ -109,6 +110,8 @@ void check_rows_and_images(const Check &check, int32_t dtype);
 void check_random_numbers(const Check &check, int32_t dtype);
 void check_group_norm(const Check &check, int32_t dtype);
 void check_attention(const Check &check, int32_t dtype);
+void check_tokens(const Check &check, int32_t dtype);
+void check_padding(const Check &check, int32_t dtype);
 void check_embeddings(const Check &check);
 void check_filters(const Check &check, int32_t dtype);
 void check_convolutions(const Check &check);

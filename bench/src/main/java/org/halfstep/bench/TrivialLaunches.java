@@ -1,5 +1,6 @@
 package org.halfstep.bench;
 
+import org.halfstep.device.Activation;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.Launch;
@@ -25,7 +26,9 @@ final class TrivialLaunches implements AutoCloseable {
     long y = x + Float.BYTES;
     Launch[] kinds = {
       operations.add(x, x, y, 1, DataType.F32),
-      operations.siluForward(x, y, 1, DataType.F32),
+      operations
+          .kernel("activation_forward")
+          .with("x y count function dtype", x, y, 1, Activation.SILU, DataType.F32),
       operations.convert(x, DataType.F32, y, DataType.F32, 1),
       operations.clamp(x, y, -LIMIT, LIMIT, 1, DataType.F32)
     };

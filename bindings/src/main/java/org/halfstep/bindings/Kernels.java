@@ -34,6 +34,11 @@ public final class Kernels {
   public static final int HS_F32 = 0;
   public static final int HS_BF16 = 1;
   public static final int HS_U8 = 2;
+  public static final int HS_SILU = 1;
+  public static final int HS_RELU = 2;
+  public static final int HS_GELU = 3;
+  public static final int HS_GELU_TANH = 4;
+  public static final int HS_QUICK_GELU = 5;
 
   private static final MethodHandle hs_version = shape(FunctionDescriptor.of(C_POINTER));
   private static final MethodHandle hs_interface = shape(FunctionDescriptor.of(C_LONG));
@@ -68,7 +73,7 @@ public final class Kernels {
     for (Kernel kernel : Kernel.values()) {
       functions[kernel.ordinal()] = library.address(kernel.function());
     }
-    for (Struct struct : KernelStructs.WITH_WORKSPACE) {
+    for (Struct struct : Kernel.WITH_WORKSPACE) {
       workspaces.put(struct, library.address(struct.name() + "_workspace"));
     }
   }

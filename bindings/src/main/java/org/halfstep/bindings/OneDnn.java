@@ -37,6 +37,9 @@ public final class OneDnn {
   public static final int dnnl_forward_inference = 96;
   public static final int dnnl_convolution_direct = 1;
   public static final int dnnl_eltwise_relu = 32;
+  public static final int dnnl_eltwise_gelu_tanh = 43;
+  public static final int dnnl_eltwise_swish = 44;
+  public static final int dnnl_eltwise_gelu_erf = 49;
   public static final int dnnl_binary_add = 131056;
   public static final int dnnl_scratchpad_mode_user = 1;
   public static final int dnnl_query_impl_info_str = 8;

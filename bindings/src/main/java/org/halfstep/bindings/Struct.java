@@ -87,6 +87,10 @@ public final class Struct {
     return layout;
   }
 
+  boolean has(String fieldName) {
+    return fields.containsKey(fieldName);
+  }
+
   /** A struct with every field zero, or null where it is a pointer. */
   public MemorySegment allocate(SegmentAllocator allocator) {
     return allocator.allocate(layout).fill((byte) 0);

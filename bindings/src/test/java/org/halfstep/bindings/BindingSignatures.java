@@ -51,7 +51,7 @@ final class BindingSignatures {
       for (Kernel kernel : Kernel.values()) {
         functions.put(kernel.function(), withoutAddress(Kernels.LAUNCH));
       }
-      for (Struct struct : KernelStructs.WITH_WORKSPACE) {
+      for (Struct struct : Kernel.WITH_WORKSPACE) {
         functions.put(struct.name() + "_workspace", withoutAddress(Kernels.WORKSPACE));
       }
     }
@@ -141,7 +141,7 @@ final class BindingSignatures {
         check("launches[%d] == std::string_view(\"%s\")".formatted(kernel.ordinal(), line));
       }
       list("workspaces", "HS_WORKSPACE", "arguments", "#arguments");
-      List<Struct> structs = KernelStructs.WITH_WORKSPACE;
+      List<Struct> structs = Kernel.WITH_WORKSPACE;
       check("std::size(workspaces) == " + structs.size());
       for (int i = 0; i < structs.size(); i++) {
         check("workspaces[%d] == std::string_view(\"%s\")".formatted(i, structs.get(i).name()));

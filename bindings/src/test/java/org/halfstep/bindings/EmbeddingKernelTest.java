@@ -9,12 +9,10 @@ import static org.halfstep.bindings.Arrays64.putInts;
 import static org.halfstep.bindings.Arrays64.room;
 import static org.halfstep.bindings.KernelCalls.call;
 import static org.halfstep.bindings.Kernels.HS_F32;
-import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -41,69 +39,31 @@ class EmbeddingKernelTest {
     }
   }
 
-  @Test
-  void looksUpRowsAndAddsTheirGradients() {
-    int dim = 133;
-    double[] table = normal(5 * dim, 1);
-    double[] dy = normal(4 * dim, 2);
-    int[] ids = {3, 0, 3, 4};
+  /** The embedding of a guidance strength: sines first, and the last period is the longest. */
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1, 4, 33, 256})
+  void sinusoidsThatReachTheLastPeriod(int dim) {
+    double[] t = {0, 0.006, 1};
+    int half = dim / 2;
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment rows = put(arena, HS_F32, table);
-      MemorySegment named = putInts(arena, ids);
-      MemorySegment y = room(arena, HS_F32, 4L * dim);
-      MemorySegment dtable = room(arena, HS_F32, 5L * dim);
-      call(Kernel.EMBEDDING_FORWARD, "table ids y accumulate n rows dim")
-          .with(rows, named, y, 0, 4, 5, dim);
-      double[] want = new double[4 * dim];
-      double[] wantGradient = new double[5 * dim];
-      for (int k = 0; k < want.length; k++) {
-        want[k] = table[ids[k / dim] * dim + k % dim];
-        wantGradient[ids[k / dim] * dim + k % dim] += dy[k];
-      }
-      assertClose(want, get(y, HS_F32, want.length), 0, "rows");
-      call(Kernel.EMBEDDING_FORWARD, "table ids y accumulate n rows dim")
-          .with(rows, named, y, 1, 4, 5, dim);
-      for (int k = 0; k < want.length; k++) {
-        want[k] *= 2;
-      }
-      assertClose(want, get(y, HS_F32, want.length), 0, "rows added to themselves");
-      call(Kernel.EMBEDDING_BACKWARD, "dy ids dtable n rows dim")
-          .with(put(arena, HS_F32, dy), named, dtable, 4, 5, dim);
-      assertClose(wantGradient, get(dtable, HS_F32, 5 * dim), 1e-6, "gradient");
-      int[] outside = {0, 5, -1, 1};
-      MemorySegment outsideIds = putInts(arena, outside);
-      MemorySegment gradients = put(arena, HS_F32, dy);
-      if (!Arrays64.ON_CUDA) {
-        KernelException refused =
-            assertThrows(
-                KernelException.class,
-                () ->
-                    call(Kernel.EMBEDDING_FORWARD, "table ids y accumulate n rows dim")
-                        .with(rows, outsideIds, y, 0, 4, 5, dim));
-        assertEquals(Kernels.HS_INVALID_ARGUMENT, refused.status());
-        assertThrows(
-            KernelException.class,
-            () ->
-                call(Kernel.EMBEDDING_BACKWARD, "dy ids dtable n rows dim")
-                    .with(gradients, outsideIds, dtable, 4, 5, dim));
-        return;
-      }
-      // The ids are where the host cannot look.
-      call(Kernel.EMBEDDING_FORWARD, "table ids y accumulate n rows dim")
-          .with(rows, outsideIds, y, 0, 4, 5, dim);
-      call(Kernel.EMBEDDING_BACKWARD, "dy ids dtable n rows dim")
-          .with(gradients, outsideIds, dtable, 4, 5, dim);
-      double[] got = get(y, HS_F32, 4 * dim);
-      Arrays.fill(wantGradient, 0);
-      for (int k = 0; k < got.length; k++) {
-        int id = outside[k / dim];
-        boolean known = id >= 0 && id < 5;
-        assertEquals(known ? table[id * dim + k % dim] : Double.NaN, got[k]);
-        if (known) {
-          wantGradient[id * dim + k % dim] += dy[k];
+      MemorySegment in = put(arena, HS_F32, t);
+      MemorySegment y = room(arena, HS_F32, 3L * dim);
+      call(Kernel.SINUSOID, "t scale max_period sines_first reach_period y n dim")
+          .with(in, 1000.0, 10000.0, 1, 1, y, 3, dim);
+      double[] want = new double[3 * dim];
+      for (int i = 0; i < 3; i++) {
+        for (int k = 0; k < half; k++) {
+          double angle = 1000 * t[i] * Math.pow(10000, -(double) k / (half - 1));
+          want[i * dim + k] = Math.sin(angle);
+          want[i * dim + half + k] = Math.cos(angle);
         }
       }
-      assertClose(wantGradient, get(dtable, HS_F32, 5 * dim), 1e-6, "gradient of known ids");
+      assertClose(want, get(y, HS_F32, want.length), 1e-7, "sinusoid");
+      assertThrows(
+          KernelException.class,
+          () ->
+              call(Kernel.SINUSOID, "t scale max_period sines_first reach_period y n dim")
+                  .with(in, 1000.0, 10000.0, 1, 1, y, 3, 2));
     }
   }
 

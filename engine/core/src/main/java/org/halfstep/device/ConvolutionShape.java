@@ -118,7 +118,7 @@ public record ConvolutionShape(
   /** Zeros on every side, where they are as many in both directions. */
   public int padding() {
     requireSquare();
-    return window.rowPadding();
+    return window.top();
   }
 
   private void requireSquare() {

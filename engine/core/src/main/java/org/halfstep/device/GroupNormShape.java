@@ -9,7 +9,7 @@ package org.halfstep.device;
  * @param channels1 channels of the second source, 0 for none
  * @param groups groups over all channels
  * @param eps added to the variance
- * @param silu whether SiLU follows
+ * @param activation what follows: NONE or SILU
  * @param type storage type of the activations
  */
 public record GroupNormShape(
@@ -19,12 +19,16 @@ public record GroupNormShape(
     int channels1,
     int groups,
     float eps,
-    boolean silu,
+    Activation activation,
     DataType type) {
 
   public GroupNormShape {
     if (batch < 1 || pixels < 1 || channels0 < 1 || channels1 < 0 || groups < 1) {
       throw new IllegalArgumentException("group norm sizes must be positive");
+    }
+    if (activation != Activation.NONE && activation != Activation.SILU) {
+      throw new IllegalArgumentException(
+          "SiLU or nothing follows a group normalisation, not " + activation);
     }
     if ((channels0 + channels1) % groups != 0) {
       throw new IllegalArgumentException(

@@ -11,6 +11,16 @@ import java.util.List;
 public interface Operations extends AutoCloseable {
 
   /**
+   * A kernel of {@code native/include/halfstep.h}, whose arguments are set by name. So an op binds
+   * what it alone computes; what several classes ask for, and what devices compute in ways of their
+   * own, has a method below.
+   *
+   * @param name as the header has it, without "hs_"
+   * @throws IllegalArgumentException if there is none
+   */
+  KernelCall kernel(String name);
+
+  /**
    * A convolution that takes over as much of a request as this device does in one go; a device that
    * fuses nothing takes nothing. What it takes may depend on everything in the request but the
    * batch.
@@ -37,24 +47,6 @@ public interface Operations extends AutoCloseable {
    */
   Launch groupNormQuantize(
       GroupNormShape shape, GroupNormShape.Memory memory, long scale, long zeroPoint);
-
-  /**
-   * Bytes from one source, or from two whose channels lie side by side in the result.
-   *
-   * @param x1 0 when there is no second source
-   * @param scale address of one float
-   * @param zeroPoint address of one float, an integer in 0..255
-   */
-  Launch quantize(
-      long x0,
-      long x1,
-      long y,
-      long scale,
-      long zeroPoint,
-      long rows,
-      int channels0,
-      int channels1,
-      DataType type);
 
   long groupNormWorkspaceBytes(GroupNormShape shape, boolean backward);
 
@@ -88,85 +80,10 @@ public interface Operations extends AutoCloseable {
   Launch attentionBackward(
       AttentionShape shape, AttentionShape.Memory memory, AttentionShape.Gradients gradients);
 
-  Launch siluForward(long x, long y, long count, DataType type);
-
-  Launch siluBackward(long x, long dy, long dx, boolean accumulate, long count, DataType type);
-
   Launch add(long a, long b, long y, long count, DataType type);
-
-  Launch upsampleForward(
-      long x, long y, int batch, int height, int width, int channels, DataType type);
-
-  Launch upsampleBackward(
-      long dy,
-      long dx,
-      boolean accumulate,
-      int batch,
-      int height,
-      int width,
-      int channels,
-      DataType type);
-
-  Launch downsampleForward(
-      long x, long y, int batch, int height, int width, int channels, DataType type);
-
-  Launch downsampleBackward(
-      long dy,
-      long dx,
-      boolean accumulate,
-      int batch,
-      int height,
-      int width,
-      int channels,
-      DataType type);
-
-  Launch pool(PoolShape shape, long x, long y);
-
-  Launch copyColumns(
-      long source,
-      long sourceStride,
-      long sourceOffset,
-      long destination,
-      long destinationStride,
-      long destinationOffset,
-      long rows,
-      long columns,
-      boolean accumulate,
-      DataType type);
-
-  Launch addPerChannel(
-      long x, long e, long eStride, long y, int batch, int pixels, int channels, DataType type);
-
-  Launch sumPixels(
-      long x, long out, long outStride, int batch, int pixels, int channels, DataType type);
-
-  /**
-   * Dropout keyed by (seed, sample id, draw, layer).
-   *
-   * @param sampleIds int64 per sample
-   * @param draw address of one uint32, read when the launch runs
-   */
-  Launch dropout(
-      long x,
-      long y,
-      float probability,
-      long seed,
-      long sampleIds,
-      long draw,
-      int layer,
-      int batch,
-      long perSample,
-      DataType type);
 
   Launch convert(
       long source, DataType sourceType, long destination, DataType destinationType, long count);
-
-  Launch sinusoid(long t, double scale, double maxPeriod, long y, int batch, int dimension);
-
-  Launch embeddingForward(
-      long table, long ids, long y, boolean accumulate, int batch, int rows, int dimension);
-
-  Launch embeddingBackward(long dy, long ids, long dtable, int batch, int rows, int dimension);
 
   /** {@code y[i] = sum of coefficients[k * batch + i] * xs[k][i]}, up to four terms. */
   Launch linearCombination(

@@ -7,37 +7,60 @@ package org.halfstep.device;
  * @param height rows
  * @param width columns
  * @param stride step in both directions
- * @param rowPadding rows of zeros above and below the image
- * @param columnPadding columns of zeros on either side of it
+ * @param top rows of zeros above the image
+ * @param bottom rows of zeros below it
+ * @param left columns of zeros to the left of it
+ * @param right columns of zeros to the right of it
  */
-public record Window(int height, int width, int stride, int rowPadding, int columnPadding) {
+public record Window(int height, int width, int stride, int top, int bottom, int left, int right) {
   /** A single pixel: what 1x1 convolutions and linear layers read. */
   public static final Window PIXEL = square(1, 1, 0);
 
   public Window {
-    if (height < 1 || width < 1 || stride < 1 || rowPadding < 0 || columnPadding < 0) {
+    if (height < 1 || width < 1 || stride < 1) {
       throw new IllegalArgumentException(
-          "a window of "
+          "the sizes and the stride of a window must be positive, got "
               + height
               + "x"
               + width
               + ", stride "
-              + stride
-              + ", padding "
-              + rowPadding
-              + " and "
-              + columnPadding
-              + "; sizes and stride must be positive, paddings at least 0");
+              + stride);
+    }
+    if (top < 0 || bottom < 0 || left < 0 || right < 0) {
+      throw new IllegalArgumentException(
+          "the padding of a window must be at least 0 on each side, got "
+              + padding(top, bottom, left, right));
     }
   }
 
-  /** A square one, padded alike in both directions. */
+  /** Padded alike on opposite sides. */
+  public Window(int height, int width, int stride, int rowPadding, int columnPadding) {
+    this(height, width, stride, rowPadding, rowPadding, columnPadding, columnPadding);
+  }
+
+  /** A square one, padded alike on every side. */
   public static Window square(int side, int stride, int padding) {
     return new Window(side, side, stride, padding, padding);
   }
 
+  /** A square one, padded below and to the right of the image only. */
+  public static Window squareFromCorner(int side, int stride, int padding) {
+    return new Window(side, side, stride, 0, padding, 0, padding);
+  }
+
+  /** Whether it is as high as wide and padded alike on every side. */
   public boolean isSquare() {
-    return height == width && rowPadding == columnPadding;
+    return height == width && isSymmetric() && top == left;
+  }
+
+  /** Whether opposite sides are padded alike. */
+  public boolean isSymmetric() {
+    return top == bottom && left == right;
+  }
+
+  /** The same over an image that has its padding already. */
+  public Window unpadded() {
+    return new Window(height, width, stride, 0, 0);
   }
 
   /** Pixels in the window. */
@@ -45,14 +68,24 @@ public record Window(int height, int width, int stride, int rowPadding, int colu
     return height * width;
   }
 
+  /** Rows of an image of so many with its padding. */
+  public int paddedHeight(int inputHeight) {
+    return inputHeight + top + bottom;
+  }
+
+  /** Columns of an image of so many with its padding. */
+  public int paddedWidth(int inputWidth) {
+    return inputWidth + left + right;
+  }
+
   /** Rows of the output for an input of so many. */
   public int outputHeight(int inputHeight) {
-    return (inputHeight + 2 * rowPadding - height) / stride + 1;
+    return (paddedHeight(inputHeight) - height) / stride + 1;
   }
 
   /** Columns of the output for an input of so many. */
   public int outputWidth(int inputWidth) {
-    return (inputWidth + 2 * columnPadding - width) / stride + 1;
+    return (paddedWidth(inputWidth) - width) / stride + 1;
   }
 
   /**
@@ -61,7 +94,7 @@ public record Window(int height, int width, int stride, int rowPadding, int colu
    * @throws IllegalArgumentException then
    */
   public void requireFits(int inputHeight, int inputWidth) {
-    if (inputHeight + 2 * rowPadding < height || inputWidth + 2 * columnPadding < width) {
+    if (paddedHeight(inputHeight) < height || paddedWidth(inputWidth) < width) {
       throw new IllegalArgumentException(
           "a window of "
               + height
@@ -72,9 +105,11 @@ public record Window(int height, int width, int stride, int rowPadding, int colu
               + "x"
               + inputWidth
               + " with padding "
-              + rowPadding
-              + " and "
-              + columnPadding);
+              + padding(top, bottom, left, right));
     }
+  }
+
+  private static String padding(int top, int bottom, int left, int right) {
+    return top + " above, " + bottom + " below, " + left + " left and " + right + " right";
   }
 }

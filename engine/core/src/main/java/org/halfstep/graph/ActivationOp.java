@@ -3,7 +3,6 @@ package org.halfstep.graph;
 import java.util.List;
 import java.util.Locale;
 import org.halfstep.device.Activation;
-import org.halfstep.device.Launch;
 
 /** An activation as an op of its own. */
 final class ActivationOp extends Op {
@@ -25,22 +24,32 @@ final class ActivationOp extends Op {
     plan.step(
         StepInfo.memory(label, name(activation) + " forward", 2 * plan.bytes(x)),
         List.of(from, to),
-        () -> forward(plan, activation, x, from.address(), to.address()));
+        () ->
+            plan.operations()
+                .kernel("activation_forward")
+                .with("function count dtype", activation, plan.count(x), plan.type(x))
+                .with("x y", from.address(), to.address()));
   }
 
-  private static Launch forward(
-      PlanBuilder plan, Activation activation, Value x, long from, long to) {
-    return switch (activation) {
-      case SILU -> plan.operations().siluForward(from, to, plan.count(x), plan.type(x));
-      case RELU ->
-          plan.operations()
-              .clamp(from, to, 0, Float.POSITIVE_INFINITY, plan.count(x), plan.type(x));
-      case NONE -> throw new IllegalStateException("no activation has no launch");
-    };
+  /** Emits the gradient of what an activation read from that of what it wrote. */
+  static void emitGradient(
+      PlanBuilder plan, String label, Activation activation, Value x, Value output) {
+    boolean accumulate = plan.claimGradient(x);
+    Buffer in = plan.buffer(x);
+    Buffer dy = plan.gradient(output);
+    Buffer dx = plan.gradient(x);
+    plan.step(
+        StepInfo.memory(label, name(activation) + " backward", 3 * plan.bytes(x)),
+        List.of(in, dy, dx),
+        () ->
+            plan.operations()
+                .kernel("activation_backward")
+                .with("function count dtype", activation, plan.count(x), plan.type(x))
+                .with("x dy dx accumulate", in.address(), dy.address(), dx.address(), accumulate));
   }
 
   private static String name(Activation activation) {
-    return activation.name().toLowerCase(Locale.ROOT);
+    return activation.name().toLowerCase(Locale.ROOT).replace('_', ' ');
   }
 
   @Override
@@ -55,10 +64,6 @@ final class ActivationOp extends Op {
 
   @Override
   Binding bind(PlanBuilder plan) {
-    if (plan.training() && activation != Activation.SILU) {
-      throw new IllegalArgumentException(
-          label() + ": " + name(activation) + " has no backward pass; it is for inference only");
-    }
     return new Binding() {
       @Override
       public void forward() {
@@ -67,25 +72,9 @@ final class ActivationOp extends Op {
 
       @Override
       public void backward() {
-        if (!plan.needsGradient(x)) {
-          return;
+        if (plan.needsGradient(x)) {
+          emitGradient(plan, label(), activation, x, output());
         }
-        boolean accumulate = plan.claimGradient(x);
-        Buffer in = plan.buffer(x);
-        Buffer dy = plan.gradient(output());
-        Buffer dx = plan.gradient(x);
-        plan.step(
-            StepInfo.memory(label(), "silu backward", 3 * plan.bytes(x)),
-            List.of(in, dy, dx),
-            () ->
-                plan.operations()
-                    .siluBackward(
-                        in.address(),
-                        dy.address(),
-                        dx.address(),
-                        accumulate,
-                        plan.count(x),
-                        plan.type(x)));
       }
     };
   }

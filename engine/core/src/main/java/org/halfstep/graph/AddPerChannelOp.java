@@ -41,15 +41,9 @@ final class AddPerChannelOp extends Op {
             List.of(in, vector, y),
             () ->
                 plan.operations()
-                    .addPerChannel(
-                        in.address(),
-                        slice(vector),
-                        stride,
-                        y.address(),
-                        plan.batch(),
-                        pixels,
-                        channels,
-                        plan.type(x)));
+                    .kernel("add_per_channel")
+                    .with("n hw c dtype", plan.batch(), pixels, channels, plan.type(x))
+                    .with("x e e_stride y", in.address(), slice(vector), stride, y.address()));
       }
 
       @Override
@@ -62,14 +56,9 @@ final class AddPerChannelOp extends Op {
             List.of(dy, de),
             () ->
                 plan.operations()
-                    .sumPixels(
-                        dy.address(),
-                        slice(de),
-                        stride,
-                        plan.batch(),
-                        pixels,
-                        channels,
-                        plan.type(x)));
+                    .kernel("sum_pixels")
+                    .with("n hw c dtype", plan.batch(), pixels, channels, plan.type(x))
+                    .with("x out out_stride", dy.address(), slice(de), stride));
         plan.passGradient(output(), x, label());
       }
     };

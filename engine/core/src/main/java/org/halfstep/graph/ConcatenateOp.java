@@ -1,6 +1,7 @@
 package org.halfstep.graph;
 
 import java.util.List;
+import org.halfstep.device.KernelCall;
 
 /** Copies a concatenation into memory of its own, for ops that cannot read two sources. */
 final class ConcatenateOp extends Op {
@@ -26,6 +27,12 @@ final class ConcatenateOp extends Op {
     long rows = (long) plan.batch() * x.shape().pixels();
     int channels = x.shape().channels();
     return new Binding() {
+      private KernelCall copy(int columns) {
+        return plan.operations()
+            .kernel("copy_columns")
+            .with("rows columns dtype", rows, columns, plan.type(output()));
+      }
+
       @Override
       public void forward() {
         Buffer y = plan.buffer(output());
@@ -38,18 +45,9 @@ final class ConcatenateOp extends Op {
               StepInfo.memory(label(), "concatenate forward", 2 * plan.bytes(source)),
               List.of(in, y),
               () ->
-                  plan.operations()
-                      .copyColumns(
-                          in.address(),
-                          columns,
-                          0,
-                          y.address(),
-                          channels,
-                          at,
-                          rows,
-                          columns,
-                          false,
-                          plan.type(output())));
+                  copy(columns)
+                      .with("src src_stride", in.address(), columns)
+                      .with("dst dst_stride dst_offset", y.address(), channels, at));
           offset += columns;
         }
       }
@@ -71,18 +69,9 @@ final class ConcatenateOp extends Op {
               StepInfo.memory(label(), "concatenate backward", 2 * plan.bytes(source)),
               List.of(dy, dx),
               () ->
-                  plan.operations()
-                      .copyColumns(
-                          dy.address(),
-                          channels,
-                          at,
-                          dx.address(),
-                          columns,
-                          0,
-                          rows,
-                          columns,
-                          accumulate,
-                          plan.type(output())));
+                  copy(columns)
+                      .with("src src_stride src_offset", dy.address(), channels, at)
+                      .with("dst dst_stride accumulate", dx.address(), columns, accumulate));
         }
       }
     };

@@ -18,13 +18,15 @@ final class ConvolutionOp extends Op {
   private final Window window;
   private final Value residual;
   private final Activation activation;
+  private final Value sums;
 
   /**
    * @param x what the sums read; the end of the prologue where there is one
    * @param prologue null for none
    * @param bias null for none
    * @param residual null for none
-   * @param activation other than NONE for inference only
+   * @param sums what the activation reads, which has memory where that is not the output's: in
+   *     training; null where there is no activation
    */
   ConvolutionOp(
       String label,
@@ -34,7 +36,8 @@ final class ConvolutionOp extends Op {
       Parameter bias,
       Window window,
       Value residual,
-      Activation activation) {
+      Activation activation,
+      Value sums) {
     super(label, inputs(x, prologue, residual));
     this.x = x;
     this.prologue = prologue;
@@ -43,6 +46,7 @@ final class ConvolutionOp extends Op {
     this.window = window;
     this.residual = residual;
     this.activation = activation;
+    this.sums = sums;
     if (weight.shape().get(1) != x.shape().channels()) {
       throw new IllegalArgumentException(weight + " does not take the channels of " + x);
     }
@@ -89,8 +93,17 @@ final class ConvolutionOp extends Op {
     return activation;
   }
 
+  /** What a plan's sums are written to: the output, or what an activation makes it of. */
+  Value sums(PlanBuilder plan) {
+    return plan.training() && activation != Activation.NONE ? sums : output();
+  }
+
   @Override
   Shape outputShape() {
+    return outputShape(x, weight, window);
+  }
+
+  static Shape outputShape(Value x, Parameter weight, Window window) {
     return new Shape(
         window.outputHeight(x.shape().height()),
         window.outputWidth(x.shape().width()),
@@ -119,7 +132,14 @@ final class ConvolutionOp extends Op {
 
   @Override
   List<Value> between() {
-    return prologue == null ? List.of() : List.of(prologue.normalised(), prologue.dropped());
+    List<Value> between = new ArrayList<>();
+    if (prologue != null) {
+      between.addAll(List.of(prologue.normalised(), prologue.dropped()));
+    }
+    if (sums != null) {
+      between.add(sums);
+    }
+    return between;
   }
 
   /** What a profile sums up. */
@@ -132,10 +152,6 @@ final class ConvolutionOp extends Op {
 
   @Override
   Binding bind(PlanBuilder plan) {
-    if (activation != Activation.NONE && plan.training()) {
-      throw new IllegalArgumentException(
-          label() + ": a convolution with an activation behind it is for inference only");
-    }
     return new ConvolutionSteps(this, plan);
   }
 }

@@ -24,6 +24,11 @@ final class ConvolutionSteps implements Op.Binding {
   private final Prologue prologue;
   private final GroupNormSteps norm;
 
+  /**
+   * What the sums are written to; an activation of its own follows where that is not the output.
+   */
+  private final Value sums;
+
   /** Whether the sums read what lies before the prologue. */
   private final boolean normalises;
 
@@ -37,6 +42,7 @@ final class ConvolutionSteps implements Op.Binding {
     this.op = op;
     this.plan = plan;
     this.prologue = op.prologue();
+    this.sums = op.sums(plan);
     this.norm =
         prologue == null
             ? null
@@ -63,15 +69,12 @@ final class ConvolutionSteps implements Op.Binding {
   /** A convolution of all channels of what it reads. */
   private Convolution everything(Value read, boolean normalising) {
     ConvolutionRequest.Prologue before =
-        normalising
-            ? new ConvolutionRequest.Prologue(
-                prologue.norm().silu() ? Activation.SILU : Activation.NONE)
-            : null;
+        normalising ? new ConvolutionRequest.Prologue(prologue.norm().activation()) : null;
     ConvolutionRequest.Epilogue after =
         new ConvolutionRequest.Epilogue(
             op.bias() != null,
             op.residual() != null,
-            op.activation(),
+            sums == op.output() ? op.activation() : Activation.NONE,
             plan.isNormalised(op.output()));
     return plan.operations()
         .convolution(
@@ -119,8 +122,8 @@ final class ConvolutionSteps implements Op.Binding {
       forwardParts();
     }
     if (op.activation() != Activation.NONE && !acts) {
-      Buffer y = plan.buffer(op.output());
-      ActivationOp.emit(plan, op.label(), op.activation(), op.output(), y, y);
+      ActivationOp.emit(
+          plan, op.label(), op.activation(), sums, plan.buffer(sums), plan.buffer(op.output()));
     }
   }
 
@@ -136,7 +139,7 @@ final class ConvolutionSteps implements Op.Binding {
   }
 
   private void forwardWhole(Buffer table, boolean acts) {
-    Buffer y = plan.buffer(op.output());
+    Buffer y = plan.buffer(sums);
     Buffer scratch = plan.transientBuffer(op.label() + " scratch", whole.forwardScratchBytes());
     StoredOrPacked packed = packForward(whole);
     Buffer added = op.residual() == null ? null : plan.buffer(op.residual());
@@ -160,7 +163,7 @@ final class ConvolutionSteps implements Op.Binding {
   }
 
   private void forwardParts() {
-    Buffer y = plan.buffer(op.output());
+    Buffer y = plan.buffer(sums);
     for (int i = 0; i < parts.size(); i++) {
       Convolution part = parts.get(i);
       Buffer source = plan.buffer(op.x().sources().get(i));
@@ -204,12 +207,15 @@ final class ConvolutionSteps implements Op.Binding {
         sources.getFirst().shape().channels(),
         sources.size() == 1 ? 0 : plan.buffer(sources.get(1)).address(),
         addressOrNone(table),
-        normalises && prologue.norm().silu() ? Activation.SILU : Activation.NONE);
+        normalises ? prologue.norm().activation() : Activation.NONE);
   }
 
   @Override
   public void backward() {
-    Buffer dy = plan.gradient(op.output());
+    if (sums != op.output()) {
+      ActivationOp.emitGradient(plan, op.label(), op.activation(), sums, op.output());
+    }
+    Buffer dy = plan.gradient(sums);
     if (whole != null) {
       wholeWeightGradient(dy);
     } else {
@@ -221,7 +227,7 @@ final class ConvolutionSteps implements Op.Binding {
       dataGradient(parts.get(i), op.x().sources().get(i), dy);
     }
     if (op.residual() != null) {
-      plan.passGradient(op.output(), op.residual(), op.label() + " residual");
+      plan.passGradient(sums, op.residual(), op.label() + " residual");
     }
     if (prologue != null) {
       if (prologue.drops(plan)) {

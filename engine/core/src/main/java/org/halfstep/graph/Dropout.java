@@ -27,16 +27,10 @@ record Dropout(String name, float probability, int layer) {
         List.of(from, to, ids, draw),
         () ->
             plan.operations()
-                .dropout(
-                    from.address(),
-                    to.address(),
-                    probability,
-                    plan.options().dropoutSeed(),
-                    ids.address(),
-                    draw.address(),
-                    layer,
-                    plan.batch(),
-                    x.shape().size(),
-                    plan.type(x)));
+                .kernel("dropout")
+                .with("n per_sample dtype", plan.batch(), x.shape().size(), plan.type(x))
+                .with("x y p layer", from.address(), to.address(), probability, layer)
+                .with("seed sample_ids", plan.options().dropoutSeed(), ids.address())
+                .with("draw", draw.address()));
   }
 }

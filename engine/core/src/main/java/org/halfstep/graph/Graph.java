@@ -60,6 +60,11 @@ public final class Graph {
     return input;
   }
 
+  /** A sequence of numbers per sample, as tokens of a text. */
+  public Value tokens(String name, int length) {
+    return input(name, new Shape(length, 1, 1), Value.Storage.I32);
+  }
+
   private Value input(String name, Shape shape, Value.Storage storage) {
     Value value = new Value(this, values++, name, shape, storage, null, List.of());
     inputs.add(value);
@@ -121,36 +126,31 @@ public final class Graph {
 
   // ---- Ops --------------------------------------------------------------------------------------
 
-  /**
-   * Zero-padded convolution; weight OIHW, padding kernel/2. A 1x1 reads a concatenation in place.
-   */
+  /** Zero-padded convolution; weight OIHW, padding kernel/2. */
   public Value convolution(
       String name, Value x, Parameter weight, Parameter bias, int kernel, int stride) {
-    return convolutionResidual(name, x, weight, bias, kernel, stride, null);
+    Window window = Window.square(kernel, stride, kernel / 2);
+    return convolution(name, x, weight, bias, window, null, Activation.NONE);
   }
 
-  /** {@code convolution(x) + bias + residual}. */
-  public Value convolutionResidual(
+  /**
+   * {@code activation(convolution(x) + bias + residual)}. A window of one pixel reads a
+   * concatenation in place.
+   *
+   * @param weight OIHW, its last two extents the window's; of a single pixel they may be missing
+   * @param bias null for none
+   * @param residual null for none
+   */
+  public Value convolution(
       String name,
       Value x,
       Parameter weight,
       Parameter bias,
-      int kernel,
-      int stride,
-      Value residual) {
-    Value source = x.isConcatenation() && kernel != 1 ? materialize(x) : x;
-    Window window = Window.square(kernel, stride, kernel / 2);
-    return add(plainConvolution(name, source, weight, bias, window, residual, Activation.NONE));
-  }
-
-  /**
-   * Convolution, bias and {@code max(., 0)} in one, for inference only.
-   *
-   * @param weight OIHW, its last two extents the window's
-   */
-  public Value convolutionRelu(
-      String name, Value x, Parameter weight, Parameter bias, Window window) {
-    return add(plainConvolution(name, single(x), weight, bias, window, null, Activation.RELU));
+      Window window,
+      Value residual,
+      Activation activation) {
+    Value source = window.taps() == 1 ? x : single(x);
+    return add(convolutionOp(name, source, null, weight, bias, window, residual, activation));
   }
 
   /** The mean of the pixels in a window that lie inside the image, for inference only. */
@@ -163,24 +163,9 @@ public final class Graph {
     return add(new PoolOp(name, single(x), window, false));
   }
 
-  /** {@code x W^T + b} on vectors, float32. {@code bias} may be null. */
+  /** {@code x W^T + b} on vectors, or on each token alone. {@code bias} may be null. */
   public Value linear(String name, Value x, Parameter weight, Parameter bias) {
-    return add(plainConvolution(name, x, weight, bias, Window.PIXEL, null, Activation.NONE));
-  }
-
-  /**
-   * Group normalisation, then {@code (1 + scale) y + shift}, then SiLU; each of the last two
-   * optional.
-   */
-  public Value groupNorm(
-      String name,
-      Value x,
-      Parameter weight,
-      Parameter bias,
-      int groups,
-      Slice modulation,
-      boolean silu) {
-    return groupNorm(new GroupNorm(name, x, weight, bias, groups, modulation, silu));
+    return convolution(name, x, weight, bias, Window.PIXEL, null, Activation.NONE);
   }
 
   /** A group normalisation as an operation of its own. */
@@ -209,32 +194,36 @@ public final class Graph {
       Parameter bias,
       int kernel,
       Value residual) {
-    Value normalised = between(norm.name(), norm.x());
+    Value normalised = between(norm.name(), norm.x().shape(), norm.x().storage());
     Dropout drop = dropout == 0 ? null : new Dropout(norm.name() + " dropout", dropout, layer);
-    Value read = drop == null ? normalised : between(drop.name(), norm.x());
+    Value read =
+        drop == null ? normalised : between(drop.name(), normalised.shape(), normalised.storage());
     if (readAs != null) {
       name(readAs, read);
     }
     Prologue prologue = new Prologue(norm, normalised, drop, read);
     Window window = Window.square(kernel, 1, kernel / 2);
     return add(
-        new ConvolutionOp(name, read, prologue, weight, bias, window, residual, Activation.NONE));
+        convolutionOp(name, read, prologue, weight, bias, window, residual, Activation.NONE));
   }
 
-  /** A value within an op, like another one. */
-  private Value between(String name, Value like) {
-    return new Value(this, values++, name, like.shape(), like.storage(), null, List.of());
+  /** A value within an op. */
+  private Value between(String name, Shape shape, Value.Storage storage) {
+    return new Value(this, values++, name, shape, storage, null, List.of());
   }
 
-  private static ConvolutionOp plainConvolution(
+  private ConvolutionOp convolutionOp(
       String name,
       Value x,
+      Prologue prologue,
       Parameter weight,
       Parameter bias,
       Window window,
       Value residual,
       Activation activation) {
-    return new ConvolutionOp(name, x, null, weight, bias, window, residual, activation);
+    Shape shape = ConvolutionOp.outputShape(x, weight, window);
+    Value sums = activation == Activation.NONE ? null : between(name + " sums", shape, x.storage());
+    return new ConvolutionOp(name, x, prologue, weight, bias, window, residual, activation, sums);
   }
 
   /** {@link #groupNorm} that writes bytes, for inference only. */
@@ -248,7 +237,7 @@ public final class Graph {
   }
 
   /**
-   * A convolution of bytes with signed bytes, for inference only: zero-padded by kernel/2.
+   * A convolution of bytes with signed bytes, for inference only.
    *
    * @param x bytes
    * @param quantizer what made them
@@ -263,17 +252,25 @@ public final class Graph {
       Parameter weight,
       Parameter weightScale,
       Parameter bias,
-      int kernel,
-      int stride,
+      Window window,
       Value residual) {
-    Window window = Window.square(kernel, stride, kernel / 2);
     return add(
         new QuantizedConvolutionOp(
             name, x, quantizer, weight, weightScale, bias, window, residual));
   }
 
-  public Value silu(String name, Value x) {
-    return add(new ActivationOp(name, x, Activation.SILU));
+  public Value activation(String name, Value x, Activation activation) {
+    return add(new ActivationOp(name, single(x), activation));
+  }
+
+  /** {@code a f(b)}, a the first half of the channels and b the second: GEGLU where f is GELU. */
+  public Value glu(String name, Value x, Activation activation) {
+    return add(new GluOp(name, single(x), activation));
+  }
+
+  /** Layer normalisation over the channels of each pixel, or token; eps is added to a variance. */
+  public Value layerNorm(String name, Value x, Parameter weight, Parameter bias, float eps) {
+    return add(new LayerNormOp(name, single(x), weight, bias, eps));
   }
 
   /**
@@ -314,6 +311,19 @@ public final class Graph {
     return add(ResampleOp.up(name, single(x)));
   }
 
+  /** Nearest-neighbour x2, without the last row or column where an odd size is wanted. */
+  public Value upsample2(String name, Value x, int height, int width) {
+    Value large = upsample2(name, x);
+    if (height < large.shape().height() - 1 || width < large.shape().width() - 1) {
+      throw new IllegalArgumentException(
+          name + ": " + height + "x" + width + " is less than twice the size of " + x);
+    }
+    Shape size = large.shape();
+    return size.height() == height && size.width() == width
+        ? large
+        : add(new CropOp(name + " crop", large, height, width));
+  }
+
   /** 2x2 mean. */
   public Value downsample2(String name, Value x) {
     return add(ResampleOp.down(name, single(x)));
@@ -321,12 +331,40 @@ public final class Graph {
 
   /** Sinusoidal embedding of {@code scale * x}: cosines, then sines (period up to 10000). */
   public Value sinusoid(String name, Value x, double scale, int dimension) {
-    return add(new SinusoidOp(name, x, scale, dimension));
+    return add(new SinusoidOp(name, x, scale, dimension, false));
+  }
+
+  /**
+   * Sinusoidal embedding of {@code scale * x} as consistency models have it for guidance strengths:
+   * sines, then cosines, and the last period is 10000.
+   */
+  public Value guidanceSinusoid(String name, Value x, double scale, int dimension) {
+    return add(new SinusoidOp(name, x, scale, dimension, true));
+  }
+
+  /** The rows of a table that labels or tokens name, float32. */
+  public Value embedding(String name, Parameter table, Value ids) {
+    return add(new EmbeddingOp(name, table, ids));
   }
 
   /** {@code base + table[labels]}. */
   public Value addEmbedding(String name, Value base, Parameter table, Value labels) {
-    return add(new AddEmbeddingOp(name, base, table, labels));
+    return add(name, base, embedding(name + " rows", table, labels));
+  }
+
+  /** Adds a table with one row per pixel, or token, to every sample. */
+  public Value positions(String name, Value x, Parameter table) {
+    return add(new PositionOp(name, single(x), table));
+  }
+
+  /** One pixel, or token, of each sample: that which {@code index} names. */
+  public Value gather(String name, Value x, Value index) {
+    return add(new GatherOp(name, single(x), index));
+  }
+
+  /** The numbers of the rows of a codebook that are nearest to the pixels, for inference only. */
+  public Value nearest(String name, Value x, Parameter codebook) {
+    return add(new NearestOp(name, single(x), codebook));
   }
 
   public Value add(String name, Value a, Value b) {

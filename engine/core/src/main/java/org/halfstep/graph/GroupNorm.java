@@ -1,6 +1,7 @@
 package org.halfstep.graph;
 
 import java.util.List;
+import org.halfstep.device.Activation;
 
 /**
  * A group normalisation, {@code f((1 + scale) norm(x) + shift)}: as an op of its own, or in front
@@ -13,7 +14,7 @@ import java.util.List;
  * @param groups groups over all channels
  * @param eps added to the variance
  * @param modulation scale, then shift, per channel; null for none
- * @param silu whether f is SiLU, else identity
+ * @param activation f: NONE or SILU
  */
 public record GroupNorm(
     String name,
@@ -23,7 +24,7 @@ public record GroupNorm(
     int groups,
     float eps,
     Slice modulation,
-    boolean silu) {
+    Activation activation) {
   /** What the UNets of pixels add to a variance; autoencoders and transformers add 1e-6. */
   public static final float EPS = 1e-5f;
 
@@ -40,7 +41,7 @@ public record GroupNorm(
     }
   }
 
-  /** Without a modulation, and with the eps of the UNets of pixels. */
+  /** With the eps of the UNets of pixels. */
   public GroupNorm(
       String name,
       Value x,
@@ -48,8 +49,8 @@ public record GroupNorm(
       Parameter bias,
       int groups,
       Slice modulation,
-      boolean silu) {
-    this(name, x, weight, bias, groups, EPS, modulation, silu);
+      Activation activation) {
+    this(name, x, weight, bias, groups, EPS, modulation, activation);
   }
 
   /** The values that it reads. */

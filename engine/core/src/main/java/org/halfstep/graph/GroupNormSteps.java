@@ -40,7 +40,7 @@ final class GroupNormSteps {
             source1 == null ? 0 : source1.shape().channels(),
             norm.groups(),
             norm.eps(),
-            norm.silu(),
+            norm.activation(),
             plan.type(source0));
     this.statistics = plan.transientBuffer(norm.name() + " statistics", shape.statisticsBytes());
   }

@@ -2,23 +2,11 @@ package org.halfstep.graph;
 
 import java.util.List;
 
-/** One operation of a graph, with a hand-written forward and backward pass. */
-public abstract sealed class Op
-    permits ActivationOp,
-        AddEmbeddingOp,
-        AddOp,
-        AddPerChannelOp,
-        AttentionOp,
-        CastOp,
-        ConcatenateOp,
-        ConvolutionOp,
-        DropoutOp,
-        GroupNormOp,
-        PoolOp,
-        QuantizeOp,
-        QuantizedConvolutionOp,
-        ResampleOp,
-        SinusoidOp {
+/**
+ * One operation of a graph, with a hand-written forward and backward pass. All of them are in this
+ * package: the constructor is.
+ */
+public abstract class Op {
   private final String label;
   private final List<Value> inputs;
   private Value output;

@@ -1,7 +1,6 @@
 package org.halfstep.graph;
 
 import java.util.List;
-import org.halfstep.device.PoolShape;
 import org.halfstep.device.Window;
 
 /** The mean or the largest of the pixels in a window; for inference only. */
@@ -15,6 +14,15 @@ final class PoolOp extends Op {
     this.x = x;
     this.window = window;
     this.average = average;
+    window.requireFits(x.shape().height(), x.shape().width());
+    if (!window.isSymmetric()
+        || window.top() >= window.height()
+        || window.left() >= window.width()) {
+      throw new IllegalArgumentException(
+          label
+              + ": a pool is padded alike on opposite sides, with less than its window, got "
+              + window);
+    }
   }
 
   @Override
@@ -36,15 +44,7 @@ final class PoolOp extends Op {
       throw new IllegalArgumentException(
           label() + ": a pool has no backward pass; it is for inference only");
     }
-    PoolShape shape =
-        new PoolShape(
-            plan.batch(),
-            x.shape().height(),
-            x.shape().width(),
-            x.shape().channels(),
-            window,
-            average,
-            plan.type(x));
+    Shape of = x.shape();
     return new Binding() {
       @Override
       public void forward() {
@@ -56,7 +56,14 @@ final class PoolOp extends Op {
                 average ? "average pool" : "max pool",
                 plan.bytes(x) + plan.bytes(output())),
             List.of(in, y),
-            () -> plan.operations().pool(shape, in.address(), y.address()));
+            () ->
+                plan.operations()
+                    .kernel("pool")
+                    .with("n h w c", plan.batch(), of.height(), of.width(), of.channels())
+                    .with("rows columns stride", window.height(), window.width(), window.stride())
+                    .with("row_padding column_padding", window.top(), window.left())
+                    .with("x y dtype", in.address(), y.address(), plan.type(x))
+                    .with("average", average));
       }
 
       @Override

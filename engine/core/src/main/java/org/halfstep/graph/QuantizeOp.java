@@ -48,16 +48,13 @@ final class QuantizeOp extends Op {
             uses,
             () ->
                 plan.operations()
-                    .quantize(
-                        in0.address(),
-                        in1 == null ? 0 : in1.address(),
-                        y.address(),
-                        plan.weight(quantizer.scale()),
-                        plan.weight(quantizer.zeroPoint()),
-                        (long) plan.batch() * x.shape().pixels(),
-                        first.shape().channels(),
-                        second == null ? 0 : second.shape().channels(),
-                        plan.type(first)));
+                    .kernel("quantize")
+                    .with("rows dtype", (long) plan.batch() * x.shape().pixels(), plan.type(first))
+                    .with("x0 c0", in0.address(), first.shape().channels())
+                    .with("x1", in1 == null ? 0L : in1.address())
+                    .with("c1", second == null ? 0 : second.shape().channels())
+                    .with("y scale", y.address(), plan.weight(quantizer.scale()))
+                    .with("zero", plan.weight(quantizer.zeroPoint())));
       }
 
       @Override

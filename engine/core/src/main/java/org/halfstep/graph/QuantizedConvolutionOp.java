@@ -6,7 +6,7 @@ import org.halfstep.device.ConvolutionShape;
 import org.halfstep.device.QuantizedConvolution;
 import org.halfstep.device.Window;
 
-/** A convolution of bytes, with bias and an optional residual; its output is an activation. */
+/** A convolution of bytes; its output is an activation. */
 final class QuantizedConvolutionOp extends Op {
   private final Value x;
   private final Quantizer quantizer;
@@ -16,6 +16,10 @@ final class QuantizedConvolutionOp extends Op {
   private final Window window;
   private final Value residual;
 
+  /**
+   * @param bias null for none
+   * @param residual null for none
+   */
   QuantizedConvolutionOp(
       String label,
       Value x,
@@ -93,12 +97,20 @@ final class QuantizedConvolutionOp extends Op {
       Buffer y = plan.buffer(output());
       Buffer scratch = plan.transientBuffer(label() + " scratch", convolution.scratchBytes());
       Buffer added = residual == null ? null : plan.buffer(residual);
+      // A plan's memory starts as zeros, and nothing else writes what is persistent.
+      Buffer zeros =
+          bias == null
+              ? plan.persistentBuffer(label() + " no bias", 4L * output().shape().channels())
+              : null;
       List<Buffer> uses = new ArrayList<>(List.of(in, y, scratch));
       if (packed != null) {
         uses.add(packed);
       }
       if (added != null) {
         uses.add(added);
+      }
+      if (zeros != null) {
+        uses.add(zeros);
       }
       plan.step(
           info(),
@@ -109,7 +121,7 @@ final class QuantizedConvolutionOp extends Op {
                   packed == null ? sharedPack(scratch) : packed.address(),
                   plan.weight(quantizer.scale()),
                   plan.weight(weightScale),
-                  plan.weight(bias),
+                  zeros == null ? plan.weight(bias) : zeros.address(),
                   added == null ? 0 : added.address(),
                   y.address(),
                   scratch.address()));

@@ -1,6 +1,7 @@
 package org.halfstep.graph;
 
 import java.util.List;
+import org.halfstep.device.KernelCall;
 
 /** Nearest-neighbour doubling or 2x2 mean. */
 final class ResampleOp extends Op {
@@ -37,35 +38,27 @@ final class ResampleOp extends Op {
   @Override
   Binding bind(PlanBuilder plan) {
     Shape shape = x.shape();
-    String name = up ? "upsample" : "downsample";
     return new Binding() {
+      private StepInfo info(String pass) {
+        String name = (up ? "upsample " : "downsample ") + pass;
+        return StepInfo.memory(label(), name, plan.bytes(x) + plan.bytes(output()));
+      }
+
+      private KernelCall kernel(String pass) {
+        return plan.operations()
+            .kernel((up ? "upsample2_" : "downsample2_") + pass)
+            .with("n h w c", plan.batch(), shape.height(), shape.width(), shape.channels())
+            .with("dtype", plan.type(x));
+      }
+
       @Override
       public void forward() {
         Buffer in = plan.buffer(x);
         Buffer y = plan.buffer(output());
         plan.step(
-            StepInfo.memory(label(), name + " forward", plan.bytes(x) + plan.bytes(output())),
+            info("forward"),
             List.of(in, y),
-            () ->
-                up
-                    ? plan.operations()
-                        .upsampleForward(
-                            in.address(),
-                            y.address(),
-                            plan.batch(),
-                            shape.height(),
-                            shape.width(),
-                            shape.channels(),
-                            plan.type(x))
-                    : plan.operations()
-                        .downsampleForward(
-                            in.address(),
-                            y.address(),
-                            plan.batch(),
-                            shape.height(),
-                            shape.width(),
-                            shape.channels(),
-                            plan.type(x)));
+            () -> kernel("forward").with("x y", in.address(), y.address()));
       }
 
       @Override
@@ -77,30 +70,11 @@ final class ResampleOp extends Op {
         Buffer dy = plan.gradient(output());
         Buffer dx = plan.gradient(x);
         plan.step(
-            StepInfo.memory(label(), name + " backward", plan.bytes(x) + plan.bytes(output())),
+            info("backward"),
             List.of(dy, dx),
             () ->
-                up
-                    ? plan.operations()
-                        .upsampleBackward(
-                            dy.address(),
-                            dx.address(),
-                            accumulate,
-                            plan.batch(),
-                            shape.height(),
-                            shape.width(),
-                            shape.channels(),
-                            plan.type(x))
-                    : plan.operations()
-                        .downsampleBackward(
-                            dy.address(),
-                            dx.address(),
-                            accumulate,
-                            plan.batch(),
-                            shape.height(),
-                            shape.width(),
-                            shape.channels(),
-                            plan.type(x)));
+                kernel("backward")
+                    .with("dy dx accumulate", dy.address(), dx.address(), accumulate));
       }
     };
   }

@@ -12,12 +12,22 @@ final class SinusoidOp extends Op {
   private final Value x;
   private final double scale;
   private final int dimension;
+  private final boolean ofGuidance;
 
-  SinusoidOp(String label, Value x, double scale, int dimension) {
+  /**
+   * @param ofGuidance whether sines come first and the last period is the longest, as consistency
+   *     models embed guidance strengths; else cosines come first and the periods end before it
+   */
+  SinusoidOp(String label, Value x, double scale, int dimension, boolean ofGuidance) {
     super(label, List.of(x));
     this.x = x;
     this.scale = scale;
     this.dimension = dimension;
+    this.ofGuidance = ofGuidance;
+    if (ofGuidance && dimension < 4) {
+      throw new IllegalArgumentException(
+          label + ": an embedding of guidance has at least 4 numbers, not " + dimension);
+    }
   }
 
   @Override
@@ -47,8 +57,10 @@ final class SinusoidOp extends Op {
             List.of(in, y),
             () ->
                 plan.operations()
-                    .sinusoid(
-                        in.address(), scale, MAX_PERIOD, y.address(), plan.batch(), dimension));
+                    .kernel("sinusoid")
+                    .with("n dim scale max_period", plan.batch(), dimension, scale, MAX_PERIOD)
+                    .with("sines_first reach_period", ofGuidance, ofGuidance)
+                    .with("t y", in.address(), y.address()));
       }
 
       @Override

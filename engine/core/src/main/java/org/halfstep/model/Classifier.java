@@ -1,5 +1,6 @@
 package org.halfstep.model;
 
+import org.halfstep.device.Activation;
 import org.halfstep.graph.Graph;
 import org.halfstep.graph.GroupNorm;
 import org.halfstep.graph.Parameter.Initializer;
@@ -43,7 +44,8 @@ final class Classifier {
   }
 
   private static Value norm(Layers layers, String name, Value x) {
-    return layers.groupNorm(name, x, ClassifierConfig.GROUPS, GroupNorm.EPS, true);
+    return layers.groupNorm(
+        name, x, ClassifierConfig.GROUPS, GroupNorm.EPS, Activation.SILU);
   }
 
   private static Value convolution(

@@ -35,15 +35,9 @@ final class FusedLayers extends Layers {
   }
 
   @Override
-  Value convolution(
-      String name,
-      Value read,
-      int stride,
-      Initializer initializer,
-      Value residual,
-      Integer... shape) {
-    Parameter weight = weight(name, initializer, shape);
-    Parameter bias = bias(name, initializer, shape);
-    return graph().convolutionResidual(name, read, weight, bias, kernel(shape), stride, residual);
+  Value convolution(String name, Value read, Form form, Integer... shape) {
+    Parameter weight = weight(name, form.initializer(), shape);
+    Parameter bias = bias(name, form, shape);
+    return plain(name, read, form, weight, bias);
   }
 }

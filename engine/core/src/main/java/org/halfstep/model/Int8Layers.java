@@ -4,6 +4,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
+import org.halfstep.device.Activation;
 import org.halfstep.graph.Graph;
 import org.halfstep.graph.GroupNorm;
 import org.halfstep.graph.Parameter;
@@ -62,22 +63,20 @@ final class Int8Layers extends Layers {
   }
 
   @Override
-  Value convolution(
-      String name,
-      Value read,
-      int stride,
-      Initializer initializer,
-      Value residual,
-      Integer... shape) {
-    Parameter weight = weight(name, initializer, shape);
-    Parameter bias = bias(name, initializer, shape);
+  Value convolution(String name, Value read, Form form, Integer... shape) {
+    Parameter weight = weight(name, form.initializer(), shape);
+    Parameter bias = bias(name, form, shape);
     Quantizer quantizer = quantizers.get(name);
     if (quantizer == null) {
-      return graph().convolutionResidual(name, read, weight, bias, kernel(shape), stride, residual);
+      return plain(name, read, form, weight, bias);
     }
     Parameter scale = graph().parameter(name + ".weight_scale", Initializer.ONE, 1, shape[0]);
-    return graph()
-        .quantizedConvolution(
-            name, read, quantizer, weight, scale, bias, kernel(shape), stride, residual);
+    Value y =
+        graph()
+            .quantizedConvolution(
+                name, read, quantizer, weight, scale, bias, form.window(), form.residual());
+    return form.activation() == Activation.NONE
+        ? y
+        : graph().activation(name + " " + form.activation(), y, form.activation());
   }
 }

@@ -4,6 +4,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
+import org.halfstep.device.Activation;
 import org.halfstep.device.Window;
 import org.halfstep.graph.Graph;
 import org.halfstep.graph.GroupNorm;
@@ -53,6 +54,44 @@ public abstract sealed class Layers permits FusedLayers, SeparateLayers, Int8Lay
     }
   }
 
+  /**
+   * What a convolution or linear layer is beside its sizes.
+   *
+   * @param window the pixels that it reads; {@link Window#PIXEL} for a linear layer
+   * @param initializer first values of its weights
+   * @param biased whether it has a bias
+   * @param activation what follows
+   * @param residual what is added before that; null for nothing
+   */
+  record Form(
+      Window window,
+      Initializer initializer,
+      boolean biased,
+      Activation activation,
+      Value residual) {
+    /** With a bias and nothing behind it. */
+    Form(Window window, Initializer initializer) {
+      this(window, initializer, true, Activation.NONE, null);
+    }
+
+    /** A linear layer, or a 1x1 convolution, with PyTorch's first values. */
+    static Form linear() {
+      return new Form(Window.PIXEL, Initializer.FAN_IN_UNIFORM);
+    }
+
+    Form plus(Value added) {
+      return new Form(window, initializer, biased, activation, added);
+    }
+
+    Form then(Activation function) {
+      return new Form(window, initializer, biased, function, residual);
+    }
+
+    Form withoutBias() {
+      return new Form(window, initializer, false, activation, residual);
+    }
+  }
+
   final Graph graph() {
     return graph;
   }
@@ -94,23 +133,37 @@ public abstract sealed class Layers permits FusedLayers, SeparateLayers, Int8Lay
    * @param modulation null for none
    */
   final Normed norm(
-      String reader, String name, Value x, int groups, float eps, Slice modulation, boolean silu) {
-    GroupNorm norm = groupNorm(name, x, groups, eps, modulation, silu);
+      String reader,
+      String name,
+      Value x,
+      int groups,
+      float eps,
+      Slice modulation,
+      Activation activation) {
+    GroupNorm norm = groupNorm(name, x, groups, eps, modulation, activation);
     declareReader(reader);
     return new Normed(reader, norm, 0, 0);
   }
 
   /** A group normalisation of its own. */
-  final Value groupNorm(String name, Value x, int groups, float eps, boolean silu) {
-    return graph.groupNorm(groupNorm(name, x, groups, eps, null, silu));
+  final Value groupNorm(String name, Value x, int groups, float eps, Activation activation) {
+    return graph.groupNorm(groupNorm(name, x, groups, eps, null, activation));
   }
 
   private GroupNorm groupNorm(
-      String name, Value x, int groups, float eps, Slice modulation, boolean silu) {
+      String name, Value x, int groups, float eps, Slice modulation, Activation activation) {
     int channels = x.shape().channels();
     Parameter weight = graph.parameter(name + ".weight", Initializer.ONE, channels, channels);
     Parameter bias = graph.parameter(name + ".bias", Initializer.ZERO, channels, channels);
-    return new GroupNorm(name, x, weight, bias, groups, eps, modulation, silu);
+    return new GroupNorm(name, x, weight, bias, groups, eps, modulation, activation);
+  }
+
+  /** A layer normalisation, over the channels of each pixel, or token. */
+  final Value layerNorm(String name, Value x, float eps) {
+    int channels = x.shape().channels();
+    Parameter weight = graph.parameter(name + ".weight", Initializer.ONE, channels, channels);
+    Parameter bias = graph.parameter(name + ".bias", Initializer.ZERO, channels, channels);
+    return graph.layerNorm(name, x, weight, bias, eps);
   }
 
   /** Declares what a reader of a norm needs beside its weights. */
@@ -129,19 +182,30 @@ public abstract sealed class Layers permits FusedLayers, SeparateLayers, Int8Lay
       Normed normed, Resize resize, Initializer initializer, Value residual, Integer... shape);
 
   /**
-   * A convolution or, of one pixel, a linear layer, with bias.
+   * A convolution or, of one pixel, a linear layer, of every pixel, or token, alone.
    *
    * @param read what it reads, of {@link #readable}
-   * @param shape of the checkpoint's weight: out, in, and the kernel's extents, which are square
+   * @param shape of the checkpoint's weight: out, in, and the window's extents, which may be
+   *     missing for one pixel
+   */
+  abstract Value convolution(String name, Value read, Form form, Integer... shape);
+
+  /**
+   * The same with bias and a square kernel, padded by half of it.
+   *
    * @param residual null for none
    */
-  abstract Value convolution(
+  final Value convolution(
       String name,
       Value read,
       int stride,
       Initializer initializer,
       Value residual,
-      Integer... shape);
+      Integer... shape) {
+    int kernel = kernel(shape);
+    Window window = Window.square(kernel, stride, kernel / 2);
+    return convolution(name, read, new Form(window, initializer).plus(residual), shape);
+  }
 
   /**
    * A convolution, bias and {@code max(., 0)}, for inference only: what is left of a convolution
@@ -155,7 +219,7 @@ public abstract sealed class Layers permits FusedLayers, SeparateLayers, Int8Lay
     Parameter weight =
         weight(name + kernel, Initializer.FAN_IN_UNIFORM, out, in, window.height(), window.width());
     Parameter bias = graph.parameter(name + ".bias", Initializer.ZERO, in * window.taps(), out);
-    return graph.convolutionRelu(name, x, weight, bias, window);
+    return graph.convolution(name, x, weight, bias, window, null, Activation.RELU);
   }
 
   /** A value in the form that the convolution {@code reader} reads. */
@@ -206,6 +270,62 @@ public abstract sealed class Layers permits FusedLayers, SeparateLayers, Int8Lay
     return outs.keySet().stream().map(name -> name + end).toList();
   }
 
+  // ---- Transformers
+
+  /**
+   * A linear layer with gates, and one behind it: {@code W2 (a f(b)) + b2 + residual}, a and b the
+   * halves of {@code W1 x + b1}. Their names are those of checkpoints, ".net.0.proj" and ".net.2".
+   *
+   * @param inner width of a and of b
+   * @param gate f: GELU in Stable Diffusion's transformers
+   * @param residual null for none
+   */
+  final Value gatedFeedForward(String name, Value x, int inner, Activation gate, Value residual) {
+    int width = x.shape().channels();
+    String first = name + ".net.0.proj";
+    String last = name + ".net.2";
+    Value both = convolution(first, readable(first, x), Form.linear(), 2 * inner, width);
+    Value gated = graph.glu(name + ".net.0", both, gate);
+    return convolution(last, readable(last, gated), Form.linear().plus(residual), width, inner);
+  }
+
+  /**
+   * Two linear layers and an activation: {@code W2 f(W1 x + b1) + b2 + residual}.
+   *
+   * @param first name of the first
+   * @param last name of the second
+   * @param inner width between the two
+   * @param residual null for none
+   */
+  final Value feedForward(
+      String first, String last, Value x, int inner, Activation activation, Value residual) {
+    int width = x.shape().channels();
+    Form widening = Form.linear().then(activation);
+    Value h = convolution(first, readable(first, x), widening, inner, width);
+    return convolution(last, readable(last, h), Form.linear().plus(residual), width, inner);
+  }
+
+  /**
+   * The rows of a table that labels or tokens name, float32.
+   *
+   * @param rows of the table
+   * @param width of a row
+   */
+  final Value embedding(String name, Value ids, int rows, int width) {
+    Parameter table = graph.parameter(name + ".weight", Initializer.NORMAL, 1, rows, width);
+    return graph.embedding(name, table, ids);
+  }
+
+  /** Adds a table with one row per pixel, or token. */
+  final Value positions(String name, Value x) {
+    int width = x.shape().channels();
+    Parameter table =
+        graph.parameter(name + ".weight", Initializer.NORMAL, 1, x.shape().pixels(), width);
+    return graph.positions(name, x, table);
+  }
+
+  // ---- What the vocabularies share
+
   /** A change of size without parameters. */
   final Value resize(String name, Value x, Resize resize) {
     return switch (resize) {
@@ -215,14 +335,23 @@ public abstract sealed class Layers permits FusedLayers, SeparateLayers, Int8Lay
     };
   }
 
-  // ---- What the vocabularies share
-
   final Parameter weight(String name, Initializer initializer, Integer... shape) {
     return graph.parameter(name + ".weight", initializer, fanIn(shape), shape);
   }
 
   final Parameter bias(String name, Initializer initializer, Integer... shape) {
     return graph.parameter(name + ".bias", initializer, fanIn(shape), shape[0]);
+  }
+
+  /** The bias of a form that has one, else null. */
+  final Parameter bias(String name, Form form, Integer... shape) {
+    return form.biased() ? bias(name, form.initializer(), shape) : null;
+  }
+
+  /** A convolution in the type of activations. */
+  final Value plain(String name, Value read, Form form, Parameter weight, Parameter bias) {
+    return graph.convolution(
+        name, read, weight, bias, form.window(), form.residual(), form.activation());
   }
 
   private static int fanIn(Integer... shape) {

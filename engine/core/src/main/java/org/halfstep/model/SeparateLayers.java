@@ -23,18 +23,12 @@ final class SeparateLayers extends Layers {
   }
 
   @Override
-  Value convolution(
-      String name,
-      Value read,
-      int stride,
-      Initializer initializer,
-      Value residual,
-      Integer... shape) {
-    Parameter weight = weight(name, initializer, shape);
-    Parameter bias = bias(name, initializer, shape);
+  Value convolution(String name, Value read, Form form, Integer... shape) {
+    Parameter weight = weight(name, form.initializer(), shape);
+    Parameter bias = bias(name, form, shape);
     for (int i = 0; i < read.sources().size(); i++) {
       graph().name(name + INPUT + "." + i, read.sources().get(i));
     }
-    return graph().convolutionResidual(name, read, weight, bias, kernel(shape), stride, residual);
+    return plain(name, read, form, weight, bias);
   }
 }

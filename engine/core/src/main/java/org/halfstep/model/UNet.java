@@ -5,6 +5,7 @@ import java.util.Deque;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.halfstep.device.Activation;
 import org.halfstep.graph.Graph;
 import org.halfstep.graph.GroupNorm;
 import org.halfstep.graph.Parameter;
@@ -52,7 +53,7 @@ final class UNet {
     Value x = graph.toActivation(graph.image("x", image));
     if (layer instanceof UNetLayer.Residual residual) {
       Value emb = graph.image("emb", Shape.vector(config.embeddingChannels()));
-      net.project(graph.silu("emb silu", emb), List.of(residual));
+      net.project(graph.activation("emb silu", emb, Activation.SILU), List.of(residual));
     }
     graph.name("out", graph.toFloat(net.block(List.of(layer), x)));
     return graph;
@@ -63,7 +64,7 @@ final class UNet {
         graph.image(
             UNetPorts.X, new Shape(config.imageSize(), config.imageSize(), config.inChannels()));
     Value emb = graph.name("emb", embedding());
-    project(graph.silu("emb silu", emb), blocks.residuals());
+    project(graph.activation("emb silu", emb, Activation.SILU), blocks.residuals());
 
     Deque<Value> skips = new ArrayDeque<>();
     Value h = graph.toActivation(x);
@@ -77,7 +78,7 @@ final class UNet {
       graph.name("output_blocks." + i, h);
     }
     Layers exact = layers.exact();
-    Normed last = norm(exact, "out.2", "out.0", h, null, true);
+    Normed last = norm(exact, "out.2", "out.0", h, null, Activation.SILU);
     h = convolution3(exact, last, Resize.NONE, config.outChannels(), Initializer.ZERO, null);
     graph.name(UNetPorts.OUT, graph.toFloat(h));
   }
@@ -98,7 +99,7 @@ final class UNet {
       e = graph.add("guidance", e, graph.linear("w_proj", w, projection, null));
     }
     e = layers.linear("time_embed.0", e, width);
-    e = layers.linear("time_embed.2", graph.silu("time_embed.1", e), width);
+    e = layers.linear("time_embed.2", graph.activation("time_embed.1", e, Activation.SILU), width);
     if (config.isConditional()) {
       Parameter table =
           graph.parameter("label_emb.weight", Initializer.NORMAL, 1, config.labelRows(), width);
@@ -107,9 +108,7 @@ final class UNet {
     return e;
   }
 
-  /**
-   * All residual blocks' projections of the embedding in one product; each block reads its slice.
-   */
+  /** All blocks' projections of the embedding in one product; each block reads its slice. */
   private void project(Value emb, List<UNetLayer.Residual> residuals) {
     Map<String, Integer> outs = new LinkedHashMap<>();
     for (UNetLayer.Residual residual : residuals) {
@@ -142,7 +141,8 @@ final class UNet {
     String name = layer.name();
     Slice projection = projections.get(projection(layer));
     boolean modulates = config.scaleShiftNorm();
-    Normed first = norm(layers, name + ".in_layers.2", name + ".in_layers.0", x, null, true);
+    Normed first =
+        norm(layers, name + ".in_layers.2", name + ".in_layers.0", x, null, Activation.SILU);
     Value h =
         convolution3(layers, first, layer.resize(), layer.out(), Initializer.FAN_IN_UNIFORM, null);
     h = modulates ? h : graph.addPerChannel(name + ".emb", h, projection);
@@ -153,7 +153,7 @@ final class UNet {
             name + ".out_layers.0",
             h,
             modulates ? projection : null,
-            true);
+            Activation.SILU);
     Value skip = skip(layer, layers.resize(name + " skip", x, layer.resize()));
     return convolution3(
         layers,
@@ -178,7 +178,7 @@ final class UNet {
   private Value attention(UNetLayer.Attention layer, Value x) {
     String name = layer.name();
     int channels = layer.channels();
-    Normed norm = norm(layers, name + ".qkv", name + ".norm", x, null, false);
+    Normed norm = norm(layers, name + ".qkv", name + ".norm", x, null, Activation.NONE);
     Value h =
         layers.convolution(
             norm, Resize.NONE, Initializer.FAN_IN_UNIFORM, null, 3 * channels, channels, 1);
@@ -200,8 +200,8 @@ final class UNet {
   }
 
   private static Normed norm(
-      Layers layers, String reader, String name, Value x, Slice modulation, boolean silu) {
-    return layers.norm(reader, name, x, UNetConfig.GROUPS, GroupNorm.EPS, modulation, silu);
+      Layers layers, String reader, String name, Value x, Slice modulation, Activation activation) {
+    return layers.norm(reader, name, x, UNetConfig.GROUPS, GroupNorm.EPS, modulation, activation);
   }
 
   private static Value convolution3(

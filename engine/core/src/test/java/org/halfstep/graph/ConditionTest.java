@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.List;
 import java.util.Random;
+import org.halfstep.device.Activation;
 import org.halfstep.device.Device;
 import org.halfstep.device.DeviceArrays;
 import org.halfstep.device.cpu.CpuDevice;
@@ -29,7 +30,7 @@ class ConditionTest {
       graph.condition(text);
     }
     // Read by both phases, and normalised only in the second.
-    Value context = graph.silu("silu", graph.toActivation(text));
+    Value context = graph.activation("silu", graph.toActivation(text), Activation.SILU);
     Parameter stacked =
         graph.stack(
             List.of("k0", "v0", "k1", "v1"),
@@ -52,7 +53,7 @@ class ConditionTest {
     }
     // After the last attention, more memory than keys and values take: they may not lie there.
     Value wide =
-        graph.silu("wide silu", graph.linear("wide", h, weight(graph, "w", 256, 32), null));
+        graph.activation("wide silu", graph.linear("wide", h, weight(graph, "w", 256, 32), null), Activation.SILU);
     h = graph.linear("narrow", wide, weight(graph, "n", 32, 256), null);
     graph.name("out", graph.toFloat(h));
     return graph;
@@ -165,7 +166,7 @@ class ConditionTest {
   @Test
   void onlyInputsCanBeConditions() {
     Graph graph = new Graph();
-    Value sum = graph.silu("silu", graph.image("x", IMAGE));
+    Value sum = graph.activation("silu", graph.image("x", IMAGE), Activation.SILU);
     assertThrows(IllegalArgumentException.class, () -> graph.condition(sum));
   }
 }

@@ -1,6 +1,7 @@
 package org.halfstep.graph;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -78,12 +79,27 @@ public final class GradientCheck {
     double[] out = run.value("out");
     coefficients = normal(out.length, 1);
     outputNorm = norm(out);
+    checkInference(out);
     run.backward(coefficients);
     Map<String, double[]> gradients = new LinkedHashMap<>();
     weights.keySet().forEach(name -> gradients.put(name, run.gradient(name)));
     inputs.keySet().forEach(name -> gradients.put(name, run.inputGradient(name)));
     weights.forEach((name, values) -> check(name, values, gradients.get(name), true));
     inputs.forEach((name, values) -> check(name, values, gradients.get(name), false));
+  }
+
+  /** Where nothing is dropped, a plan without a backward pass computes the same. */
+  private void checkInference(double[] out) {
+    if (run.drops()) {
+      return;
+    }
+    double[] difference = run.inferenceOutput();
+    for (int i = 0; i < out.length; i++) {
+      difference[i] -= out[i];
+    }
+    assertTrue(
+        norm(difference) <= NOISE * outputNorm,
+        () -> "inference is off by " + norm(difference) / outputNorm);
   }
 
   private void fill() {
@@ -103,8 +119,8 @@ public final class GradientCheck {
         inputs.put(input.name(), values);
         run.input(input.name(), values);
       } else if (input.storage() == Value.Storage.I32) {
-        long[] labels = new long[batch];
-        for (int i = 0; i < batch; i++) {
+        long[] labels = new long[batch * input.shape().size()];
+        for (int i = 0; i < labels.length; i++) {
           labels[i] = i % 2;
         }
         run.labels(input.name(), labels);

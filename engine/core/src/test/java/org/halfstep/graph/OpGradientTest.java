@@ -1,6 +1,8 @@
 package org.halfstep.graph;
 
 import java.util.List;
+import org.halfstep.device.Activation;
+import org.halfstep.device.Window;
 import org.halfstep.graph.Parameter.Initializer;
 import org.junit.jupiter.api.Test;
 
@@ -44,8 +46,14 @@ class OpGradientTest {
     Value x = image("x", 5, 8, 7);
     Value residual = image("r", 5, 8, 9);
     check(
-        graph.convolutionResidual(
-            "conv", x, weight("w", 9, 7, 3, 3), weight("b", 9), 3, 1, residual),
+        graph.convolution(
+            "conv",
+            x,
+            weight("w", 9, 7, 3, 3),
+            weight("b", 9),
+            Window.square(3, 1, 1),
+            residual,
+            Activation.NONE),
         2);
   }
 
@@ -79,7 +87,14 @@ class OpGradientTest {
     Value first = image("first", 4, 3, 8);
     Value modulated =
         graph.groupNorm(
-            "norm", first, weight("g", 8), weight("beta", 8), 4, new Slice(both, 0, 16), true);
+            new GroupNorm(
+                "norm",
+                first,
+                weight("g", 8),
+                weight("beta", 8),
+                4,
+                new Slice(both, 0, 16),
+                Activation.SILU));
     check(graph.addPerChannel("add", modulated, new Slice(both, 16, 8)), 3);
   }
 
@@ -87,17 +102,27 @@ class OpGradientTest {
   void groupNormOfTwoSources() {
     // Groups of 6 channels; one of them reaches across the border between the sources.
     Value x = graph.concatenate(image("a", 5, 7, 20), image("b", 5, 7, 16));
-    check(graph.groupNorm("norm", x, weight("w", 36), weight("b0", 36), 6, null, true), 3);
+    check(norm(x, 6, null, Activation.SILU), 3);
   }
 
   @Test
   void modulatedGroupNormOfTwoSources() {
     Value x = graph.concatenate(image("a", 3, 5, 8), image("b", 3, 5, 24));
     Value modulation = graph.image("m", Shape.vector(70));
-    check(
-        graph.groupNorm(
-            "norm", x, weight("w", 32), weight("b0", 32), 8, whole(modulation, 64), true),
-        2);
+    check(norm(x, 8, whole(modulation, 64), Activation.SILU), 2);
+  }
+
+  private Value norm(Value x, int groups, Slice modulation, Activation activation) {
+    int channels = x.shape().channels();
+    return graph.groupNorm(
+        new GroupNorm(
+            "norm",
+            x,
+            weight("norm.w", channels),
+            weight("norm.b", channels),
+            groups,
+            modulation,
+            activation));
   }
 
   private Slice whole(Value vector, int channels) {
@@ -186,8 +211,8 @@ class OpGradientTest {
     Value x = image("x", 4, 6, 24);
     List<Value> readers =
         List.of(
-            graph.silu("silu", x),
-            graph.groupNorm("norm", x, weight("nw", 24), weight("nb", 24), 6, null, true),
+            graph.activation("silu", x, Activation.SILU),
+            norm(x, 6, null, Activation.SILU),
             graph.attention("attention", x, 2, false),
             graph.upsample2("up", graph.downsample2("down", x)),
             graph.downsample2("down again", graph.upsample2("up again", x)),
@@ -204,7 +229,8 @@ class OpGradientTest {
   private Value pointwise(String name, Value x, Value residual) {
     int in = x.shape().channels();
     Parameter w = weight(name + ".w", 8, in, 1, 1);
-    return graph.convolutionResidual(name, x, w, weight(name + ".b", 8), 1, 1, residual);
+    Parameter b = weight(name + ".b", 8);
+    return graph.convolution(name, x, w, b, Window.PIXEL, residual, Activation.NONE);
   }
 
   @Test
@@ -212,12 +238,12 @@ class OpGradientTest {
     Value base = graph.image("base", Shape.vector(33));
     Value labels = graph.labels("y");
     Value e = graph.addEmbedding("embedding", base, weight("table", 5, 33), labels);
-    check(graph.silu("silu", e), 5);
+    check(graph.activation("silu", e, Activation.SILU), 5);
   }
 
   @Test
   void dropout() {
     Value x = image("x", 7, 6, 10);
-    check(graph.dropout("dropout", graph.silu("silu", x), 0.3f, 2), 4);
+    check(graph.dropout("dropout", graph.activation("silu", x, Activation.SILU), 0.3f, 2), 4);
   }
 }

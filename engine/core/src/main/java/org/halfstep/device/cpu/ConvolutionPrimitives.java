@@ -15,6 +15,9 @@ import org.halfstep.device.DataType;
 
 /** The oneDNN primitives of one convolution: chosen here, shared through the engine. */
 final class ConvolutionPrimitives implements AutoCloseable {
+  /** {@link Activation#QUICK_GELU} is {@code x sigmoid(1.702 x)}. */
+  private static final float QUICK_GELU_SCALE = 1.702f;
+
   /** What is added to the output. */
   enum Residual {
     NONE,
@@ -63,7 +66,8 @@ final class ConvolutionPrimitives implements AutoCloseable {
   private final Arena arena = Arena.ofShared();
   private final MemorySegment strides;
   private final MemorySegment dilations;
-  private final MemorySegment padding;
+  private final MemorySegment before;
+  private final MemorySegment behind;
   private final MemoryDescriptor input;
   private final MemoryDescriptor output;
 
@@ -73,9 +77,6 @@ final class ConvolutionPrimitives implements AutoCloseable {
       DataType type,
       boolean training,
       Activation activation) {
-    if (activation == Activation.SILU) {
-      throw new IllegalArgumentException("a convolution by oneDNN has ReLU behind it, or nothing");
-    }
     this.activation = activation;
     this.shape = asked.withoutGeometry();
     this.engine = engine;
@@ -83,7 +84,8 @@ final class ConvolutionPrimitives implements AutoCloseable {
     this.training = training;
     strides = pair(shape.stride(), shape.stride());
     dilations = pair(0, 0);
-    padding = pair(shape.window().rowPadding(), shape.window().columnPadding());
+    before = pair(shape.window().top(), shape.window().left());
+    behind = pair(shape.window().bottom(), shape.window().right());
     input =
         MemoryDescriptor.images(
             type, shape.batch(), shape.height(), shape.width(), shape.inputChannels());
@@ -208,8 +210,8 @@ final class ConvolutionPrimitives implements AutoCloseable {
                   output.handle,
                   strides,
                   dilations,
-                  padding,
-                  padding,
+                  before,
+                  behind,
                   attributes));
     } finally {
       OneDnnAttributes.dnnl_primitive_attr_destroy(attributes);
@@ -220,7 +222,7 @@ final class ConvolutionPrimitives implements AutoCloseable {
     MemorySegment attributes = OneDnnEngine.create(OneDnnAttributes::dnnl_primitive_attr_create);
     OneDnnAttributes.dnnl_primitive_attr_set_scratchpad_mode(
         attributes, OneDnn.dnnl_scratchpad_mode_user);
-    if (residual != Residual.NONE || activation == Activation.RELU) {
+    if (residual != Residual.NONE || activation != Activation.NONE) {
       MemorySegment operations = OneDnnEngine.create(OneDnnAttributes::dnnl_post_ops_create);
       if (residual == Residual.SAME_AS_OUTPUT) {
         OneDnnAttributes.dnnl_post_ops_append_sum(
@@ -229,13 +231,26 @@ final class ConvolutionPrimitives implements AutoCloseable {
         OneDnnAttributes.dnnl_post_ops_append_binary(
             operations, OneDnn.dnnl_binary_add, output.handle);
       }
-      if (activation == Activation.RELU) {
-        OneDnnAttributes.dnnl_post_ops_append_eltwise(operations, OneDnn.dnnl_eltwise_relu, 0, 0);
-      }
+      appendActivation(operations);
       OneDnnAttributes.dnnl_primitive_attr_set_post_ops(attributes, operations);
       OneDnnAttributes.dnnl_post_ops_destroy(operations);
     }
     return attributes;
+  }
+
+  private void appendActivation(MemorySegment operations) {
+    switch (activation) {
+      case NONE -> {}
+      case RELU -> OneDnnAttributes.dnnl_post_ops_append_eltwise(operations, OneDnn.dnnl_eltwise_relu, 0, 0);
+      case SILU -> OneDnnAttributes.dnnl_post_ops_append_eltwise(operations, OneDnn.dnnl_eltwise_swish, 1, 0);
+      case GELU ->
+          OneDnnAttributes.dnnl_post_ops_append_eltwise(operations, OneDnn.dnnl_eltwise_gelu_erf, 0, 0);
+      case GELU_TANH ->
+          OneDnnAttributes.dnnl_post_ops_append_eltwise(operations, OneDnn.dnnl_eltwise_gelu_tanh, 0, 0);
+      case QUICK_GELU ->
+          OneDnnAttributes.dnnl_post_ops_append_eltwise(
+              operations, OneDnn.dnnl_eltwise_swish, QUICK_GELU_SCALE, 0);
+    }
   }
 
   private MemorySegment backwardData(MemorySegment weights) {
@@ -250,8 +265,8 @@ final class ConvolutionPrimitives implements AutoCloseable {
                 output.handle,
                 strides,
                 dilations,
-                padding,
-                padding,
+                before,
+                behind,
                 forward().descriptor,
                 engine.attributes()));
   }
@@ -269,8 +284,8 @@ final class ConvolutionPrimitives implements AutoCloseable {
                 output.handle,
                 strides,
                 dilations,
-                padding,
-                padding,
+                before,
+                behind,
                 forward().descriptor,
                 engine.attributes()));
   }

@@ -14,6 +14,7 @@ import org.halfstep.device.DataType;
 import org.halfstep.device.Launch;
 import org.halfstep.device.PackedLayout;
 import org.halfstep.device.QuantizedConvolution;
+import org.halfstep.device.Window;
 
 /**
  * {@link QuantizedConvolution} by oneDNN: unsigned times signed bytes with VNNI instructions. The
@@ -71,9 +72,11 @@ public final class OneDnnQuantizedConvolution implements QuantizedConvolution {
       perChannel = own(MemoryDescriptor.vector(shape.outputChannels()));
       one = own(MemoryDescriptor.vector(1));
       integer = own(MemoryDescriptor.integer());
-      int k = shape.kernel();
-      long[] sizes = {shape.outputChannels(), shape.inputChannels(), k, k};
-      long[] strides = {(long) shape.inputChannels() * k * k, (long) k * k, k, 1};
+      int rows = shape.window().height();
+      int columns = shape.window().width();
+      long taps = shape.window().taps();
+      long[] sizes = {shape.outputChannels(), shape.inputChannels(), rows, columns};
+      long[] strides = {shape.inputChannels() * taps, taps, columns, 1};
       MemoryDescriptor any = own(MemoryDescriptor.anySigned(sizes));
       MemoryDescriptor stored = own(MemoryDescriptor.strided(DataType.F32, sizes, strides));
       plain =
@@ -121,9 +124,11 @@ public final class OneDnnQuantizedConvolution implements QuantizedConvolution {
       MemoryDescriptor x, MemorySegment weights, MemoryDescriptor y, boolean residual) {
     MemorySegment attributes = attributes(y, residual);
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment strides = pair(arena, shape.stride());
-      MemorySegment dilations = pair(arena, 0);
-      MemorySegment padding = pair(arena, shape.padding());
+      MemorySegment strides = pair(arena, shape.stride(), shape.stride());
+      MemorySegment dilations = pair(arena, 0, 0);
+      Window window = shape.window();
+      MemorySegment before = pair(arena, window.top(), window.left());
+      MemorySegment behind = pair(arena, window.bottom(), window.right());
       return OneDnnEngine.create(
           out ->
               OneDnnPrimitives.dnnl_convolution_forward_primitive_desc_create(
@@ -137,16 +142,16 @@ public final class OneDnnQuantizedConvolution implements QuantizedConvolution {
                   y.handle,
                   strides,
                   dilations,
-                  padding,
-                  padding,
+                  before,
+                  behind,
                   attributes));
     } finally {
       OneDnnAttributes.dnnl_primitive_attr_destroy(attributes);
     }
   }
 
-  private static MemorySegment pair(Arena arena, long value) {
-    return arena.allocateFrom(ValueLayout.JAVA_LONG, value, value);
+  private static MemorySegment pair(Arena arena, long first, long second) {
+    return arena.allocateFrom(ValueLayout.JAVA_LONG, first, second);
   }
 
   private static MemorySegment attributes(MemoryDescriptor y, boolean residual) {

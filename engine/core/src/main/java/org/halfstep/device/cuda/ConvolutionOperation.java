@@ -167,14 +167,8 @@ record ConvolutionOperation(
                 Cudnn.CUDNN_TYPE_CONVOLUTION_MODE,
                 Cudnn.CUDNN_CROSS_CORRELATION)
             .set(Cudnn.CUDNN_ATTR_CONVOLUTION_SPATIAL_DIMS, 2)
-            .set(
-                Cudnn.CUDNN_ATTR_CONVOLUTION_PRE_PADDINGS,
-                window.rowPadding(),
-                window.columnPadding())
-            .set(
-                Cudnn.CUDNN_ATTR_CONVOLUTION_POST_PADDINGS,
-                window.rowPadding(),
-                window.columnPadding())
+            .set(Cudnn.CUDNN_ATTR_CONVOLUTION_PRE_PADDINGS, window.top(), window.left())
+            .set(Cudnn.CUDNN_ATTR_CONVOLUTION_POST_PADDINGS, window.bottom(), window.right())
             .set(Cudnn.CUDNN_ATTR_CONVOLUTION_FILTER_STRIDES, window.stride(), window.stride())
             .set(Cudnn.CUDNN_ATTR_CONVOLUTION_DILATIONS, 1, 1)
             .finish();

@@ -15,12 +15,14 @@ import org.halfstep.device.DataType;
 import org.halfstep.device.Launch;
 import org.halfstep.device.Owned;
 import org.halfstep.device.PackedLayout;
+import org.halfstep.device.Window;
 import org.halfstep.device.kernels.KernelBinder;
 
 /**
  * {@link Convolution} by cuDNN. Packed filters have channels last and the storage type of the
  * activations, as has the packed gradient; channels that are no multiple of eight are padded with
- * zeros, in the filter for good and in the images in scratch memory.
+ * zeros, in the filter for good and in the images in scratch memory. So are images whose opposite
+ * sides are padded differently, for which cuDNN has no engines.
  *
  * <p>A bias, residual and ReLU are part of the same operation graph where cuDNN has an engine for
  * that; else, and where the output is padded or is its own residual, kernels of ours add them to
@@ -45,11 +47,16 @@ final class CudnnConvolution implements Convolution {
   private final boolean fewPixels;
   private final int inputs;
   private final int outputs;
+
+  /** What cuDNN sees: the image with its padding where cuDNN cannot pad it, else as it is. */
+  private final int height;
+
+  private final int width;
+  private final Window window;
   private final ConvolutionOperation forward;
   private final long forwardWorkspace;
   private final PlanRequest backwardData;
   private final PlanRequest backwardWeights;
-  private final long inputRows;
   private final long outputRows;
   private final long paddedInputBytes;
   private final long paddedOutputBytes;
@@ -72,11 +79,15 @@ final class CudnnConvolution implements Convolution {
     this.fewPixels = !relu && FewPixels.suits(shape, type);
     this.inputs = ConvolutionOperation.paddedChannels(shape.inputChannels());
     this.outputs = ConvolutionOperation.paddedChannels(shape.outputChannels());
-    this.inputRows = (long) shape.batch() * shape.height() * shape.width();
+    Window asked = shape.window();
+    boolean pads = asked.isSymmetric();
+    this.window = pads ? asked : asked.unpadded();
+    this.height = pads ? shape.height() : asked.paddedHeight(shape.height());
+    this.width = pads ? shape.width() : asked.paddedWidth(shape.width());
     this.outputRows = (long) shape.batch() * shape.outputHeight() * shape.outputWidth();
     this.forward = operation(ConvolutionOperation.Kind.FORWARD);
     this.paddedInputBytes =
-        inputs == shape.inputChannels() ? 0 : Scratch.rounded(forward.inputBytes());
+        pads && inputs == shape.inputChannels() ? 0 : Scratch.rounded(forward.inputBytes());
     this.paddedOutputBytes =
         outputs == shape.outputChannels() ? 0 : Scratch.rounded(forward.outputBytes());
     // Engines without tensor cores may convert every tensor to another layout and back.
@@ -115,17 +126,7 @@ final class CudnnConvolution implements Convolution {
   private ConvolutionOperation operation(
       ConvolutionOperation.Kind kind, boolean bias, boolean residual, boolean clamped) {
     return new ConvolutionOperation(
-        kind,
-        shape.batch(),
-        shape.height(),
-        shape.width(),
-        inputs,
-        outputs,
-        shape.window(),
-        type,
-        bias,
-        residual,
-        clamped);
+        kind, shape.batch(), height, width, inputs, outputs, window, type, bias, residual, clamped);
   }
 
   /** The forward pass with what is added to it. */
@@ -251,16 +252,7 @@ final class CudnnConvolution implements Convolution {
     return Scratch.inOrder(
         padOutput(dy, paddedOutput),
         gradient,
-        paddedInputBytes == 0
-            ? null
-            : copy(
-                paddedInput,
-                inputs,
-                dx,
-                shape.inputChannels(),
-                inputRows,
-                shape.inputChannels(),
-                false));
+        paddedInputBytes == 0 ? null : input(Kernel.CROP, dx, paddedInput));
   }
 
   @Override
@@ -331,30 +323,27 @@ final class CudnnConvolution implements Convolution {
   }
 
   private Launch padInput(long x, long padded) {
-    return paddedInputBytes == 0 ? null : pad(x, padded, inputRows, shape.inputChannels(), inputs);
+    return paddedInputBytes == 0 ? null : input(Kernel.PAD, x, padded);
+  }
+
+  /** Between an image like x and one as cuDNN sees it. */
+  private Launch input(Kernel kernel, long x, long padded) {
+    boolean pads = shape.window().isSymmetric();
+    return kernels
+        .bind(kernel)
+        .with("x n h w c", x, shape.batch(), shape.height(), shape.width(), shape.inputChannels())
+        .with("y out_h out_w out_c dtype", padded, height, width, inputs, dtype)
+        .with("top", pads ? 0 : shape.window().top())
+        .with("left", pads ? 0 : shape.window().left());
   }
 
   private Launch padOutput(long dy, long padded) {
     return paddedOutputBytes == 0
         ? null
-        : pad(dy, padded, outputRows, shape.outputChannels(), outputs);
-  }
-
-  /**
-   * Rows with zeros behind their channels. Packing a filter is just that for float32; bfloat16 rows
-   * are copied into zeros.
-   */
-  private Launch pad(long from, long to, long rows, int columns, int padded) {
-    boolean wide = type != DataType.BF16;
-    int kept = wide ? columns : 0;
-    Launch zeros =
-        kernels
-            .bind(Kernel.FILTER_PACK)
-            .with("weight packed stride in out taps", from, to, kept, kept, wide ? rows : 0, 1)
-            .with("packed_in packed_out dtype", padded, rows, dtype);
-    return wide
-        ? zeros
-        : Scratch.inOrder(zeros, copy(from, columns, to, padded, rows, columns, false));
+        : kernels
+            .bind(Kernel.PAD)
+            .with("x n h w c", dy, 1, 1, outputRows, shape.outputChannels())
+            .with("y out_h out_w out_c dtype", padded, 1, outputRows, outputs, dtype);
   }
 
   /** The first columns of rows. */

@@ -6,13 +6,12 @@ import org.halfstep.bindings.Kernel;
 import org.halfstep.bindings.KernelLaunch;
 import org.halfstep.bindings.Kernels;
 import org.halfstep.bindings.Struct;
-import org.halfstep.device.Launch;
+import org.halfstep.device.Activation;
+import org.halfstep.device.DataType;
+import org.halfstep.device.KernelCall;
 
-/**
- * A kernel and its arguments, which are set by name while it is bound. What a field means is said
- * in {@code native/include/halfstep.h}; those that are not set are zero or null.
- */
-public final class BoundKernel implements Launch {
+/** A kernel of a library with its arguments. */
+public final class BoundKernel implements KernelCall {
   private final Kernels kernels;
   private final Struct struct;
   private final MemorySegment arguments;
@@ -25,23 +24,25 @@ public final class BoundKernel implements Launch {
     this.launch = kernels.launch(kernel, stream, arguments);
   }
 
-  /**
-   * Sets arguments.
-   *
-   * @param names of the fields, with a space between them
-   * @param values one for each name: addresses and sizes as numbers, flags as booleans
-   */
+  @Override
   public BoundKernel with(String names, Object... values) {
-    struct.select(names).set(arguments, values);
+    Object[] coded = values.clone();
+    for (int i = 0; i < coded.length; i++) {
+      coded[i] = coded(values[i]);
+    }
+    struct.select(names).set(arguments, coded);
     return this;
   }
 
-  /**
-   * Bytes of the workspace that it needs, by the sizes that were set; 0 also where the library
-   * lacks the kernel.
-   *
-   * @param gradient whether of a backward pass
-   */
+  private static Object coded(Object value) {
+    return switch (value) {
+      case DataType type -> KernelBinder.code(type);
+      case Activation activation -> KernelBinder.code(activation);
+      default -> value;
+    };
+  }
+
+  @Override
   public long workspaceBytes(boolean gradient) {
     return kernels.workspaceBytes(struct, arguments, gradient);
   }

@@ -4,6 +4,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import org.halfstep.bindings.Kernel;
 import org.halfstep.bindings.Kernels;
+import org.halfstep.device.Activation;
 import org.halfstep.device.DataType;
 
 /** Binds the kernels of one library and one stream to their arguments. */
@@ -25,7 +26,7 @@ public final class KernelBinder {
 
   /**
    * A launch whose arguments come next: {@code bind(Kernel.ADD).with("a b y count dtype", a, b, y,
-   * count, code(type))}.
+   * count, type)}.
    */
   public BoundKernel bind(Kernel kernel) {
     return new BoundKernel(kernels, kernel, stream, arena);
@@ -39,6 +40,18 @@ public final class KernelBinder {
       case U8 -> Kernels.HS_U8;
       case F16, I8, I32 ->
           throw new IllegalArgumentException("no kernel takes numbers of type " + type);
+    };
+  }
+
+  /** A function as the kernels name it. */
+  static int code(Activation activation) {
+    return switch (activation) {
+      case NONE -> throw new IllegalArgumentException("no activation is no function of a kernel");
+      case SILU -> Kernels.HS_SILU;
+      case RELU -> Kernels.HS_RELU;
+      case GELU -> Kernels.HS_GELU;
+      case GELU_TANH -> Kernels.HS_GELU_TANH;
+      case QUICK_GELU -> Kernels.HS_QUICK_GELU;
     };
   }
 }

@@ -1,20 +1,18 @@
 package org.halfstep.device.kernels;
 
-import static org.halfstep.device.kernels.KernelBinder.code;
-
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import org.halfstep.bindings.Kernel;
 import org.halfstep.bindings.Kernels;
+import org.halfstep.device.Activation;
 import org.halfstep.device.AdamSettings;
 import org.halfstep.device.AttentionShape;
 import org.halfstep.device.DataType;
 import org.halfstep.device.GroupNormShape;
+import org.halfstep.device.KernelCall;
 import org.halfstep.device.Launch;
 import org.halfstep.device.Operations;
 import org.halfstep.device.Owned;
-import org.halfstep.device.PoolShape;
-import org.halfstep.device.Window;
 
 /**
  * Operations by our own kernels: each launch is one call of a native function with arguments made
@@ -46,6 +44,11 @@ public abstract class KernelOperations implements Operations {
     return kernels.bind(kernel);
   }
 
+  @Override
+  public KernelCall kernel(String name) {
+    return bind(Kernel.named(name));
+  }
+
   // ---- Quantization
 
   @Override
@@ -54,29 +57,13 @@ public abstract class KernelOperations implements Operations {
     return norm(Kernel.GROUP_NORM_QUANTIZE, shape, memory).with("scale zero", scale, zeroPoint);
   }
 
-  @Override
-  public Launch quantize(
-      long x0,
-      long x1,
-      long y,
-      long scale,
-      long zeroPoint,
-      long rows,
-      int channels0,
-      int channels1,
-      DataType type) {
-    return bind(Kernel.QUANTIZE)
-        .with("x0 x1 y scale zero", x0, x1, y, scale, zeroPoint)
-        .with("rows c0 c1 dtype", rows, channels0, channels1, code(type));
-  }
-
   // ---- Norm and attention
 
   private BoundKernel norm(Kernel kernel, GroupNormShape shape, GroupNormShape.Memory memory) {
     return bind(kernel)
         .with("n hw c0 c1", shape.batch(), shape.pixels(), shape.channels0(), shape.channels1())
-        .with("groups silu eps", shape.groups(), shape.silu(), shape.eps())
-        .with("dtype", code(shape.type()))
+        .with("groups eps dtype", shape.groups(), shape.eps(), shape.type())
+        .with("silu", shape.activation() == Activation.SILU)
         .with("x0 x1 weight bias", memory.x0(), memory.x1(), memory.weight(), memory.bias())
         .with("modulation modulation_stride", memory.modulation(), memory.modulationStride())
         .with("y stats workspace", memory.y(), memory.statistics(), memory.workspace());
@@ -111,7 +98,7 @@ public abstract class KernelOperations implements Operations {
   public Launch channelMoments(
       long x, long moments, int batch, int pixels, int channels, DataType type) {
     return bind(Kernel.CHANNEL_MOMENTS)
-        .with("x moments n hw c dtype", x, moments, batch, pixels, channels, code(type));
+        .with("x moments n hw c dtype", x, moments, batch, pixels, channels, type);
   }
 
   @Override
@@ -135,7 +122,7 @@ public abstract class KernelOperations implements Operations {
         bind(kernel)
             .with("n tq tk", shape.batch(), shape.queries(), shape.keys())
             .with("heads d scale", shape.heads(), shape.headWidth(), shape.scale())
-            .with("causal dtype", shape.causal(), code(shape.type()));
+            .with("causal dtype", shape.causal(), shape.type());
     AttentionShape.Layout layout = shape.layout();
     rows(bound, "q_sample q_row q_head", layout.q());
     rows(bound, "k_sample k_row k_head", layout.k());
@@ -172,158 +159,19 @@ public abstract class KernelOperations implements Operations {
         .with("workspace", gradients.workspace());
   }
 
-  // ---- Elementwise and resampling
-
-  @Override
-  public Launch siluForward(long x, long y, long count, DataType type) {
-    return bind(Kernel.SILU_FORWARD).with("x y count dtype", x, y, count, code(type));
-  }
-
-  @Override
-  public Launch siluBackward(
-      long x, long dy, long dx, boolean accumulate, long count, DataType type) {
-    return bind(Kernel.SILU_BACKWARD)
-        .with("x dy dx accumulate count dtype", x, dy, dx, accumulate, count, code(type));
-  }
+  // ---- Elementwise
 
   @Override
   public Launch add(long a, long b, long y, long count, DataType type) {
-    return bind(Kernel.ADD).with("a b y count dtype", a, b, y, count, code(type));
-  }
-
-  @Override
-  public Launch upsampleForward(
-      long x, long y, int batch, int height, int width, int channels, DataType type) {
-    return bind(Kernel.UPSAMPLE2_FORWARD)
-        .with("x y n h w c dtype", x, y, batch, height, width, channels, code(type));
-  }
-
-  @Override
-  public Launch upsampleBackward(
-      long dy,
-      long dx,
-      boolean accumulate,
-      int batch,
-      int height,
-      int width,
-      int channels,
-      DataType type) {
-    return bind(Kernel.UPSAMPLE2_BACKWARD)
-        .with("dy dx accumulate n h w c", dy, dx, accumulate, batch, height, width, channels)
-        .with("dtype", code(type));
-  }
-
-  @Override
-  public Launch downsampleForward(
-      long x, long y, int batch, int height, int width, int channels, DataType type) {
-    return bind(Kernel.DOWNSAMPLE2_FORWARD)
-        .with("x y n h w c dtype", x, y, batch, height, width, channels, code(type));
-  }
-
-  @Override
-  public Launch downsampleBackward(
-      long dy,
-      long dx,
-      boolean accumulate,
-      int batch,
-      int height,
-      int width,
-      int channels,
-      DataType type) {
-    return bind(Kernel.DOWNSAMPLE2_BACKWARD)
-        .with("dy dx accumulate n h w c", dy, dx, accumulate, batch, height, width, channels)
-        .with("dtype", code(type));
-  }
-
-  @Override
-  public Launch pool(PoolShape shape, long x, long y) {
-    Window window = shape.window();
-    return bind(Kernel.POOL)
-        .with("x y average dtype", x, y, shape.average(), code(shape.type()))
-        .with("n h w c", shape.batch(), shape.height(), shape.width(), shape.channels())
-        .with("rows columns stride", window.height(), window.width(), window.stride())
-        .with("row_padding column_padding", window.rowPadding(), window.columnPadding());
-  }
-
-  @Override
-  public Launch copyColumns(
-      long source,
-      long sourceStride,
-      long sourceOffset,
-      long destination,
-      long destinationStride,
-      long destinationOffset,
-      long rows,
-      long columns,
-      boolean accumulate,
-      DataType type) {
-    return bind(Kernel.COPY_COLUMNS)
-        .with("src src_stride src_offset", source, sourceStride, sourceOffset)
-        .with("dst dst_stride dst_offset", destination, destinationStride, destinationOffset)
-        .with("rows columns accumulate dtype", rows, columns, accumulate, code(type));
-  }
-
-  @Override
-  public Launch addPerChannel(
-      long x, long e, long eStride, long y, int batch, int pixels, int channels, DataType type) {
-    return bind(Kernel.ADD_PER_CHANNEL)
-        .with("x e e_stride y n hw c dtype", x, e, eStride, y, batch, pixels, channels, code(type));
-  }
-
-  @Override
-  public Launch sumPixels(
-      long x, long out, long outStride, int batch, int pixels, int channels, DataType type) {
-    return bind(Kernel.SUM_PIXELS)
-        .with("x out out_stride n hw c", x, out, outStride, batch, pixels, channels)
-        .with("dtype", code(type));
-  }
-
-  @Override
-  public Launch dropout(
-      long x,
-      long y,
-      float probability,
-      long seed,
-      long sampleIds,
-      long draw,
-      int layer,
-      int batch,
-      long perSample,
-      DataType type) {
-    return bind(Kernel.DROPOUT)
-        .with("x y n per_sample dtype", x, y, batch, perSample, code(type))
-        .with("p seed sample_ids draw layer", probability, seed, sampleIds, draw, layer);
+    return bind(Kernel.ADD).with("a b y count dtype", a, b, y, count, type);
   }
 
   @Override
   public Launch convert(
       long source, DataType sourceType, long destination, DataType destinationType, long count) {
     return bind(Kernel.CONVERT)
-        .with("src src_dtype dst", source, code(sourceType), destination)
-        .with("dst_dtype count", code(destinationType), count);
-  }
-
-  // ---- Embeddings
-
-  @Override
-  public Launch sinusoid(long t, double scale, double maxPeriod, long y, int batch, int dimension) {
-    return bind(Kernel.SINUSOID)
-        .with("t scale max_period y n dim", t, scale, maxPeriod, y, batch, dimension);
-  }
-
-  @Override
-  public Launch embeddingForward(
-      long table, long ids, long y, boolean accumulate, int batch, int rows, int dimension) {
-    return bind(Kernel.EMBEDDING_FORWARD)
-        .with("table ids y accumulate n rows", table, ids, y, accumulate, batch, rows)
-        .with("dim", dimension);
-  }
-
-  @Override
-  public Launch embeddingBackward(
-      long dy, long ids, long dtable, int batch, int rows, int dimension) {
-    return bind(Kernel.EMBEDDING_BACKWARD)
-        .with("dy ids dtable n rows dim", dy, ids, dtable, batch, rows, dimension);
+        .with("src src_dtype dst", source, sourceType, destination)
+        .with("dst_dtype count", destinationType, count);
   }
 
   // ---- Per-sample arithmetic
@@ -337,7 +185,7 @@ public abstract class KernelOperations implements Operations {
     }
     BoundKernel bound =
         bind(Kernel.LINEAR_COMBINATION)
-            .with("y terms coefficients dtype", y, xs.length, coefficients, code(type))
+            .with("y terms coefficients dtype", y, xs.length, coefficients, type)
             .with("n per_sample", batch, perSample);
     for (int k = 0; k < xs.length; k++) {
       bound.with("x" + k, xs[k]);
@@ -349,12 +197,12 @@ public abstract class KernelOperations implements Operations {
   public Launch squaredDistance(
       long a, long b, long out, int batch, long perSample, DataType type) {
     return bind(Kernel.SQUARED_DISTANCE)
-        .with("a b out n per_sample dtype", a, b, out, batch, perSample, code(type));
+        .with("a b out n per_sample dtype", a, b, out, batch, perSample, type);
   }
 
   @Override
   public Launch clamp(long x, long y, float low, float high, long count, DataType type) {
-    return bind(Kernel.CLAMP).with("x y low high count dtype", x, y, low, high, count, code(type));
+    return bind(Kernel.CLAMP).with("x y low high count dtype", x, y, low, high, count, type);
   }
 
   @Override
@@ -401,7 +249,7 @@ public abstract class KernelOperations implements Operations {
   public Launch normal(long y, long key, long sampleIds, int batch, long perSample, DataType type) {
     return bind(Kernel.PHILOX_NORMAL)
         .with("y key sample_ids n per_sample", y, key, sampleIds, batch, perSample)
-        .with("dtype", code(type));
+        .with("dtype", type);
   }
 
   @Override

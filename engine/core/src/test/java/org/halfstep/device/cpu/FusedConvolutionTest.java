@@ -125,7 +125,14 @@ class FusedConvolutionTest {
         Arena arena = Arena.ofConfined()) {
       GroupNormShape norm =
           new GroupNormShape(
-              batch, pixels, c.channels0, in - c.channels0, GROUPS, EPS, silu, DataType.F32);
+              batch,
+              pixels,
+              c.channels0,
+              in - c.channels0,
+              GROUPS,
+              EPS,
+              silu ? Activation.SILU : Activation.NONE,
+              DataType.F32);
       long x0 = PlainConvolution.floats(arena, c.part(false)).address();
       long x1 = norm.channels1() == 0 ? 0 : floats(arena, c.part(true));
       long moments0 = arena.allocate(8L * batch * norm.channels0(), 64).address();

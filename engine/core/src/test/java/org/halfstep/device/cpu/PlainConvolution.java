@@ -107,8 +107,8 @@ final class PlainConvolution {
         for (int column = 0; column < ow; column++) {
           for (int ky = 0; ky < window.height(); ky++) {
             for (int kx = 0; kx < window.width(); kx++) {
-              int sy = row * shape.stride() + ky - window.rowPadding();
-              int sx = column * shape.stride() + kx - window.columnPadding();
+              int sy = row * shape.stride() + ky - window.top();
+              int sx = column * shape.stride() + kx - window.left();
               if (sy < 0 || sy >= shape.height() || sx < 0 || sx >= shape.width()) {
                 continue;
               }

@@ -1,0 +1,86 @@
+// The part of halfstep.h that is about steps of sampling and training: what happens to a network's images,
+// losses, gradients and weights.
+#ifndef HALFSTEP_STEPS_H
+#define HALFSTEP_STEPS_H
+
+#include <stdint.h>
+
+// ---- Per-sample arithmetic (diffusion) --------------------------------------------------------------------
+// hs_linear_combination: y[i,:] = sum over k < terms (1..4) of coefficients[k*n + i] * x_k[i,:]. y may be any
+// x_k. x_k for k >= terms are ignored.
+struct hs_linear_combination {
+  int64_t n, per_sample;
+  int32_t terms, dtype;
+  const void *x0, *x1, *x2, *x3;
+  const float *coefficients;
+  void *y;
+};
+
+// hs_squared_distance: out[i] = sum over elements of (a[i,:] - b[i,:])^2, in double.
+struct hs_squared_distance {
+  int64_t n, per_sample;
+  int32_t dtype;
+  const void *a, *b;
+  double *out;
+};
+
+// hs_softmax_cross_entropy: losses[i] = -log softmax(logits[i])[ids[i]]; dlogits = dloss * (softmax -
+// onehot), or NULL. ids as in hs_embedding.
+struct hs_softmax_cross_entropy {
+  int64_t n, classes;
+  float dloss;
+  const float *logits; // [n,classes]
+  const int32_t *ids;
+  float *losses;
+  float *dlogits; // or NULL
+};
+
+// ---- Optimizer over one flat slab -------------------------------------------------------------------------
+// What changes from step to step lies where the kernel runs and is read then, so that a step can be recorded.
+struct hs_adam_values {
+  int64_t step; // counts from 1
+  double lr, ema_decay;
+  double clip_norm; // 0: no clipping
+};
+
+// hs_adam_step, Adam: g' = scale*g (+ weight_decay*p when !decoupled); m, v as usual; p *= 1 -
+// lr*weight_decay first when decoupled; p -= lr/(1-beta1^step) * m / (sqrt(v/(1-beta2^step)) + eps); then,
+// unless ema is NULL, ema = ema_decay*ema + (1-ema_decay)*p. scale is clip_norm / sqrt(*square_sum) where
+// that is less than 1 and clip_norm > 0, else 1. Where *square_sum is infinite or not a number, nothing is
+// written.
+struct hs_adam {
+  int64_t count;
+  double beta1, beta2, eps, weight_decay;
+  int32_t decoupled; // 0 Adam, 1 AdamW
+  float *p;
+  const float *g;
+  float *m, *v, *ema; // ema or NULL
+  void *p_bf16;       // or NULL: the new p once more, rounded to bfloat16
+  const struct hs_adam_values *values;
+  const double *square_sum; // of all gradients; or NULL: no clipping
+};
+
+// hs_square_sum: *out = sum of squares; NaN and Inf propagate.
+struct hs_square_sum {
+  int64_t count;
+  const float *x;
+  double *out;
+  double *workspace; // hs_square_sum_workspace bytes, or NULL where that is 0
+};
+
+// ---- Random numbers: Philox 4x32-10 -----------------------------------------------------------------------
+// Block b of sample s in draw d: counter = {b, d, low32(s), high32(s)}, key = {low32(seed), high32(seed)}.
+// Element e of a sample comes from block e/4, word e%4.
+//
+// hs_philox_normal: Box-Muller in double on word pairs (0,1) and (2,3): u1 = (w0 + 0.5) 2^-32,
+// u2 = (w1 + 0.5) 2^-32, r = sqrt(-2 ln u1), even element r cos(2 pi u2), odd element r sin(2 pi u2). So
+// element e of sample s is the same in any batch.
+struct hs_philox_normal {
+  int64_t n, per_sample;
+  int32_t dtype;
+  void *y;
+  const void *key;           // a uint64 seed and, 8 bytes on, a uint32 draw, both read when the kernel runs
+  const int64_t *sample_ids; // [n]
+};
+
+#endif
