@@ -44,7 +44,7 @@ final class Ground {
 
   /** A run that writes many checkpoints, into a folder. */
   String[] arguments(String command, Path out) {
-    String updates = command.equals("distill") ? "6" : "24";
+    String updates = command.equals("distill") ? "6" : "60";
     List<String> all =
         Stream.concat(
                 Stream.of(command, "--preset", "tiny", "--data", data.toString()),
