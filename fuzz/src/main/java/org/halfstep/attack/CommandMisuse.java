@@ -190,8 +190,8 @@ final class CommandMisuse {
         "--out",
         odd.resolve("q").toString());
     add("quantize", "--model", classifier, "--data", data, "--out", odd.resolve("q").toString());
-    add("export", "--model", model, "--dtype", "f64", "--out", odd.resolve("e").toString());
-    add("export", "--model", model);
+    add("convert", "--model", model, "--dtype", "f64", "--out", odd.resolve("e").toString());
+    add("convert", "--model", model);
     add("report", "--models", model, "--rounds", "-1");
     add(
         "report",

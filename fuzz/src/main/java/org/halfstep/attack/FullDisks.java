@@ -36,7 +36,7 @@ final class FullDisks {
             new String[] {"sample", "--model", model, "--count", "900", "--npz", "DISK/s.npz"},
             new String[] {"sample", "--model", model, "--count", "900", "--grid", "DISK/s.png"},
             new String[] {"sample", "--model", model, "--count", "900", "--out", "DISK/images"},
-            new String[] {"export", "--model", model, "--out", "DISK/e.safetensors"},
+            new String[] {"convert", "--model", model, "--out", "DISK/e.safetensors"},
             new String[] {
               "quantize",
               "--model",

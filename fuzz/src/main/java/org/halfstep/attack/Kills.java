@@ -115,7 +115,7 @@ final class Kills {
         "grid.png",
         new String[] {"sample", "--model", model, "--count", "400", "--grid", "grid.png"});
     commands.put(
-        "half.safetensors", new String[] {"export", "--model", model, "--out", "half.safetensors"});
+        "half.safetensors", new String[] {"convert", "--model", model, "--out", "half.safetensors"});
     Program here = program.in(out);
     for (Map.Entry<String, String[]> one : commands.entrySet()) {
       Path file = out.resolve(one.getKey());
