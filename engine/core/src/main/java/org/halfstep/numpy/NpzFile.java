@@ -17,6 +17,7 @@ import java.util.zip.ZipException;
 import java.util.zip.ZipFile;
 import org.halfstep.files.AtomicFile;
 import org.halfstep.files.DataException;
+import org.halfstep.files.FailureReason;
 import org.halfstep.files.InputFile;
 
 /**
@@ -50,7 +51,9 @@ public final class NpzFile implements AutoCloseable {
     } catch (NoSuchFileException missing) {
       throw new DataException(file, "the file is missing");
     } catch (EOFException | ZipException | IllegalArgumentException damaged) {
-      throw new DataException(file, "is no .npz file, or damaged (" + damaged.getMessage() + ")");
+      String reason =
+          damaged instanceof EOFException ? "it ends too early" : FailureReason.of(damaged);
+      throw new DataException(file, "is no .npz file, or damaged (" + reason + ")");
     }
   }
 

@@ -136,6 +136,18 @@ class NpzFileTest {
     refused("no .npz file", () -> NpzFile.open(file));
   }
 
+  /** What an attack found: the comment's length in an archive's last bytes, beyond its end. */
+  @Test
+  void anArchiveThatEndsTooEarlyIsSaidToDoSo() throws IOException {
+    Path file = folder.resolve("early.npz");
+    NpzFile.write(file, npz -> npz.add("a", NpyArray.of(new float[] {1, 2}, 2)));
+    byte[] bytes = Files.readAllBytes(file);
+    bytes[bytes.length - 1] ^= 1;
+    Files.write(file, bytes);
+    DataException refused = assertThrows(DataException.class, () -> NpzFile.open(file).close());
+    assertTrue(refused.getMessage().endsWith("(it ends too early)"), refused.getMessage());
+  }
+
   @Test
   void sizesThatTheArchiveCannotHoldAreRefused() throws IOException {
     String text = "{'descr':'|u1','fortran_order':False,'shape':(2000000000,)}";
