@@ -30,7 +30,7 @@ class CodebookTest {
       weights.set(codebook, rows);
       try (Plan plan =
           Plan.inference(
-              device, graph, PlanOptions.inference(1).withKept(Set.of("index")), weights)) {
+              device, graph, PlanOptions.inference(1).withKept(Set.of(index)), weights)) {
         device.upload(MemorySegment.ofArray(pixels), plan.address("x"), 4L * pixels.length);
         plan.prepare();
         plan.forward();

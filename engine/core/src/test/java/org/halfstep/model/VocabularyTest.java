@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 import org.halfstep.device.Activation;
 import org.halfstep.device.Device;
 import org.halfstep.device.Window;
@@ -193,7 +194,8 @@ class VocabularyTest {
       Device device, Graph graph, Map<String, float[]> weights, Map<String, float[]> kept) {
     try (ParameterSlab slab = new ParameterSlab(device, graph, "weights")) {
       graph.parameters().forEach((name, parameter) -> slab.set(parameter, weights.get(name)));
-      PlanOptions options = PlanOptions.inference(BATCH).withKept(Set.copyOf(kept.keySet()));
+      Set<Value> values = kept.keySet().stream().map(graph::named).collect(Collectors.toSet());
+      PlanOptions options = PlanOptions.inference(BATCH).withKept(values);
       try (Plan plan = Plan.inference(device, graph, options, slab)) {
         Random random = new Random(3);
         float[] image = new float[BATCH * graph.named("image").shape().size()];
