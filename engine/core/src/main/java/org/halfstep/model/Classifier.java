@@ -44,8 +44,7 @@ final class Classifier {
   }
 
   private static Value norm(Layers layers, String name, Value x) {
-    return layers.groupNorm(
-        name, x, ClassifierConfig.GROUPS, GroupNorm.EPS, Activation.SILU);
+    return layers.groupNorm(name, x, ClassifierConfig.GROUPS, GroupNorm.EPS, Activation.SILU);
   }
 
   private static Value convolution(

@@ -53,7 +53,10 @@ class ConditionTest {
     }
     // After the last attention, more memory than keys and values take: they may not lie there.
     Value wide =
-        graph.activation("wide silu", graph.linear("wide", h, weight(graph, "w", 256, 32), null), Activation.SILU);
+        graph.activation(
+            "wide silu",
+            graph.linear("wide", h, weight(graph, "w", 256, 32), null),
+            Activation.SILU);
     h = graph.linear("narrow", wide, weight(graph, "n", 32, 256), null);
     graph.name("out", graph.toFloat(h));
     return graph;

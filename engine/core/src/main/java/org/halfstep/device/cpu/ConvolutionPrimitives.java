@@ -241,12 +241,17 @@ final class ConvolutionPrimitives implements AutoCloseable {
   private void appendActivation(MemorySegment operations) {
     switch (activation) {
       case NONE -> {}
-      case RELU -> OneDnnAttributes.dnnl_post_ops_append_eltwise(operations, OneDnn.dnnl_eltwise_relu, 0, 0);
-      case SILU -> OneDnnAttributes.dnnl_post_ops_append_eltwise(operations, OneDnn.dnnl_eltwise_swish, 1, 0);
+      case RELU ->
+          OneDnnAttributes.dnnl_post_ops_append_eltwise(operations, OneDnn.dnnl_eltwise_relu, 0, 0);
+      case SILU ->
+          OneDnnAttributes.dnnl_post_ops_append_eltwise(
+              operations, OneDnn.dnnl_eltwise_swish, 1, 0);
       case GELU ->
-          OneDnnAttributes.dnnl_post_ops_append_eltwise(operations, OneDnn.dnnl_eltwise_gelu_erf, 0, 0);
+          OneDnnAttributes.dnnl_post_ops_append_eltwise(
+              operations, OneDnn.dnnl_eltwise_gelu_erf, 0, 0);
       case GELU_TANH ->
-          OneDnnAttributes.dnnl_post_ops_append_eltwise(operations, OneDnn.dnnl_eltwise_gelu_tanh, 0, 0);
+          OneDnnAttributes.dnnl_post_ops_append_eltwise(
+              operations, OneDnn.dnnl_eltwise_gelu_tanh, 0, 0);
       case QUICK_GELU ->
           OneDnnAttributes.dnnl_post_ops_append_eltwise(
               operations, OneDnn.dnnl_eltwise_swish, QUICK_GELU_SCALE, 0);

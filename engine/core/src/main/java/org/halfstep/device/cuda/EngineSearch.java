@@ -85,7 +85,9 @@ final class EngineSearch {
     return "first of cuDNN's ranking"
         + (deterministic
             ? ", deterministic"
-            : "; " + EngineChoice.PROPERTY + "=timed is faster, and its results are yet to be checked");
+            : "; "
+                + EngineChoice.PROPERTY
+                + "=timed is faster, and its results are yet to be checked");
   }
 
   /** Makes a plan; what it needs meanwhile is closed by {@code parts}. */
