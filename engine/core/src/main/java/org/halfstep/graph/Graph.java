@@ -18,16 +18,12 @@ import org.halfstep.graph.Parameter.Initializer;
  * <p>Every method that adds an op returns the op's output. Shapes are those of one sample.
  */
 public final class Graph {
-  /** Parameters start at multiples of this many floats, except inside a stack. */
-  private static final int PARAMETER_ALIGNMENT = 16;
-
   private final List<Op> ops = new ArrayList<>();
   private final List<Value> inputs = new ArrayList<>();
   private final List<Value> conditions = new ArrayList<>();
-  private final Map<String, Parameter> parameters = new LinkedHashMap<>();
+  private final ParameterLayout parameters = new ParameterLayout();
   private final Map<String, Value> named = new LinkedHashMap<>();
   private int values;
-  private long parameterFloats;
 
   // ---- Inputs and parameters ------------------------------------------------------------------
 
@@ -74,8 +70,7 @@ public final class Graph {
 
   /** Declares one parameter. */
   public Parameter parameter(String name, Initializer initializer, int fanIn, Integer... shape) {
-    parameterFloats = aligned(parameterFloats);
-    return declare(name, initializer, fanIn, List.of(shape));
+    return parameters.declare(name, initializer, fanIn, List.of(shape));
   }
 
   /**
@@ -88,40 +83,7 @@ public final class Graph {
    */
   public Parameter stack(
       List<String> names, List<List<Integer>> shapes, Initializer initializer, int fanIn) {
-    parameterFloats = aligned(parameterFloats);
-    long start = parameterFloats;
-    List<Integer> row = row(shapes.getFirst());
-    int total = 0;
-    for (int i = 0; i < names.size(); i++) {
-      if (!row(shapes.get(i)).equals(row)) {
-        throw new IllegalArgumentException(
-            names.get(i) + " " + shapes.get(i) + " does not fit below " + shapes.getFirst());
-      }
-      declare(names.get(i), initializer, fanIn, shapes.get(i));
-      total += shapes.get(i).getFirst();
-    }
-    List<Integer> whole = new ArrayList<>(List.of(total));
-    whole.addAll(row);
-    return new Parameter("stack of " + names.size(), whole, initializer, fanIn, start);
-  }
-
-  /** All extents but the first, without the two of a kernel of one pixel. */
-  private static List<Integer> row(List<Integer> shape) {
-    boolean pixel = shape.size() == 4 && shape.get(2) == 1 && shape.get(3) == 1;
-    return shape.subList(1, pixel ? 2 : shape.size());
-  }
-
-  private Parameter declare(String name, Initializer initializer, int fanIn, List<Integer> shape) {
-    Parameter parameter = new Parameter(name, shape, initializer, fanIn, parameterFloats);
-    if (parameters.putIfAbsent(name, parameter) != null) {
-      throw new IllegalArgumentException("parameter " + name + " is declared twice");
-    }
-    parameterFloats += parameter.size();
-    return parameter;
-  }
-
-  private static long aligned(long floats) {
-    return (floats + PARAMETER_ALIGNMENT - 1) / PARAMETER_ALIGNMENT * PARAMETER_ALIGNMENT;
+    return parameters.stack(names, shapes, initializer, fanIn);
   }
 
   // ---- Ops --------------------------------------------------------------------------------------
@@ -469,17 +431,17 @@ public final class Graph {
 
   /** All parameters by checkpoint name, in declaration order. */
   public Map<String, Parameter> parameters() {
-    return Collections.unmodifiableMap(parameters);
+    return parameters.byName();
   }
 
   /** Floats of the parameter slab, alignment gaps included. */
   public long parameterFloats() {
-    return aligned(parameterFloats);
+    return parameters.floats();
   }
 
   /** Trainable numbers. */
   public long parameterCount() {
-    return parameters.values().stream().mapToLong(Parameter::size).sum();
+    return parameters.count();
   }
 
   int valueCount() {
