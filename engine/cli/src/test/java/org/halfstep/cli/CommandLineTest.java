@@ -1,5 +1,8 @@
 package org.halfstep.cli;
 
+import static org.halfstep.cli.Commands.halfstep;
+import static org.halfstep.cli.Commands.refused;
+import static org.halfstep.cli.Commands.succeeds;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -7,8 +10,6 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -36,37 +37,10 @@ class CommandLineTest {
   private static final int IMAGES = 40;
   private static final int SIDE = 8;
 
-  /** What a command wrote and returned. */
-  private record Outcome(int code, String out, String err) {}
-
   private Path folder;
   private Path data;
   private Path teacher;
   private Path students;
-
-  private static Outcome halfstep(Object... arguments) {
-    StringWriter out = new StringWriter();
-    StringWriter err = new StringWriter();
-    String[] text = Arrays.stream(arguments).map(Object::toString).toArray(String[]::new);
-    int code = Halfstep.run(new PrintWriter(out), new PrintWriter(err), text);
-    return new Outcome(code, out.toString(), err.toString());
-  }
-
-  private static String succeeds(Object... arguments) {
-    Outcome outcome = halfstep(arguments);
-    assertEquals(0, outcome.code(), outcome.err());
-    assertEquals("", outcome.err());
-    return outcome.out();
-  }
-
-  /** The command ends with code 2 and one line, which is returned. */
-  private static String refused(Object... arguments) {
-    Outcome outcome = halfstep(arguments);
-    assertEquals(2, outcome.code(), outcome.err());
-    assertEquals(1, outcome.err().lines().count(), outcome.err());
-    assertTrue(outcome.err().startsWith("halfstep: "), outcome.err());
-    return outcome.err().strip();
-  }
 
   @BeforeAll
   void trainAndDistill(@TempDir Path given) throws IOException {
@@ -362,13 +336,13 @@ class CommandLineTest {
   void outputsAreTriedBeforeTheWork() throws IOException {
     Path file = Files.writeString(folder.resolve("a-file"), "in the way");
     for (String option : new String[] {"--grid", "--npz"}) {
-      Outcome outcome =
+      Commands.Outcome outcome =
           halfstep("sample", "--model", teacher, "--count", 1, option, file.resolve("x.png"));
       assertEquals(1, outcome.code());
       assertTrue(outcome.err().contains(file.toString()), outcome.err());
       assertEquals("", outcome.out(), "no work was begun");
     }
-    Outcome long1 =
+    Commands.Outcome long1 =
         halfstep(
             "sample", "--model", teacher, "--count", 1, "--npz", folder.resolve("x".repeat(256)));
     assertTrue(long1.err().contains("256 bytes"), long1.err());
@@ -380,7 +354,7 @@ class CommandLineTest {
   @Test
   void aFullDiskIsNamed() {
     for (String option : new String[] {"--grid", "--npz"}) {
-      Outcome outcome =
+      Commands.Outcome outcome =
           halfstep("sample", "--model", teacher, "--steps", 1, "--count", 1, option, "/dev/full");
       assertEquals(1, outcome.code());
       assertTrue(
@@ -397,7 +371,7 @@ class CommandLineTest {
 
   @Test
   void aStackTraceIsThereWhenAskedFor() {
-    Outcome outcome = halfstep("sample", "--verbose", "--model", "zebra");
+    Commands.Outcome outcome = halfstep("sample", "--verbose", "--model", "zebra");
     assertEquals(2, outcome.code());
     assertTrue(outcome.err().contains("\tat org.halfstep."), outcome.err());
   }
@@ -416,58 +390,6 @@ class CommandLineTest {
           "\"image_size\" : 8",
           "thread"
         }) {
-      assertTrue(out.contains(part), part + " in " + out);
-    }
-  }
-
-  @Test
-  void benchShowsTimesAndAProfile() {
-    String out =
-        succeeds(
-            "bench", "--model", student(1), "--batch", "1,2", "--seconds", "0.01", "--profile");
-    assertTrue(out.contains("ms per image"), out);
-    assertTrue(out.contains("conv3 forward"), out);
-    assertTrue(out.contains("GB/s"), out);
-    assertTrue(out.contains("of ceiling"), out);
-    // Which steps are shown depends on their times.
-    assertTrue(
-        out.lines().anyMatch(line -> line.matches("[a-z_]+[.\\w]* conv3 forward +1 .*")), out);
-  }
-
-  @Test
-  void benchWritesItsNumbers() throws IOException {
-    Path json = folder.resolve("bench/numbers.json");
-    Path csv = folder.resolve("bench/numbers.csv");
-    for (Path file : new Path[] {json, csv}) {
-      succeeds("bench", "--model", student(1), "--batch", 2, "--seconds", "0.01", "--out", file);
-    }
-    var row = Settings.JSON.readTree(json.toFile()).at("/results/0");
-    assertEquals(2, row.at("/batch").asInt());
-    assertTrue(row.at("/runs").asInt() >= 3);
-    double least = row.at("/minMilliseconds").asDouble();
-    double median = row.at("/medianMilliseconds").asDouble();
-    assertTrue(0 < least && least <= median, row.toString());
-    assertTrue(median <= row.at("/p90Milliseconds").asDouble(), row.toString());
-    var lines = Files.readAllLines(csv);
-    assertEquals(2, lines.size());
-    assertEquals(lines.get(0).split(",").length, lines.get(1).split(",").length);
-  }
-
-  @Test
-  void benchTimesTrainingSteps() {
-    String out =
-        succeeds(
-            "bench",
-            "--model",
-            student(1),
-            "--batch",
-            2,
-            "--seconds",
-            "0.01",
-            "--profile",
-            "--training");
-    for (String part :
-        new String[] {"ms per step", "pack weights", "conv3 backward weights", "update"}) {
       assertTrue(out.contains(part), part + " in " + out);
     }
   }
@@ -495,40 +417,6 @@ class CommandLineTest {
     assertEquals(
         ImageIO.read(out.resolve("teacher-steps-6.png").toFile()).getWidth(),
         ImageIO.read(out.resolve("student-1-steps-1.png").toFile()).getWidth());
-  }
-
-  @Test
-  void helpIsACommandAndItsOwnOptionsComeFirst() {
-    String help = succeeds("help", "sample");
-    assertTrue(help.contains("halfstep sample"), help);
-    String options = help.substring(help.indexOf("Options:"));
-    assertTrue(options.indexOf("--labels=") < options.indexOf("--attention="), help);
-    assertTrue(succeeds("help").contains("train-classifier"));
-  }
-
-  @Test
-  void examplesAreNotBroken() {
-    for (String command :
-        new String[] {"demo", "train", "distill", "sample", "evaluate", "quantize", "convert"}) {
-      String help = succeeds(command, "--help");
-      String example = help.substring(help.indexOf("Example:"));
-      example
-          .lines()
-          .forEach(
-              line ->
-                  assertTrue(
-                      line.isBlank() || line.length() <= 80 && !line.endsWith("-"),
-                      command + ": " + line));
-    }
-  }
-
-  @Test
-  void everyCommandShowsAnExample() {
-    for (String command : new String[] {"demo", "train", "distill", "sample", "info", "bench"}) {
-      String out = succeeds(command, "--help");
-      assertTrue(out.contains("Example:"), command);
-      assertTrue(out.contains("  halfstep " + command), command);
-    }
   }
 
   @Test
