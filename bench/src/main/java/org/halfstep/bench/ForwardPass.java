@@ -4,7 +4,7 @@ import java.io.IOException;
 import java.lang.foreign.ValueLayout;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
-import org.halfstep.device.HostWindow;
+import org.halfstep.device.HostView;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
 import org.halfstep.graph.Value;
@@ -59,7 +59,7 @@ final class ForwardPass implements AutoCloseable {
     Value output = network.architecture().ports(plan.graph()).out();
     int count = Math.toIntExact(plan.count(output));
     float[] values = new float[count];
-    try (HostWindow out = plan.device().window(plan.address(output), (long) Float.BYTES * count)) {
+    try (HostView out = plan.device().view(plan.address(output), (long) Float.BYTES * count)) {
       out.pull();
       for (int i = 0; i < count; i++) {
         long from = PeerInputs.channelsLast(i, channels, count / plan.batch());

@@ -1,7 +1,7 @@
 package org.halfstep.bench;
 
 import java.lang.foreign.ValueLayout;
-import org.halfstep.device.HostWindow;
+import org.halfstep.device.HostView;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.Value;
 import org.halfstep.model.UNetConfig;
@@ -31,10 +31,9 @@ final class PeerInputs {
 
   static void fillRows(Plan plan, UNetConfig config, float[] times, int[] labels) {
     UNetPorts ports = config.ports(plan.graph());
-    try (HostWindow t =
-            plan.device().window(plan.address(ports.time()), Float.BYTES * plan.batch());
-        HostWindow y =
-            plan.device().window(plan.address(ports.labels()), Integer.BYTES * plan.batch())) {
+    try (HostView t = plan.device().view(plan.address(ports.time()), Float.BYTES * plan.batch());
+        HostView y =
+            plan.device().view(plan.address(ports.labels()), Integer.BYTES * plan.batch())) {
       for (int row = 0; row < plan.batch(); row++) {
         t.memory().setAtIndex(ValueLayout.JAVA_FLOAT, row, times[row]);
         y.memory().setAtIndex(ValueLayout.JAVA_INT, row, labels[row]);
@@ -48,7 +47,7 @@ final class PeerInputs {
   private static void fillImages(Plan plan, UNetConfig config) {
     Value x = config.ports(plan.graph()).x();
     long count = plan.count(x);
-    try (HostWindow images = plan.device().window(plan.address(x), Float.BYTES * count)) {
+    try (HostView images = plan.device().view(plan.address(x), Float.BYTES * count)) {
       for (long i = 0; i < count; i++) {
         images
             .memory()

@@ -5,7 +5,7 @@ import java.lang.foreign.ValueLayout;
 import org.halfstep.device.Coefficients;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
-import org.halfstep.device.HostWindow;
+import org.halfstep.device.HostView;
 import org.halfstep.device.Launch;
 import org.halfstep.device.Operations;
 import org.halfstep.device.Slab;
@@ -81,7 +81,7 @@ final class TrainingStep implements AutoCloseable {
   private void fillTarget(long count) {
     float[] noise = new float[Math.toIntExact(count)];
     Philox.normal(SEED, 0, 0, noise);
-    try (HostWindow window = plan.device().window(target.address(), Float.BYTES * count)) {
+    try (HostView window = plan.device().view(target.address(), Float.BYTES * count)) {
       for (int i = 0; i < noise.length; i++) {
         window.memory().setAtIndex(ValueLayout.JAVA_FLOAT, i, noise[i]);
       }
@@ -118,8 +118,8 @@ final class TrainingStep implements AutoCloseable {
   double loss() {
     int count = Math.toIntExact(plan.count(output()));
     double sum = 0;
-    try (HostWindow out = plan.device().window(plan.address(output()), (long) Float.BYTES * count);
-        HostWindow wanted = plan.device().window(target.address(), (long) Float.BYTES * count)) {
+    try (HostView out = plan.device().view(plan.address(output()), (long) Float.BYTES * count);
+        HostView wanted = plan.device().view(target.address(), (long) Float.BYTES * count)) {
       out.pull();
       for (int i = 0; i < count; i++) {
         double d =

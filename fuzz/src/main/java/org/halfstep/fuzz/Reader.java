@@ -17,7 +17,7 @@ import org.halfstep.data.Datasets;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.data.SampleBatchFile;
 import org.halfstep.data.Split;
-import org.halfstep.device.cuda.PlanCacheReading;
+import org.halfstep.device.cuda.CudnnPlanCacheReading;
 import org.halfstep.distill.DistillationSettings;
 import org.halfstep.files.Json;
 import org.halfstep.image.Fit;
@@ -97,7 +97,7 @@ enum Reader {
     @Override
     void read(byte[] input, Workplace place) throws IOException {
       Path path = place.write("x.pth", input);
-      TorchFile.isOne(path);
+      TorchFile.matches(path);
       try (TorchFile file = TorchFile.open(path)) {
         for (String name : file.names()) {
           look(file.find(name).orElseThrow());
@@ -323,8 +323,8 @@ enum Reader {
     @Override
     void read(byte[] input, Workplace place) throws IOException {
       Path folder = place.folder().resolve("plans");
-      Files.write(PlanCacheReading.store(folder), input);
-      PlanCacheReading.load(folder);
+      Files.write(CudnnPlanCacheReading.store(folder), input);
+      CudnnPlanCacheReading.load(folder);
     }
   };
 

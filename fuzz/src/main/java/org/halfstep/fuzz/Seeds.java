@@ -17,7 +17,7 @@ import org.halfstep.checkpoint.TinyPipeline;
 import org.halfstep.data.SampleBatchFile;
 import org.halfstep.device.Device;
 import org.halfstep.device.cpu.CpuDevice;
-import org.halfstep.device.cuda.PlanCacheReading;
+import org.halfstep.device.cuda.CudnnPlanCacheReading;
 import org.halfstep.image.ImageBatch;
 import org.halfstep.image.ImageGrid;
 import org.halfstep.model.ClassifierCard;
@@ -382,7 +382,7 @@ final class Seeds {
              "evaluations":8,"batch":1,"milliseconds":1.0,"least":1.0,"greatest":1.0,"runs":3,"device":"d",
              "machine":"m","command":"c","date":"d"}]}
             """));
-    Path plan = PlanCacheReading.store(folder.resolve("plans"));
+    Path plan = CudnnPlanCacheReading.store(folder.resolve("plans"));
     seed(Reader.PLAN_CACHE, "one", Files.readAllBytes(plan));
   }
 }

@@ -173,7 +173,7 @@ final class ConvertCommand implements Callable<Integer> {
           });
     } else if (!Files.exists(Path.of(model))) {
       throw new InputException(model + ": there is no such file or folder, and no bundled model");
-    } else if (OwnFile.isOne(Path.of(model))) {
+    } else if (OwnFile.matches(Path.of(model))) {
       convertOwn(model, Path.of(model));
     } else {
       convertCheckpoint(console, Path.of(model));

@@ -167,7 +167,7 @@ final class DemoCommand implements Callable<Integer> {
         DiffusionModel model = owned.add(ModelOption.open(choice, memory.on(device)));
         images = images == 0 ? images(model) : images;
         SampleRequest request = request(model, images);
-        model.requireTaken(request);
+        model.requireSupported(request);
         // Plans and the first touch of memory are not part of what an image costs.
         model.warmUp(request);
         entries.add(new Entry(choice, model, request));

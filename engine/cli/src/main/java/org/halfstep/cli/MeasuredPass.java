@@ -3,7 +3,7 @@ package org.halfstep.cli;
 import java.lang.foreign.ValueLayout;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
-import org.halfstep.device.HostWindow;
+import org.halfstep.device.HostView;
 import org.halfstep.device.Operations;
 import org.halfstep.device.Owned;
 import org.halfstep.graph.Graph;
@@ -135,8 +135,8 @@ abstract sealed class MeasuredPass implements AutoCloseable {
 
     private void fillGradient(Value output) {
       long count = plan.count(output);
-      try (HostWindow gradient =
-          plan.device().window(plan.gradientAddress(output), Float.BYTES * count)) {
+      try (HostView gradient =
+          plan.device().view(plan.gradientAddress(output), Float.BYTES * count)) {
         for (long i = 0; i < count; i++) {
           gradient.memory().setAtIndex(ValueLayout.JAVA_FLOAT, i, GRADIENT);
         }

@@ -27,7 +27,7 @@ public final class OwnFile {
    *
    * @throws IOException in one line, when it is a damaged file of tensors
    */
-  public static boolean isOne(Path path) throws IOException {
+  public static boolean matches(Path path) throws IOException {
     if (!Files.isRegularFile(path)) {
       return false;
     }

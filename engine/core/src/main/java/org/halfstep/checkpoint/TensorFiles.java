@@ -33,7 +33,7 @@ final class TensorFiles {
       requireShardsDownloaded(path);
       return ShardedFile.open(path);
     }
-    return TorchFile.isOne(path) ? TorchFile.open(path) : SafetensorsFile.open(path);
+    return TorchFile.matches(path) ? TorchFile.open(path) : SafetensorsFile.open(path);
   }
 
   /** A clone without Git LFS has a few lines of text where a large file should be. */

@@ -14,11 +14,11 @@ public final class AdamValues implements AutoCloseable {
   private static final long BYTES = 32;
 
   private final Slab slab;
-  private final HostWindow window;
+  private final HostView window;
 
   public AdamValues(Device device) {
     slab = device.allocate("values of an optimizer step", BYTES);
-    window = device.window(slab.address(), BYTES);
+    window = device.view(slab.address(), BYTES);
   }
 
   public long address() {

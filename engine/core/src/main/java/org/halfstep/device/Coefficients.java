@@ -9,12 +9,12 @@ import java.lang.foreign.ValueLayout;
 public final class Coefficients implements AutoCloseable {
   private final int batch;
   private final Slab slab;
-  private final HostWindow window;
+  private final HostView window;
 
   public Coefficients(Device device, String purpose, int terms, int batch) {
     this.batch = batch;
     this.slab = device.allocate(purpose, (long) Float.BYTES * terms * batch);
-    this.window = device.window(slab.address(), slab.bytes());
+    this.window = device.view(slab.address(), slab.bytes());
   }
 
   public long address() {

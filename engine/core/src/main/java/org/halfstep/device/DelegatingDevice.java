@@ -77,8 +77,8 @@ abstract class DelegatingDevice implements Device {
   }
 
   @Override
-  public HostWindow window(long address, long bytes) {
-    return device.window(address, bytes);
+  public HostView view(long address, long bytes) {
+    return device.view(address, bytes);
   }
 
   @Override

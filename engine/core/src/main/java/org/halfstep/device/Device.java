@@ -68,7 +68,7 @@ public interface Device extends AutoCloseable {
   void download(long source, MemorySegment destination, long bytes);
 
   /** A view of device memory for the host, for as long as that memory lives. */
-  HostWindow window(long address, long bytes);
+  HostView view(long address, long bytes);
 
   /**
    * A new set of operations, closed by whoever asked for it; closing frees every primitive bound

@@ -36,8 +36,8 @@ public final class SlabLayout {
     }
 
     /** A view of it for the host, closed by the caller. */
-    public HostWindow window() {
-      return device.window(address(), bytes);
+    public HostView window() {
+      return device.view(address(), bytes);
     }
   }
 

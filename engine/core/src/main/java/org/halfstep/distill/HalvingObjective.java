@@ -5,7 +5,7 @@ import java.util.List;
 import org.halfstep.device.Coefficients;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
-import org.halfstep.device.HostWindow;
+import org.halfstep.device.HostView;
 import org.halfstep.device.Launch;
 import org.halfstep.device.Operations;
 import org.halfstep.device.Owned;
@@ -44,7 +44,7 @@ public final class HalvingObjective implements Objective {
   private final Coefficients toTarget;
   private final Slab firstPrediction;
   private final Slab midTimesSlab;
-  private final HostWindow midTimes;
+  private final HostView midTimes;
   private final Operations operations;
   private final Launch toTeacher;
   private final Launch keepFirst;
@@ -91,7 +91,7 @@ public final class HalvingObjective implements Objective {
       long timesBytes = (long) Float.BYTES * size;
       this.midTimesSlab =
           owned.add(device.allocate("times of the teacher's second step", timesBytes));
-      this.midTimes = owned.add(device.window(midTimesSlab.address(), timesBytes));
+      this.midTimes = owned.add(device.view(midTimesSlab.address(), timesBytes));
       this.operations = owned.add(device.operations());
       UNetPorts ports = teacherNetwork.architecture().ports(teacher.graph());
       long x = teacher.address(ports.x());

@@ -9,7 +9,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
-import org.halfstep.device.HostWindow;
+import org.halfstep.device.HostView;
 import org.halfstep.device.PackedLayout;
 import org.halfstep.device.Slab;
 
@@ -97,7 +97,7 @@ public final class FrozenWeights implements Weights {
 
   private Slab load(Parameter parameter, String purpose) {
     Slab slab = device.allocate(purpose, Float.BYTES * parameter.size());
-    try (HostWindow window = device.window(slab.address(), slab.bytes())) {
+    try (HostView window = device.view(slab.address(), slab.bytes())) {
       for (Parameter part : parts(parameter)) {
         source.copy(
             part,

@@ -43,7 +43,7 @@ public final class InceptionExtractor extends NetworkExtractor {
   public static InceptionExtractor open(Device device, Path weights) throws IOException {
     String sha256 = FileDigest.sha256(weights);
     try (Tensors tensors =
-        TorchFile.isOne(weights) ? TorchFile.open(weights) : SafetensorsFile.open(weights)) {
+        TorchFile.matches(weights) ? TorchFile.open(weights) : SafetensorsFile.open(weights)) {
       return new InceptionExtractor(
           Network.load(
               device,

@@ -4,7 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Set;
 import org.halfstep.device.Device;
-import org.halfstep.device.HostWindow;
+import org.halfstep.device.HostView;
 import org.halfstep.device.Owned;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
@@ -31,9 +31,9 @@ abstract class NetworkExtractor implements FeatureExtractor {
   private final String sha256;
   private final int batch;
   private final Plan plan;
-  private final HostWindow images;
-  private final HostWindow features;
-  private final HostWindow logits;
+  private final HostView images;
+  private final HostView features;
+  private final HostView logits;
 
   /**
    * Takes over a network.
@@ -66,8 +66,8 @@ abstract class NetworkExtractor implements FeatureExtractor {
     }
   }
 
-  private HostWindow window(Value value) {
-    return owned.add(device.window(plan.address(value), Float.BYTES * plan.count(value)));
+  private HostView window(Value value) {
+    return owned.add(device.view(plan.address(value), Float.BYTES * plan.count(value)));
   }
 
   /**
@@ -106,7 +106,7 @@ abstract class NetworkExtractor implements FeatureExtractor {
     }
   }
 
-  private static void pull(HostWindow from, int rows, int columns, float[] to, int firstRow) {
+  private static void pull(HostView from, int rows, int columns, float[] to, int firstRow) {
     from.pull();
     MemorySegment.copy(
         from.memory(), ValueLayout.JAVA_FLOAT, 0, to, firstRow * columns, rows * columns);

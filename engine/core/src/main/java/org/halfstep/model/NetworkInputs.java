@@ -2,7 +2,7 @@ package org.halfstep.model;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import org.halfstep.device.HostWindow;
+import org.halfstep.device.HostView;
 import org.halfstep.diffusion.GuidanceRange;
 import org.halfstep.diffusion.NoiseSchedule;
 import org.halfstep.graph.Plan;
@@ -12,10 +12,10 @@ import org.halfstep.graph.Plan;
  */
 public final class NetworkInputs implements AutoCloseable {
   private final NoiseSchedule schedule;
-  private final HostWindow times;
-  private final HostWindow labels;
+  private final HostView times;
+  private final HostView labels;
   private final int labelRows;
-  private final HostWindow guidances;
+  private final HostView guidances;
   private final GuidanceRange range;
 
   public NetworkInputs(Network<UNetConfig, ModelCard> network, Plan plan) {
@@ -23,15 +23,15 @@ public final class NetworkInputs implements AutoCloseable {
     UNetPorts ports = config.ports(plan.graph());
     schedule = network.card().noiseSchedule();
     long batch = plan.batch();
-    times = plan.device().window(plan.address(ports.time()), Float.BYTES * batch);
+    times = plan.device().view(plan.address(ports.time()), Float.BYTES * batch);
     labels =
         config.isConditional()
-            ? plan.device().window(plan.address(ports.labels()), Integer.BYTES * batch)
+            ? plan.device().view(plan.address(ports.labels()), Integer.BYTES * batch)
             : null;
     labelRows = config.labelRows();
     guidances =
         config.isGuided()
-            ? plan.device().window(plan.address(ports.guidance()), Float.BYTES * batch)
+            ? plan.device().view(plan.address(ports.guidance()), Float.BYTES * batch)
             : null;
     range =
         guidances == null

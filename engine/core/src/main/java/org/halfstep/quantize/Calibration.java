@@ -10,7 +10,7 @@ import java.util.Set;
 import java.util.function.IntConsumer;
 import java.util.stream.Collectors;
 import org.halfstep.data.ImageDataset;
-import org.halfstep.device.HostWindow;
+import org.halfstep.device.HostView;
 import org.halfstep.device.Owned;
 import org.halfstep.graph.Graph;
 import org.halfstep.graph.Parameter;
@@ -40,7 +40,7 @@ public final class Calibration implements AutoCloseable {
   private final Map<String, List<String>> layers;
 
   /** What the layers read, by the value's name; one that several layers read is counted once. */
-  private final Map<String, HostWindow> windows = new LinkedHashMap<>();
+  private final Map<String, HostView> windows = new LinkedHashMap<>();
 
   private final Map<String, ValueHistogram> histograms = new LinkedHashMap<>();
 
@@ -59,7 +59,7 @@ public final class Calibration implements AutoCloseable {
       this.rows = owned.add(new CalibrationRows(network, plan, data, settings));
       for (String input : inputs) {
         long bytes = Float.BYTES * plan.count(input);
-        windows.put(input, owned.add(network.device().window(plan.address(input), bytes)));
+        windows.put(input, owned.add(network.device().view(plan.address(input), bytes)));
         histograms.put(input, new ValueHistogram());
       }
     } catch (RuntimeException | Error failure) {

@@ -4,7 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
 import org.halfstep.data.ImageDataset;
-import org.halfstep.device.HostWindow;
+import org.halfstep.device.HostView;
 import org.halfstep.diffusion.GuidanceRange;
 import org.halfstep.diffusion.NoiseSchedule;
 import org.halfstep.diffusion.SamplingSchedule;
@@ -39,7 +39,7 @@ final class CalibrationRows implements AutoCloseable {
   private final long seed;
   private final int images;
   private final NetworkInputs inputs;
-  private final HostWindow x;
+  private final HostView x;
   private final float[] noise;
 
   CalibrationRows(
@@ -73,7 +73,7 @@ final class CalibrationRows implements AutoCloseable {
     this.noise = new float[data.imageValues()];
     this.inputs = new NetworkInputs(network, plan);
     Value images = network.architecture().ports(plan.graph()).x();
-    this.x = plan.device().window(plan.address(images), Float.BYTES * plan.count(images));
+    this.x = plan.device().view(plan.address(images), Float.BYTES * plan.count(images));
   }
 
   /** Images in use: as many as asked for, or all there are. */

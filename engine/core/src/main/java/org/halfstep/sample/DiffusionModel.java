@@ -212,8 +212,8 @@ public final class DiffusionModel implements AutoCloseable {
    *
    * @throws IllegalArgumentException then
    */
-  public void requireTaken(SampleRequest request) {
-    sampler.requireTaken(request);
+  public void requireSupported(SampleRequest request) {
+    sampler.requireSupported(request);
   }
 
   /**

@@ -26,7 +26,7 @@ public final class GeneratedImages implements ImageSource {
    * @throws IllegalArgumentException when the model does not take the request
    */
   public GeneratedImages(DiffusionModel model, SampleRequest request, Cancellation cancellation) {
-    model.requireTaken(request);
+    model.requireSupported(request);
     this.model = model;
     this.request = request;
     this.cancellation = cancellation;

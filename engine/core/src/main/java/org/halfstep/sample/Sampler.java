@@ -92,7 +92,7 @@ public final class Sampler implements AutoCloseable {
   public synchronized void sample(
       SampleRequest request, MemorySegment destination, Cancellation cancellation) {
     requireOpen();
-    requireTaken(request);
+    requireSupported(request);
     long imageBytes = (long) Float.BYTES * imageValues();
     if (destination.byteSize() < request.count() * imageBytes) {
       throw new IllegalArgumentException(
@@ -155,7 +155,7 @@ public final class Sampler implements AutoCloseable {
    *
    * @throws IllegalArgumentException then, in one line that says what it was made for
    */
-  public void requireTaken(SampleRequest request) {
+  public void requireSupported(SampleRequest request) {
     ModelCard card = network.card();
     if (card.role() == Role.STUDENT) {
       if (request.steps() != card.steps()) {
@@ -230,7 +230,7 @@ public final class Sampler implements AutoCloseable {
   /** Creates the plans for a request ahead of it, and runs each once. */
   public synchronized void warmUp(SampleRequest request) {
     requireOpen();
-    requireTaken(request);
+    requireSupported(request);
     network.device().attach();
     int done = 0;
     while (done < request.count()) {

@@ -6,7 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
-import org.halfstep.device.HostWindow;
+import org.halfstep.device.HostView;
 import org.halfstep.device.Operations;
 import org.halfstep.device.Owned;
 import org.halfstep.device.SlabLayout;
@@ -36,8 +36,8 @@ final class SamplingLoop implements AutoCloseable {
   private final Plan plan;
   private final Operations operations;
   private final NetworkInputs inputs;
-  private final HostWindow z;
-  private final HostWindow ids;
+  private final HostView z;
+  private final HostView ids;
   private final SamplingProgram.Memory memory;
 
   /** The latest last. */
@@ -69,7 +69,7 @@ final class SamplingLoop implements AutoCloseable {
       int side = config.imageSize();
       this.imageValues = side * side * config.inChannels();
       long imageBytes = (long) Float.BYTES * batch * imageValues;
-      this.z = owned.add(device.window(plan.address(ports.x()), imageBytes));
+      this.z = owned.add(device.view(plan.address(ports.x()), imageBytes));
       SlabLayout room = new SlabLayout();
       SlabLayout.Part noise = room.bytes(imageBytes);
       SlabLayout.Part image = room.bytes(imageBytes);

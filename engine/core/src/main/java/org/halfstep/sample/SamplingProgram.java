@@ -7,7 +7,7 @@ import java.util.function.BooleanSupplier;
 import org.halfstep.device.Coefficients;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
-import org.halfstep.device.HostWindow;
+import org.halfstep.device.HostView;
 import org.halfstep.device.Launch;
 import org.halfstep.device.Operations;
 import org.halfstep.device.Owned;
@@ -53,7 +53,7 @@ final class SamplingProgram implements AutoCloseable {
   private final Operations operations;
   private final Memory memory;
   private final Coefficients coefficients;
-  private final HostWindow keys;
+  private final HostView keys;
   private final long keysAddress;
   private final long timesAddress;
 
@@ -108,7 +108,7 @@ final class SamplingProgram implements AutoCloseable {
   }
 
   private void writeTimes(SlabLayout.Part part) {
-    try (HostWindow times = part.window()) {
+    try (HostView times = part.window()) {
       for (int step = 0; step < schedule.evaluations(); step++) {
         float time = (float) schedule.step(step).timeInput();
         for (int row = 0; row < plan.batch(); row++) {

@@ -60,7 +60,7 @@ final class NeverNeeded {
 
   private NeverNeeded() {}
 
-  static boolean isOne(String name) {
+  static boolean matches(String name) {
     int dot = name.indexOf('.');
     String module = dot < 0 ? name : name.substring(0, dot);
     return MODULES.contains(module)

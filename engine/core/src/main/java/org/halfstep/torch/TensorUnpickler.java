@@ -262,7 +262,7 @@ final class TensorUnpickler extends Unpickler {
     if (!(type instanceof Unknown unknown)) {
       throw new TorchFileException(file, "the pickle makes an object of " + describe(type));
     }
-    if (NeverNeeded.isOne(unknown.name())) {
+    if (NeverNeeded.matches(unknown.name())) {
       throw refused(unknown.name());
     }
     return new Opaque(unknown.name());

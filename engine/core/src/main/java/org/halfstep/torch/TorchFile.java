@@ -57,7 +57,7 @@ public final class TorchFile implements Tensors {
   }
 
   /** Whether a file begins as one of PyTorch's does. */
-  public static boolean isOne(Path path) throws IOException {
+  public static boolean matches(Path path) throws IOException {
     InputFile.require(path, "a file of tensors", ".pth");
     try (Arena arena = Arena.ofConfined();
         FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {

@@ -4,7 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.device.Device;
-import org.halfstep.device.HostWindow;
+import org.halfstep.device.HostView;
 import org.halfstep.device.Launch;
 import org.halfstep.device.Operations;
 import org.halfstep.device.Owned;
@@ -37,9 +37,9 @@ public final class ClassifierTrainer implements UpdateStep, AutoCloseable {
   private final ExampleDraws draws;
   private final Plan plan;
   private final Optimizer optimizer;
-  private final HostWindow images;
-  private final HostWindow labels;
-  private final HostWindow losses;
+  private final HostView images;
+  private final HostView labels;
+  private final HostView losses;
   private final Launch crossEntropy;
   private final float[] whole;
   private Permutation order;
@@ -87,7 +87,7 @@ public final class ClassifierTrainer implements UpdateStep, AutoCloseable {
       owned.add(numbers.allocate(device, "labels and losses"));
       images =
           owned.add(
-              device.window(
+              device.view(
                   plan.address(ports.x()), (long) Float.BYTES * batch * data.imageValues()));
       labels = owned.add(classes.window());
       losses = owned.add(entropies.window());

@@ -5,7 +5,7 @@ import java.util.List;
 import org.halfstep.device.AdamSettings;
 import org.halfstep.device.AdamValues;
 import org.halfstep.device.Device;
-import org.halfstep.device.HostWindow;
+import org.halfstep.device.HostView;
 import org.halfstep.device.Launch;
 import org.halfstep.device.Operations;
 import org.halfstep.device.Owned;
@@ -32,7 +32,7 @@ public final class Optimizer implements AutoCloseable {
   private final ParameterSlab firstMoment;
   private final ParameterSlab secondMoment;
   private final ParameterSlab ema;
-  private final HostWindow normWindow;
+  private final HostView normWindow;
   private final Launch squareSum;
   private final Launch adam;
   private final AdamValues values;

@@ -23,7 +23,7 @@ import org.halfstep.model.Trainable;
 public final class PhaseRun implements AutoCloseable {
   /** Writes the model that a phase ends with, and returns its file. */
   @FunctionalInterface
-  public interface Keep {
+  public interface Finish {
     Path write() throws IOException;
   }
 
@@ -127,7 +127,7 @@ public final class PhaseRun implements AutoCloseable {
    * Runs a phase.
    *
    * @param teacher the file of the teacher, where it is one of the run's own; else null
-   * @param keep called after the last update
+   * @param finish called after the last update
    * @return whether all updates are done; false when it was asked to stop
    */
   public boolean run(
@@ -139,7 +139,7 @@ public final class PhaseRun implements AutoCloseable {
       UpdateStep trainer,
       LearningRate learningRate,
       long updates,
-      Keep keep)
+      Finish finish)
       throws IOException {
     String device = network.device().arithmetic();
     String from = teacher == null ? null : FileDigest.sha256(teacher);
@@ -173,7 +173,7 @@ public final class PhaseRun implements AutoCloseable {
     listener.phase(title, done, updates);
     String model = null;
     if (done == updates) {
-      model = FileDigest.sha256(keep.write());
+      model = FileDigest.sha256(finish.write());
       if (!model.equals(saved.orElseThrow().model())) {
         save(phase, stage, done, device, from, model, network, trainer);
       }
@@ -185,7 +185,7 @@ public final class PhaseRun implements AutoCloseable {
       listener.update(done, updates, loss, rate, trainer.optimizer().lastGradientNorm());
       boolean stopping = stop.getAsBoolean();
       if (done == updates) {
-        model = FileDigest.sha256(keep.write());
+        model = FileDigest.sha256(finish.write());
       }
       if (stopping || done == updates || done % checkpointEvery == 0) {
         save(phase, stage, done, device, from, model, network, trainer);

@@ -7,7 +7,7 @@ import org.halfstep.data.ImageDataset;
 import org.halfstep.device.Coefficients;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
-import org.halfstep.device.HostWindow;
+import org.halfstep.device.HostView;
 import org.halfstep.device.Launch;
 import org.halfstep.device.Operations;
 import org.halfstep.device.Owned;
@@ -57,11 +57,11 @@ public final class Trainer implements UpdateStep, AutoCloseable {
   private final Optimizer optimizer;
   private final Coefficients noising;
   private final Coefficients lossGradient;
-  private final HostWindow ids;
-  private final HostWindow noiseKey;
-  private final HostWindow distances;
-  private final HostWindow dropoutIds;
-  private final HostWindow dropoutDraw;
+  private final HostView ids;
+  private final HostView noiseKey;
+  private final HostView distances;
+  private final HostView dropoutIds;
+  private final HostView dropoutDraw;
   private final Launch noise;
   private final Launch addNoise;
   private final Launch copyToPlan;
@@ -143,8 +143,8 @@ public final class Trainer implements UpdateStep, AutoCloseable {
       noiseKey.push();
       if (plan.hasDropout()) {
         this.dropoutIds =
-            owned.add(device.window(plan.sampleIdsAddress(), (long) Long.BYTES * batchSize));
-        this.dropoutDraw = owned.add(device.window(plan.drawAddress(), Integer.BYTES));
+            owned.add(device.view(plan.sampleIdsAddress(), (long) Long.BYTES * batchSize));
+        this.dropoutDraw = owned.add(device.view(plan.drawAddress(), Integer.BYTES));
         dropoutDraw.memory().set(ValueLayout.JAVA_INT, 0, ExampleDraws.DROPOUT);
         dropoutDraw.push();
       } else {

@@ -3,7 +3,7 @@ package org.halfstep.train;
 import java.lang.foreign.MemorySegment;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
-import org.halfstep.device.HostWindow;
+import org.halfstep.device.HostView;
 import org.halfstep.device.Slab;
 import org.halfstep.device.SlabLayout;
 
@@ -17,7 +17,7 @@ public final class TrainingBatch implements AutoCloseable {
   private final int imageValues;
   private final DataType precision;
   private final Slab slab;
-  private final HostWindow cleanWindow;
+  private final HostView cleanWindow;
   private final SlabLayout.Part clean;
   private final SlabLayout.Part noise;
   private final SlabLayout.Part noised;

@@ -24,7 +24,7 @@ class SlabLayoutTest {
         assertEquals(0, part.address() % SlabLayout.ALIGNMENT);
         assertTrue(part.address() >= end, "overlaps the one before");
         end = part.address() + part.bytes();
-        try (HostWindow window = part.window()) {
+        try (HostView window = part.window()) {
           assertEquals(part.bytes(), window.memory().byteSize());
           assertEquals(part.address(), window.memory().address());
         }

@@ -16,7 +16,7 @@ import java.util.List;
 import java.util.Map;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
-import org.halfstep.device.HostWindow;
+import org.halfstep.device.HostView;
 import org.halfstep.device.Slab;
 import org.halfstep.device.cpu.CpuDevice;
 import org.halfstep.graph.FrozenWeights;
@@ -103,7 +103,7 @@ class FrozenNetworkTest {
     fill(plan, "t");
     plan.forward();
     float[] out = new float[(int) plan.count("out")];
-    try (HostWindow window = plan.device().window(plan.address("out"), 4L * out.length)) {
+    try (HostView window = plan.device().view(plan.address("out"), 4L * out.length)) {
       window.pull();
       MemorySegment.ofArray(out).copyFrom(window.memory());
     }
@@ -112,7 +112,7 @@ class FrozenNetworkTest {
 
   private static void fill(Plan plan, String name) {
     long perSample = plan.count(name) / plan.batch();
-    try (HostWindow window = plan.device().window(plan.address(name), 4 * plan.count(name))) {
+    try (HostView window = plan.device().view(plan.address(name), 4 * plan.count(name))) {
       for (long i = 0; i < plan.count(name); i++) {
         window.memory().setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) Math.sin(i % perSample));
       }

@@ -6,7 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import org.halfstep.device.Device;
-import org.halfstep.device.HostWindow;
+import org.halfstep.device.HostView;
 import org.halfstep.device.cpu.CpuDevice;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
@@ -24,7 +24,7 @@ class NetworkInputsTest {
       inputs.set(0, 0.5, 0, 0);
       inputs.set(1, 0.5, nullLabel, 0);
       inputs.push();
-      try (HostWindow labels = device.window(plan.address("y"), 2 * Integer.BYTES)) {
+      try (HostView labels = device.view(plan.address("y"), 2 * Integer.BYTES)) {
         MemorySegment memory = labels.memory();
         assertEquals(nullLabel, memory.getAtIndex(ValueLayout.JAVA_INT, 1));
       }

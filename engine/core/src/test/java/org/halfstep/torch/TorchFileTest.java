@@ -61,7 +61,7 @@ class TorchFileTest {
   @ValueSource(strings = {"archive.pth", "legacy.pth"})
   void readsWhatPyTorchWrites(String name) throws IOException {
     Path path = file(sample(name));
-    assertTrue(TorchFile.isOne(path));
+    assertTrue(TorchFile.matches(path));
     try (TorchFile file = TorchFile.open(path)) {
       assertEquals(
           Set.of("conv.weight", "bn.running_var", "bn.num_batches_tracked", "half"), file.names());
@@ -84,12 +84,12 @@ class TorchFileTest {
 
   @Test
   void safetensorsAreNotPyTorchs() throws IOException {
-    assertFalse(TorchFile.isOne(file(new byte[] {0x10, 0, 0})));
-    assertFalse(TorchFile.isOne(file(new byte[0])));
+    assertFalse(TorchFile.matches(file(new byte[] {0x10, 0, 0})));
+    assertFalse(TorchFile.matches(file(new byte[0])));
     // The length of a header can begin as a pickle does, or an archive.
-    assertFalse(TorchFile.isOne(file(new byte[] {(byte) 0x80, 2, 0, 0, 0, 0, 0, 0, '{', '}'})));
-    assertFalse(TorchFile.isOne(file(new byte[] {'P', 'K', 0, 0, 0, 0, 0, 0, '{', '}'})));
-    assertTrue(TorchFile.isOne(file(new byte[] {(byte) 0x80, 2, 0, 0, 0, 1, 0, 0, '{', '}'})));
+    assertFalse(TorchFile.matches(file(new byte[] {(byte) 0x80, 2, 0, 0, 0, 0, 0, 0, '{', '}'})));
+    assertFalse(TorchFile.matches(file(new byte[] {'P', 'K', 0, 0, 0, 0, 0, 0, '{', '}'})));
+    assertTrue(TorchFile.matches(file(new byte[] {(byte) 0x80, 2, 0, 0, 0, 1, 0, 0, '{', '}'})));
   }
 
   @ParameterizedTest

@@ -57,7 +57,7 @@ public final class SamplerOptions {
       request = steps == null ? request : request.withSteps(steps);
       request = guidance == null ? request : request.withGuidance(guidance);
       request = sampler == null ? request : request.withSampler(sampler);
-      model.requireTaken(request);
+      model.requireSupported(request);
       return request;
     } catch (IllegalArgumentException refused) {
       throw new InputException(refused.getMessage(), refused);

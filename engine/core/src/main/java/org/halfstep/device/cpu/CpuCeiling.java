@@ -6,7 +6,7 @@ import java.lang.foreign.ValueLayout;
 import org.halfstep.bindings.Kernel;
 import org.halfstep.bindings.Kernels;
 import org.halfstep.device.Ceiling;
-import org.halfstep.device.HostWindow;
+import org.halfstep.device.HostView;
 import org.halfstep.device.Launch;
 import org.halfstep.device.Slab;
 import org.halfstep.device.kernels.KernelBinder;
@@ -50,7 +50,7 @@ final class CpuCeiling {
         Slab memory = device.allocate("bandwidth measurement", 3 * bytes)) {
       long a = memory.address();
       // Pages that were never written are all the same page of zeros, which stays in the caches.
-      try (HostWindow values = device.window(memory.address(), 2 * bytes)) {
+      try (HostView values = device.view(memory.address(), 2 * bytes)) {
         values.memory().fill((byte) 1);
         values.push();
       }

@@ -17,7 +17,7 @@ import org.halfstep.device.CpuOptions;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.DevicePart;
-import org.halfstep.device.HostWindow;
+import org.halfstep.device.HostView;
 import org.halfstep.device.Operations;
 import org.halfstep.device.Slab;
 import org.halfstep.device.WeightChoice;
@@ -173,9 +173,9 @@ public final class CpuDevice implements Device {
   }
 
   @Override
-  public HostWindow window(long address, long bytes) {
+  public HostView view(long address, long bytes) {
     MemorySegment memory = HostMemory.at(address, bytes);
-    return new HostWindow() {
+    return new HostView() {
       @Override
       public MemorySegment memory() {
         return memory;

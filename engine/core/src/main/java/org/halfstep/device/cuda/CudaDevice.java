@@ -17,7 +17,7 @@ import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.DevicePart;
 import org.halfstep.device.GpuOptions;
-import org.halfstep.device.HostWindow;
+import org.halfstep.device.HostView;
 import org.halfstep.device.OperationCeiling;
 import org.halfstep.device.Operations;
 import org.halfstep.device.Slab;
@@ -294,8 +294,8 @@ public final class CudaDevice implements Device {
   }
 
   @Override
-  public HostWindow window(long address, long bytes) {
-    return new CudaWindow(context.driver(), stream, address, bytes);
+  public HostView view(long address, long bytes) {
+    return new CudaView(context.driver(), stream, address, bytes);
   }
 
   @Override

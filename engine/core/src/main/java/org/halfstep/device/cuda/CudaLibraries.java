@@ -80,7 +80,7 @@ final class CudaLibraries implements AutoCloseable {
     String environment = driver.gpu().name() + ", CUDA " + driver.gpu().cuda() + ", " + versions;
     this.engines =
         new EngineSearch(
-            deterministic, new PlanCache(PlanCache.defaultFolder(), environment), trials);
+            deterministic, new CudnnPlanCache(CudnnPlanCache.defaultFolder(), environment), trials);
     this.planner =
         new CudnnPlanner(
             engines::plan,
@@ -108,13 +108,13 @@ final class CudaLibraries implements AutoCloseable {
     return new LibraryOperations() {
       @Override
       public Convolution convolution(ConvolutionRequest request) {
-        return PointwiseConvolution.suits(request.shape())
-            ? new PointwiseConvolution(matmuls, kernels, on, request)
+        return CublasConvolution.suits(request.shape())
+            ? new CublasConvolution(matmuls, kernels, on, request)
             : new CudnnConvolution(CudaLibraries.this, plans, kernels, on, request);
       }
 
       @Override
-      public Optional<Attention> attention(AttentionShape shape) {
+      public Optional<LibraryAttention> attention(AttentionShape shape) {
         return attention == AttentionAlgorithm.FASTEST
                 && CudnnAttention.suits(shape, Cudnn.cudnnGetVersion())
             ? Optional.of(new CudnnAttention(CudaLibraries.this, plans, on, shape, !deterministic))

@@ -17,7 +17,7 @@ final class CudaOperations extends KernelOperations {
   private final CudaContext context;
   private final long stream;
   private final LibraryOperations libraries;
-  private final Map<AttentionShape, Optional<Attention>> attentions = new HashMap<>();
+  private final Map<AttentionShape, Optional<LibraryAttention>> attentions = new HashMap<>();
 
   CudaOperations(CudaContext context, long stream) {
     super(context.kernels(), MemorySegment.ofAddress(stream));
@@ -57,7 +57,7 @@ final class CudaOperations extends KernelOperations {
         .orElseGet(() -> super.attentionBackward(shape, memory, gradients));
   }
 
-  private Optional<Attention> attention(AttentionShape shape) {
+  private Optional<LibraryAttention> attention(AttentionShape shape) {
     return attentions.computeIfAbsent(shape, wanted -> libraries.attention(wanted).map(this::own));
   }
 

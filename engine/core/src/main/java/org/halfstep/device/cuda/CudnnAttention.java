@@ -9,8 +9,8 @@ import org.halfstep.device.DataType;
 import org.halfstep.device.Launch;
 import org.halfstep.device.Owned;
 
-/** {@link Attention} by cuDNN, in bfloat16. */
-final class CudnnAttention implements Attention {
+/** {@link LibraryAttention} by cuDNN, in bfloat16. */
+final class CudnnAttention implements LibraryAttention {
   /** The first cuDNN whose backward pass takes any number of tokens without a mask. */
   private static final long LEAST_VERSION = 91_600;
 
@@ -33,7 +33,7 @@ final class CudnnAttention implements Attention {
   private final WantedPlans plans;
   private final MemorySegment stream;
   private final AttentionShape shape;
-  private final AttentionOperation gradient;
+  private final CudnnAttentionGraph gradient;
   private final boolean training;
   private final Owned owned = new Owned();
   private final MemorySegment factor;
@@ -52,7 +52,7 @@ final class CudnnAttention implements Attention {
     this.plans = plans;
     this.stream = stream;
     this.shape = shape;
-    this.gradient = new AttentionOperation(AttentionOperation.Kind.BACKWARD, shape);
+    this.gradient = new CudnnAttentionGraph(CudnnAttentionGraph.Kind.BACKWARD, shape);
     this.training = training;
     Arena numbers = owned.add(Arena.ofShared());
     this.factor = numbers.allocateFrom(ValueLayout.JAVA_FLOAT, shape.scale());
@@ -91,16 +91,16 @@ final class CudnnAttention implements Attention {
     plans.announce(
         forward(
             plans.training()
-                ? AttentionOperation.Kind.FORWARD
-                : AttentionOperation.Kind.INFERENCE));
+                ? CudnnAttentionGraph.Kind.FORWARD
+                : CudnnAttentionGraph.Kind.INFERENCE));
     if (plans.training() && training) {
       plans.announce(backward());
     }
     return WORKSPACE;
   }
 
-  private PlanRequest forward(AttentionOperation.Kind kind) {
-    return new PlanRequest(new AttentionOperation(kind, shape), WORKSPACE);
+  private PlanRequest forward(CudnnAttentionGraph.Kind kind) {
+    return new PlanRequest(new CudnnAttentionGraph(kind, shape), WORKSPACE);
   }
 
   @Override
@@ -109,18 +109,18 @@ final class CudnnAttention implements Attention {
         plans.find(
             forward(
                 memory.logSumExp() == 0
-                    ? AttentionOperation.Kind.INFERENCE
-                    : AttentionOperation.Kind.FORWARD));
+                    ? CudnnAttentionGraph.Kind.INFERENCE
+                    : CudnnAttentionGraph.Kind.FORWARD));
     if (plan.isEmpty()) {
       return Optional.empty();
     }
     long[] ids = {
-      AttentionOperation.Q,
-      AttentionOperation.K,
-      AttentionOperation.V,
-      AttentionOperation.Y,
-      AttentionOperation.FACTOR,
-      AttentionOperation.STATISTICS
+      CudnnAttentionGraph.Q,
+      CudnnAttentionGraph.K,
+      CudnnAttentionGraph.V,
+      CudnnAttentionGraph.Y,
+      CudnnAttentionGraph.FACTOR,
+      CudnnAttentionGraph.STATISTICS
     };
     long[] addresses = {
       memory.q(), memory.k(), memory.v(), memory.y(), factor.address(), memory.logSumExp()
@@ -156,18 +156,18 @@ final class CudnnAttention implements Attention {
     }
     long rowSums = gradients.workspace() + Scratch.rounded(plan.get().workspaceBytes());
     long[] ids = {
-      AttentionOperation.Q,
-      AttentionOperation.K,
-      AttentionOperation.V,
-      AttentionOperation.Y,
-      AttentionOperation.STATISTICS,
-      AttentionOperation.DQ,
-      AttentionOperation.DK,
-      AttentionOperation.DV,
-      AttentionOperation.DY,
-      AttentionOperation.ROW_SUMS,
-      AttentionOperation.FACTOR,
-      AttentionOperation.ONE
+      CudnnAttentionGraph.Q,
+      CudnnAttentionGraph.K,
+      CudnnAttentionGraph.V,
+      CudnnAttentionGraph.Y,
+      CudnnAttentionGraph.STATISTICS,
+      CudnnAttentionGraph.DQ,
+      CudnnAttentionGraph.DK,
+      CudnnAttentionGraph.DV,
+      CudnnAttentionGraph.DY,
+      CudnnAttentionGraph.ROW_SUMS,
+      CudnnAttentionGraph.FACTOR,
+      CudnnAttentionGraph.ONE
     };
     long[] addresses = {
       memory.q(),

@@ -53,7 +53,7 @@ final class CudnnConvolution implements Convolution {
 
   private final int width;
   private final Window window;
-  private final ConvolutionOperation forward;
+  private final CudnnConvolutionGraph forward;
   private final long forwardWorkspace;
   private final PlanRequest backwardData;
   private final PlanRequest backwardWeights;
@@ -77,15 +77,15 @@ final class CudnnConvolution implements Convolution {
     this.training = request.training();
     this.relu = request.epilogue().activation() == Activation.RELU;
     this.fewPixels = !relu && FewPixels.suits(shape, type);
-    this.inputs = ConvolutionOperation.paddedChannels(shape.inputChannels());
-    this.outputs = ConvolutionOperation.paddedChannels(shape.outputChannels());
+    this.inputs = CudnnConvolutionGraph.paddedChannels(shape.inputChannels());
+    this.outputs = CudnnConvolutionGraph.paddedChannels(shape.outputChannels());
     Window asked = shape.window();
     boolean pads = asked.isSymmetric();
     this.window = pads ? asked : asked.unpadded();
     this.height = pads ? shape.height() : asked.paddedHeight(shape.height());
     this.width = pads ? shape.width() : asked.paddedWidth(shape.width());
     this.outputRows = (long) shape.batch() * shape.outputHeight() * shape.outputWidth();
-    this.forward = operation(ConvolutionOperation.Kind.FORWARD);
+    this.forward = operation(CudnnConvolutionGraph.Kind.FORWARD);
     this.paddedInputBytes =
         pads && inputs == shape.inputChannels() ? 0 : Scratch.rounded(forward.inputBytes());
     this.paddedOutputBytes =
@@ -98,9 +98,9 @@ final class CudnnConvolution implements Convolution {
     this.forwardWorkspace = Scratch.rounded(FORWARD_WORKSPACE + converted);
     long backwardWorkspace = BACKWARD_WORKSPACE + converted;
     this.backwardData =
-        new PlanRequest(operation(ConvolutionOperation.Kind.BACKWARD_DATA), backwardWorkspace);
+        new PlanRequest(operation(CudnnConvolutionGraph.Kind.BACKWARD_DATA), backwardWorkspace);
     this.backwardWeights =
-        new PlanRequest(operation(ConvolutionOperation.Kind.BACKWARD_WEIGHTS), backwardWorkspace);
+        new PlanRequest(operation(CudnnConvolutionGraph.Kind.BACKWARD_WEIGHTS), backwardWorkspace);
     this.kernels = new KernelBinder(kernels, stream, owned.add(Arena.ofShared()));
     announce(request.epilogue());
   }
@@ -119,20 +119,20 @@ final class CudnnConvolution implements Convolution {
     }
   }
 
-  private ConvolutionOperation operation(ConvolutionOperation.Kind kind) {
+  private CudnnConvolutionGraph operation(CudnnConvolutionGraph.Kind kind) {
     return operation(kind, false, false, false);
   }
 
-  private ConvolutionOperation operation(
-      ConvolutionOperation.Kind kind, boolean bias, boolean residual, boolean clamped) {
-    return new ConvolutionOperation(
+  private CudnnConvolutionGraph operation(
+      CudnnConvolutionGraph.Kind kind, boolean bias, boolean residual, boolean clamped) {
+    return new CudnnConvolutionGraph(
         kind, shape.batch(), height, width, inputs, outputs, window, type, bias, residual, clamped);
   }
 
   /** The forward pass with what is added to it. */
   private PlanRequest forwardWith(boolean bias, boolean residual) {
     return new PlanRequest(
-        operation(ConvolutionOperation.Kind.FORWARD, bias, residual, relu), forwardWorkspace);
+        operation(CudnnConvolutionGraph.Kind.FORWARD, bias, residual, relu), forwardWorkspace);
   }
 
   @Override
@@ -311,11 +311,11 @@ final class CudnnConvolution implements Convolution {
   private Launch run(
       CudnnPlan plan, long workspace, long x, long filter, long y, long bias, long residual) {
     long[] ids = {
-      ConvolutionOperation.X,
-      ConvolutionOperation.FILTER,
-      ConvolutionOperation.Y,
-      ConvolutionOperation.BIAS,
-      ConvolutionOperation.RESIDUAL
+      CudnnConvolutionGraph.X,
+      CudnnConvolutionGraph.FILTER,
+      CudnnConvolutionGraph.Y,
+      CudnnConvolutionGraph.BIAS,
+      CudnnConvolutionGraph.RESIDUAL
     };
     long[] addresses = {x, filter, y, bias, residual};
     CudnnDescriptor memory = owned.add(CudnnPlan.variantPack(ids, addresses, workspace));

@@ -37,7 +37,7 @@ final class CudnnPlanTimer implements PlanTimer, AutoCloseable {
 
   @Override
   public double[] microseconds(
-      CudnnTarget target, CudnnOperation operation, List<CudnnPlan> plans) {
+      CudnnTarget target, CudnnGraphSpec operation, List<CudnnPlan> plans) {
     long workspaceBytes = plans.stream().mapToLong(CudnnPlan::workspaceBytes).max().orElse(0);
     try (Owned owned = new Owned()) {
       long stream = driver.createStream();
@@ -62,7 +62,7 @@ final class CudnnPlanTimer implements PlanTimer, AutoCloseable {
     /**
      * @param numbers keeps what is read from the host's memory
      */
-    static Tensors of(CudnnOperation operation, TrialMemory memory, Arena numbers) {
+    static Tensors of(CudnnGraphSpec operation, TrialMemory memory, Arena numbers) {
       List<Long> ids = new ArrayList<>();
       List<Long> addresses = new ArrayList<>();
       for (TrialMemory.Tensor tensor : operation.tensors()) {

@@ -39,7 +39,7 @@ final class EngineLog {
    * @param times in microseconds, NaN for a plan that did not run
    * @param best index of the plan that won, -1 for none
    */
-  void add(CudnnOperation operation, List<CudnnPlan> plans, double[] times, int best) {
+  void add(CudnnGraphSpec operation, List<CudnnPlan> plans, double[] times, int best) {
     if (file == null) {
       return;
     }

@@ -36,7 +36,7 @@ final class EngineSearch {
 
   private final boolean deterministic;
   private final CudnnEngines engines;
-  private final PlanCache cache;
+  private final CudnnPlanCache cache;
   private final Optional<EngineTrials> trials;
 
   /**
@@ -45,7 +45,7 @@ final class EngineSearch {
    * @param cache plans on disk, which other processes use as well
    * @param trials what times plans; empty to take the first of the ranking
    */
-  EngineSearch(boolean deterministic, PlanCache cache, Optional<EngineTrials> trials) {
+  EngineSearch(boolean deterministic, CudnnPlanCache cache, Optional<EngineTrials> trials) {
     this.deterministic = deterministic;
     this.engines = new CudnnEngines(deterministic);
     this.cache = cache;
@@ -143,7 +143,7 @@ final class EngineSearch {
   }
 
   /** Stores a plan where it can be written as text; one that cannot is as good as any other. */
-  static void keep(PlanCache cache, String key, Supplier<String> text) {
+  static void keep(CudnnPlanCache cache, String key, Supplier<String> text) {
     try {
       cache.store(key, text.get());
     } catch (CudnnException notSerialisable) {
@@ -217,7 +217,7 @@ final class EngineSearch {
 
   /** What may be timed, the best of each ranking in turns, and nothing twice. */
   private List<CudnnEngines.Candidate> ranked(
-      Owned parts, CudnnTarget target, CudnnOperation operation) {
+      Owned parts, CudnnTarget target, CudnnGraphSpec operation) {
     CudnnDescriptor graph = operation.graph(parts, target);
     List<Iterator<CudnnDescriptor>> rankings = new ArrayList<>();
     for (int mode : TIMED_MODES) {

@@ -37,7 +37,7 @@ final class EngineTrials {
    *
    * @param plans of this operation, the first of cuDNN's ranking first
    */
-  Optional<CudnnPlan> fastest(CudnnTarget target, CudnnOperation operation, List<CudnnPlan> plans) {
+  Optional<CudnnPlan> fastest(CudnnTarget target, CudnnGraphSpec operation, List<CudnnPlan> plans) {
     if (plans.size() < 2) {
       return plans.stream().findFirst();
     }
@@ -70,7 +70,7 @@ final class EngineTrials {
   }
 
   /** Once: what fails for one operation will fail for others. */
-  private void warn(CudnnOperation operation, RuntimeException failure) {
+  private void warn(CudnnGraphSpec operation, RuntimeException failure) {
     if (!warned) {
       warned = true;
       LOG.log(

@@ -14,5 +14,5 @@ interface LibraryOperations {
   Convolution convolution(ConvolutionRequest request);
 
   /** Attention of one shape; empty where our own kernels compute it. */
-  Optional<Attention> attention(AttentionShape shape);
+  Optional<LibraryAttention> attention(AttentionShape shape);
 }

@@ -5,7 +5,7 @@ package org.halfstep.device.cuda;
  *
  * @param workspaceLimit bytes that it may ask for
  */
-record PlanRequest(CudnnOperation operation, long workspaceLimit) {
+record PlanRequest(CudnnGraphSpec operation, long workspaceLimit) {
   /** Everything that the plan depends on, as text; more than the text of the operation. */
   String key(boolean deterministic, EngineChoice choice) {
     return operation

@@ -13,5 +13,5 @@ interface PlanTimer {
    * @param plans of this operation
    * @throws IllegalStateException if none can be run, as for lack of memory
    */
-  double[] microseconds(CudnnTarget target, CudnnOperation operation, List<CudnnPlan> plans);
+  double[] microseconds(CudnnTarget target, CudnnGraphSpec operation, List<CudnnPlan> plans);
 }

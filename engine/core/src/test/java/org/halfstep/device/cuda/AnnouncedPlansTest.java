@@ -89,13 +89,13 @@ class AnnouncedPlansTest {
     return new LibraryOperations() {
       @Override
       public Convolution convolution(ConvolutionRequest request) {
-        return PointwiseConvolution.suits(request.shape())
+        return CublasConvolution.suits(request.shape())
             ? cpu.convolution(request)
             : new CudnnConvolution(null, plans, Kernels.cpu(), stream, request);
       }
 
       @Override
-      public Optional<Attention> attention(AttentionShape shape) {
+      public Optional<LibraryAttention> attention(AttentionShape shape) {
         return CudnnAttention.suits(shape, Cudnn.cudnnGetVersion())
             ? Optional.of(owned.add(new CudnnAttention(null, plans, stream, shape, true)))
             : Optional.empty();
@@ -132,7 +132,7 @@ class AnnouncedPlansTest {
     assertEquals(List.of(), late);
     assertEquals(started, found);
     assertTrue(
-        started.stream().anyMatch(request -> request.operation() instanceof AttentionOperation));
+        started.stream().anyMatch(request -> request.operation() instanceof CudnnAttentionGraph));
   }
 
   @Test

@@ -21,7 +21,7 @@ class AttentionChoiceTest {
   private static final long WORKSPACE = 12_345;
 
   /** A library with some passes, by the CPU's kernels. */
-  private static final class Library implements Attention {
+  private static final class Library implements LibraryAttention {
     final List<String> calls;
     final Operations operations;
     final boolean hasBackward;

@@ -43,13 +43,13 @@ final class AttentionPlansChild {
         System.exit(TOO_OLD);
       }
     }
-    PlanCache cache = new PlanCache(Path.of(arguments[0]), "H200");
+    CudnnPlanCache cache = new CudnnPlanCache(Path.of(arguments[0]), "H200");
     for (int round = 0; round < 2; round++) {
       try (CudnnPlanner planner = PlannedGpu.planner(false, cache, 2)) {
         for (AttentionShape shape : SHAPES) {
-          for (AttentionOperation.Kind kind : AttentionOperation.Kind.values()) {
+          for (CudnnAttentionGraph.Kind kind : CudnnAttentionGraph.Kind.values()) {
             Optional<CudnnPlan> plan =
-                planner.find(new PlanRequest(new AttentionOperation(kind, shape), WORKSPACE));
+                planner.find(new PlanRequest(new CudnnAttentionGraph(kind, shape), WORKSPACE));
             System.out.println(
                 String.join(
                     " ",

@@ -12,7 +12,7 @@ import java.util.List;
 import org.halfstep.device.Ceiling;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
-import org.halfstep.device.HostWindow;
+import org.halfstep.device.HostView;
 import org.halfstep.device.Launch;
 import org.halfstep.device.Operations;
 import org.halfstep.device.Sequence;
@@ -64,8 +64,8 @@ class CudaDeviceTest {
   void whatWasPushedIsNotOverwrittenByTheNextRound() {
     try (Slab slab = gpu.device.allocate("number", Integer.BYTES);
         Slab kept = gpu.device.allocate("kept", Integer.BYTES);
-        HostWindow window = gpu.device.window(slab.address(), Integer.BYTES);
-        HostWindow other = gpu.device.window(kept.address(), Integer.BYTES)) {
+        HostView window = gpu.device.view(slab.address(), Integer.BYTES);
+        HostView other = gpu.device.view(kept.address(), Integer.BYTES)) {
       gpu.driver.copyLate();
       window.memory().set(ValueLayout.JAVA_INT, 0, 1);
       window.push();
@@ -132,7 +132,7 @@ class CudaDeviceTest {
     try (Slab slab = gpu.device.allocate("numbers", 2 * Float.BYTES);
         Device stream = gpu.device.stream();
         Operations operations = stream.operations();
-        HostWindow window = stream.window(slab.address(), 2 * Float.BYTES)) {
+        HostView window = stream.view(slab.address(), 2 * Float.BYTES)) {
       window.memory().set(ValueLayout.JAVA_FLOAT, 0, 3);
       window.push();
       operations.convert(slab.address(), DataType.F32, slab.address() + 4, DataType.F32, 1).run();

@@ -83,7 +83,8 @@ class CudnnAttentionTest {
     assertFalse(CudnnAttention.suits(masked(false, true), NEW));
     assertThrows(
         IllegalArgumentException.class,
-        () -> new AttentionOperation(AttentionOperation.Kind.FORWARD, shape(64, 64, DataType.F32)));
+        () ->
+            new CudnnAttentionGraph(CudnnAttentionGraph.Kind.FORWARD, shape(64, 64, DataType.F32)));
   }
 
   /** In a process of its own: its driver would be found by every other test from then on. */
@@ -120,7 +121,7 @@ class CudnnAttentionTest {
     assumeFalse(code == AttentionPlansChild.TOO_OLD, "this cuDNN has not the attention we use");
     assertEquals(0, code, out);
     List<String> lines = out.lines().toList();
-    int plans = AttentionPlansChild.SHAPES.length * AttentionOperation.Kind.values().length;
+    int plans = AttentionPlansChild.SHAPES.length * CudnnAttentionGraph.Kind.values().length;
     assertEquals(2 * plans, lines.size(), out);
     for (String line : lines.subList(0, plans)) {
       assertTrue(line.matches("[A-Z]+ \\d+ \\d+ \\d+ engine \\d+( k\\d+=-?\\d+)*"), line);

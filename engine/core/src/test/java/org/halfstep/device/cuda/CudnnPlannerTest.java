@@ -37,17 +37,17 @@ class CudnnPlannerTest {
   }
 
   private CudnnPlanner planner() {
-    return PlannedGpu.planner(true, new PlanCache(folder, "H200"), 2);
+    return PlannedGpu.planner(true, new CudnnPlanCache(folder, "H200"), 2);
   }
 
-  private static CudnnPlan require(CudnnPlanner planner, CudnnOperation operation) {
+  private static CudnnPlan require(CudnnPlanner planner, CudnnGraphSpec operation) {
     return new WantedPlans(planner::start, planner::find)
         .require(new PlanRequest(operation, WORKSPACE));
   }
 
-  private static ConvolutionOperation operation(
-      ConvolutionOperation.Kind kind, DataType type, Window window, boolean bias) {
-    return new ConvolutionOperation(kind, 4, 16, 16, 64, 128, window, type, bias, false, false);
+  private static CudnnConvolutionGraph operation(
+      CudnnConvolutionGraph.Kind kind, DataType type, Window window, boolean bias) {
+    return new CudnnConvolutionGraph(kind, 4, 16, 16, 64, 128, window, type, bias, false, false);
   }
 
   @ParameterizedTest
@@ -56,7 +56,7 @@ class CudnnPlannerTest {
       names = {"F32", "TF32", "BF16"})
   void everyKindHasAnEngineInEveryPrecision(DataType type) {
     try (CudnnPlanner planner = planner()) {
-      for (ConvolutionOperation.Kind kind : ConvolutionOperation.Kind.values()) {
+      for (CudnnConvolutionGraph.Kind kind : CudnnConvolutionGraph.Kind.values()) {
         for (int stride = 1; stride <= 2; stride++) {
           Window window = Window.square(3, stride, 1);
           CudnnPlan plan = require(planner, operation(kind, type, window, false));
@@ -68,8 +68,8 @@ class CudnnPlannerTest {
 
   @Test
   void aPlanIsReadBackFromTheCache() {
-    ConvolutionOperation wanted =
-        operation(ConvolutionOperation.Kind.FORWARD, DataType.BF16, Window.square(3, 1, 1), false);
+    CudnnConvolutionGraph wanted =
+        operation(CudnnConvolutionGraph.Kind.FORWARD, DataType.BF16, Window.square(3, 1, 1), false);
     CudnnPlan first;
     try (CudnnPlanner planner = planner()) {
       first = require(planner, wanted);
@@ -85,10 +85,10 @@ class CudnnPlannerTest {
 
   @Test
   void whatCudnnDoesNotTakeFromTheCacheIsMadeAnew() {
-    ConvolutionOperation wanted =
-        operation(ConvolutionOperation.Kind.FORWARD, DataType.BF16, Window.square(3, 1, 1), false);
+    CudnnConvolutionGraph wanted =
+        operation(CudnnConvolutionGraph.Kind.FORWARD, DataType.BF16, Window.square(3, 1, 1), false);
     String key = new PlanRequest(wanted, WORKSPACE).key(true, EngineChoice.FIRST);
-    new PlanCache(folder, "H200").store(key, "{\"no\": \"plan\"}");
+    new CudnnPlanCache(folder, "H200").store(key, "{\"no\": \"plan\"}");
     try (CudnnPlanner planner = planner()) {
       assertTrue(require(planner, wanted).engine().startsWith("engine "));
     }
@@ -101,7 +101,7 @@ class CudnnPlannerTest {
           planner.find(
               new PlanRequest(
                   operation(
-                      ConvolutionOperation.Kind.FORWARD,
+                      CudnnConvolutionGraph.Kind.FORWARD,
                       DataType.F32,
                       Window.square(3, 1, 1),
                       true),
@@ -114,11 +114,11 @@ class CudnnPlannerTest {
   private static List<PlanRequest> many() {
     List<PlanRequest> requests = new ArrayList<>();
     for (DataType type : List.of(DataType.TF32, DataType.F32)) {
-      for (ConvolutionOperation.Kind kind : ConvolutionOperation.Kind.values()) {
+      for (CudnnConvolutionGraph.Kind kind : CudnnConvolutionGraph.Kind.values()) {
         for (int size = 8; size <= 32; size *= 2) {
           requests.add(
               new PlanRequest(
-                  new ConvolutionOperation(
+                  new CudnnConvolutionGraph(
                       kind,
                       8,
                       size,
@@ -156,12 +156,12 @@ class CudnnPlannerTest {
   void plansAreTheSameHoweverManyAreMadeAtATimeAndInWhichOrder() {
     List<PlanRequest> requests = many();
     Map<PlanRequest, String> expected;
-    try (CudnnPlanner alone = PlannedGpu.planner(true, new PlanCache(null, "H200"), 1)) {
+    try (CudnnPlanner alone = PlannedGpu.planner(true, new CudnnPlanCache(null, "H200"), 1)) {
       expected = made(alone, requests);
     }
     for (int round = 0; round < 3; round++) {
       Collections.shuffle(requests, new Random(round));
-      try (CudnnPlanner planner = PlannedGpu.planner(true, new PlanCache(null, "H200"), 5)) {
+      try (CudnnPlanner planner = PlannedGpu.planner(true, new CudnnPlanCache(null, "H200"), 5)) {
         assertEquals(expected, made(planner, requests));
       }
     }

@@ -41,8 +41,8 @@ class EngineChoiceTest {
   void aTimedPlanHasAKeyOfItsOwn() {
     PlanRequest request =
         new PlanRequest(
-            new ConvolutionOperation(
-                ConvolutionOperation.Kind.FORWARD,
+            new CudnnConvolutionGraph(
+                CudnnConvolutionGraph.Kind.FORWARD,
                 1,
                 8,
                 8,

@@ -24,7 +24,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** Plans of cuDNN's whose times are made up, where cuDNN is installed; real times on a real GPU. */
 class EngineSearchTest {
   private static final PlanRequest REQUEST =
-      new PlanRequest(convolution(ConvolutionOperation.Kind.FORWARD, false), 64L << 20);
+      new PlanRequest(convolution(CudnnConvolutionGraph.Kind.FORWARD, false), 64L << 20);
 
   @TempDir Path folder;
 
@@ -33,9 +33,9 @@ class EngineSearchTest {
     PlannedGpu.requireCudnn();
   }
 
-  private static ConvolutionOperation convolution(
-      ConvolutionOperation.Kind kind, boolean followed) {
-    return new ConvolutionOperation(
+  private static CudnnConvolutionGraph convolution(
+      CudnnConvolutionGraph.Kind kind, boolean followed) {
+    return new CudnnConvolutionGraph(
         kind, 4, 16, 16, 64, 128, Window.square(3, 1, 1), DataType.BF16, followed, followed, false);
   }
 
@@ -59,7 +59,7 @@ class EngineSearchTest {
 
     @Override
     public double[] microseconds(
-        CudnnTarget target, CudnnOperation operation, List<CudnnPlan> candidates) {
+        CudnnTarget target, CudnnGraphSpec operation, List<CudnnPlan> candidates) {
       calls++;
       candidates.stream().map(EngineSearchTest::text).forEach(plans::add);
       candidates.stream().map(CudnnPlan::engine).forEach(engines::add);
@@ -80,7 +80,8 @@ class EngineSearchTest {
   private List<String> found(boolean deterministic, PlanTimer timer) {
     Optional<EngineTrials> trials =
         Optional.ofNullable(timer).map(runs -> new EngineTrials(runs, new EngineLog(null)));
-    EngineSearch search = new EngineSearch(deterministic, new PlanCache(folder, "H200"), trials);
+    EngineSearch search =
+        new EngineSearch(deterministic, new CudnnPlanCache(folder, "H200"), trials);
     try (CudnnPlanner planner = PlannedGpu.planner(search, 1)) {
       CudnnPlan plan = planner.find(REQUEST).orElseThrow();
       return List.of(plan.engine(), text(plan));
@@ -140,7 +141,7 @@ class EngineSearchTest {
       EngineTrials trials = new EngineTrials(timer, new EngineLog(null));
       int held = driver.held();
       EngineSearch search =
-          new EngineSearch(false, new PlanCache(folder, "H200"), Optional.of(trials));
+          new EngineSearch(false, new CudnnPlanCache(folder, "H200"), Optional.of(trials));
       try (CudnnPlanner planner = PlannedGpu.planner(search, 1)) {
         assertTrue(planner.find(REQUEST).isPresent());
       }
@@ -156,13 +157,13 @@ class EngineSearchTest {
   void plansOfEveryKindRunOnAGpu() {
     assumeTrue(PlannedGpu.driver().isPresent(), "there is no GPU");
     AttentionShape shape = AttentionRun.self(2, 256, 4, 64, true, DataType.BF16);
-    List<CudnnOperation> operations = new ArrayList<>();
-    for (ConvolutionOperation.Kind kind : ConvolutionOperation.Kind.values()) {
+    List<CudnnGraphSpec> operations = new ArrayList<>();
+    for (CudnnConvolutionGraph.Kind kind : CudnnConvolutionGraph.Kind.values()) {
       operations.add(convolution(kind, false));
     }
-    operations.add(convolution(ConvolutionOperation.Kind.FORWARD, true));
-    for (AttentionOperation.Kind kind : AttentionOperation.Kind.values()) {
-      operations.add(new AttentionOperation(kind, shape));
+    operations.add(convolution(CudnnConvolutionGraph.Kind.FORWARD, true));
+    for (CudnnAttentionGraph.Kind kind : CudnnAttentionGraph.Kind.values()) {
+      operations.add(new CudnnAttentionGraph(kind, shape));
     }
     try (CudnnPlanTimer real = new CudnnPlanTimer(PlannedGpu.driver().orElseThrow())) {
       List<String> failed = new ArrayList<>();
@@ -175,7 +176,7 @@ class EngineSearchTest {
 
             @Override
             public double[] microseconds(
-                CudnnTarget target, CudnnOperation operation, List<CudnnPlan> plans) {
+                CudnnTarget target, CudnnGraphSpec operation, List<CudnnPlan> plans) {
               double[] times = real.microseconds(target, operation, plans);
               for (int i = 0; i < times.length; i++) {
                 if (!(times[i] > 0)) {
@@ -188,13 +189,13 @@ class EngineSearchTest {
       EngineSearch search =
           new EngineSearch(
               false,
-              new PlanCache(folder, "GPU"),
+              new CudnnPlanCache(folder, "GPU"),
               Optional.of(new EngineTrials(timer, new EngineLog(null))));
       try (CudnnPlanner planner = PlannedGpu.planner(search, 4)) {
-        for (CudnnOperation operation : operations) {
+        for (CudnnGraphSpec operation : operations) {
           planner.start(new PlanRequest(operation, 256L << 20));
         }
-        for (CudnnOperation operation : operations) {
+        for (CudnnGraphSpec operation : operations) {
           assertFalse(planner.find(new PlanRequest(operation, 256L << 20)).isEmpty());
         }
       }

@@ -20,9 +20,9 @@ import org.junit.jupiter.api.io.TempDir;
 /** Which of some plans is taken, without cuDNN: the plans are names, and their times are known. */
 class EngineTrialsTest {
   private static final CudnnTarget TARGET = new CudnnTarget(1, null);
-  private static final CudnnOperation OPERATION =
-      new ConvolutionOperation(
-          ConvolutionOperation.Kind.FORWARD,
+  private static final CudnnGraphSpec OPERATION =
+      new CudnnConvolutionGraph(
+          CudnnConvolutionGraph.Kind.FORWARD,
           1,
           8,
           8,
@@ -53,7 +53,7 @@ class EngineTrialsTest {
 
       @Override
       public double[] microseconds(
-          CudnnTarget target, CudnnOperation operation, List<CudnnPlan> plans) {
+          CudnnTarget target, CudnnGraphSpec operation, List<CudnnPlan> plans) {
         return times.of(plans);
       }
     };

@@ -30,7 +30,7 @@ final class HostGpu implements AutoCloseable {
   /**
    * @param attention what a library computes of attention
    */
-  HostGpu(Function<AttentionShape, Optional<Attention>> attention) {
+  HostGpu(Function<AttentionShape, Optional<LibraryAttention>> attention) {
     Owned owned = new Owned();
     Device cpu = owned.add(new CpuDevice(0, ConvolutionAlgorithm.DIRECT));
     Kernels kernels = Kernels.cpu();
@@ -55,7 +55,7 @@ final class HostGpu implements AutoCloseable {
                 }
 
                 @Override
-                public Optional<Attention> attention(AttentionShape shape) {
+                public Optional<LibraryAttention> attention(AttentionShape shape) {
                   return attention.apply(shape);
                 }
               };

@@ -46,8 +46,8 @@ class PackedWeightTest {
   void aProductsWeightIsFollowedByItsBias() {
     DataType type = DataType.BF16;
     try (Arena arena = Arena.ofConfined();
-        PointwiseConvolution product =
-            new PointwiseConvolution(null, Kernels.cpu(), MemorySegment.NULL, request(1, type))) {
+        CublasConvolution product =
+            new CublasConvolution(null, Kernels.cpu(), MemorySegment.NULL, request(1, type))) {
       MemorySegment packed = arena.allocate(product.packedForwardBytes(), 64);
       MemorySegment weight = indices(arena, OUT * STORED);
       product.packForward(weight.address(), indices(arena, OUT).address(), packed.address()).run();

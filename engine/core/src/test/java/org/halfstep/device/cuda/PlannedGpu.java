@@ -64,7 +64,7 @@ final class PlannedGpu {
             + DRIVER.map(driver -> driver.gpu().name()).orElse("a described H200"));
   }
 
-  static CudnnPlanner planner(boolean deterministic, PlanCache cache, int threads) {
+  static CudnnPlanner planner(boolean deterministic, CudnnPlanCache cache, int threads) {
     return planner(new EngineSearch(deterministic, cache, Optional.empty()), threads);
   }
 

@@ -36,8 +36,8 @@ class PlanningThreadsTest {
 
   private static PlanRequest request(int height, boolean bias) {
     return new PlanRequest(
-        new ConvolutionOperation(
-            ConvolutionOperation.Kind.FORWARD,
+        new CudnnConvolutionGraph(
+            CudnnConvolutionGraph.Kind.FORWARD,
             1,
             height,
             8,
@@ -203,11 +203,11 @@ class PlanningThreadsTest {
     assertEquals(List.of("start 8", "start 16", "find 16", "find 8"), calls);
     String message =
         assertThrows(IllegalStateException.class, () -> plans.require(one)).getMessage();
-    assertTrue(message.startsWith("cuDNN has no engine for ConvolutionOperation"), message);
+    assertTrue(message.startsWith("cuDNN has no engine for CudnnConvolutionGraph"), message);
   }
 
   private static int height(PlanRequest request) {
-    return ((ConvolutionOperation) request.operation()).height();
+    return ((CudnnConvolutionGraph) request.operation()).height();
   }
 
   @Test

@@ -87,13 +87,13 @@ class TrialMemoryTest {
   void anOperationsTensorsAreOfItsSizes() {
     assertEquals(
         List.of(
-            new TrialMemory.Tensor(ConvolutionOperation.X, 2L * 4 * 16 * 12 * 64),
-            new TrialMemory.Tensor(ConvolutionOperation.FILTER, 2L * 128 * 9 * 64),
-            new TrialMemory.Tensor(ConvolutionOperation.Y, 2L * 4 * 8 * 6 * 128),
-            new TrialMemory.Tensor(ConvolutionOperation.BIAS, 4L * 128),
-            new TrialMemory.Tensor(ConvolutionOperation.RESIDUAL, 2L * 4 * 8 * 6 * 128)),
-        new ConvolutionOperation(
-                ConvolutionOperation.Kind.FORWARD,
+            new TrialMemory.Tensor(CudnnConvolutionGraph.X, 2L * 4 * 16 * 12 * 64),
+            new TrialMemory.Tensor(CudnnConvolutionGraph.FILTER, 2L * 128 * 9 * 64),
+            new TrialMemory.Tensor(CudnnConvolutionGraph.Y, 2L * 4 * 8 * 6 * 128),
+            new TrialMemory.Tensor(CudnnConvolutionGraph.BIAS, 4L * 128),
+            new TrialMemory.Tensor(CudnnConvolutionGraph.RESIDUAL, 2L * 4 * 8 * 6 * 128)),
+        new CudnnConvolutionGraph(
+                CudnnConvolutionGraph.Kind.FORWARD,
                 4,
                 16,
                 12,
@@ -111,25 +111,25 @@ class TrialMemoryTest {
     long result = 2 * 200 * 4 * 32;
     List<TrialMemory.Tensor> forward =
         List.of(
-            new TrialMemory.Tensor(AttentionOperation.Q, projected),
-            new TrialMemory.Tensor(AttentionOperation.K, projected),
-            new TrialMemory.Tensor(AttentionOperation.V, projected),
-            new TrialMemory.Tensor(AttentionOperation.Y, result));
+            new TrialMemory.Tensor(CudnnAttentionGraph.Q, projected),
+            new TrialMemory.Tensor(CudnnAttentionGraph.K, projected),
+            new TrialMemory.Tensor(CudnnAttentionGraph.V, projected),
+            new TrialMemory.Tensor(CudnnAttentionGraph.Y, result));
     assertEquals(
-        forward, new AttentionOperation(AttentionOperation.Kind.INFERENCE, self).tensors());
+        forward, new CudnnAttentionGraph(CudnnAttentionGraph.Kind.INFERENCE, self).tensors());
     List<TrialMemory.Tensor> all =
-        new AttentionOperation(AttentionOperation.Kind.BACKWARD, self).tensors();
+        new CudnnAttentionGraph(CudnnAttentionGraph.Kind.BACKWARD, self).tensors();
     assertEquals(forward, all.subList(0, 4));
     assertEquals(
-        new TrialMemory.Tensor(AttentionOperation.STATISTICS, 2 * 4 * 100 * 4), all.get(4));
+        new TrialMemory.Tensor(CudnnAttentionGraph.STATISTICS, 2 * 4 * 100 * 4), all.get(4));
     assertEquals(10, all.size());
     AttentionShape cross = AttentionRun.cross(2, 100, 77, 4, 32, DataType.BF16);
     assertEquals(
         List.of(
-            new TrialMemory.Tensor(AttentionOperation.Q, result),
-            new TrialMemory.Tensor(AttentionOperation.K, 2 * (153 * 2 * 4 * 32 + 4 * 32)),
-            new TrialMemory.Tensor(AttentionOperation.V, 2 * (153 * 2 * 4 * 32 + 4 * 32)),
-            new TrialMemory.Tensor(AttentionOperation.Y, result)),
-        new AttentionOperation(AttentionOperation.Kind.INFERENCE, cross).tensors());
+            new TrialMemory.Tensor(CudnnAttentionGraph.Q, result),
+            new TrialMemory.Tensor(CudnnAttentionGraph.K, 2 * (153 * 2 * 4 * 32 + 4 * 32)),
+            new TrialMemory.Tensor(CudnnAttentionGraph.V, 2 * (153 * 2 * 4 * 32 + 4 * 32)),
+            new TrialMemory.Tensor(CudnnAttentionGraph.Y, result)),
+        new CudnnAttentionGraph(CudnnAttentionGraph.Kind.INFERENCE, cross).tensors());
   }
 }

@@ -18,7 +18,7 @@ import java.util.Optional;
  *
  * <p>A file's first line is the key, its second the SHA-256 of the rest.
  */
-final class PlanCache {
+final class CudnnPlanCache {
   private final Path folder;
   private final String environment;
 
@@ -26,7 +26,7 @@ final class PlanCache {
    * @param folder made when the first plan is written; null for no cache
    * @param environment GPU, driver and versions
    */
-  PlanCache(Path folder, String environment) {
+  CudnnPlanCache(Path folder, String environment) {
     this.folder = folder;
     this.environment = environment.replaceAll("\\s+", " ");
   }

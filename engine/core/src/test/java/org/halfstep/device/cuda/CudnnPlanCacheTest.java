@@ -13,7 +13,7 @@ import org.halfstep.bindings.CudnnException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-class PlanCacheTest {
+class CudnnPlanCacheTest {
   @TempDir Path folder;
 
   private Path onlyFile() throws IOException {
@@ -24,8 +24,8 @@ class PlanCacheTest {
 
   @Test
   void whatIsStoredIsFoundAgainByAnotherProcess() throws IOException {
-    new PlanCache(folder.resolve("deep/er"), "gpu 1").store("shape", "{\"plan\":\n 1}\n");
-    PlanCache other = new PlanCache(folder.resolve("deep/er"), "gpu 1");
+    new CudnnPlanCache(folder.resolve("deep/er"), "gpu 1").store("shape", "{\"plan\":\n 1}\n");
+    CudnnPlanCache other = new CudnnPlanCache(folder.resolve("deep/er"), "gpu 1");
     assertEquals(Optional.of("{\"plan\":\n 1}\n"), other.load("shape"));
     assertEquals(Optional.empty(), other.load("another shape"));
     other.remove("shape");
@@ -34,10 +34,10 @@ class PlanCacheTest {
 
   @Test
   void plansOfAnotherGpuDriverOrVersionAreNotUsed() throws IOException {
-    new PlanCache(folder, "gpu 1, cuDNN 9.1").store("shape", "plan");
-    assertEquals(Optional.empty(), new PlanCache(folder, "gpu 1, cuDNN 9.2").load("shape"));
+    new CudnnPlanCache(folder, "gpu 1, cuDNN 9.1").store("shape", "plan");
+    assertEquals(Optional.empty(), new CudnnPlanCache(folder, "gpu 1, cuDNN 9.2").load("shape"));
     // Not even when a file of theirs lies where ours would.
-    PlanCache ours = new PlanCache(folder, "gpu 2");
+    CudnnPlanCache ours = new CudnnPlanCache(folder, "gpu 2");
     Path foreign = onlyFile();
     byte[] content = Files.readAllBytes(foreign);
     Files.delete(foreign);
@@ -48,7 +48,7 @@ class PlanCacheTest {
 
   @Test
   void damagedFilesAreNotUsed() throws IOException {
-    PlanCache cache = new PlanCache(folder, "gpu");
+    CudnnPlanCache cache = new CudnnPlanCache(folder, "gpu");
     cache.store("shape", "a plan of some length");
     byte[] whole = Files.readAllBytes(onlyFile());
     for (int at = 0; at < whole.length; at++) {
@@ -66,10 +66,10 @@ class PlanCacheTest {
   @Test
   void aFolderThatCannotBeWrittenIsDoneWithout() throws IOException {
     Path file = Files.writeString(folder.resolve("file"), "in the way");
-    PlanCache cache = new PlanCache(file, "gpu");
+    CudnnPlanCache cache = new CudnnPlanCache(file, "gpu");
     cache.store("shape", "plan");
     assertEquals(Optional.empty(), cache.load("shape"));
-    PlanCache none = new PlanCache(null, "gpu");
+    CudnnPlanCache none = new CudnnPlanCache(null, "gpu");
     none.store("shape", "plan");
     none.remove("shape");
     assertEquals(Optional.empty(), none.load("shape"));
@@ -78,7 +78,7 @@ class PlanCacheTest {
 
   @Test
   void aPlanThatCannotBeWrittenAsTextIsNoFailure() {
-    PlanCache cache = new PlanCache(folder, "gpu");
+    CudnnPlanCache cache = new CudnnPlanCache(folder, "gpu");
     EngineSearch.keep(
         cache,
         "key",

@@ -20,7 +20,7 @@ import org.halfstep.device.Window;
  * @param residual whether a tensor like y is added
  * @param relu whether max(., 0) follows
  */
-record ConvolutionOperation(
+record CudnnConvolutionGraph(
     Kind kind,
     int batch,
     int height,
@@ -32,7 +32,7 @@ record ConvolutionOperation(
     boolean bias,
     boolean residual,
     boolean relu)
-    implements CudnnOperation {
+    implements CudnnGraphSpec {
 
   enum Kind {
     FORWARD,
@@ -57,11 +57,11 @@ record ConvolutionOperation(
 
   /** The same without anything behind the convolution. */
   @Override
-  public Optional<CudnnOperation> core() {
+  public Optional<CudnnGraphSpec> core() {
     return isPlain()
         ? Optional.empty()
         : Optional.of(
-            new ConvolutionOperation(
+            new CudnnConvolutionGraph(
                 kind, batch, height, width, inputs, outputs, window, type, false, false, false));
   }
 

@@ -9,7 +9,7 @@ import org.halfstep.device.Launch;
  * defines: the two may be mixed, pass by pass. A pass that the library turns out not to have is
  * empty.
  */
-interface Attention extends AutoCloseable {
+interface LibraryAttention extends AutoCloseable {
   /** Bytes of workspace of {@link #forward}. */
   long forwardWorkspaceBytes();
 

@@ -6,14 +6,14 @@ import java.nio.file.Path;
 import java.util.stream.Stream;
 
 /** Lets a fuzzer at the cache of execution plans, which only its package sees. */
-public final class PlanCacheReading {
+public final class CudnnPlanCacheReading {
   private static final String KEY = "key";
 
-  private PlanCacheReading() {}
+  private CudnnPlanCacheReading() {}
 
   /** A cache with one whole plan; its only file is returned. */
   public static Path store(Path folder) throws IOException {
-    new PlanCache(folder, "a GPU").store(KEY, "{\"plan\": 1}");
+    new CudnnPlanCache(folder, "a GPU").store(KEY, "{\"plan\": 1}");
     try (Stream<Path> files = Files.list(folder)) {
       return files.findFirst().orElseThrow();
     }
@@ -21,6 +21,6 @@ public final class PlanCacheReading {
 
   /** Asks for the plan. */
   public static void load(Path folder) {
-    new PlanCache(folder, "a GPU").load(KEY);
+    new CudnnPlanCache(folder, "a GPU").load(KEY);
   }
 }

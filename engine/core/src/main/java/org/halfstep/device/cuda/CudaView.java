@@ -1,14 +1,14 @@
 package org.halfstep.device.cuda;
 
 import java.lang.foreign.MemorySegment;
-import org.halfstep.device.HostWindow;
+import org.halfstep.device.HostView;
 import org.halfstep.device.cuda.driver.Driver;
 
 /**
  * Page-locked host memory beside a range of device memory. A push is in the order of the stream and
  * does not wait; the host waits before it writes again, if the copy is not over by then.
  */
-final class CudaWindow implements HostWindow {
+final class CudaView implements HostView {
   private final Driver driver;
   private final long stream;
   private final long address;
@@ -18,7 +18,7 @@ final class CudaWindow implements HostWindow {
   private boolean pushing;
   private boolean closed;
 
-  CudaWindow(Driver driver, long stream, long address, long bytes) {
+  CudaView(Driver driver, long stream, long address, long bytes) {
     this.driver = driver;
     this.stream = stream;
     this.address = address;

@@ -20,7 +20,7 @@ import org.halfstep.device.Owned;
  *
  * @param shape in bfloat16, without masks
  */
-record AttentionOperation(Kind kind, AttentionShape shape) implements CudnnOperation {
+record CudnnAttentionGraph(Kind kind, AttentionShape shape) implements CudnnGraphSpec {
 
   enum Kind {
     /** Forward without what a backward pass needs. */
@@ -56,7 +56,7 @@ record AttentionOperation(Kind kind, AttentionShape shape) implements CudnnOpera
   private static final int BF16 = Cudnn.CUDNN_DATA_BFLOAT16;
   private static final int F32 = Cudnn.CUDNN_DATA_FLOAT;
 
-  AttentionOperation {
+  CudnnAttentionGraph {
     if (shape.type() != DataType.BF16) {
       throw new IllegalArgumentException("cuDNN's attention needs bfloat16, got " + shape.type());
     }
@@ -66,7 +66,7 @@ record AttentionOperation(Kind kind, AttentionShape shape) implements CudnnOpera
   }
 
   @Override
-  public Optional<CudnnOperation> core() {
+  public Optional<CudnnGraphSpec> core() {
     return Optional.empty();
   }
 

@@ -7,12 +7,12 @@ import org.halfstep.device.DataType;
 import org.halfstep.device.Owned;
 
 /** What cuDNN makes a plan for; its text names everything that the plan depends on. */
-sealed interface CudnnOperation permits ConvolutionOperation, AttentionOperation {
+sealed interface CudnnGraphSpec permits CudnnConvolutionGraph, CudnnAttentionGraph {
   /** Storage of what it reads and writes, and how it multiplies. */
   DataType type();
 
   /** What is computed by cuDNN where it has no engine for all of this; empty for nothing. */
-  Optional<CudnnOperation> core();
+  Optional<CudnnGraphSpec> core();
 
   /** What the graph reads and writes in device memory. */
   List<TrialMemory.Tensor> tensors();

@@ -7,7 +7,7 @@ import java.lang.foreign.MemorySegment;
  * the host has a pinned copy. Write {@link #memory}, then {@link #push}; or {@link #pull}, then
  * read. Neither allocates, and both happen in the order of what is launched on the same stream.
  */
-public interface HostWindow extends AutoCloseable {
+public interface HostView extends AutoCloseable {
   /**
    * What the host writes and reads. Ask for it before every round of writing instead of keeping it:
    * it waits until the last {@link #push} no longer reads it.

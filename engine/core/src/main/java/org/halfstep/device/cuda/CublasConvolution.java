@@ -30,7 +30,7 @@ import org.halfstep.device.kernels.KernelBinder;
  * cuBLASLt wants it: {@link #packForward} packs the bias that {@link #forward} was bound with. The
  * bias gradient comes with the weight gradient where the library can, else from a kernel of ours.
  */
-final class PointwiseConvolution implements Convolution {
+final class CublasConvolution implements Convolution {
   private static final int MOST_ALIGNED = 256;
 
   private final Matmuls matmuls;
@@ -45,7 +45,7 @@ final class PointwiseConvolution implements Convolution {
   private final int outputs;
   private final Owned owned = new Owned();
 
-  PointwiseConvolution(
+  CublasConvolution(
       Matmuls matmuls, Kernels kernels, MemorySegment stream, ConvolutionRequest request) {
     this.matmuls = matmuls;
     this.kernels = new KernelBinder(kernels, stream, owned.add(Arena.ofShared()));
