@@ -53,8 +53,9 @@ template <typename T> struct NormSource {
   int64_t offset; // of these channels from the source's start, at the sample's first row
   bool second;
 
-  __device__ NormSource(const hs_group_norm &args, const NormShape &shape, int64_t sample, int pack,
-                        int elements)
+  // shape: of either way to cut a sample
+  template <typename Shape>
+  __device__ NormSource(const hs_group_norm &args, const Shape &shape, int64_t sample, int pack, int elements)
       : second(pack >= shape.packs0) {
     row = second ? shape.c1 : shape.c0;
     offset = sample * shape.hw * row + int64_t{second ? pack - shape.packs0 : pack} * elements;

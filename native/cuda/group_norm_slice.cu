@@ -22,7 +22,7 @@ static int64_t next_power(int64_t value) {
   return power;
 }
 
-static int64_t bytes_of(int32_t dtype) { return dtype == HS_BF16 ? 2 : 4; }
+static int64_t bytes_of(int32_t dtype) { return 16 / elements_of_16_bytes(dtype); }
 
 // Packs of the narrowest slice: the fewest channels that are whole groups and whole accesses.
 static int64_t narrowest(const hs_group_norm &args, int64_t elements) {
@@ -71,11 +71,9 @@ __global__ void __launch_bounds__(kMaxSliceThreads, 2) normalise_slice(hs_group_
   float *sums = dynamic_shared<float>(), *firsts = sums + 2 * thread.warps * columns;
   float *statistics = firsts + columns; // [groups of the slice][2]
   const int64_t sample = blockIdx.y;
-  const bool second = thread.pack >= shape.packs0;
-  const int64_t stride = second ? shape.c1 : shape.c0;
-  const T *__restrict__ x =
-      static_cast<const T *>(second ? args.x1 : args.x0) +
-      (sample * shape.hw * stride + int64_t{second ? thread.pack - shape.packs0 : thread.pack} * V);
+  const NormSource<T> source(args, shape, sample, thread.pack, V);
+  const int64_t stride = source.row;
+  const T *__restrict__ x = source.x;
   float scale[V], offset[V], own[2][V] = {};
   if (thread.works) {
     float first[V];

@@ -15,11 +15,9 @@ __global__ void __launch_bounds__(kMaxSliceThreads)
   float *coefficients = weighted + 2 * columns;        // [groups of the slice][2]: B and C
   const int64_t sample = blockIdx.y;
   const float *statistics = args.stats + (sample * shape.groups + thread.first_group) * 2;
-  const bool second = thread.pack >= shape.packs0;
-  const int64_t stride = second ? shape.c1 : shape.c0;
-  const int64_t at =
-      sample * shape.hw * stride + int64_t{second ? thread.pack - shape.packs0 : thread.pack} * V;
-  const T *__restrict__ x = static_cast<const T *>(second ? args.x1 : args.x0) + at;
+  const NormSource<T> source(args, shape, sample, thread.pack, V);
+  const int64_t stride = source.row;
+  const T *__restrict__ x = source.x;
   const T *__restrict__ upstream =
       static_cast<const T *>(args.dy) + sample * shape.hw * shape.c + thread.channel;
   float mean[V], scale[V], offset[V], own[2][V] = {};
@@ -90,8 +88,8 @@ __global__ void __launch_bounds__(kMaxSliceThreads)
 
   if (!thread.works)
     return;
-  T *__restrict__ dx = static_cast<T *>(second ? args.dx1 : args.dx0) + at;
-  const bool accumulate = (second ? args.accumulate1 : args.accumulate0) != 0;
+  T *__restrict__ dx = static_cast<T *>(source.second ? args.dx1 : args.dx0) + source.offset;
+  const bool accumulate = (source.second ? args.accumulate1 : args.accumulate0) != 0;
   float constant[V], slope[V];
 #pragma unroll
   for (int v = 0; v < V; v++) {

@@ -1,16 +1,15 @@
 package org.halfstep.cli;
 
+import static org.halfstep.cli.Commands.refused;
+import static org.halfstep.cli.Commands.succeeds;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.List;
 import org.halfstep.safetensors.Bfloat16;
 import org.halfstep.safetensors.Dtype;
@@ -24,31 +23,6 @@ import org.junit.jupiter.api.io.TempDir;
 class ConvertCommandTest {
   @TempDir private static Path folder;
   private static Path tiny;
-
-  /** What a command wrote and returned. */
-  private record Outcome(int code, String out, String err) {}
-
-  private static Outcome halfstep(Object... arguments) {
-    StringWriter out = new StringWriter();
-    StringWriter err = new StringWriter();
-    String[] text = Arrays.stream(arguments).map(Object::toString).toArray(String[]::new);
-    int code = Halfstep.run(new PrintWriter(out), new PrintWriter(err), text);
-    return new Outcome(code, out.toString(), err.toString());
-  }
-
-  private static String succeeds(Object... arguments) {
-    Outcome outcome = halfstep(arguments);
-    assertEquals("", outcome.err());
-    assertEquals(0, outcome.code());
-    return outcome.out();
-  }
-
-  private static String refused(Object... arguments) {
-    Outcome outcome = halfstep(arguments);
-    assertEquals(2, outcome.code(), outcome.err());
-    assertEquals(1, outcome.err().lines().count(), outcome.err());
-    return outcome.err();
-  }
 
   @BeforeAll
   static void write() {

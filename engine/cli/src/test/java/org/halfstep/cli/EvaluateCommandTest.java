@@ -1,5 +1,6 @@
 package org.halfstep.cli;
 
+import static org.halfstep.cli.Commands.halfstep;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -7,8 +8,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -40,15 +39,6 @@ class EvaluateCommandTest {
   @TempDir private static Path shared;
 
   @TempDir private Path folder;
-
-  private record Result(int code, String out, String err) {}
-
-  private static Result run(String... arguments) {
-    StringWriter out = new StringWriter();
-    StringWriter err = new StringWriter();
-    int code = Halfstep.run(new PrintWriter(out), new PrintWriter(err), arguments);
-    return new Result(code, out.toString(), err.toString());
-  }
 
   @BeforeAll
   static void write() throws IOException {
@@ -99,8 +89,8 @@ class EvaluateCommandTest {
     Path json = folder.resolve("file.json");
     Path statistics = folder.resolve("statistics.npz");
     String cache = text(folder.resolve("cache"));
-    Result file =
-        run(
+    Commands.Outcome file =
+        halfstep(
             "evaluate",
             "--images=" + samples,
             "--reference=" + reference(),
@@ -121,8 +111,8 @@ class EvaluateCommandTest {
     assertEquals(IMAGES, numbers.get("images").asInt());
     // The statistics alone, from the file that was written, give the same distance and no more.
     Path second = folder.resolve("folder.json");
-    Result again =
-        run(
+    Commands.Outcome again =
+        halfstep(
             "evaluate",
             "--images=" + pictures,
             "--reference=" + statistics,
@@ -141,8 +131,8 @@ class EvaluateCommandTest {
     assertFalse(result.has("kid"));
     // The same images against themselves, the reference from the cache.
     Path third = folder.resolve("same.json");
-    Result same =
-        run(
+    Commands.Outcome same =
+        halfstep(
             "evaluate",
             "--images=" + reference(),
             "--reference=" + reference(),
@@ -162,8 +152,8 @@ class EvaluateCommandTest {
   void measuresAModelOverSeedsAndWritesItsSamples() throws IOException {
     Path model = TinyModels.teacher(folder.resolve("tiny.safetensors"));
     Path samples = folder.resolve("samples.npz");
-    Result made =
-        run(
+    Commands.Outcome made =
+        halfstep(
             "sample",
             "--model=" + model,
             "--count=21",
@@ -178,8 +168,8 @@ class EvaluateCommandTest {
       assertEquals(2, labels[20]);
     }
     Path json = folder.resolve("model.json");
-    Result result =
-        run(
+    Commands.Outcome result =
+        halfstep(
             "evaluate",
             "--model=" + model,
             "--reference=" + samples,
@@ -208,7 +198,7 @@ class EvaluateCommandTest {
   }
 
   private void assertRefused(String part, String... arguments) {
-    Result result = run(arguments);
+    Commands.Outcome result = halfstep((Object[]) arguments);
     assertEquals(2, result.code(), result.out() + result.err());
     assertEquals(1, result.err().strip().lines().count(), result.err());
     assertTrue(result.err().contains(part), result.err());

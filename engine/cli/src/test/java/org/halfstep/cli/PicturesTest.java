@@ -1,5 +1,7 @@
 package org.halfstep.cli;
 
+import static org.halfstep.cli.Commands.halfstep;
+import static org.halfstep.cli.Commands.refused;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -8,8 +10,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.awt.image.BufferedImage;
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -37,27 +37,10 @@ class PicturesTest {
 
   @TempDir Path folder;
 
-  private record Outcome(int code, String out, String err) {}
-
-  private static Outcome halfstep(Object... arguments) {
-    StringWriter out = new StringWriter();
-    StringWriter err = new StringWriter();
-    String[] text = Arrays.stream(arguments).map(Object::toString).toArray(String[]::new);
-    int code = Halfstep.run(new PrintWriter(out), new PrintWriter(err), text);
-    return new Outcome(code, out.toString(), err.toString());
-  }
-
   private static String succeeds(Object... arguments) {
-    Outcome outcome = halfstep(arguments);
+    Commands.Outcome outcome = halfstep(arguments);
     assertEquals(0, outcome.code(), outcome.err());
     return outcome.out();
-  }
-
-  private static String refused(Object... arguments) {
-    Outcome outcome = halfstep(arguments);
-    assertEquals(2, outcome.code(), outcome.err());
-    assertEquals(1, outcome.err().lines().count(), outcome.err());
-    return outcome.err().strip();
   }
 
   private void picture(String name, int shade) throws IOException {
