@@ -10,16 +10,15 @@ import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import org.halfstep.checkpoint.Checkpoint;
-import org.halfstep.checkpoint.CheckpointOptions;
 import org.halfstep.checkpoint.Component;
 import org.halfstep.checkpoint.FolderWriter;
 import org.halfstep.checkpoint.OwnFile;
-import org.halfstep.checkpoint.SchedulerConfig;
 import org.halfstep.checkpoint.SingleFileWriter;
 import org.halfstep.checkpoint.TinyPipeline;
 import org.halfstep.checkpoint.WriteOptions;
 import org.halfstep.cli.console.InputException;
 import org.halfstep.cli.console.Sizes;
+import org.halfstep.cli.option.CheckpointOption;
 import org.halfstep.cli.option.ModelOption;
 import org.halfstep.device.Device;
 import org.halfstep.files.AtomicFile;
@@ -27,6 +26,7 @@ import org.halfstep.model.BundledFile;
 import org.halfstep.safetensors.Dtype;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParentCommand;
 import picocli.CommandLine.Spec;
@@ -59,18 +59,6 @@ final class ConvertCommand implements Callable<Integer> {
     }
   }
 
-  /** What a network predicts, as it is typed. */
-  enum Prediction {
-    EPS(SchedulerConfig.EPSILON),
-    V(SchedulerConfig.VELOCITY);
-
-    private final String name;
-
-    Prediction(String name) {
-      this.name = name;
-    }
-  }
-
   private static final List<String> FILE_ENDINGS = List.of(".safetensors", ".ckpt", ".pt", ".pth");
 
   private static final int MOST_SHARD_MEGABYTES = 1 << 20;
@@ -78,6 +66,7 @@ final class ConvertCommand implements Callable<Integer> {
 
   @ParentCommand private Halfstep halfstep;
   @Spec private CommandLine.Model.CommandSpec spec;
+  @Mixin private CheckpointOption checkpoint;
 
   @Option(
       names = "--model",
@@ -100,12 +89,6 @@ final class ConvertCommand implements Callable<Integer> {
   private Format format;
 
   @Option(
-      names = "--variant",
-      paramLabel = "NAME",
-      description = "Which weights of a folder to read, such as fp16 (default: the plain ones).")
-  private String variant;
-
-  @Option(
       names = "--out-variant",
       paramLabel = "NAME",
       description = "What to call the weights in the folder that is written, such as fp16.")
@@ -116,30 +99,6 @@ final class ConvertCommand implements Callable<Integer> {
       paramLabel = "MB",
       description = "Write each network of a folder into files of at most so many megabytes.")
   private Integer shards;
-
-  @Option(
-      names = "--last-weights",
-      description = "Take the weights of the last step and not their moving average.")
-  private boolean lastWeights;
-
-  @Option(
-      names = "--config",
-      paramLabel = "FOLDER",
-      description =
-          "A folder of diffusers whose config.json files say what a single file does not.")
-  private Path config;
-
-  @Option(
-      names = "--prediction",
-      paramLabel = "eps|v",
-      description = "What the UNet of a single file predicts, where the file does not say it.")
-  private Prediction prediction;
-
-  @Option(
-      names = "--tokenizer",
-      paramLabel = "PATH",
-      description = "The tokenizer of the folder that is written: a folder, or merges.txt.")
-  private Path tokenizer;
 
   @Option(
       names = "--tiny",
@@ -209,7 +168,7 @@ final class ConvertCommand implements Callable<Integer> {
 
   private void convertCheckpoint(PrintWriter console, Path path) throws IOException {
     boolean isFile = FILE_ENDINGS.stream().anyMatch(out.getFileName().toString()::endsWith);
-    if (isFile && (shards != null || outVariant != null || tokenizer != null)) {
+    if (isFile && (shards != null || outVariant != null || checkpoint.tokenizer() != null)) {
       throw new InputException(
           "--shards, --out-variant and --tokenizer are for folders, and --out "
               + out
@@ -219,13 +178,11 @@ final class ConvertCommand implements Callable<Integer> {
       throw new InputException(
           "--shards: expected 1 to " + MOST_SHARD_MEGABYTES + ", got " + shards);
     }
-    CheckpointOptions options =
-        new CheckpointOptions(
-            variant, !lastWeights, config, prediction == null ? null : prediction.name);
-    try (Checkpoint opened = Checkpoint.open(path, options)) {
+    try (Checkpoint opened = Checkpoint.open(path, checkpoint.options())) {
       describe(console, opened);
       WriteOptions write =
-          new WriteOptions(dtype(), outVariant, shards == null ? 0 : shards * MEGABYTE, tokenizer);
+          new WriteOptions(
+              dtype(), outVariant, shards == null ? 0 : shards * MEGABYTE, checkpoint.tokenizer());
       if (isFile) {
         AtomicFile.requireWritable(out);
         SingleFileWriter.write(opened, out, write);

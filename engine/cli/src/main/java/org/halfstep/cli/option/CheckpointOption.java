@@ -1,0 +1,62 @@
+package org.halfstep.cli.option;
+
+import java.nio.file.Path;
+import org.halfstep.checkpoint.CheckpointOptions;
+import org.halfstep.checkpoint.SchedulerConfig;
+import picocli.CommandLine.Option;
+
+/** What a latent model's files do not say themselves, and which of their weights are taken. */
+public final class CheckpointOption {
+  /** What a network predicts, as it is typed. */
+  enum Prediction {
+    EPS(SchedulerConfig.EPSILON),
+    V(SchedulerConfig.VELOCITY);
+
+    private final String name;
+
+    Prediction(String name) {
+      this.name = name;
+    }
+  }
+
+  @Option(
+      names = "--variant",
+      paramLabel = "NAME",
+      description = "Which weights of a folder to read, such as fp16 (default: the plain ones).")
+  private String variant;
+
+  @Option(
+      names = "--last-weights",
+      description = "Take the weights of the last step and not their moving average.")
+  private boolean lastWeights;
+
+  @Option(
+      names = "--config",
+      paramLabel = "FOLDER",
+      description =
+          "A folder of diffusers whose config.json files say what a single file does not.")
+  private Path config;
+
+  @Option(
+      names = "--prediction",
+      paramLabel = "eps|v",
+      description = "What the UNet of a single file predicts, where the file does not say it.")
+  private Prediction prediction;
+
+  @Option(
+      names = "--tokenizer",
+      paramLabel = "PATH",
+      description = "The tokenizer of a model without one: a folder, or merges.txt.")
+  private Path tokenizer;
+
+  /** How the files are read. */
+  public CheckpointOptions options() {
+    return new CheckpointOptions(
+        variant, !lastWeights, config, prediction == null ? null : prediction.name);
+  }
+
+  /** The tokenizer that was named, or null. */
+  public Path tokenizer() {
+    return tokenizer;
+  }
+}
