@@ -29,6 +29,7 @@ class LayersTest {
           List.of("serve", "report"),
           List.of("distill", "metrics"),
           List.of("train", "sample", "quantize"),
+          List.of("latent"),
           List.of("checkpoint", "diffusion", "model", "data", "text"),
           List.of("graph"),
           List.of("device", "torch", "safetensors", "numpy", "image"),

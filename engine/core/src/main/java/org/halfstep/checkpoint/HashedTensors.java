@@ -20,7 +20,7 @@ import org.halfstep.safetensors.Tensors;
  * CRC-32 and i. The same everywhere, so that what networks compute with them can be written down.
  * Source: specification 9.2.
  */
-final class HashedTensors implements Tensors {
+public final class HashedTensors implements Tensors {
   private static final int GOLDEN = 0x9e3779b9;
   private static final ValueLayout.OfFloat FLOAT =
       ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -28,12 +28,13 @@ final class HashedTensors implements Tensors {
   private final Arena arena = Arena.ofShared();
   private final Map<String, TensorView> tensors = new LinkedHashMap<>();
 
-  HashedTensors(NetworkDescription network) {
+  /** All parameters of a network. */
+  public HashedTensors(NetworkDescription network) {
     network.shapes().forEach((name, shape) -> tensors.put(name, tensor(name, shape)));
   }
 
   /** Number i of the sequence of a name, in -1 .. 1. */
-  static double hash(String name, long i) {
+  public static double hash(String name, long i) {
     CRC32 seed = new CRC32();
     seed.update(name.getBytes(StandardCharsets.UTF_8));
     return hash((int) seed.getValue(), i);

@@ -37,7 +37,7 @@ final class NetworkTensors implements Tensors {
   /**
    * Finds a network's parameters.
    *
-   * @param file stays the caller's, unless this is closed
+   * @param file stays the caller's
    * @throws IOException in one line, when one is missing, or of another shape or type
    */
   static NetworkTensors find(Tensors file, NetworkDescription network, TensorNames names)
@@ -162,8 +162,7 @@ final class NetworkTensors implements Tensors {
     file.unload();
   }
 
+  /** Nothing: the file may hold other networks, and is its {@link Checkpoint}'s. */
   @Override
-  public void close() {
-    file.close();
-  }
+  public void close() {}
 }

@@ -60,6 +60,17 @@ public record UNetDescription(
     heads = List.copyOf(heads);
   }
 
+  /**
+   * Reads the keys of a config.json.
+   *
+   * @param origin the file, for the errors
+   * @throws DataException in one line that names the key, when it describes no network that this
+   *     engine runs
+   */
+  public static UNetDescription of(ObjectNode json, String origin) throws DataException {
+    return of(new ConfigKeys(json, origin, _ -> {}));
+  }
+
   /** Reads a config.json. */
   static UNetDescription of(ConfigKeys keys) throws DataException {
     keys.ignore("sample_size", "upcast_attention", "addition_embed_type_num_heads");
@@ -187,7 +198,7 @@ public record UNetDescription(
   }
 
   /** The same with a table of classes. */
-  UNetDescription withClasses(int rows) {
+  public UNetDescription withClasses(int rows) {
     return new UNetDescription(
         inChannels,
         outChannels,
@@ -257,49 +268,44 @@ public record UNetDescription(
     if (classRows > 0) {
       shapes.add(CLASS_TABLE, classRows, context);
     }
-    int width = first;
-    for (int level = 0; level < channels.size(); level++) {
-      String block = "down_blocks." + level;
-      for (int i = 0; i < layers; i++) {
-        shapes.resnet(block + ".resnets." + i, width, channels.get(level), time);
-        width = channels.get(level);
-        if (downAttention.get(level)) {
-          shapes.transformer(block + ".attentions." + i, width, context, linearProjection);
+    for (UNetStage stage : stages()) {
+      for (UNetStage.Block block : stage.blocks()) {
+        shapes.resnet(block.resnet(), block.in(), block.out(), time);
+        if (block.transformer() != null) {
+          shapes.transformer(block.transformer(), block.out(), context, linearProjection);
         }
       }
-      if (level < channels.size() - 1) {
-        shapes.convolution(block + ".downsamplers.0.conv", width, width, 3);
+      if (stage.resampler() != null) {
+        int width = stage.blocks().getLast().out();
+        shapes.convolution(stage.resampler(), width, width, 3);
       }
     }
-    shapes.resnet("mid_block.resnets.0", width, width, time);
-    shapes.transformer("mid_block.attentions.0", width, context, linearProjection);
-    shapes.resnet("mid_block.resnets.1", width, width, time);
-    up(shapes, width, time);
     shapes.norm("conv_norm_out", first);
     shapes.convolution("conv_out", outChannels, first, 3);
     return shapes.all();
   }
 
-  /** Each block joins what the way down left at its size, the last one that of the size above. */
-  private void up(ParameterShapes shapes, int innermost, int time) {
-    List<Integer> reversed = channels.reversed();
-    int width = innermost;
-    for (int stage = 0; stage < reversed.size(); stage++) {
-      String block = "up_blocks." + stage;
-      int out = reversed.get(stage);
-      int above = reversed.get(Math.min(stage + 1, reversed.size() - 1));
-      for (int i = 0; i <= layers; i++) {
-        int skip = i == layers ? above : out;
-        shapes.resnet(block + ".resnets." + i, width + skip, out, time);
-        width = out;
-        if (upAttention.get(stage)) {
-          shapes.transformer(block + ".attentions." + i, out, context, linearProjection);
-        }
-      }
-      if (stage < reversed.size() - 1) {
-        shapes.convolution(block + ".upsamplers.0.conv", out, out, 3);
-      }
-    }
+  /** The stages on the way down, from the outermost. */
+  public List<UNetStage> down() {
+    return UNetStage.down(this);
+  }
+
+  /** The stage between the ways down and up. */
+  public UNetStage middle() {
+    return UNetStage.middle(this);
+  }
+
+  /** The stages on the way up, from the innermost. */
+  public List<UNetStage> up() {
+    return UNetStage.up(this);
+  }
+
+  /** All stages in the order in which they run. */
+  public List<UNetStage> stages() {
+    List<UNetStage> stages = new ArrayList<>(down());
+    stages.add(middle());
+    stages.addAll(up());
+    return stages;
   }
 
   @Override

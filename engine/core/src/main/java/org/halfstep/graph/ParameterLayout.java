@@ -38,7 +38,9 @@ final class ParameterLayout {
     }
     List<Integer> whole = new ArrayList<>(List.of(total));
     whole.addAll(row);
-    return new Parameter("stack of " + names.size(), whole, initializer, fanIn, start);
+    // No other's name: what is packed of it, and how it is computed, is found by that.
+    String name = names.getFirst() + " and " + (names.size() - 1) + " more";
+    return new Parameter(name, whole, initializer, fanIn, start);
   }
 
   /** All extents but the first, without the two of a kernel of one pixel. */

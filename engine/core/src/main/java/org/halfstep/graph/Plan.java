@@ -46,6 +46,7 @@ public final class Plan implements AutoCloseable {
     this.graph = graph;
     this.options = options;
     device.requirePrecision(options.type());
+    requireSamePlaces(graph, weights);
     LeastMemory.require(device, graph, options);
     this.operations = device.operations();
     Slab memory = null;
@@ -78,7 +79,28 @@ public final class Plan implements AutoCloseable {
     }
   }
 
-  /** A plan without a backward pass. */
+  /** One set of weights serves graphs of several sizes, if their parameters lie alike. */
+  private static void requireSamePlaces(Graph graph, Weights weights) {
+    if (weights == null || graph == weights.graph()) {
+      return;
+    }
+    for (Parameter parameter : graph.parameters().values()) {
+      Parameter known = weights.graph().parameters().get(parameter.name());
+      if (known == null
+          || known.offset() != parameter.offset()
+          || !known.shape().equals(parameter.shape())) {
+        throw new IllegalArgumentException(
+            parameter
+                + " of the graph is not where the weights have it: they are another network's");
+      }
+    }
+  }
+
+  /**
+   * A plan without a backward pass.
+   *
+   * @param graph the weights' own, or one of another size of the same network
+   */
   public static Plan inference(Device device, Graph graph, PlanOptions options, Weights weights) {
     if (options.training()) {
       throw new IllegalArgumentException("a training plan needs a slab for gradients");
@@ -169,6 +191,12 @@ public final class Plan implements AutoCloseable {
         launches.add(
             TracedLaunch.isOn() ? new TracedLaunch(step.info().toString(), launch) : launch);
         info.add(step.info());
+      }
+    }
+    if (phase == PlanBuilder.Phase.BACKWARD && options.training()) {
+      for (Launch clearing : builder.clearUnwritten(graph)) {
+        launches.add(clearing);
+        info.add(StepInfo.memory("parameters that nothing reads", "clear gradient", 0));
       }
     }
     return launches.toArray(Launch[]::new);

@@ -40,6 +40,7 @@ final class PlanBuilder {
   private final ParameterSlab gradients;
   private final List<Step> steps = new ArrayList<>();
   private final List<PackedWeights.Pack> packs = new ArrayList<>();
+  private final WrittenGradients written = new WrittenGradients();
   private final List<Buffer> buffers = new ArrayList<>();
   private final List<Buffer> persistent = new ArrayList<>();
   private final Set<Buffer> conditional = new HashSet<>();
@@ -155,8 +156,20 @@ final class PlanBuilder {
     packs.clear();
   }
 
+  /** Where a step writes a parameter's gradient, or a stack's; asked for when it is bound. */
   long weightGradient(Parameter parameter) {
+    written.add(parameter);
     return gradients.address(parameter);
+  }
+
+  /** Launches that clear the gradients of parameters that no bound step writes. */
+  List<Launch> clearUnwritten(Graph graph) {
+    return graph.parameters().values().stream()
+        .filter(parameter -> !written.contains(parameter))
+        .map(
+            parameter ->
+                WrittenGradients.clear(operations, gradients.address(parameter), parameter))
+        .toList();
   }
 
   DataType type(Value value) {

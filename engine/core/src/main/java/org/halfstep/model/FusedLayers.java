@@ -12,7 +12,7 @@ final class FusedLayers extends Layers {
   }
 
   @Override
-  Value convolution(
+  public Value convolution(
       Normed normed, Resize resize, Initializer initializer, Value residual, Integer... shape) {
     String name = normed.reader();
     if (resize != Resize.NONE) {
@@ -35,7 +35,7 @@ final class FusedLayers extends Layers {
   }
 
   @Override
-  Value convolution(String name, Value read, Form form, Integer... shape) {
+  public Value convolution(String name, Value read, Form form, Integer... shape) {
     Parameter weight = weight(name, form.initializer(), shape);
     Parameter bias = bias(name, form, shape);
     return plain(name, read, form, weight, bias);

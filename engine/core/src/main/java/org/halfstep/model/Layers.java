@@ -34,7 +34,7 @@ public abstract sealed class Layers permits FusedLayers, SeparateLayers, Int8Lay
   }
 
   /** What happens to the image size between a norm and the convolution that reads it. */
-  enum Resize {
+  public enum Resize {
     NONE,
     UP,
     DOWN
@@ -47,9 +47,9 @@ public abstract sealed class Layers permits FusedLayers, SeparateLayers, Int8Lay
    * @param dropout probability of dropout between the two in training
    * @param dropoutLayer keys its random numbers
    */
-  record Normed(String reader, GroupNorm norm, float dropout, int dropoutLayer) {
+  public record Normed(String reader, GroupNorm norm, float dropout, int dropoutLayer) {
     /** The same with dropout behind it. */
-    Normed dropping(float probability, int layer) {
+    public Normed dropping(float probability, int layer) {
       return new Normed(reader, norm, probability, layer);
     }
   }
@@ -63,36 +63,37 @@ public abstract sealed class Layers permits FusedLayers, SeparateLayers, Int8Lay
    * @param activation what follows
    * @param residual what is added before that; null for nothing
    */
-  record Form(
+  public record Form(
       Window window,
       Initializer initializer,
       boolean biased,
       Activation activation,
       Value residual) {
     /** With a bias and nothing behind it. */
-    Form(Window window, Initializer initializer) {
+    public Form(Window window, Initializer initializer) {
       this(window, initializer, true, Activation.NONE, null);
     }
 
     /** A linear layer, or a 1x1 convolution, with PyTorch's first values. */
-    static Form linear() {
+    public static Form linear() {
       return new Form(Window.PIXEL, Initializer.FAN_IN_UNIFORM);
     }
 
-    Form plus(Value added) {
+    public Form plus(Value added) {
       return new Form(window, initializer, biased, activation, added);
     }
 
-    Form then(Activation function) {
+    public Form then(Activation function) {
       return new Form(window, initializer, biased, function, residual);
     }
 
-    Form withoutBias() {
+    public Form withoutBias() {
       return new Form(window, initializer, false, activation, residual);
     }
   }
 
-  final Graph graph() {
+  /** What the layers are written into: inputs, ops without parameters, names. */
+  public final Graph graph() {
     return graph;
   }
 
@@ -108,18 +109,20 @@ public abstract sealed class Layers permits FusedLayers, SeparateLayers, Int8Lay
     Int8Layers int8 = new Int8Layers(new Graph());
     network.accept(int8);
     Map<String, List<String>> layers = new LinkedHashMap<>();
-    for (String layer : int8.quantizers()) {
-      List<String> inputs = separate.graph().names(layer + INPUT + ".");
-      if (inputs.isEmpty()) {
-        throw new IllegalStateException("what " + layer + " reads has no name");
-      }
-      layers.put(layer, inputs);
-    }
+    int8.readers()
+        .forEach(
+            (layer, reader) -> {
+              List<String> inputs = separate.graph().names(reader + INPUT + ".");
+              if (inputs.isEmpty()) {
+                throw new IllegalStateException("what " + layer + " reads has no name");
+              }
+              layers.put(layer, inputs);
+            });
     return layers;
   }
 
   /** Layers of the same graph that are never computed in bytes. */
-  final Layers exact() {
+  public final Layers exact() {
     return new FusedLayers(graph);
   }
 
@@ -132,7 +135,7 @@ public abstract sealed class Layers permits FusedLayers, SeparateLayers, Int8Lay
    * @param eps added to the variance
    * @param modulation null for none
    */
-  final Normed norm(
+  public final Normed norm(
       String reader,
       String name,
       Value x,
@@ -146,7 +149,7 @@ public abstract sealed class Layers permits FusedLayers, SeparateLayers, Int8Lay
   }
 
   /** A group normalisation of its own. */
-  final Value groupNorm(String name, Value x, int groups, float eps, Activation activation) {
+  public final Value groupNorm(String name, Value x, int groups, float eps, Activation activation) {
     return graph.groupNorm(groupNorm(name, x, groups, eps, null, activation));
   }
 
@@ -159,7 +162,7 @@ public abstract sealed class Layers permits FusedLayers, SeparateLayers, Int8Lay
   }
 
   /** A layer normalisation, over the channels of each pixel, or token. */
-  final Value layerNorm(String name, Value x, float eps) {
+  public final Value layerNorm(String name, Value x, float eps) {
     int channels = x.shape().channels();
     Parameter weight = graph.parameter(name + ".weight", Initializer.ONE, channels, channels);
     Parameter bias = graph.parameter(name + ".bias", Initializer.ZERO, channels, channels);
@@ -178,7 +181,7 @@ public abstract sealed class Layers permits FusedLayers, SeparateLayers, Int8Lay
    * @param shape of the checkpoint's weight: out, in, and the kernel's extents
    * @param residual null for none
    */
-  abstract Value convolution(
+  public abstract Value convolution(
       Normed normed, Resize resize, Initializer initializer, Value residual, Integer... shape);
 
   /**
@@ -188,14 +191,14 @@ public abstract sealed class Layers permits FusedLayers, SeparateLayers, Int8Lay
    * @param shape of the checkpoint's weight: out, in, and the window's extents, which may be
    *     missing for one pixel
    */
-  abstract Value convolution(String name, Value read, Form form, Integer... shape);
+  public abstract Value convolution(String name, Value read, Form form, Integer... shape);
 
   /**
    * The same with bias and a square kernel, padded by half of it.
    *
    * @param residual null for none
    */
-  final Value convolution(
+  public final Value convolution(
       String name,
       Value read,
       int stride,
@@ -214,7 +217,7 @@ public abstract sealed class Layers permits FusedLayers, SeparateLayers, Int8Lay
    * @param name of all of them; the bias is its ".bias"
    * @param kernel ends the name of the convolution, whose weight is "NAME KERNEL.weight"
    */
-  final Value convolutionRelu(String name, String kernel, Value x, int out, Window window) {
+  public final Value convolutionRelu(String name, String kernel, Value x, int out, Window window) {
     int in = x.shape().channels();
     Parameter weight =
         weight(name + kernel, Initializer.FAN_IN_UNIFORM, out, in, window.height(), window.width());
@@ -223,12 +226,12 @@ public abstract sealed class Layers permits FusedLayers, SeparateLayers, Int8Lay
   }
 
   /** A value in the form that the convolution {@code reader} reads. */
-  Value readable(String reader, Value x) {
+  public Value readable(String reader, Value x) {
     return x;
   }
 
   /** {@code x W^T + b} on vectors. */
-  final Value linear(String name, Value x, int out) {
+  public final Value linear(String name, Value x, int out) {
     int in = x.shape().channels();
     Parameter weight = graph.parameter(name + ".weight", Initializer.FAN_IN_UNIFORM, in, out, in);
     Parameter bias = graph.parameter(name + ".bias", Initializer.FAN_IN_UNIFORM, in, out);
@@ -236,27 +239,33 @@ public abstract sealed class Layers permits FusedLayers, SeparateLayers, Int8Lay
   }
 
   /** {@code x W^T} on vectors. */
-  final Value linearWithoutBias(String name, Value x, int out) {
+  public final Value linearWithoutBias(String name, Value x, int out) {
     int in = x.shape().channels();
     Parameter weight = graph.parameter(name + ".weight", Initializer.FAN_IN_UNIFORM, in, out, in);
     return graph.linear(name, x, weight, null);
   }
 
   /**
-   * Linear layers of the same vector as one product.
+   * Linear layers that read the same, as one product: queries, keys and values, or the projections
+   * of one vector.
    *
    * @param label what a profile calls it
+   * @param read of {@link #readable} by the first name, where it may be bytes
    * @param outs width of each, by its name
+   * @param biased whether they have biases
    * @return the slice of each
    */
-  final Map<String, Slice> linears(String label, Value x, Map<String, Integer> outs) {
-    int in = x.shape().channels();
-    List<List<Integer>> matrices = outs.values().stream().map(rows -> List.of(rows, in)).toList();
-    List<List<Integer>> vectors = outs.values().stream().map(List::of).toList();
-    Parameter weight =
-        graph.stack(ending(outs, ".weight"), matrices, Initializer.FAN_IN_UNIFORM, in);
-    Parameter bias = graph.stack(ending(outs, ".bias"), vectors, Initializer.FAN_IN_UNIFORM, in);
-    Value all = graph.linear(label, x, weight, bias);
+  public final Map<String, Slice> linears(
+      String label, Value read, Map<String, Integer> outs, boolean biased) {
+    int in = read.shape().channels();
+    List<String> names = List.copyOf(outs.keySet());
+    List<List<Integer>> widths = outs.values().stream().map(List::of).toList();
+    Parameter weight = declareLinears(outs, in);
+    Parameter bias =
+        biased
+            ? graph.stack(ending(names, ".bias"), widths, Initializer.FAN_IN_UNIFORM, in)
+            : null;
+    Value all = product(label, names, widths, read, weight, bias);
     Map<String, Slice> slices = new LinkedHashMap<>();
     int offset = 0;
     for (Map.Entry<String, Integer> each : outs.entrySet()) {
@@ -266,8 +275,37 @@ public abstract sealed class Layers permits FusedLayers, SeparateLayers, Int8Lay
     return slices;
   }
 
-  private static List<String> ending(Map<String, Integer> outs, String end) {
-    return outs.keySet().stream().map(name -> name + end).toList();
+  /**
+   * Declares the weights of {@link #linears}, for networks that do not read all of them.
+   *
+   * @param outs width of each, by its name
+   * @return all of them, one below the other
+   */
+  public final Parameter declareLinears(Map<String, Integer> outs, int in) {
+    List<List<Integer>> matrices = outs.values().stream().map(rows -> List.of(rows, in)).toList();
+    List<String> weights = ending(List.copyOf(outs.keySet()), ".weight");
+    return graph.stack(weights, matrices, Initializer.FAN_IN_UNIFORM, in);
+  }
+
+  /**
+   * The product of {@link #linears}.
+   *
+   * @param names of the layers
+   * @param widths one number each, as a shape
+   * @param bias null for none
+   */
+  Value product(
+      String label,
+      List<String> names,
+      List<List<Integer>> widths,
+      Value read,
+      Parameter weight,
+      Parameter bias) {
+    return graph.linear(label, read, weight, bias);
+  }
+
+  static List<String> ending(List<String> names, String end) {
+    return names.stream().map(name -> name + end).toList();
   }
 
   // ---- Transformers
@@ -280,7 +318,7 @@ public abstract sealed class Layers permits FusedLayers, SeparateLayers, Int8Lay
    * @param gate f: GELU in Stable Diffusion's transformers
    * @param residual null for none
    */
-  final Value gatedFeedForward(String name, Value x, int inner, Activation gate, Value residual) {
+  public final Value gatedFeedForward(String name, Value x, int inner, Activation gate, Value residual) {
     int width = x.shape().channels();
     String first = name + ".net.0.proj";
     String last = name + ".net.2";
@@ -297,7 +335,7 @@ public abstract sealed class Layers permits FusedLayers, SeparateLayers, Int8Lay
    * @param inner width between the two
    * @param residual null for none
    */
-  final Value feedForward(
+  public final Value feedForward(
       String first, String last, Value x, int inner, Activation activation, Value residual) {
     int width = x.shape().channels();
     Form widening = Form.linear().then(activation);
@@ -311,13 +349,13 @@ public abstract sealed class Layers permits FusedLayers, SeparateLayers, Int8Lay
    * @param rows of the table
    * @param width of a row
    */
-  final Value embedding(String name, Value ids, int rows, int width) {
+  public final Value embedding(String name, Value ids, int rows, int width) {
     Parameter table = graph.parameter(name + ".weight", Initializer.NORMAL, 1, rows, width);
     return graph.embedding(name, table, ids);
   }
 
   /** Adds a table with one row per pixel, or token. */
-  final Value positions(String name, Value x) {
+  public final Value positions(String name, Value x) {
     int width = x.shape().channels();
     Parameter table =
         graph.parameter(name + ".weight", Initializer.NORMAL, 1, x.shape().pixels(), width);
@@ -327,7 +365,7 @@ public abstract sealed class Layers permits FusedLayers, SeparateLayers, Int8Lay
   // ---- What the vocabularies share
 
   /** A change of size without parameters. */
-  final Value resize(String name, Value x, Resize resize) {
+  public final Value resize(String name, Value x, Resize resize) {
     return switch (resize) {
       case NONE -> x;
       case UP -> graph.upsample2(name + " up", x);

@@ -20,10 +20,13 @@ import org.halfstep.safetensors.TensorView;
  *   <li>NAME.weight_scale, F32 [output channels], above 0: a weight is its byte times the scale;
  *   <li>NAME.input_scale, F32 [1], above 0, and NAME.input_zero_point, F32 [1], an integer in
  *       0..255: an input byte q stands for (q - zero point) * scale;
- *   <li>NAME.bias, as in a float32 network.
+ *   <li>NAME.bias, as in a float32 network, where it has one.
  * </ul>
  *
- * All other tensors are as in a float32 network. In memory an int8 weight is its integers as
+ * <p>Of layers that are one product, such as queries, keys and values, the first has the input's
+ * scale and zero point for all.
+ *
+ * <p>All other tensors are as in a float32 network. In memory an int8 weight is its integers as
  * floats, which a plan packs into bytes.
  */
 final class QuantizedTensors {
@@ -67,8 +70,10 @@ final class QuantizedTensors {
     }
     weights.set(weight, values);
     weights.set(parameters.get(layer + WEIGHT_SCALE), perChannel);
-    weights.set(parameters.get(layer + INPUT_SCALE), new float[] {scales.input()});
-    weights.set(parameters.get(layer + INPUT_ZERO_POINT), new float[] {scales.zeroPoint()});
+    if (parameters.containsKey(layer + INPUT_SCALE)) {
+      weights.set(parameters.get(layer + INPUT_SCALE), new float[] {scales.input()});
+      weights.set(parameters.get(layer + INPUT_ZERO_POINT), new float[] {scales.zeroPoint()});
+    }
   }
 
   /** The bytes of a weight that is held as floats. */

@@ -1,5 +1,6 @@
 package org.halfstep.model;
 
+import java.util.List;
 import org.halfstep.graph.Graph;
 import org.halfstep.graph.Parameter;
 import org.halfstep.graph.Parameter.Initializer;
@@ -15,7 +16,7 @@ final class SeparateLayers extends Layers {
   }
 
   @Override
-  Value convolution(
+  public Value convolution(
       Normed normed, Resize resize, Initializer initializer, Value residual, Integer... shape) {
     String name = normed.reader();
     Value read = resize(name + " branch", graph().groupNorm(normed.norm()), resize);
@@ -23,12 +24,28 @@ final class SeparateLayers extends Layers {
   }
 
   @Override
-  Value convolution(String name, Value read, Form form, Integer... shape) {
+  public Value convolution(String name, Value read, Form form, Integer... shape) {
     Parameter weight = weight(name, form.initializer(), shape);
     Parameter bias = bias(name, form, shape);
-    for (int i = 0; i < read.sources().size(); i++) {
-      graph().name(name + INPUT + "." + i, read.sources().get(i));
-    }
+    nameInputs(name, read);
     return plain(name, read, form, weight, bias);
+  }
+
+  @Override
+  Value product(
+      String label,
+      List<String> names,
+      List<List<Integer>> widths,
+      Value read,
+      Parameter weight,
+      Parameter bias) {
+    nameInputs(names.getFirst(), read);
+    return super.product(label, names, widths, read, weight, bias);
+  }
+
+  private void nameInputs(String reader, Value read) {
+    for (int i = 0; i < read.sources().size(); i++) {
+      graph().name(reader + INPUT + "." + i, read.sources().get(i));
+    }
   }
 }

@@ -114,7 +114,7 @@ final class UNet {
     for (UNetLayer.Residual residual : residuals) {
       outs.put(projection(residual), residual.out() * (config.scaleShiftNorm() ? 2 : 1));
     }
-    projections = layers.linears("emb_layers", emb, outs);
+    projections = layers.linears("emb_layers", emb, outs, true);
   }
 
   private static String projection(UNetLayer.Residual residual) {
