@@ -17,4 +17,9 @@ public final class DeviceArrays {
   public static void write(Device device, long address, float... values) {
     device.upload(MemorySegment.ofArray(values), address, (long) Float.BYTES * values.length);
   }
+
+  /** Overwrites whole numbers. */
+  public static void writeInts(Device device, long address, int... values) {
+    device.upload(MemorySegment.ofArray(values), address, (long) Integer.BYTES * values.length);
+  }
 }
