@@ -104,7 +104,7 @@ final class NetworkTensors implements Tensors {
   }
 
   /** Extents of 1 at the end mean nothing: a linear layer is a 1x1 convolution. */
-  private static long[] significant(long[] shape) {
+  static long[] significant(long[] shape) {
     int length = shape.length;
     while (length > 1 && shape[length - 1] == 1) {
       length--;

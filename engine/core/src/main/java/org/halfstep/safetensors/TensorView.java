@@ -118,7 +118,7 @@ public record TensorView(String name, Dtype dtype, long[] shape, MemorySegment d
   }
 
   /** One value of a floating type, as {@link #floats} has it. */
-  float floatAt(long index) {
+  public float floatAt(long index) {
     return switch (dtype) {
       case F32 -> data.get(F32, index * Float.BYTES);
       case F64 -> (float) data.get(F64, index * Double.BYTES);
