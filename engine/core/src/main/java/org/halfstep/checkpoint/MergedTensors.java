@@ -36,12 +36,17 @@ final class MergedTensors implements Tensors {
    */
   MergedTensors(Tensors base, Map<String, Update> updates, double strength) {
     this.base = base;
-    updates.forEach(
-        (name, update) -> {
-          TensorView tensor = base.find(name).orElseThrow();
-          merged.put(name, merged(tensor, update, strength * update.scale()));
-          base.unload();
-        });
+    try {
+      updates.forEach(
+          (name, update) -> {
+            TensorView tensor = base.find(name).orElseThrow();
+            merged.put(name, merged(tensor, update, strength * update.scale()));
+            base.unload();
+          });
+    } catch (RuntimeException | Error failure) {
+      arena.close();
+      throw failure;
+    }
   }
 
   /** {@code tensor + factor up down}, row by row. */

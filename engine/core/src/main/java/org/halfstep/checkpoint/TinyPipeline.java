@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Set;
 import org.halfstep.files.DataException;
 import org.halfstep.safetensors.Dtype;
+import org.halfstep.safetensors.Tensors;
 import org.halfstep.text.ClipTokenizer;
 
 /**
@@ -44,7 +45,7 @@ public final class TinyPipeline {
   }
 
   /** The model, not written anywhere. */
-  static Checkpoint build() {
+  static Checkpoint build() throws IOException {
     Checkpoint tiny = new Checkpoint(Path.of("tiny"), Checkpoint.Layout.FOLDER);
     add(
         tiny,
@@ -73,8 +74,10 @@ public final class TinyPipeline {
     return tiny;
   }
 
-  private static void add(Checkpoint tiny, NetworkDescription network) {
-    tiny.add(new Component(network, network.toJson(), tiny.own(new HashedTensors(network))));
+  private static void add(Checkpoint tiny, NetworkDescription network) throws IOException {
+    Tensors hashed = tiny.own(new HashedTensors(network));
+    NetworkTensors tensors = NetworkTensors.find(hashed, network, network.diffusers());
+    tiny.add(new Component(network, network.toJson(), tensors));
   }
 
   /**
