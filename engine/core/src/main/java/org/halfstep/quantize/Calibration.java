@@ -17,6 +17,8 @@ import org.halfstep.graph.Parameter;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
 import org.halfstep.graph.Value;
+import org.halfstep.model.Architecture;
+import org.halfstep.model.Card;
 import org.halfstep.model.LayerScales;
 import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
@@ -24,19 +26,24 @@ import org.halfstep.model.Quantization;
 import org.halfstep.model.UNetConfig;
 
 /**
- * Makes an int8 network from a float32 one. The float32 network runs on real images, noised to each
- * of the times at which its sampler evaluates it, with guidance strengths over its range; what each
- * int8 layer reads is counted, and the byte range with the least squared error is chosen. Weights
- * get one scale per output channel, by the same rule.
+ * Makes an int8 network from a float32 one. The float32 network is evaluated on rows like those of
+ * its use; what each int8 layer reads is counted, and the byte range with the least squared error
+ * is chosen. Weights get one scale per output channel, by the same rule.
  */
 public final class Calibration implements AutoCloseable {
-  /** Rows evaluated together. */
+  /** Rows of a network of images that are evaluated together. */
   private static final int BATCH = 8;
 
-  private final Network<UNetConfig, ModelCard> network;
+  /** Makes the rows for a plan; they are closed before it. */
+  @FunctionalInterface
+  public interface Rows {
+    CalibrationInputs over(Plan plan);
+  }
+
+  private final Network<?, ?> network;
   private final Owned owned = new Owned();
   private final Plan plan;
-  private final CalibrationRows rows;
+  private final CalibrationInputs rows;
   private final Map<String, List<String>> layers;
 
   /** What the layers read, by the value's name; one that several layers read is counted once. */
@@ -44,8 +51,7 @@ public final class Calibration implements AutoCloseable {
 
   private final Map<String, ValueHistogram> histograms = new LinkedHashMap<>();
 
-  private Calibration(
-      Network<UNetConfig, ModelCard> network, ImageDataset data, CalibrationSettings settings) {
+  private Calibration(Network<?, ?> network, int batch, Rows rows) {
     this.network = network;
     this.layers = network.architecture().int8Layers();
     try {
@@ -53,10 +59,10 @@ public final class Calibration implements AutoCloseable {
       layers.values().forEach(inputs::addAll);
       Graph graph = network.architecture().calibrationGraph();
       Set<Value> kept = inputs.stream().map(graph::named).collect(Collectors.toSet());
-      PlanOptions options = PlanOptions.inference(BATCH).withKept(kept);
+      PlanOptions options = PlanOptions.inference(batch).withKept(kept);
       this.plan = owned.add(Plan.inference(network.device(), graph, options, network.values()));
       plan.prepare();
-      this.rows = owned.add(new CalibrationRows(network, plan, data, settings));
+      this.rows = owned.add(rows.over(plan));
       for (String input : inputs) {
         long bytes = Float.BYTES * plan.count(input);
         windows.put(input, owned.add(network.device().view(plan.address(input), bytes)));
@@ -69,7 +75,8 @@ public final class Calibration implements AutoCloseable {
   }
 
   /**
-   * An int8 network, owned by the caller.
+   * An int8 network of images, owned by the caller: calibrated on real images, noised to each of
+   * the times at which its sampler evaluates it, with guidance strengths over its range.
    *
    * @param network float32; stays the caller's
    * @param dataName what the file calls the images
@@ -82,12 +89,39 @@ public final class Calibration implements AutoCloseable {
       String dataName,
       CalibrationSettings settings,
       IntConsumer progress) {
+    return quantize(
+        network,
+        BATCH,
+        plan -> new CalibrationRows(network, plan, data, settings),
+        dataName,
+        settings.seed(),
+        progress);
+  }
+
+  /**
+   * An int8 network, owned by the caller.
+   *
+   * @param network float32; stays the caller's
+   * @param batch rows that are evaluated together, all of whose values are kept in memory
+   * @param rows what it is evaluated on
+   * @param dataName what the file calls that
+   * @param seed of the rows, for the file
+   * @param progress told the percentage that is done
+   * @throws IllegalArgumentException in one line, when the network is int8 already
+   */
+  public static <A extends Architecture, C extends Card> Network<A, C> quantize(
+      Network<A, C> network,
+      int batch,
+      Rows rows,
+      String dataName,
+      long seed,
+      IntConsumer progress) {
     if (network.isQuantized()) {
       throw new IllegalArgumentException(
           "the model is int8 already: quantize the float32 model that it was made from");
     }
     network.device().attach();
-    try (Calibration calibration = new Calibration(network, data, settings)) {
+    try (Calibration calibration = new Calibration(network, batch, rows)) {
       calibration.measure(progress);
       Quantization how =
           new Quantization(
@@ -95,21 +129,23 @@ public final class Calibration implements AutoCloseable {
               dataName,
               calibration.rows.images(),
               calibration.rows.count(),
-              settings.seed());
+              seed);
       return Network.quantized(network, how, calibration.scales());
     }
   }
 
   private void measure(IntConsumer progress) {
-    for (int first = 0; first < rows.count(); first += BATCH) {
+    int batch = plan.batch();
+    for (int first = 0; first < rows.count(); first += batch) {
       rows.fill(first);
+      plan.condition();
       plan.forward();
-      int used = Math.min(BATCH, rows.count() - first);
+      int used = Math.min(batch, rows.count() - first);
       windows.forEach(
           (input, window) -> {
             window.pull();
             MemorySegment values = window.memory();
-            histograms.get(input).add(values, plan.count(input) / BATCH * used);
+            histograms.get(input).add(values, plan.count(input) / batch * used);
           });
       progress.accept((int) (100L * (first + used) / rows.count()));
     }

@@ -22,7 +22,7 @@ import org.halfstep.random.Philox;
  * The rows that a network is calibrated on: each image at each of its sampler's times. A row's
  * noise, guidance strength and label depend on the seed and the row's number alone.
  */
-final class CalibrationRows implements AutoCloseable {
+final class CalibrationRows implements CalibrationInputs {
   /** Steps of a network that was not distilled for a number of its own. */
   private static final int STEPS = 8;
 
@@ -76,17 +76,19 @@ final class CalibrationRows implements AutoCloseable {
     this.x = plan.device().view(plan.address(images), Float.BYTES * plan.count(images));
   }
 
-  /** Images in use: as many as asked for, or all there are. */
-  int images() {
+  /** As many as asked for, or all there are. */
+  @Override
+  public int images() {
     return images;
   }
 
-  int count() {
+  @Override
+  public int count() {
     return images * steps.size();
   }
 
-  /** Writes the rows from number {@code first} on into the plan; after the last, the last again. */
-  void fill(int first) {
+  @Override
+  public void fill(int first) {
     for (int row = 0; row < plan.batch(); row++) {
       fill(row, Math.min(first + row, count() - 1));
     }

@@ -1,0 +1,199 @@
+package org.halfstep.quantize;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeSet;
+import org.halfstep.device.Device;
+import org.halfstep.device.DeviceArrays;
+import org.halfstep.device.cpu.CpuDevice;
+import org.halfstep.diffusion.Betas;
+import org.halfstep.diffusion.DiscreteSchedule;
+import org.halfstep.graph.FrozenWeights;
+import org.halfstep.graph.Graph;
+import org.halfstep.graph.Plan;
+import org.halfstep.graph.PlanOptions;
+import org.halfstep.latent.LatentUNetConfig;
+import org.halfstep.latent.TinyUNets;
+import org.halfstep.model.ComponentCard;
+import org.halfstep.model.Network;
+import org.halfstep.random.Philox;
+import org.halfstep.safetensors.Dtype;
+import org.halfstep.safetensors.SafetensorsFile;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A small latent UNet, brought to int8: its layers, what it computes, and its file. */
+class QuantizedLatentUNetTest {
+  private static final LatentUNetConfig CONFIG =
+      new LatentUNetConfig(TinyUNets.smallest(8, 0), 12, 8, 5);
+  private static final ComponentCard CARD = new ComponentCard("a small one", Map.of());
+  private static final double[] GUIDANCE = {0, 8};
+
+  /** Two dozen layers with random weights of eight bits; trained networks come out closer. */
+  private static final double TOLERANCE = 0.1;
+
+  @TempDir private Path folder;
+  private Device device;
+  private Network<LatentUNetConfig, ComponentCard> source;
+  private Network<LatentUNetConfig, ComponentCard> quantized;
+
+  @BeforeEach
+  void quantize() {
+    device = new CpuDevice();
+    source = Network.fresh(device, CONFIG, CARD, 5);
+    quantized =
+        Calibration.quantize(source, 3, plan -> rows(plan, samples()), "noise", 4, _ -> {});
+  }
+
+  @AfterEach
+  void close() {
+    quantized.close();
+    source.close();
+    device.close();
+  }
+
+  private static LatentRows rows(Plan plan, List<LatentRows.Sample> samples) {
+    DiscreteSchedule schedule =
+        DiscreteSchedule.of(new Betas("scaled_linear", 0.00085, 0.012, 1000));
+    return new LatentRows(CONFIG, plan, schedule, samples, GUIDANCE, 4);
+  }
+
+  private static List<LatentRows.Sample> samples() {
+    List<LatentRows.Sample> samples = new ArrayList<>();
+    for (int i = 0; i < 4; i++) {
+      samples.add(
+          new LatentRows.Sample(
+              normal(i, 0, 12 * 8 * CONFIG.network().inChannels()),
+              normal(i, 1, 5 * CONFIG.network().context()),
+              0));
+    }
+    return samples;
+  }
+
+  private static float[] normal(long row, int draw, int count) {
+    float[] values = new float[count];
+    Philox.normal(8, row, draw, values);
+    return values;
+  }
+
+  private static float[] evaluate(
+      Network<LatentUNetConfig, ComponentCard> network, Graph graph, int batch) {
+    Device device = network.device();
+    try (Plan plan =
+        Plan.inference(device, graph, PlanOptions.inference(batch), network.values())) {
+      for (String input : List.of("x", "context")) {
+        int count = (int) plan.count(input) / batch;
+        float[] all = new float[batch * count];
+        for (int row = 0; row < batch; row++) {
+          System.arraycopy(normal(9 + row, 0, count), 0, all, row * count, count);
+        }
+        DeviceArrays.write(device, plan.address(input), all);
+      }
+      float[] times = new float[batch];
+      float[] strengths = new float[batch];
+      for (int row = 0; row < batch; row++) {
+        times[row] = 400 + 100 * row;
+        strengths[row] = 3 + row;
+      }
+      DeviceArrays.write(device, plan.address("t"), times);
+      DeviceArrays.write(device, plan.address("w"), strengths);
+      plan.prepare();
+      plan.condition();
+      plan.forward();
+      return DeviceArrays.read(device, plan.address("out"), (int) plan.count("out"));
+    }
+  }
+
+  private static double error(float[] got, float[] want) {
+    double difference = 0;
+    double norm = 0;
+    for (int i = 0; i < want.length; i++) {
+      difference += Math.pow(got[i] - want[i], 2);
+      norm += Math.pow(want[i], 2);
+    }
+    return Math.sqrt(difference / norm);
+  }
+
+  @Test
+  void outputStaysCloseToFloat32() {
+    float[] exact = evaluate(source, source.graph(), 2);
+    double error = error(evaluate(quantized, quantized.graph(), 2), exact);
+    assertTrue(error < TOLERANCE, "relative error " + error);
+    assertTrue(error > 1e-4, "int8 was not used: relative error " + error);
+    float[] alone = evaluate(quantized, quantized.graph(), 1);
+    float[] together = evaluate(quantized, quantized.graph(), 2);
+    assertArrayEquals(alone, Arrays.copyOf(together, alone.length));
+  }
+
+  /** All that read pixels but the first and the last convolution; nothing of time and text. */
+  @Test
+  void layersOfPixelsAreInt8() {
+    TreeSet<String> floating = new TreeSet<>();
+    for (String name : source.graph().parameters().keySet()) {
+      boolean matrix =
+          name.endsWith(".weight")
+              && source.graph().parameters().get(name).shape().size() > 1
+              && !quantized.graph().parameters().containsKey(name + "_scale");
+      if (matrix && !name.contains("time_emb") && !name.matches(".*attn2\\.to_[kv]\\.weight")) {
+        floating.add(name);
+      }
+    }
+    assertEquals(new TreeSet<>(List.of("conv_in.weight", "conv_out.weight")), floating);
+    assertTrue(CONFIG.int8Layers().containsKey("up_blocks.0.upsamplers.0.conv"));
+    String attention = "mid_block.attentions.0.transformer_blocks.0.attn1.";
+    assertEquals(
+        CONFIG.int8Layers().get(attention + "to_q"), CONFIG.int8Layers().get(attention + "to_v"));
+    assertTrue(quantized.graph().parameters().containsKey(attention + "to_v.weight_scale"));
+  }
+
+  @Test
+  void theFileHoldsTheSameNetworkForEverySize() throws IOException {
+    Path file = folder.resolve("int8.safetensors");
+    quantized.save(file, CARD, Dtype.F32);
+    try (SafetensorsFile stored = SafetensorsFile.open(file)) {
+      assertEquals(
+          Dtype.I8,
+          stored
+              .tensor("mid_block.attentions.0.transformer_blocks.0.attn1.to_k.weight")
+              .dtype());
+    }
+    float[] expected = evaluate(quantized, quantized.graph(), 2);
+    LatentUNetConfig larger = CONFIG.withSize(15, 16, 7);
+    float[] exact = evaluate(source, larger.graph(), 1);
+    try (Network<LatentUNetConfig, ComponentCard> opened =
+            Network.open(device, LatentUNetConfig.FORMAT, file);
+        Plan plan =
+            Plan.inference(
+                device, opened.graph(), PlanOptions.inference(1), opened.values())) {
+      assertTrue(opened.isQuantized());
+      assertArrayEquals(expected, evaluate(opened, opened.graph(), 2));
+      long packed = ((FrozenWeights) opened.values()).packedBytes();
+      assertTrue(plan.count("out") > 0 && packed > 0);
+      assertTrue(error(evaluate(opened, larger.int8Graph(), 1), exact) < TOLERANCE);
+    }
+  }
+
+  @Test
+  void samplesOfAnotherSizeAreRefused() {
+    LatentRows.Sample small = new LatentRows.Sample(new float[3], new float[60], 0);
+    IllegalArgumentException refused =
+        assertThrows(
+            IllegalArgumentException.class,
+            () ->
+                Calibration.quantize(
+                        source, 1, plan -> rows(plan, List.of(small)), "noise", 4, _ -> {})
+                    .close());
+    assertTrue(refused.getMessage().contains("expected 12x8x4 and 5x1x12"), refused.getMessage());
+  }
+}
