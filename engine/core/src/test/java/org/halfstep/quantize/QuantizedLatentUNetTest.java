@@ -65,7 +65,7 @@ class QuantizedLatentUNetTest {
 
   private static LatentRows rows(Plan plan, List<LatentRows.Sample> samples) {
     DiscreteSchedule schedule =
-        DiscreteSchedule.of(new Betas("scaled_linear", 0.00085, 0.012, 1000));
+        DiscreteSchedule.of(Betas.STABLE_DIFFUSION);
     return new LatentRows(CONFIG, plan, schedule, samples, GUIDANCE, 4);
   }
 
