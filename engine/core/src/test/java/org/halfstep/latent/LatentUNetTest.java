@@ -95,10 +95,10 @@ class LatentUNetTest {
       } else {
         float[] values = new float[count];
         for (int i = 0; i < count; i++) {
-          values[i] = (float) Math.sin(1.3 * i + input.name().length());
-        }
-        if (input.name().equals("t")) {
-          Arrays.setAll(values, i -> 100f * (i + 1));
+          values[i] =
+              input.name().equals("t")
+                  ? 100f * (i + 1)
+                  : (float) Math.sin(1.3 * i + input.name().length());
         }
         DeviceArrays.write(plan.device(), plan.address(input), values);
       }
