@@ -58,8 +58,22 @@ final class LowRankNames {
   /** Layers of attention as early files of diffusers call them, behind the attention's name. */
   private static final Map<String, String> EARLY =
       Map.of(
-          "to_q", "to_q", "to_k", "to_k", "to_v", "to_v", "to_out.0", "to_out", "q_proj", "to_q",
-          "k_proj", "to_k", "v_proj", "to_v", "out_proj", "to_out");
+          "to_q",
+          "to_q",
+          "to_k",
+          "to_k",
+          "to_v",
+          "to_v",
+          "to_out.0",
+          "to_out",
+          "q_proj",
+          "to_q",
+          "k_proj",
+          "to_k",
+          "v_proj",
+          "to_v",
+          "out_proj",
+          "to_out");
 
   private final Map<String, Target> modules = new HashMap<>();
 

@@ -247,7 +247,13 @@ public final class LowRankUpdates implements AutoCloseable {
         if (value.isObject() && !value.isEmpty() || value.asBoolean()) {
           throw new DataException(
               file.origin(),
-              METADATA + ": " + before + more + " is " + value + ", which this engine does not know");
+              METADATA
+                  + ": "
+                  + before
+                  + more
+                  + " is "
+                  + value
+                  + ", which this engine does not know");
         }
       }
       JsonNode alpha = said.path(before + "lora_alpha");

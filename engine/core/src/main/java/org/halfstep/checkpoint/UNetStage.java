@@ -74,8 +74,7 @@ public record UNetStage(int level, List<Block> blocks, String resampler) {
         width = out;
       }
       stages.add(
-          new UNetStage(
-              last - stage, blocks, stage == last ? null : name + ".upsamplers.0.conv"));
+          new UNetStage(last - stage, blocks, stage == last ? null : name + ".upsamplers.0.conv"));
     }
     return stages;
   }

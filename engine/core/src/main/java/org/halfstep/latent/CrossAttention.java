@@ -85,8 +85,7 @@ final class CrossAttention {
                 products.get(values(block)),
                 heads,
                 AttentionMask.NONE);
-    return layers.convolution(
-        out, layers.readable(out, h), Form.linear().plus(x), width, width);
+    return layers.convolution(out, layers.readable(out, h), Form.linear().plus(x), width, width);
   }
 
   private Value ofOneToken(String block, Value x) {

@@ -13,9 +13,9 @@ import org.halfstep.model.NetworkFormat;
 
 /**
  * A latent UNet for images and texts of one size: the network of Stable Diffusion 1 and 2, of its
- * inpainting form, of latent consistency models, and of class-conditional latent diffusion. Networks
- * of all sizes have the same parameters at the same places, so one set of weights serves plans of
- * many.
+ * inpainting form, of latent consistency models, and of class-conditional latent diffusion.
+ * Networks of all sizes have the same parameters at the same places, so one set of weights serves
+ * plans of many.
  *
  * @param network what the checkpoint says
  * @param height of a latent in pixels, from 1 to {@value #MAXIMUM_SIDE}

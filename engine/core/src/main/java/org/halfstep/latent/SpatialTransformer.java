@@ -44,9 +44,9 @@ record SpatialTransformer(String name, int heads, int groups, boolean linear) {
     Normed normed =
         layers.norm(
             name + ".proj_in", name + ".norm", x, groups, GROUP_NORM_EPS, null, Activation.NONE);
-    Integer[] projection = linear ? new Integer[] {width, width} : new Integer[] {width, width, 1, 1};
-    Value h =
-        layers.convolution(normed, Resize.NONE, Initializer.FAN_IN_UNIFORM, null, projection);
+    Integer[] projection =
+        linear ? new Integer[] {width, width} : new Integer[] {width, width, 1, 1};
+    Value h = layers.convolution(normed, Resize.NONE, Initializer.FAN_IN_UNIFORM, null, projection);
     h = selfAttention(layers, h);
     h = context.write(block(), h, heads);
     Value read = layers.layerNorm(block() + ".norm3", h, LAYER_NORM_EPS);
@@ -80,7 +80,6 @@ record SpatialTransformer(String name, int heads, int groups, boolean linear) {
                 heads,
                 AttentionMask.NONE);
     String out = attention + ".to_out.0";
-    return layers.convolution(
-        out, layers.readable(out, h), Form.linear().plus(x), width, width);
+    return layers.convolution(out, layers.readable(out, h), Form.linear().plus(x), width, width);
   }
 }

@@ -103,8 +103,7 @@ final class Int8Layers extends Layers {
       return super.product(label, names, widths, read, weight, bias);
     }
     names.forEach(name -> readers.put(name, names.getFirst()));
-    Parameter scale =
-        graph().stack(ending(names, ".weight_scale"), widths, Initializer.ONE, 1);
+    Parameter scale = graph().stack(ending(names, ".weight_scale"), widths, Initializer.ONE, 1);
     return graph()
         .quantizedConvolution(label, read, quantizer, weight, scale, bias, Window.PIXEL, null);
   }

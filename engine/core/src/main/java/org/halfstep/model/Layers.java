@@ -262,9 +262,7 @@ public abstract sealed class Layers permits FusedLayers, SeparateLayers, Int8Lay
     List<List<Integer>> widths = outs.values().stream().map(List::of).toList();
     Parameter weight = declareLinears(outs, in);
     Parameter bias =
-        biased
-            ? graph.stack(ending(names, ".bias"), widths, Initializer.FAN_IN_UNIFORM, in)
-            : null;
+        biased ? graph.stack(ending(names, ".bias"), widths, Initializer.FAN_IN_UNIFORM, in) : null;
     Value all = product(label, names, widths, read, weight, bias);
     Map<String, Slice> slices = new LinkedHashMap<>();
     int offset = 0;
@@ -318,7 +316,8 @@ public abstract sealed class Layers permits FusedLayers, SeparateLayers, Int8Lay
    * @param gate f: GELU in Stable Diffusion's transformers
    * @param residual null for none
    */
-  public final Value gatedFeedForward(String name, Value x, int inner, Activation gate, Value residual) {
+  public final Value gatedFeedForward(
+      String name, Value x, int inner, Activation gate, Value residual) {
     int width = x.shape().channels();
     String first = name + ".net.0.proj";
     String last = name + ".net.2";

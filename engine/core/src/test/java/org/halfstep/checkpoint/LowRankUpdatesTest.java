@@ -32,8 +32,7 @@ class LowRankUpdatesTest {
 
   private static final String LINEAR = "down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k";
   private static final String OUT = "up_blocks.1.attentions.1.transformer_blocks.0.attn1.to_out.0";
-  private static final String FEED =
-      "mid_block.attentions.0.transformer_blocks.0.ff.net.0.proj";
+  private static final String FEED = "mid_block.attentions.0.transformer_blocks.0.ff.net.0.proj";
   private static final String PROJECTION = "down_blocks.0.attentions.0.proj_in";
   private static final String KERNEL = "up_blocks.0.resnets.0.conv1";
   private static final String TEXT = "text_model.encoder.layers.1.self_attn.q_proj";
@@ -131,7 +130,10 @@ class LowRankUpdatesTest {
 
   /** One layout: each module under its names there, with alphas or without. */
   private void checkLayout(
-      Map<String, String> unet, Map<String, String> text, BinaryOperator<String> ending, String alpha)
+      Map<String, String> unet,
+      Map<String, String> text,
+      BinaryOperator<String> ending,
+      String alpha)
       throws IOException {
     Map<Part, Map<String, Names>> all = new LinkedHashMap<>();
     Map.of(Part.UNET, unet, Part.TEXT_ENCODER, text)
@@ -155,8 +157,7 @@ class LowRankUpdatesTest {
         entry
             .getValue()
             .forEach(
-                (module, names) ->
-                    compare(merged, module, names.down(), names.up(), factor, 1e-6));
+                (module, names) -> compare(merged, module, names.down(), names.up(), factor, 1e-6));
         int changed = 0;
         for (String name : merged.tensors().names()) {
           TensorView own = component(entry.getKey()).tensors().find(name).orElseThrow();

@@ -51,7 +51,12 @@ class KnownUNetsTest {
    * @param gradients their norms, in the order of {@link #GRADIENTS}
    */
   private record Known(
-      int tensors, long parameters, double[] out, double[] inputs, double all, double[] gradients) {}
+      int tensors,
+      long parameters,
+      double[] out,
+      double[] inputs,
+      double all,
+      double[] gradients) {}
 
   private static double[] numbers(double... values) {
     return values;
@@ -59,8 +64,17 @@ class KnownUNetsTest {
 
   private static final double[] FIRST_GRADIENTS =
       numbers(
-          89.764418, 19.154004, 10.888214, 4.299897, 11.380160, 9.022652, 1.945331, 32.308542,
-          296.743870, 45.758790, 9.118209);
+          89.764418,
+          19.154004,
+          10.888214,
+          4.299897,
+          11.380160,
+          9.022652,
+          1.945331,
+          32.308542,
+          296.743870,
+          45.758790,
+          9.118209);
 
   @Test
   void likeStableDiffusion1() {
@@ -70,8 +84,7 @@ class KnownUNetsTest {
         new Known(
             494,
             8_526_276,
-            numbers(
-                -9.950951, 472.192461, .565102, .489229, .577162, .733853, -.091031, .064356),
+            numbers(-9.950951, 472.192461, .565102, .489229, .577162, .733853, -.091031, .064356),
             numbers(-11.701642, 14.133220, -15.411815, 9.992550),
             771.524313,
             FIRST_GRADIENTS));
@@ -85,13 +98,21 @@ class KnownUNetsTest {
         new Known(
             494,
             8_561_092,
-            numbers(
-                -120.567107, 445.802758, .711691, .952436, .145221, .076816, -.288863, .448302),
+            numbers(-120.567107, 445.802758, .711691, .952436, .145221, .076816, -.288863, .448302),
             numbers(-24.118692, 14.361108, -5.121369, 10.900858),
             758.009310,
             numbers(
-                84.504406, 18.174720, 10.216877, 4.351132, 12.239533, 10.699647, 1.581028,
-                32.440933, 279.538091, 45.230225, 10.486532)));
+                84.504406,
+                18.174720,
+                10.216877,
+                4.351132,
+                12.239533,
+                10.699647,
+                1.581028,
+                32.440933,
+                279.538091,
+                45.230225,
+                10.486532)));
   }
 
   @Test
@@ -102,13 +123,21 @@ class KnownUNetsTest {
         new Known(
             496,
             15_677_955,
-            numbers(
-                62.557405, 358.814034, -.020098, .740330, .999411, .880517, .118220, -.060535),
+            numbers(62.557405, 358.814034, -.020098, .740330, .999411, .880517, .118220, -.060535),
             numbers(-8.713074, 9.914232, 4.753461, 5.200948),
             656.450650,
             numbers(
-                48.856246, 17.501546, 12.227977, 3.989275, 11.566652, 0, 0, 32.158343, 237.749808,
-                78.742995, 12.526622)));
+                48.856246,
+                17.501546,
+                12.227977,
+                3.989275,
+                11.566652,
+                0,
+                0,
+                32.158343,
+                237.749808,
+                78.742995,
+                12.526622)));
   }
 
   @Test
@@ -119,17 +148,27 @@ class KnownUNetsTest {
         new Known(
             495,
             8_526_276 + 2048,
-            numbers(
-                -6.537190, 471.642181, .593383, .576017, .657605, .775822, -.203126, .033247),
+            numbers(-6.537190, 471.642181, .593383, .576017, .657605, .775822, -.203126, .033247),
             numbers(-18.966925, 14.031954, -15.309896, 9.796638),
             764.881609,
             numbers(
-                87.959446, 26.747255, 15.219106, 4.400636, 10.585159, 9.374074, 1.952345,
-                31.965669, 295.858730, 45.022357, 8.857577)));
+                87.959446,
+                26.747255,
+                15.219106,
+                4.400636,
+                10.585159,
+                9.374074,
+                1.952345,
+                31.965669,
+                295.858730,
+                45.022357,
+                8.857577)));
   }
 
   private static double[] hashes(String name, int count, double scale) {
-    return IntStream.range(0, count).mapToDouble(i -> scale * HashedTensors.hash(name, i)).toArray();
+    return IntStream.range(0, count)
+        .mapToDouble(i -> scale * HashedTensors.hash(name, i))
+        .toArray();
   }
 
   private static void check(UNetDescription network, int tokens, Known known) {
@@ -172,8 +211,7 @@ class KnownUNetsTest {
 
   private static void compareGradients(Known known, GraphRun run) {
     int at = 0;
-    for (double[] gradient :
-        List.of(run.inputGradient("x"), run.tokenGradient("context"))) {
+    for (double[] gradient : List.of(run.inputGradient("x"), run.tokenGradient("context"))) {
       double norm = norm(gradient);
       double magnitude = Arrays.stream(gradient).map(Math::abs).sum();
       assertEquals(known.inputs()[at++], Arrays.stream(gradient).sum(), GRADIENT * magnitude);
@@ -190,8 +228,7 @@ class KnownUNetsTest {
     assertEquals(known.all(), all, GRADIENT * all, "all parameters");
     for (int i = 0; i < GRADIENTS.size(); i++) {
       double expected = known.gradients()[i];
-      assertEquals(
-          expected, norms.get(GRADIENTS.get(i)), GRADIENT * expected, GRADIENTS.get(i));
+      assertEquals(expected, norms.get(GRADIENTS.get(i)), GRADIENT * expected, GRADIENTS.get(i));
     }
   }
 

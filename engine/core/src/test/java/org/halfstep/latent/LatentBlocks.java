@@ -17,8 +17,7 @@ public final class LatentBlocks {
   /** A transformer; all parameters' names start with {@link UNetBlocks#NAME}. */
   public static Graph transformer(
       Shape image, Shape tokens, int heads, int groups, boolean linear) {
-    SpatialTransformer transformer =
-        new SpatialTransformer(UNetBlocks.NAME, heads, groups, linear);
+    SpatialTransformer transformer = new SpatialTransformer(UNetBlocks.NAME, heads, groups, linear);
     return new Alone(transformer, image, tokens).graph();
   }
 
@@ -31,8 +30,7 @@ public final class LatentBlocks {
       Value x = graph.toActivation(graph.image("x", image));
       Value context = graph.condition(graph.image("context", tokens));
       CrossAttention attention =
-          new CrossAttention(
-              layers, context, Map.of(transformer.block(), image.channels()));
+          new CrossAttention(layers, context, Map.of(transformer.block(), image.channels()));
       graph.name("out", graph.toFloat(transformer.write(layers, x, attention)));
     }
 

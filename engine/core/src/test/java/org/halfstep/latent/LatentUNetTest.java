@@ -78,8 +78,7 @@ class LatentUNetTest {
       Network<LatentUNetConfig, ComponentCard> network, LatentUNetConfig config, int batch) {
     Graph graph = config.equals(network.architecture()) ? network.graph() : config.graph();
     Plan plan =
-        Plan.inference(
-            network.device(), graph, PlanOptions.inference(batch), network.values());
+        Plan.inference(network.device(), graph, PlanOptions.inference(batch), network.values());
     plan.prepare();
     return plan;
   }
@@ -193,8 +192,7 @@ class LatentUNetTest {
         assertArrayEquals(evaluate(one), evaluate(two));
         opened.save(again, CARD, Dtype.F16);
       }
-      assertArrayEquals(
-          Files.readAllBytes(file), Files.readAllBytes(again));
+      assertArrayEquals(Files.readAllBytes(file), Files.readAllBytes(again));
     }
   }
 
@@ -320,8 +318,7 @@ class LatentUNetTest {
             .withType(type)
             .withInputGradients(Set.of(network.architecture().ports(network.graph()).x()));
     try (ParameterSlab gradients = new ParameterSlab(device, network.graph(), "gradients");
-        Plan plan =
-            Plan.training(device, network.graph(), options, network.weights(), gradients)) {
+        Plan plan = Plan.training(device, network.graph(), options, network.weights(), gradients)) {
       int count = (int) plan.count("x");
       fill(plan);
       plan.prepare();

@@ -52,8 +52,7 @@ class QuantizedLatentUNetTest {
   void quantize() {
     device = new CpuDevice();
     source = Network.fresh(device, CONFIG, CARD, 5);
-    quantized =
-        Calibration.quantize(source, 3, plan -> rows(plan, samples()), "noise", 4, _ -> {});
+    quantized = Calibration.quantize(source, 3, plan -> rows(plan, samples()), "noise", 4, _ -> {});
   }
 
   @AfterEach
@@ -64,8 +63,7 @@ class QuantizedLatentUNetTest {
   }
 
   private static LatentRows rows(Plan plan, List<LatentRows.Sample> samples) {
-    DiscreteSchedule schedule =
-        DiscreteSchedule.of(Betas.STABLE_DIFFUSION);
+    DiscreteSchedule schedule = DiscreteSchedule.of(Betas.STABLE_DIFFUSION);
     return new LatentRows(CONFIG, plan, schedule, samples, GUIDANCE, 4);
   }
 
@@ -164,9 +162,7 @@ class QuantizedLatentUNetTest {
     try (SafetensorsFile stored = SafetensorsFile.open(file)) {
       assertEquals(
           Dtype.I8,
-          stored
-              .tensor("mid_block.attentions.0.transformer_blocks.0.attn1.to_k.weight")
-              .dtype());
+          stored.tensor("mid_block.attentions.0.transformer_blocks.0.attn1.to_k.weight").dtype());
     }
     float[] expected = evaluate(quantized, quantized.graph(), 2);
     LatentUNetConfig larger = CONFIG.withSize(15, 16, 7);
@@ -174,8 +170,7 @@ class QuantizedLatentUNetTest {
     try (Network<LatentUNetConfig, ComponentCard> opened =
             Network.open(device, LatentUNetConfig.FORMAT, file);
         Plan plan =
-            Plan.inference(
-                device, opened.graph(), PlanOptions.inference(1), opened.values())) {
+            Plan.inference(device, opened.graph(), PlanOptions.inference(1), opened.values())) {
       assertTrue(opened.isQuantized());
       assertArrayEquals(expected, evaluate(opened, opened.graph(), 2));
       long packed = ((FrozenWeights) opened.values()).packedBytes();
