@@ -140,8 +140,7 @@ final class Autoencoder {
   /** One head as wide as the channels; queries, keys and values are one product. */
   private Value attention(String name, Value x) {
     int width = x.shape().channels();
-    Value h =
-        layers.groupNorm(name + ".group_norm", x, network.groups(), EPS, Activation.NONE);
+    Value h = layers.groupNorm(name + ".group_norm", x, network.groups(), EPS, Activation.NONE);
     Map<String, Integer> parts = new LinkedHashMap<>();
     List.of("to_q", "to_k", "to_v").forEach(part -> parts.put(name + "." + part, width));
     Value normed = layers.readable(name + ".to_q", h);
@@ -155,8 +154,7 @@ final class Autoencoder {
             1,
             AttentionMask.NONE);
     String out = name + ".to_out.0";
-    return layers.convolution(
-        out, layers.readable(out, read), Form.linear().plus(x), width, width);
+    return layers.convolution(out, layers.readable(out, read), Form.linear().plus(x), width, width);
   }
 
   // ---- Layers
@@ -178,13 +176,10 @@ final class Autoencoder {
   }
 
   private static Value convolution3(Layers vocabulary, String name, Value read, int out) {
-    return vocabulary.convolution(
-        name, read, 1, USUAL, null, out, read.shape().channels(), 3, 3);
+    return vocabulary.convolution(name, read, 1, USUAL, null, out, read.shape().channels(), 3, 3);
   }
 
   private Value pointwise(String name, Value x, int out) {
-    return layers
-        .exact()
-        .convolution(name, x, 1, USUAL, null, out, x.shape().channels(), 1, 1);
+    return layers.exact().convolution(name, x, 1, USUAL, null, out, x.shape().channels(), 1, 1);
   }
 }

@@ -63,7 +63,8 @@ public record AutoencoderConfig(
     }
     // The convolution behind the last doubling reads what the level before it is wide.
     int levels = network.channels().size();
-    int widest = Math.max(network.channels().getFirst(), network.channels().get(levels > 1 ? 1 : 0));
+    int widest =
+        Math.max(network.channels().getFirst(), network.channels().get(levels > 1 ? 1 : 0));
     long largest = (long) height * factor * width * factor * widest;
     if (largest > Integer.MAX_VALUE) {
       throw new IllegalArgumentException(

@@ -21,7 +21,8 @@ import org.halfstep.safetensors.Tensors;
  * <p>Latents here are scaled, as the diffusion model sees them. Images and latents are float32 with
  * channels last, one after the other. Images are computed one at a time, so that memory is that of
  * one. A plan is kept for the last size of each direction; the same size again allocates nothing on
- * the Java heap, unless it is cut into tiles. Thread-safe: requests run one after another.
+ * the Java heap, unless it is cut into tiles or noise is drawn. Thread-safe: requests run one after
+ * another.
  */
 public final class FirstStage implements AutoCloseable {
   /** Latents of this size decide how weights are packed, whatever is asked first. */
@@ -33,6 +34,7 @@ public final class FirstStage implements AutoCloseable {
   private final Owned owned;
 
   private final Device device;
+
   /** Null where there is none. */
   private final RunningHalf encoder;
 
@@ -88,10 +90,8 @@ public final class FirstStage implements AutoCloseable {
     return new FirstStage(
         device,
         new Owned(),
-        new Source(
-            AutoencoderConfig.encoder(network, USUAL_SIDE, USUAL_SIDE), component.tensors()),
-        new Source(
-            AutoencoderConfig.decoder(network, USUAL_SIDE, USUAL_SIDE), component.tensors()),
+        new Source(AutoencoderConfig.encoder(network, USUAL_SIDE, USUAL_SIDE), component.tensors()),
+        new Source(AutoencoderConfig.decoder(network, USUAL_SIDE, USUAL_SIDE), component.tensors()),
         options);
   }
 
@@ -107,8 +107,7 @@ public final class FirstStage implements AutoCloseable {
     Owned files = new Owned();
     try {
       Source encoding = encoder == null ? null : tiny(Half.ENCODER, files, encoder);
-      return new FirstStage(
-          device, files, encoding, tiny(Half.DECODER, files, decoder), options);
+      return new FirstStage(device, files, encoding, tiny(Half.DECODER, files, decoder), options);
     } catch (IOException | RuntimeException | Error failure) {
       files.close();
       throw failure;
@@ -117,8 +116,7 @@ public final class FirstStage implements AutoCloseable {
 
   private static Source tiny(Half half, Owned files, Path path) throws IOException {
     Tensors tensors = files.add(TensorFiles.open(path));
-    return new Source(
-        TinyAutoencoderConfig.of(half, tensors, USUAL_SIDE, USUAL_SIDE), tensors);
+    return new Source(TinyAutoencoderConfig.of(half, tensors, USUAL_SIDE, USUAL_SIDE), tensors);
   }
 
   // ---- Sizes
@@ -164,7 +162,14 @@ public final class FirstStage implements AutoCloseable {
   private static void require(String what, int count, long numbers, MemorySegment memory) {
     if (count < 0 || memory.byteSize() / Float.BYTES / Math.max(1, count) < numbers) {
       throw new IllegalArgumentException(
-          count + " " + what + " of " + numbers + " float32 do not fit " + memory.byteSize() + " bytes");
+          count
+              + " "
+              + what
+              + " of "
+              + numbers
+              + " float32 do not fit "
+              + memory.byteSize()
+              + " bytes");
     }
   }
 

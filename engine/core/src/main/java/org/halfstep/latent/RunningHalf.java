@@ -32,9 +32,7 @@ final class RunningHalf implements AutoCloseable {
    * @param tiling null for none
    */
   RunningHalf(
-      Network<? extends FirstStageHalf, ComponentCard> network,
-      DataType precision,
-      Tiling tiling) {
+      Network<? extends FirstStageHalf, ComponentCard> network, DataType precision, Tiling tiling) {
     this.network = network;
     this.half = network.architecture();
     this.precision = precision;
@@ -67,10 +65,7 @@ final class RunningHalf implements AutoCloseable {
         this.plan =
             owned.add(
                 Plan.inference(
-                    stream,
-                    graph,
-                    PlanOptions.inference(1).withType(precision),
-                    network.values()));
+                    stream, graph, PlanOptions.inference(1).withType(precision), network.values()));
         plan.prepare();
         this.in = owned.add(view(stream, plan.address(ports.in()), plan.count(ports.in())));
         this.out = owned.add(view(stream, plan.address(ports.out()), plan.count(ports.out())));
@@ -94,7 +89,7 @@ final class RunningHalf implements AutoCloseable {
   private Sized sized(int height, int width) {
     if (plan == null || plan.all.height() != height || plan.all.width() != width) {
       Sized made = new Sized(network, height, width, precision);
-      release();
+      closePlan();
       plan = made;
     }
     return plan;
@@ -114,12 +109,7 @@ final class RunningHalf implements AutoCloseable {
       return run(from, first, columns, sized(rows, columns).all);
     }
     long bytes =
-        (long) Float.BYTES
-            * half.outUnit()
-            * half.outUnit()
-            * rows
-            * columns
-            * half.outChannels();
+        (long) Float.BYTES * half.outUnit() * half.outUnit() * rows * columns * half.outChannels();
     if (whole.byteSize() != bytes) {
       whole = Arena.ofAuto().allocate(bytes, Float.BYTES);
     }
@@ -157,6 +147,11 @@ final class RunningHalf implements AutoCloseable {
 
   /** Gives back the plan, and with it the packed weights. */
   void release() {
+    closePlan();
+    whole = MemorySegment.NULL;
+  }
+
+  private void closePlan() {
     if (plan != null) {
       plan.close();
       plan = null;

@@ -117,7 +117,8 @@ public record Tiling(int side, int overlap) {
       this.window = window;
       this.unit = unit;
       this.channels = channels;
-      this.numbers = arena.allocate((long) Float.BYTES * rows() * columns() * channels, Float.BYTES);
+      this.numbers =
+          arena.allocate((long) Float.BYTES * rows() * columns() * channels, Float.BYTES);
     }
 
     int rows() {

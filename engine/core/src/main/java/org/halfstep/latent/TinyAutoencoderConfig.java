@@ -165,9 +165,7 @@ public record TinyAutoencoderConfig(
   /** Images in [0, 1]; latents within {@value #MAGNITUDE} of 0. */
   @Override
   public double in(double number) {
-    return half == Half.ENCODER
-        ? (number + 1) / 2
-        : MAGNITUDE * Math.tanh(number / MAGNITUDE);
+    return half == Half.ENCODER ? (number + 1) / 2 : MAGNITUDE * Math.tanh(number / MAGNITUDE);
   }
 
   @Override
@@ -177,11 +175,6 @@ public record TinyAutoencoderConfig(
 
   private String prefix() {
     return half == Half.ENCODER ? "encoder.layers." : "decoder.layers.";
-  }
-
-  @Override
-  public boolean has(String parameter) {
-    return parameter.startsWith(prefix());
   }
 
   @Override

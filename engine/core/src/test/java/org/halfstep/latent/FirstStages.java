@@ -9,9 +9,9 @@ import org.halfstep.checkpoint.AutoencoderDescription;
 import org.halfstep.checkpoint.Component;
 import org.halfstep.checkpoint.HashedTensors;
 import org.halfstep.device.Device;
+import org.halfstep.device.DeviceArrays;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
-import org.halfstep.device.DeviceArrays;
 import org.halfstep.model.ComponentCard;
 import org.halfstep.model.Network;
 import org.halfstep.random.Philox;
@@ -61,8 +61,7 @@ final class FirstStages {
                 weights,
                 Network.DEFAULT_MEMORY);
         Plan plan =
-            Plan.inference(
-                device, config.graph(), PlanOptions.inference(1), network.values())) {
+            Plan.inference(device, config.graph(), PlanOptions.inference(1), network.values())) {
       AutoencoderPorts ports = config.ports(plan.graph());
       DeviceArrays.write(device, plan.address(ports.in()), in);
       plan.prepare();

@@ -71,13 +71,14 @@ class TinyAutoencoderTest {
     arena.close();
   }
 
-  /** The values of specification 9.2, from the name in the graph. */
+  /** Weights large enough to come through all layers, and images about the middle of grey. */
   private static NamedTensor hashed(Parameter parameter, String name) {
     long[] shape = parameter.shape().stream().mapToLong(Integer::longValue).toArray();
     float[] values = new float[Math.toIntExact(parameter.size())];
-    double scale = shape.length > 1 ? Math.sqrt(3.0 * shape[0] / values.length) : 0.1;
+    double scale = shape.length > 1 ? Math.sqrt(4.0 * shape[0] / values.length) : 0.1;
+    double offset = parameter.name().equals("decoder.layers.18.bias") ? 0.5 : 0;
     for (int i = 0; i < values.length; i++) {
-      values[i] = (float) (scale * HashedTensors.hash(parameter.name(), i));
+      values[i] = (float) (offset + scale * HashedTensors.hash(parameter.name(), i));
     }
     return NamedTensor.f32(name, shape, values);
   }
@@ -114,19 +115,73 @@ class TinyAutoencoderTest {
   }
 
   @Test
-  void bothHalvesComputeWhatWasComputedInDouble() throws IOException {
+  void theEncoderComputesWhatWasComputedInDouble() throws IOException {
     MemorySegment image = hashed("image", 1, 3, 64 * HEIGHT * WIDTH);
     MemorySegment latent = arena.allocate(4L * HEIGHT * WIDTH * 4, 4);
-    MemorySegment z = hashed("z", 1.7, 4, HEIGHT * WIDTH);
-    float[] inside = FirstStages.floats(z);
-    for (int i = 0; i < inside.length; i++) {
-      inside[i] = (float) (3 * Math.tanh(inside[i] / 3.0));
-    }
     try (FirstStage stage = open()) {
       stage.encode(1, 8 * HEIGHT, 8 * WIDTH, image, LatentDraw.mode(), latent);
-      is(
-          channelsFirst(FirstStages.floats(latent), 4),
-          ENC_SUM);
+    }
+    is(
+        channelsFirst(FirstStages.floats(latent), 4),
+        0.524086,
+        10.333204,
+        new double[] {-0.117543, -0.683491, -0.636352, -0.164866},
+        -0.102347,
+        0.019830);
+  }
+
+  /** Clamped, as all images that leave the front door. */
+  @Test
+  void theDecoderComputesWhatWasComputedInDouble() throws IOException {
+    MemorySegment image = arena.allocate(4L * 64 * HEIGHT * WIDTH * 3, 4);
+    try (FirstStage stage = open()) {
+      stage.decode(1, HEIGHT, WIDTH, hashed("z", 1.7, 4, HEIGHT * WIDTH), image);
+    }
+    is(
+        channelsFirst(FirstStages.floats(image), 3),
+        -166.323104,
+        779.293988,
+        new double[] {-0.756873, -1.000000, -0.589922, -0.277967},
+        0.302618,
+        0.033254);
+  }
+
+  @Test
+  void bothKindsOfNamesAreRead() throws IOException {
+    MemorySegment z = hashed("z", 1.7, 4, HEIGHT * WIDTH);
+    MemorySegment first = arena.allocate(4L * HEIGHT * WIDTH * 4, 4);
+    MemorySegment second = arena.allocate(4L * HEIGHT * WIDTH * 4, 4);
+    try (FirstStage one = open();
+        FirstStage other =
+            FirstStage.openTiny(device, encoder, decoder, FirstStageOptions.standard())) {
+      assertEquals(4, other.latentChannels());
+      byte[] pixels = one.decode(1, HEIGHT, WIDTH, z).pixels();
+      assertArrayEquals(pixels, other.decode(1, HEIGHT, WIDTH, z).pixels());
+      MemorySegment image = hashed("image", 1, 3, 64 * HEIGHT * WIDTH);
+      one.encode(1, 8 * HEIGHT, 8 * WIDTH, image, LatentDraw.mode(), first);
+      other.encode(1, 8 * HEIGHT, 8 * WIDTH, image, LatentDraw.mode(), second);
+      assertArrayEquals(FirstStages.floats(first), FirstStages.floats(second));
+    }
+  }
+
+  @Test
+  void whatIsMissingIsSaidInOneLine() throws IOException {
+    DataException none =
+        assertThrows(
+            DataException.class,
+            () -> FirstStage.openTiny(device, decoder, decoder, FirstStageOptions.standard()));
+    assertTrue(
+        none.getMessage()
+            .endsWith("encoder.layers.0.weight: expected a file of AutoencoderTiny or TAESD"),
+        none.getMessage());
+    try (FirstStage decoding =
+        FirstStage.openTiny(device, null, decoder, FirstStageOptions.standard())) {
+      MemorySegment memory = arena.allocate(4L * 64 * 3, 4);
+      IllegalStateException refused =
+          assertThrows(
+              IllegalStateException.class,
+              () -> decoding.encode(1, 8, 8, memory, LatentDraw.mode(), memory));
+      assertEquals("this first stage was opened without an encoder", refused.getMessage());
     }
   }
 }
