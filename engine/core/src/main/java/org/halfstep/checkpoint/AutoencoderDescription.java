@@ -93,6 +93,19 @@ public record AutoencoderDescription(
     return read;
   }
 
+  /**
+   * What {@link #toJson} wrote.
+   *
+   * @throws IllegalArgumentException in one line that names the key
+   */
+  public static AutoencoderDescription fromJson(ObjectNode json) {
+    try {
+      return of(new ConfigKeys(json, "first stage", _ -> {}));
+    } catch (DataException refused) {
+      throw new IllegalArgumentException(refused.getMessage(), refused);
+    }
+  }
+
   private static int requireSame(ConfigKeys keys) throws DataException {
     int in = keys.whole("in_channels", 3, 1, 16);
     if (keys.whole("out_channels", 3, 1, 16) != in) {

@@ -15,7 +15,7 @@ import org.halfstep.safetensors.Tensors;
 import org.halfstep.torch.TorchFile;
 
 /** Opens files of tensors by what is in them, whatever they are called. */
-final class TensorFiles {
+public final class TensorFiles {
   private static final byte[] POINTER = "version ".getBytes(StandardCharsets.US_ASCII);
 
   private TensorFiles() {}
@@ -26,7 +26,7 @@ final class TensorFiles {
    * @throws IOException in one line, when the file is damaged, is none of these, or was not
    *     downloaded
    */
-  static Tensors open(Path path) throws IOException {
+  public static Tensors open(Path path) throws IOException {
     InputFile.require(path, "a file of tensors", ".safetensors");
     requireDownloaded(path);
     if (path.getFileName().toString().endsWith(".json")) {

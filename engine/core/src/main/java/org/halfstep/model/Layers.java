@@ -349,8 +349,12 @@ public abstract sealed class Layers permits FusedLayers, SeparateLayers, Int8Lay
    * @param width of a row
    */
   public final Value embedding(String name, Value ids, int rows, int width) {
-    Parameter table = graph.parameter(name + ".weight", Initializer.NORMAL, 1, rows, width);
-    return graph.embedding(name, table, ids);
+    return graph.embedding(name, table(name, rows, width), ids);
+  }
+
+  /** Declares a table of rows: of an embedding, or of codes. */
+  public final Parameter table(String name, int rows, int width) {
+    return graph.parameter(name + ".weight", Initializer.NORMAL, 1, rows, width);
   }
 
   /** Adds a table with one row per pixel, or token. */

@@ -1,0 +1,41 @@
+package org.halfstep.latent;
+
+import org.halfstep.device.DataType;
+import org.halfstep.model.Network;
+
+/**
+ * How a first stage runs.
+ *
+ * @param precision of activations; null for the device's default
+ * @param memory bytes that the packed weights of each half may take, or {@link
+ *     Network#DEFAULT_MEMORY}
+ * @param tiling how large pictures are cut; null for never
+ */
+public record FirstStageOptions(DataType precision, long memory, Tiling tiling) {
+  public FirstStageOptions {
+    if (memory < 0) {
+      throw new IllegalArgumentException(
+          "memory for packed weights must be at least 1 byte, or 0 for the default, got " + memory);
+    }
+  }
+
+  /** In the device's precision, with the default memory, every picture whole. */
+  public static FirstStageOptions standard() {
+    return new FirstStageOptions(null, Network.DEFAULT_MEMORY, null);
+  }
+
+  /** The same in another precision; null for the device's default. */
+  public FirstStageOptions withPrecision(DataType type) {
+    return new FirstStageOptions(type, memory, tiling);
+  }
+
+  /** The same with another limit on the memory of packed weights, in bytes; 0 for the default. */
+  public FirstStageOptions withMemory(long bytes) {
+    return new FirstStageOptions(precision, bytes, tiling);
+  }
+
+  /** The same with pictures cut; null for never. */
+  public FirstStageOptions withTiling(Tiling tiles) {
+    return new FirstStageOptions(precision, memory, tiles);
+  }
+}
