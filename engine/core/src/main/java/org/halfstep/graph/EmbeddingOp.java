@@ -17,14 +17,19 @@ final class EmbeddingOp extends Op {
     if (ids.storage() != Value.Storage.I32 || ids.shape().channels() != 1) {
       throw new IllegalArgumentException(label + ": a table is read by whole numbers, not " + ids);
     }
-    if (table.shape().size() != 2) {
-      throw new IllegalArgumentException(label + ": " + table + " has no rows");
+    if (table.shape().size() > 2) {
+      throw new IllegalArgumentException(label + ": " + table + " is no table, and no row of one");
     }
+  }
+
+  /** A vector is a table of one row. */
+  private int rows() {
+    return table.shape().size() == 1 ? 1 : table.shape().getFirst();
   }
 
   @Override
   Shape outputShape() {
-    return new Shape(ids.shape().height(), ids.shape().width(), table.shape().get(1));
+    return new Shape(ids.shape().height(), ids.shape().width(), table.shape().getLast());
   }
 
   @Override
@@ -39,8 +44,8 @@ final class EmbeddingOp extends Op {
 
   @Override
   Binding bind(PlanBuilder plan) {
-    int rows = table.shape().get(0);
-    int dimension = table.shape().get(1);
+    int rows = rows();
+    int dimension = table.shape().getLast();
     return new Binding() {
       @Override
       public void forward() {

@@ -64,8 +64,7 @@ public final class Graph {
   private Value input(String name, Shape shape, Value.Storage storage) {
     Value value = new Value(this, values++, name, shape, storage, null, List.of());
     inputs.add(value);
-    name(name, value);
-    return value;
+    return name(name, value);
   }
 
   /** Declares one parameter. */
@@ -324,6 +323,11 @@ public final class Graph {
     return add(new GatherOp(name, single(x), index));
   }
 
+  /** The pixels, or tokens, of {@code a} before those of {@code b}: one sequence. */
+  public Value join(String name, Value a, Value b) {
+    return add(new JoinOp(name, single(a), single(b)));
+  }
+
   /** The numbers of the rows of a codebook that are nearest to the pixels, for inference only. */
   public Value nearest(String name, Value x, Parameter codebook) {
     return add(new NearestOp(name, single(x), codebook));
@@ -368,11 +372,7 @@ public final class Graph {
 
   /** A plain value with the same contents: itself, or a copy of a concatenation. */
   public Value single(Value x) {
-    return x.isConcatenation() ? materialize(x) : x;
-  }
-
-  private Value materialize(Value x) {
-    return add(new ConcatenateOp(x.name(), x));
+    return x.isConcatenation() ? add(new ConcatenateOp(x.name(), x)) : x;
   }
 
   /** Float32 to the plan's activation type. */

@@ -151,6 +151,21 @@ class TokenOpGradientTest {
     check(graph.gather("pooled", image("x", 6, 1, 35), graph.labels("index")), 4);
   }
 
+  @Test
+  void twoSequencesAsOne() {
+    Value token = image("token", 1, 1, 21);
+    Value joined = graph.join("join", token, image("x", 3, 2, 21));
+    check(graph.join("again", joined, token), 3);
+  }
+
+  @Test
+  void aTokenOfItsOwnBeforeTheOthers() {
+    Parameter first = graph.parameter("first", Initializer.NORMAL, 1, 19);
+    Value own = graph.toActivation(graph.embedding("own", first, graph.labels("index")));
+    // A second sample's index would be 1, and the table has one row.
+    check(graph.join("join", own, image("x", 2, 4, 19)), 1);
+  }
+
   @ParameterizedTest
   @CsvSource({"7, 9", "8, 9", "7, 10", "8, 10"})
   void upsamplingToTheSizeOfASkip(int height, int width) {
