@@ -32,7 +32,7 @@ class LayersTest {
           List.of("latent"),
           List.of("checkpoint", "diffusion", "model", "data", "text"),
           List.of("graph"),
-          List.of("device", "torch", "safetensors", "numpy", "image"),
+          List.of("device", "torch", "onnx", "safetensors", "numpy", "image"),
           List.of("files", "random"),
           List.of("bindings"));
 

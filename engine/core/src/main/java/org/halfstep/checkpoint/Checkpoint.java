@@ -112,7 +112,7 @@ public final class Checkpoint implements AutoCloseable {
               + text.vocabulary()
               + ": they belong to different models");
     }
-    return Optional.of(read.namesPadding() || text.isQuick() ? read : read.withPadding(0));
+    return Optional.of(text.padded(read));
   }
 
   /** Lines about what was chosen, and what was passed over. */

@@ -30,7 +30,12 @@ public final class HashedTensors implements Tensors {
 
   /** All parameters of a network. */
   public HashedTensors(NetworkDescription network) {
-    network.shapes().forEach((name, shape) -> tensors.put(name, tensor(name, shape)));
+    this(network.shapes());
+  }
+
+  /** Tensors of these names and extents. */
+  public HashedTensors(Map<String, long[]> shapes) {
+    shapes.forEach((name, shape) -> tensors.put(name, tensor(name, shape)));
   }
 
   /** Number i of the sequence of a name, in -1 .. 1. */

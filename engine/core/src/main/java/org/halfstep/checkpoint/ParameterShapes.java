@@ -43,6 +43,20 @@ final class ParameterShapes {
     withBias(name, channels);
   }
 
+  /** The layers of one of CLIP's encoders. */
+  void clipLayers(String model, int layers, int width, int inner) {
+    for (int i = 0; i < layers; i++) {
+      String layer = model + "encoder.layers." + i;
+      for (String part : new String[] {"k_proj", "v_proj", "q_proj", "out_proj"}) {
+        linear(layer + ".self_attn." + part, width, width);
+      }
+      norm(layer + ".layer_norm1", width);
+      linear(layer + ".mlp.fc1", inner, width);
+      linear(layer + ".mlp.fc2", width, inner);
+      norm(layer + ".layer_norm2", width);
+    }
+  }
+
   /**
    * A residual block.
    *

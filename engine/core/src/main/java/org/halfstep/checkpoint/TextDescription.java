@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.SequencedMap;
 import org.halfstep.files.DataException;
 import org.halfstep.model.TensorNames;
+import org.halfstep.text.ClipTokenizer;
 
 /**
  * CLIP's text encoder: transformers' CLIPTextModel.
@@ -21,8 +22,8 @@ import org.halfstep.model.TensorNames;
 public record TextDescription(
     int vocabulary, int positions, int width, int inner, int layers, int heads, boolean isQuick)
     implements NetworkDescription {
-  private static final String QUICK = "quick_gelu";
-  private static final String EXACT = "gelu";
+  static final String QUICK = "quick_gelu";
+  static final String EXACT = "gelu";
   private static final double EPS = 1e-5;
   private static final int MOST_TOKENS = 1 << 20;
   private static final int MOST_LAYERS = 128;
@@ -45,10 +46,6 @@ public record TextDescription(
       throw keys.refuse(
           "num_attention_heads", "is " + heads + ", which does not divide hidden_size, " + width);
     }
-    String activation = keys.text("hidden_act", QUICK);
-    if (!activation.equals(QUICK) && !activation.equals(EXACT)) {
-      throw keys.refuse("hidden_act", "is " + activation + "; expected " + QUICK + " or " + EXACT);
-    }
     TextDescription read =
         new TextDescription(
             keys.whole("vocab_size", 49_408, 3, MOST_TOKENS),
@@ -57,9 +54,39 @@ public record TextDescription(
             keys.whole("intermediate_size", 2048, 1, 4 * WIDEST),
             keys.whole("num_hidden_layers", 12, 1, MOST_LAYERS),
             heads,
-            activation.equals(QUICK));
+            isQuick(keys));
     keys.finish();
     return read;
+  }
+
+  /** Which of the two activations a configuration of CLIP names. */
+  static boolean isQuick(ConfigKeys keys) throws DataException {
+    String activation = keys.text("hidden_act", QUICK);
+    if (!activation.equals(QUICK) && !activation.equals(EXACT)) {
+      throw keys.refuse("hidden_act", "is " + activation + "; expected " + QUICK + " or " + EXACT);
+    }
+    return activation.equals(QUICK);
+  }
+
+  /**
+   * What {@link #toJson} wrote.
+   *
+   * @throws IllegalArgumentException in one line that names the key
+   */
+  public static TextDescription fromJson(ObjectNode json) {
+    try {
+      return of(new ConfigKeys(json, "text encoder", _ -> {}));
+    } catch (DataException refused) {
+      throw new IllegalArgumentException(refused.getMessage(), refused);
+    }
+  }
+
+  /**
+   * A tokenizer with the padding that this encoder was trained with, where its files name none: 0
+   * for OpenCLIP's, the end token for OpenAI's.
+   */
+  public ClipTokenizer padded(ClipTokenizer tokenizer) {
+    return tokenizer.namesPadding() || isQuick ? tokenizer : tokenizer.withPadding(0);
   }
 
   @Override
@@ -88,16 +115,7 @@ public record TextDescription(
     ParameterShapes shapes = new ParameterShapes();
     shapes.add("text_model.embeddings.token_embedding.weight", vocabulary, width);
     shapes.add("text_model.embeddings.position_embedding.weight", positions, width);
-    for (int i = 0; i < layers; i++) {
-      String layer = "text_model.encoder.layers." + i;
-      for (String part : new String[] {"k_proj", "v_proj", "q_proj", "out_proj"}) {
-        shapes.linear(layer + ".self_attn." + part, width, width);
-      }
-      shapes.norm(layer + ".layer_norm1", width);
-      shapes.linear(layer + ".mlp.fc1", inner, width);
-      shapes.linear(layer + ".mlp.fc2", width, inner);
-      shapes.norm(layer + ".layer_norm2", width);
-    }
+    shapes.clipLayers("text_model.", layers, width, inner);
     shapes.norm("text_model.final_layer_norm", width);
     return shapes.all();
   }
