@@ -100,7 +100,7 @@ final class LibraryMisuse {
 
   private void records() {
     refuse("no labels", () -> SampleRequest.of(new int[0], 0, 1, 4));
-    refuse("null labels", () -> SampleRequest.of(null, 0, 1, 4));
+    refuse("null labels", () -> SampleRequest.of((int[]) null, 0, 1, 4));
     refuse("steps 0", () -> SampleRequest.of(new int[1], 0, 1, 0));
     refuse("steps at most", () -> SampleRequest.of(new int[1], 0, 1, Integer.MAX_VALUE));
     refuse("w NaN", () -> SampleRequest.of(new int[1], 0, Double.NaN, 4));

@@ -151,20 +151,20 @@ public record SchedulerConfig(
 
   /** The betas before any rescaling. */
   Betas plainBetas() {
-    return new Betas(betaStart, betaEnd, trainSteps, false);
+    return Betas.scaledLinear(betaStart, betaEnd, trainSteps);
   }
 
   /**
    * The betas of its levels.
    *
-   * @throws IllegalArgumentException in one line, when they rise in another way than the square
-   *     roots of published latent models
+   * @throws IllegalArgumentException in one line, when they do not rise
    */
   public Betas betas() {
-    if (!betaSchedule.equals(SCALED)) {
-      throw new IllegalArgumentException(
-          "beta_schedule is " + betaSchedule + "; this engine samples " + SCALED + " only");
-    }
-    return new Betas(betaStart, betaEnd, trainSteps, zeroTerminal);
+    return new Betas(
+        betaStart,
+        betaEnd,
+        trainSteps,
+        zeroTerminal,
+        betaSchedule.equals(SCALED) ? Betas.Rise.SCALED_LINEAR : Betas.Rise.LINEAR);
   }
 }

@@ -51,7 +51,7 @@ public final class AncestralStep {
         alphaT,
         sigmaT,
         new LinearMap(onZ + onX * alphaT, -onX * sigmaT),
-        0,
+        History.NONE,
         noise);
   }
 }

@@ -44,7 +44,7 @@ public final class ConsistencyStep {
         alpha,
         sigma,
         s == 0 ? image : image.times(schedule.alpha(s)),
-        0,
+        History.NONE,
         s == 0 ? 0 : schedule.sigma(s));
   }
 }

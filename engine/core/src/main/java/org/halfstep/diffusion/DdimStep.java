@@ -40,7 +40,7 @@ public final class DdimStep {
         t == 0 ? 1 : schedule.alpha(t),
         t == 0 ? 0 : schedule.sigma(t),
         rotation(from - schedule.pathAngle(s)),
-        0,
+        History.NONE,
         0);
   }
 

@@ -1,5 +1,7 @@
 package org.halfstep.diffusion;
 
+import java.util.List;
+
 /**
  * A step of DPM-Solver++(2M), the midpoint form (Lu et al., "DPM-Solver++", 2022, algorithm 2):
  * with L = log(alpha / sigma), h = L_next - L and the predicted images x of this step and x_before
@@ -51,7 +53,7 @@ public final class DpmSolverStep {
         alpha,
         sigma,
         new LinearMap(onZ + onCurrent * alpha, -onCurrent * sigma),
-        -onDifference,
+        new History(Parameterization.X, true, List.of(-onDifference)),
         0);
   }
 }

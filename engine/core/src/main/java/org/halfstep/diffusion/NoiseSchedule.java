@@ -12,7 +12,8 @@ public sealed interface NoiseSchedule
     permits NoiseSchedule.Cosine,
         NoiseSchedule.ClippedCosine,
         NoiseSchedule.TruncatedCosine,
-        DiscreteSchedule {
+        DiscreteSchedule,
+        InterpolatedSchedule {
 
   /** Largest magnitude of the log-SNR that pixel models are trained with. */
   double MAX_LOG_SNR = 20;

@@ -9,8 +9,10 @@ import java.util.List;
  * evaluation of a distilled network (two of a guided teacher).
  *
  * @param steps at least one
+ * @param start standard deviation of the noise that the first step begins at: 1, or the first sigma
+ *     for Euler's samplers, which leave out what little of an image there is
  */
-public record SamplingSchedule(List<SamplingStep> steps) {
+public record SamplingSchedule(List<SamplingStep> steps, double start) {
   /** Below so many steps a multistep solver ends with a step of first order. */
   private static final int FEW_STEPS = 15;
 
@@ -19,6 +21,15 @@ public record SamplingSchedule(List<SamplingStep> steps) {
     if (steps.isEmpty()) {
       throw new IllegalArgumentException("a sampler needs at least one step, got 0");
     }
+    if (!(start > 0 && start <= 1)) {
+      throw new IllegalArgumentException(
+          "a path starts from noise of a deviation above 0, at most 1, got " + start);
+    }
+  }
+
+  /** Steps that begin at standard normal noise. */
+  public SamplingSchedule(List<SamplingStep> steps) {
+    this(steps, 1);
   }
 
   /**
@@ -40,20 +51,43 @@ public record SamplingSchedule(List<SamplingStep> steps) {
    */
   public static SamplingSchedule ofLast(
       Solver solver, NoiseSchedule schedule, TimeGrid grid, int n, int steps) {
-    double[] all =
-        solver == Solver.DPM_SOLVER ? grid.multistepTimes(schedule, n) : grid.times(schedule, n);
+    TimeGrid.Path whole = grid.path(solver, schedule, n);
     if (steps < 1 || steps > n) {
       throw new IllegalArgumentException(
           "of " + n + " steps the last 1 to " + n + " can be taken, got " + steps);
     }
-    double[] times = Arrays.copyOfRange(all, n - steps, n + 1);
+    NoiseSchedule noise = whole.schedule();
+    double[] times = Arrays.copyOfRange(whole.times(), n - steps, n + 1);
     return switch (solver) {
-      case DDIM -> ddim(schedule, times);
-      case ANCESTRAL -> ancestral(schedule, times, 0);
-      case STOCHASTIC -> stochastic(schedule, times);
-      case DPM_SOLVER -> dpmSolver(schedule, times);
-      case CONSISTENCY -> consistency(schedule, times);
+      case DDIM -> ddim(noise, times);
+      case ANCESTRAL -> ancestral(noise, times, 0);
+      case STOCHASTIC -> stochastic(noise, times);
+      case DPM_SOLVER ->
+          grid.spacing() == TimeGrid.Spacing.KARRAS
+              ? dpmSolver(noise, times).withWholeInputs()
+              : dpmSolver(noise, times);
+      case CONSISTENCY -> consistency(noise, times);
+      case PNDM -> new SamplingSchedule(PndmStep.over(noise, times));
+      case EULER -> ddim(noise, times).startingLikeEuler(grid);
+      case EULER_ANCESTRAL -> ancestral(noise, times, 0).startingLikeEuler(grid);
     };
+  }
+
+  /**
+   * From noise of the first sigma, unless the levels are counted from the data: what the published
+   * samplers do.
+   */
+  private SamplingSchedule startingLikeEuler(TimeGrid grid) {
+    return grid.spacing() == TimeGrid.Spacing.LEADING
+        ? this
+        : new SamplingSchedule(steps, steps.getFirst().sigma());
+  }
+
+  /** The network is told of the nearest level, as the published solver does. */
+  private SamplingSchedule withWholeInputs() {
+    return new SamplingSchedule(
+        steps.stream().map(step -> step.withTimeInput(Math.rint(step.timeInput()))).toList(),
+        start);
   }
 
   /**
@@ -107,7 +141,7 @@ public record SamplingSchedule(List<SamplingStep> steps) {
               jump.alpha(),
               jump.sigma(),
               jump.toNext().times(back.scale()),
-              0,
+              History.NONE,
               back.noise()));
     }
     steps.add(DdimStep.between(schedule, times[times.length - 2], times[times.length - 1]));

@@ -2,8 +2,8 @@ package org.halfstep.diffusion;
 
 /**
  * One network evaluation of a sampler and what follows from it: {@code z_next = toNext.onZ * z +
- * toNext.onOutput * v + onPrevious * x_previous + noise * eps}, with v the network's prediction at
- * (z, time), x_previous the image that the step before predicted, and eps fresh standard normal
+ * toNext.onOutput * v + sum_i history.onPrevious_i * kept_i + noise * eps}, with v the network's
+ * prediction at (z, time), kept_i what earlier steps predicted, and eps fresh standard normal
  * noise.
  *
  * @param time t at which the network is evaluated, 0 .. 1
@@ -12,7 +12,7 @@ package org.halfstep.diffusion;
  * @param alpha scale of the data at {@code time}
  * @param sigma scale of the noise at {@code time}
  * @param toNext coefficients on z and v
- * @param onPrevious coefficient of the image that the step before predicted; 0 for none
+ * @param history what is read of earlier predictions, and kept of this one
  * @param noise standard deviation of the fresh noise; 0 for none
  */
 public record SamplingStep(
@@ -22,7 +22,7 @@ public record SamplingStep(
     double alpha,
     double sigma,
     LinearMap toNext,
-    double onPrevious,
+    History history,
     double noise) {
 
   /** Whether z_next is an image: the predicted x itself. */
@@ -45,6 +45,22 @@ public record SamplingStep(
           "a step that starts at time 0 cannot be formed from x; use the coefficients on v");
     }
     return toNext.after(Parameterization.X.to(Parameterization.V, alpha, sigma));
+  }
+
+  /**
+   * The same step from what {@link #history} keeps of the prediction, in place of v.
+   *
+   * @throws IllegalStateException as {@link #toNextFromX}
+   */
+  public LinearMap toNextFromKept() {
+    return history.of() == Parameterization.X
+        ? toNextFromX()
+        : toNext.after(history.of().to(Parameterization.V, alpha, sigma));
+  }
+
+  /** The same step with something else told to the network. */
+  SamplingStep withTimeInput(double input) {
+    return new SamplingStep(time, nextTime, input, alpha, sigma, toNext, history, noise);
   }
 
   /** Coefficients on (z, v) that give the predicted x. */

@@ -20,5 +20,27 @@ public enum Solver {
    * Stochastic, of latent consistency models (Luo et al., 2023): each step predicts the image, and
    * fresh noise brings it to the next level.
    */
-  CONSISTENCY
+  CONSISTENCY,
+  /**
+   * PNDM's linear multistep (Liu et al., 2022): deterministic, of fourth order in the noise that
+   * the last evaluations predicted, and one evaluation more than steps.
+   */
+  PNDM,
+  /**
+   * Euler's method in z / alpha over sigma / alpha (Karras et al., 2022): the steps of DDIM, at
+   * times between two levels where they are spaced evenly.
+   */
+  EULER,
+  /** {@link #ANCESTRAL} at the times of {@link #EULER}. */
+  EULER_ANCESTRAL;
+
+  /** Evaluations of a network that so many steps take. */
+  public int evaluations(int steps) {
+    return this == PNDM && steps > 1 ? steps + 1 : steps;
+  }
+
+  /** Whether it may evaluate its network between two levels of a discrete schedule. */
+  boolean isFractional() {
+    return this == EULER || this == EULER_ANCESTRAL;
+  }
 }

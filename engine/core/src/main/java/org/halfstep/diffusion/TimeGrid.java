@@ -23,8 +23,21 @@ public record TimeGrid(Spacing spacing, int offset, End end) {
     /** N levels from the first to the last, evenly. */
     LINSPACE,
     /** Every so many of 50 levels at equal distances: what latent consistency models know. */
-    CONSISTENCY
+    CONSISTENCY,
+    /**
+     * N values of sigma / alpha from the last level's to the first's, their seventh roots evenly,
+     * between levels (Karras et al., 2022, equation 5).
+     */
+    KARRAS
   }
+
+  /**
+   * Where a sampler evaluates its network.
+   *
+   * @param schedule the noise at these times: the model's, or one between its levels
+   * @param times of n steps and, last, the time where the path ends
+   */
+  record Path(NoiseSchedule schedule, double[] times) {}
 
   /** Where a path ends. */
   public enum End {
@@ -42,14 +55,85 @@ public record TimeGrid(Spacing spacing, int offset, End end) {
 
   private static final int MOST_OFFSET = 1000;
 
+  /** The root that {@link Spacing#KARRAS} spaces evenly. */
+  private static final double KARRAS_ROOT = 7;
+
   public TimeGrid {
     if (spacing == null || end == null) {
       throw new IllegalArgumentException("a time grid needs its spacing and its end");
+    }
+    if (spacing == Spacing.KARRAS && end != End.CLEAN) {
+      throw new IllegalArgumentException(
+          "KARRAS spaces steps down to the first level; the one after it ends at the image: CLEAN");
     }
     if (offset < 0 || offset > MOST_OFFSET || offset > 0 && spacing != Spacing.LEADING) {
       throw new IllegalArgumentException(
           "an offset of 0 to " + MOST_OFFSET + " levels belongs to LEADING, got " + offset);
     }
+  }
+
+  /**
+   * The same with times that lie in another way. An offset stays where it has a meaning; the end is
+   * the image where the last time is the first level's.
+   */
+  public TimeGrid withSpacing(Spacing other) {
+    return new TimeGrid(
+        other,
+        other == Spacing.LEADING ? offset : 0,
+        other == Spacing.KARRAS || other == Spacing.LINSPACE ? End.CLEAN : end);
+  }
+
+  /**
+   * The path of a solver.
+   *
+   * @throws IllegalArgumentException as {@link #times}
+   */
+  Path path(Solver solver, NoiseSchedule schedule, int n) {
+    if (spacing == Spacing.KARRAS) {
+      return karras(discrete(schedule), n);
+    }
+    if (spacing == Spacing.LINSPACE && solver.isFractional()) {
+      return evenly(discrete(schedule), n);
+    }
+    return new Path(
+        schedule, solver == Solver.DPM_SOLVER ? multistepTimes(schedule, n) : times(schedule, n));
+  }
+
+  /** N times from the first level to the last, whole or not. */
+  private Path evenly(DiscreteSchedule levels, int n) {
+    requireEnough(levels.steps(), n);
+    double[] times = new double[n + 1];
+    for (int i = 0; i < n; i++) {
+      double level = n == 1 ? 0 : (n - 1 - i) * ((levels.steps() - 1) / (double) (n - 1));
+      times[i] = (level + 1) / levels.steps();
+    }
+    times[n] = endTime(levels);
+    return new Path(new InterpolatedSchedule(levels, InterpolatedSchedule.Kind.RATIO), times);
+  }
+
+  private Path karras(DiscreteSchedule levels, int n) {
+    requireEnough(levels.steps(), n);
+    double last = Math.tan(levels.angle(1));
+    double first = Math.tan(levels.angle(levels.time(0)));
+    if (levels.alphaBar(levels.steps() - 1) == 0) {
+      throw new IllegalArgumentException(
+          "KARRAS spaces sigma / alpha, which is infinite at this schedule's last level: use"
+              + " TRAILING");
+    }
+    InterpolatedSchedule between =
+        new InterpolatedSchedule(levels, InterpolatedSchedule.Kind.LOG_SNR);
+    double from = Math.pow(last, 1 / KARRAS_ROOT);
+    double to = Math.pow(first, 1 / KARRAS_ROOT);
+    double[] times = new double[n + 1];
+    for (int i = 0; i < n; i++) {
+      double part = n == 1 ? 0 : (double) i / (n - 1);
+      times[i] = between.timeOf(Math.pow(from + part * (to - from), KARRAS_ROOT));
+    }
+    return new Path(between, times);
+  }
+
+  private double endTime(DiscreteSchedule levels) {
+    return end == End.CLEAN ? 0 : levels.time(0);
   }
 
   /**
@@ -73,6 +157,9 @@ public record TimeGrid(Spacing spacing, int offset, End end) {
       return times;
     }
     DiscreteSchedule levels = discrete(schedule);
+    if (spacing == Spacing.KARRAS) {
+      return karras(levels, n).times();
+    }
     requireEnough(levels.steps(), n);
     return times(levels, levels(levels.steps(), n));
   }
@@ -95,7 +182,7 @@ public record TimeGrid(Spacing spacing, int offset, End end) {
     for (int i = 0; i < levels.length; i++) {
       times[i] = schedule.time(Math.min(levels[i], schedule.steps() - 1));
     }
-    times[levels.length] = end == End.CLEAN ? 0 : schedule.time(0);
+    times[levels.length] = endTime(schedule);
     return times;
   }
 
@@ -130,7 +217,8 @@ public record TimeGrid(Spacing spacing, int offset, End end) {
             case TRAILING -> (int) Math.rint(steps - i * (double) steps / n) - 1;
             case LINSPACE -> evenly(steps - 1, n - 1 - i, n - 1);
             case CONSISTENCY -> consistencyLevel(steps, i * CONSISTENCY_LEVELS / n);
-            case UNIFORM -> throw new IllegalStateException("times i/N are not counted in levels");
+            case UNIFORM, KARRAS ->
+                throw new IllegalStateException(spacing + " does not count levels");
           };
     }
     return levels;

@@ -129,8 +129,8 @@ public final class DiffusionModel implements AutoCloseable {
    * @param labels one class per image; for an unconditional model only the count matters
    */
   public SampleRequest request(int... labels) {
-    return new SampleRequest(
-        labels.clone(), 0, defaultGuidance(), defaultSteps(), defaultSampler(), false, 0);
+    return SampleRequest.of(labels, 0, defaultGuidance(), defaultSteps())
+        .withSampler(defaultSampler());
   }
 
   /** The steps that a student was distilled for, {@value #DEFAULT_STEPS} for other models. */

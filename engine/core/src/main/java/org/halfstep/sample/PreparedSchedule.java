@@ -5,33 +5,41 @@ import org.halfstep.diffusion.Parameterization;
 import org.halfstep.diffusion.SamplingSchedule;
 import org.halfstep.diffusion.SamplingStep;
 import org.halfstep.diffusion.Solver;
+import org.halfstep.diffusion.TimeGrid;
 
 /**
  * A sampler's steps with everything that a loop over them asks for already worked out, for networks
  * of one kind of output.
  */
 final class PreparedSchedule {
-  private final Solver solver;
-  private final int steps;
+  /**
+   * Which steps.
+   *
+   * @param steps the number asked for
+   * @param last how many of them are run
+   */
+  record Key(Solver solver, TimeGrid.Spacing spacing, int steps, int last) {}
+
+  private final Key key;
+  private final double start;
   private final SamplingStep[] stages;
   private final LinearMap[] toNext;
-  private final LinearMap[] toImage;
-  private final LinearMap[] fromImage;
-  private final boolean keepsImages;
+  private final LinearMap[] toKept;
+  private final LinearMap[] fromKept;
+  private final boolean readsHistory;
 
   /**
-   * @param steps the number asked for
    * @param output what the network predicts
    * @throws IllegalArgumentException if a step cannot be formed from such an output
    */
-  PreparedSchedule(Solver solver, int steps, SamplingSchedule schedule, Parameterization output) {
-    this.solver = solver;
-    this.steps = steps;
+  PreparedSchedule(Key key, SamplingSchedule schedule, Parameterization output) {
+    this.key = key;
+    this.start = schedule.start();
     this.stages = schedule.steps().toArray(SamplingStep[]::new);
     this.toNext = new LinearMap[stages.length];
-    this.toImage = new LinearMap[stages.length];
-    this.fromImage = new LinearMap[stages.length];
-    boolean keeps = false;
+    this.toKept = new LinearMap[stages.length];
+    this.fromKept = new LinearMap[stages.length];
+    boolean reads = false;
     for (int i = 0; i < stages.length; i++) {
       SamplingStep stage = stages[i];
       LinearMap toV = output.to(Parameterization.V, stage.alpha(), stage.sigma());
@@ -44,20 +52,23 @@ final class PreparedSchedule {
                 + ", where only noise is left: sample from a model that predicts v");
       }
       toNext[i] = stage.toNext().after(toV);
-      toImage[i] = output.to(Parameterization.X, stage.alpha(), stage.sigma());
-      fromImage[i] = stage.toNextFromX();
-      keeps |= stage.onPrevious() != 0;
+      if (!Double.isFinite(toNext[i].onZ())) {
+        throw new IllegalArgumentException(
+            "the "
+                + key.solver()
+                + " sampler divides by what is left of the image, and this schedule begins at pure"
+                + " noise: use DDIM or DPM_SOLVER");
+      }
+      toKept[i] = output.to(stage.history().of(), stage.alpha(), stage.sigma());
+      fromKept[i] = stage.toNextFromKept();
+      reads |= stage.history().isRead();
     }
-    this.keepsImages = keeps;
+    this.readsHistory = reads;
   }
 
-  Solver solver() {
-    return solver;
-  }
-
-  /** The number of steps asked for. */
-  int steps() {
-    return steps;
+  /** Whether it is made for these steps. */
+  boolean isFor(Solver solver, TimeGrid.Spacing spacing, int steps, int last) {
+    return key.solver == solver && key.spacing == spacing && key.steps == steps && key.last == last;
   }
 
   int evaluations() {
@@ -68,9 +79,29 @@ final class PreparedSchedule {
     return stages[index];
   }
 
-  /** Whether a step reads the image that the one before it predicted. */
-  boolean keepsImages() {
-    return keepsImages;
+  /** Whether the first of all steps is run, so that nothing of an image is left at the start. */
+  boolean startsFromNoise() {
+    return key.last == key.steps;
+  }
+
+  /** Standard deviation of the noise that the first step begins at. */
+  double start() {
+    return start;
+  }
+
+  /** Scale of the data where a step leads; 1 behind the last, whose noise is the image's own. */
+  double nextAlpha(int index) {
+    return index + 1 < stages.length ? stages[index + 1].alpha() : 1;
+  }
+
+  /** Scale of the noise where a step leads; 0 behind the last. */
+  double nextSigma(int index) {
+    return index + 1 < stages.length ? stages[index + 1].sigma() : 0;
+  }
+
+  /** Whether a step reads what steps before it predicted. */
+  boolean readsHistory() {
+    return readsHistory;
   }
 
   /** Coefficients on (z, output) that give the next z. */
@@ -78,13 +109,13 @@ final class PreparedSchedule {
     return toNext[index];
   }
 
-  /** Coefficients on (z, output) that give the predicted image. */
-  LinearMap toImage(int index) {
-    return toImage[index];
+  /** Coefficients on (z, output) that give what a step keeps: the predicted image, or its noise. */
+  LinearMap toKept(int index) {
+    return toKept[index];
   }
 
-  /** Coefficients on (z, predicted image) that give the next z. */
-  LinearMap fromImage(int index) {
-    return fromImage[index];
+  /** Coefficients on (z, what is kept) that give the next z. */
+  LinearMap fromKept(int index) {
+    return fromKept[index];
   }
 }

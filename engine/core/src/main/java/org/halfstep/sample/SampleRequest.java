@@ -1,39 +1,51 @@
 package org.halfstep.sample;
 
-import java.util.Arrays;
-import java.util.Objects;
 import org.halfstep.diffusion.Solver;
+import org.halfstep.diffusion.TimeGrid;
 
 /**
  * What to sample. Image k of a request is keyed by (seed, firstImage + k), so it is the same image
  * in any batch and in any request.
  *
- * @param labels one class per image; for an unconditional network only the count matters
+ * @param condition what each image shows
  * @param seed of the noise
  * @param guidance guidance strength w, 0 to {@value #MOST_GUIDANCE}, in the form (1 + w) cond - w
  *     uncond; 0 for none
  * @param steps sampler steps, 1 to {@value #MOST_STEPS}
  * @param sampler how steps are made
+ * @param spacing at which times they are made; null for what the model's file says of this sampler
  * @param clip whether predicted images are clipped to [-1, 1] before each step is formed
  * @param firstImage number of the first image
+ * @param noise whose random numbers noise is made of
+ * @param height rows of an image in pixels; 0 for the model's own
+ * @param width columns of an image in pixels; 0 for the model's own
+ * @param edit the picture that is edited; null to begin with noise
  */
 public record SampleRequest(
-    int[] labels,
+    Condition condition,
     long seed,
     double guidance,
     int steps,
     Solver sampler,
+    TimeGrid.Spacing spacing,
     boolean clip,
-    long firstImage) {
+    long firstImage,
+    NoiseSource noise,
+    int height,
+    int width,
+    Edit edit) {
   /** Most sampler steps. */
   public static final int MOST_STEPS = 100_000;
 
   /** Strongest guidance: far beyond what makes an image, and far from numbers that overflow. */
   public static final double MOST_GUIDANCE = 1000;
 
+  /** Largest side of an image in pixels. */
+  public static final int MOST_SIDE = 16_384;
+
   public SampleRequest {
-    if (labels.length == 0) {
-      throw new IllegalArgumentException("a request needs at least one label");
+    if (condition == null || sampler == null || noise == null) {
+      throw new IllegalArgumentException("a request needs a condition, a sampler and its noise");
     }
     if (!(guidance >= 0 && guidance <= MOST_GUIDANCE)) {
       throw new IllegalArgumentException(
@@ -43,45 +55,201 @@ public record SampleRequest(
       throw new IllegalArgumentException(
           "a sampler takes from 1 to " + MOST_STEPS + " steps, got " + steps);
     }
-    if (firstImage < 0 || firstImage > Long.MAX_VALUE - labels.length) {
+    if (firstImage < 0 || firstImage > Long.MAX_VALUE - condition.count()) {
       throw new IllegalArgumentException(
           "image numbers run from 0 to " + Long.MAX_VALUE + ", got a first one of " + firstImage);
+    }
+    if (height < 0 || height > MOST_SIDE || width < 0 || width > MOST_SIDE) {
+      throw new IllegalArgumentException(
+          "an image has from 1 to " + MOST_SIDE + " pixels a side, got " + width + "x" + height);
+    }
+    if (edit != null) {
+      if (edit.image().count() != 1 && edit.image().count() != condition.count()) {
+        throw new IllegalArgumentException(
+            condition.count()
+                + " images begin with one picture or one each, got "
+                + edit.image().count());
+      }
+      height = edit.image().height();
+      width = edit.image().width();
     }
   }
 
   /** Deterministic sampling of images 0, 1, … of a seed. */
+  public static SampleRequest of(Condition condition, long seed, double guidance, int steps) {
+    return new SampleRequest(
+        condition, seed, guidance, steps, Solver.DDIM, null, false, 0, NoiseSource.OWN, 0, 0, null);
+  }
+
+  /** Deterministic sampling of images 0, 1, … of a seed, a class for each. */
   public static SampleRequest of(int[] labels, long seed, double guidance, int steps) {
-    return new SampleRequest(labels, seed, guidance, steps, Solver.DDIM, false, 0);
+    return of(Condition.labels(labels), seed, guidance, steps);
+  }
+
+  /** The same for other images, as many or not. */
+  public SampleRequest withCondition(Condition other) {
+    return new SampleRequest(
+        other,
+        seed,
+        guidance,
+        steps,
+        sampler,
+        spacing,
+        clip,
+        firstImage,
+        noise,
+        height,
+        width,
+        edit);
   }
 
   /** The same with other noise. */
   public SampleRequest withSeed(long newSeed) {
-    return new SampleRequest(labels, newSeed, guidance, steps, sampler, clip, firstImage);
+    return new SampleRequest(
+        condition,
+        newSeed,
+        guidance,
+        steps,
+        sampler,
+        spacing,
+        clip,
+        firstImage,
+        noise,
+        height,
+        width,
+        edit);
   }
 
   /** The same with another guidance strength w. */
   public SampleRequest withGuidance(double w) {
-    return new SampleRequest(labels, seed, w, steps, sampler, clip, firstImage);
+    return new SampleRequest(
+        condition, seed, w, steps, sampler, spacing, clip, firstImage, noise, height, width, edit);
   }
 
   /** The same with another number of steps. */
   public SampleRequest withSteps(int number) {
-    return new SampleRequest(labels, seed, guidance, number, sampler, clip, firstImage);
+    return new SampleRequest(
+        condition,
+        seed,
+        guidance,
+        number,
+        sampler,
+        spacing,
+        clip,
+        firstImage,
+        noise,
+        height,
+        width,
+        edit);
   }
 
   /** The same with steps made another way. */
   public SampleRequest withSampler(Solver newSampler) {
-    return new SampleRequest(labels, seed, guidance, steps, newSampler, clip, firstImage);
+    return new SampleRequest(
+        condition,
+        seed,
+        guidance,
+        steps,
+        newSampler,
+        spacing,
+        clip,
+        firstImage,
+        noise,
+        height,
+        width,
+        edit);
+  }
+
+  /** The same at other times; null for what the model's file says of the sampler. */
+  public SampleRequest withSpacing(TimeGrid.Spacing newSpacing) {
+    return new SampleRequest(
+        condition,
+        seed,
+        guidance,
+        steps,
+        sampler,
+        newSpacing,
+        clip,
+        firstImage,
+        noise,
+        height,
+        width,
+        edit);
   }
 
   /** The same with or without clipping of predicted images. */
   public SampleRequest withClip(boolean newClip) {
-    return new SampleRequest(labels, seed, guidance, steps, sampler, newClip, firstImage);
+    return new SampleRequest(
+        condition,
+        seed,
+        guidance,
+        steps,
+        sampler,
+        spacing,
+        newClip,
+        firstImage,
+        noise,
+        height,
+        width,
+        edit);
   }
 
   /** The same from another image number on. */
   public SampleRequest withFirstImage(long number) {
-    return new SampleRequest(labels, seed, guidance, steps, sampler, clip, number);
+    return new SampleRequest(
+        condition, seed, guidance, steps, sampler, spacing, clip, number, noise, height, width,
+        edit);
+  }
+
+  /** The same with another program's random numbers. */
+  public SampleRequest withNoise(NoiseSource source) {
+    return new SampleRequest(
+        condition,
+        seed,
+        guidance,
+        steps,
+        sampler,
+        spacing,
+        clip,
+        firstImage,
+        source,
+        height,
+        width,
+        edit);
+  }
+
+  /** The same in another size, in pixels. */
+  public SampleRequest withSize(int newHeight, int newWidth) {
+    return new SampleRequest(
+        condition,
+        seed,
+        guidance,
+        steps,
+        sampler,
+        spacing,
+        clip,
+        firstImage,
+        noise,
+        newHeight,
+        newWidth,
+        edit);
+  }
+
+  /** The same, begun with a picture, whose size it takes. */
+  public SampleRequest withEdit(Edit newEdit) {
+    return new SampleRequest(
+        condition,
+        seed,
+        guidance,
+        steps,
+        sampler,
+        spacing,
+        clip,
+        firstImage,
+        noise,
+        height,
+        width,
+        newEdit);
   }
 
   /**
@@ -90,19 +258,35 @@ public record SampleRequest(
    * @throws IndexOutOfBoundsException if it has not so many
    */
   public SampleRequest slice(int from, int to) {
-    Objects.checkFromToIndex(from, to, labels.length);
     return new SampleRequest(
-        Arrays.copyOfRange(labels, from, to),
+        condition.slice(from, to),
         seed,
         guidance,
         steps,
         sampler,
+        spacing,
         clip,
-        firstImage + from);
+        firstImage + from,
+        noise,
+        height,
+        width,
+        edit == null ? null : edit.slice(from, to));
   }
 
   /** Number of images. */
   public int count() {
-    return labels.length;
+    return condition.count();
+  }
+
+  /**
+   * The class of each image.
+   *
+   * @throws IllegalStateException when its images are not of classes
+   */
+  public int[] labels() {
+    if (condition instanceof Condition.Labels classes) {
+      return classes.labels();
+    }
+    throw new IllegalStateException("the images of this request have no labels");
   }
 }

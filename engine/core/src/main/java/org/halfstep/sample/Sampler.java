@@ -5,7 +5,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import org.halfstep.device.DataType;
-import org.halfstep.diffusion.GuidanceRange;
 import org.halfstep.diffusion.NoiseSchedule;
 import org.halfstep.diffusion.SamplingSchedule;
 import org.halfstep.diffusion.Solver;
@@ -23,11 +22,10 @@ public final class Sampler implements AutoCloseable {
   private static final int DEFAULT_MAX_BATCH = 16;
   private static final int MOST_SCHEDULES = 8;
 
-  private final Network<UNetConfig, ModelCard> network;
+  private final Denoiser denoiser;
   private final int maxBatch;
   private final DataType type;
   private final NoiseSchedule schedule;
-  private final GuidanceRange range;
 
   /** Loops by the binary logarithm of their batch, so that finding one allocates nothing. */
   private final SamplingLoop[] loops = new SamplingLoop[Integer.SIZE];
@@ -55,23 +53,16 @@ public final class Sampler implements AutoCloseable {
    * @param type storage type of activations
    */
   public Sampler(Network<UNetConfig, ModelCard> network, int maxBatch, DataType type) {
+    this(new PixelDenoiser(network), maxBatch, type);
+  }
+
+  /** A sampler of any network, which stays the caller's. */
+  Sampler(Denoiser denoiser, int maxBatch, DataType type) {
     ModelOptions.requireBatch(maxBatch);
-    if (network.architecture().outChannels() != network.architecture().inChannels()) {
-      throw new IllegalArgumentException(
-          "a sampler needs a network that predicts as many channels as it reads, got "
-              + network.architecture().inChannels()
-              + " in and "
-              + network.architecture().outChannels()
-              + " out");
-    }
-    this.network = network;
+    this.denoiser = denoiser;
     this.maxBatch = maxBatch;
     this.type = type;
-    this.schedule = network.card().noiseSchedule();
-    this.range =
-        network.card().role() == Role.TEACHER
-            ? null
-            : new GuidanceRange(network.card().guidanceMin(), network.card().guidanceMax());
+    this.schedule = denoiser.card().noiseSchedule();
   }
 
   /**
@@ -89,11 +80,26 @@ public final class Sampler implements AutoCloseable {
    *
    * @throws java.util.concurrent.CancellationException when it was
    */
-  public synchronized void sample(
-      SampleRequest request, MemorySegment destination, Cancellation cancellation) {
+  public void sample(SampleRequest request, MemorySegment destination, Cancellation cancellation) {
+    sample(request, null, 0, destination, cancellation, SampleProgress.NONE);
+  }
+
+  /**
+   * The same, begun with a picture, and with somebody who is told how far it is.
+   *
+   * @param picture null for none
+   * @param skipped draws of another program's noise that were used up before
+   */
+  synchronized void sample(
+      SampleRequest request,
+      KnownImage picture,
+      int skipped,
+      MemorySegment destination,
+      Cancellation cancellation,
+      SampleProgress progress) {
     requireOpen();
     requireSupported(request);
-    long imageBytes = (long) Float.BYTES * imageValues();
+    long imageBytes = (long) Float.BYTES * denoiser.values();
     if (destination.byteSize() < request.count() * imageBytes) {
       throw new IllegalArgumentException(
           request.count()
@@ -102,14 +108,23 @@ public final class Sampler implements AutoCloseable {
               + " bytes, the destination has "
               + destination.byteSize());
     }
-    network.device().attach();
-    PreparedSchedule steps = schedule(request.sampler(), request.steps());
+    denoiser.device().attach();
+    PreparedSchedule steps = schedule(request);
     int done = 0;
     while (done < request.count()) {
       cancellation.check();
       int size = Math.min(maxBatch, Integer.highestOneBit(request.count() - done));
       loop(size, twoBranches(request))
-          .run(request, done, steps, destination, done * imageBytes, cancellation);
+          .run(
+              request,
+              done,
+              steps,
+              picture,
+              skipped,
+              destination,
+              done * imageBytes,
+              cancellation,
+              progress);
       done += size;
     }
   }
@@ -121,28 +136,36 @@ public final class Sampler implements AutoCloseable {
   }
 
   private boolean twoBranches(SampleRequest request) {
-    return network.card().role() == Role.TEACHER && request.guidance() != 0;
+    return Denoiser.branches(denoiser.card(), request) == 2;
   }
 
   private SamplingLoop loop(int size, boolean twoBranches) {
     SamplingLoop[] known = twoBranches ? guidedLoops : loops;
     int index = Integer.numberOfTrailingZeros(size);
     if (known[index] == null) {
-      known[index] = new SamplingLoop(network, size, twoBranches, type);
+      known[index] = new SamplingLoop(denoiser, size, twoBranches, type);
     }
     return known[index];
   }
 
-  private PreparedSchedule schedule(Solver solver, int steps) {
+  private PreparedSchedule schedule(SampleRequest request) {
+    int last = steps(denoiser.card(), request);
     for (int i = 0; i < schedules.size(); i++) {
       PreparedSchedule known = schedules.get(i);
-      if (known.solver() == solver && known.steps() == steps) {
+      if (known.isFor(request.sampler(), request.spacing(), request.steps(), last)) {
         return known;
       }
     }
-    ModelCard card = network.card();
-    SamplingSchedule plain = SamplingSchedule.of(solver, schedule, card.timeGrid(), steps);
-    PreparedSchedule made = new PreparedSchedule(solver, steps, plain, card.predicts());
+    PreparedSchedule made =
+        new PreparedSchedule(
+            new PreparedSchedule.Key(request.sampler(), request.spacing(), request.steps(), last),
+            SamplingSchedule.ofLast(
+                request.sampler(),
+                schedule,
+                denoiser.grid(request.sampler(), request.spacing()),
+                request.steps(),
+                last),
+            denoiser.card().predicts());
     if (schedules.size() == MOST_SCHEDULES) {
       schedules.removeFirst();
     }
@@ -151,12 +174,48 @@ public final class Sampler implements AutoCloseable {
   }
 
   /**
+   * How many of a request's steps are run: all of them, unless it begins with a picture.
+   *
+   * @throws IllegalArgumentException when its strength is too small for one step
+   */
+  static int steps(ModelCard card, SampleRequest request) {
+    int n = request.steps();
+    if (request.edit() == null) {
+      return n;
+    }
+    double wanted = request.edit().strength() * n;
+    if (card.role() == Role.STUDENT) {
+      return Math.clamp((int) Math.rint(wanted), 1, n);
+    }
+    int steps = Math.min((int) wanted, n);
+    if (steps == 0) {
+      throw new IllegalArgumentException(
+          "of "
+              + n
+              + " steps a strength of "
+              + request.edit().strength()
+              + " runs none: the smallest one is "
+              + 1.0 / n);
+    }
+    return steps;
+  }
+
+  /**
    * Fails when the network was not made for this request.
    *
    * @throws IllegalArgumentException then, in one line that says what it was made for
    */
   public void requireSupported(SampleRequest request) {
-    ModelCard card = network.card();
+    requireSteps(denoiser.card(), request);
+    denoiser.requireCondition(request);
+  }
+
+  /** Fails when a network with this card was not made for a request's steps and guidance. */
+  static void requireSteps(ModelCard card, SampleRequest request) {
+    if (request.clip() && request.sampler() == Solver.PNDM) {
+      throw new IllegalArgumentException(
+          "the pndm sampler keeps predicted noise and clips no images: use another sampler");
+    }
     if (card.role() == Role.STUDENT) {
       if (request.steps() != card.steps()) {
         throw new IllegalArgumentException(
@@ -174,12 +233,10 @@ public final class Sampler implements AutoCloseable {
                 + name(request.sampler()));
       }
     }
-    if (card.role() == Role.TEACHER) {
-      if (request.guidance() != 0 && !network.architecture().nullLabel()) {
-        throw new IllegalArgumentException(
-            "this network has no null label and cannot be guided; use guidance 0");
-      }
-    } else if (!range.contains(request.guidance())) {
+    steps(card, request);
+    if (card.role() != Role.TEACHER
+        && !(request.guidance() >= card.guidanceMin()
+            && request.guidance() <= card.guidanceMax())) {
       throw new IllegalArgumentException(
           "this network was distilled for guidance w in ["
               + card.guidanceMin()
@@ -187,17 +244,6 @@ public final class Sampler implements AutoCloseable {
               + card.guidanceMax()
               + "], got "
               + request.guidance());
-    }
-    if (network.architecture().isConditional()) {
-      for (int label : request.labels()) {
-        if (label < 0 || label >= network.architecture().numClasses()) {
-          throw new IllegalArgumentException(
-              "labels run from 0 to "
-                  + (network.architecture().numClasses() - 1)
-                  + ", got "
-                  + label);
-        }
-      }
     }
   }
 
@@ -211,27 +257,24 @@ public final class Sampler implements AutoCloseable {
 
   /** Numbers of one image: height x width x channels. */
   public int imageValues() {
-    int side = network.architecture().imageSize();
-    return side * side * network.architecture().inChannels();
+    return denoiser.values();
   }
 
   /**
-   * Network evaluations per image that a request costs: two per step for a guided teacher, else
-   * one.
+   * Network evaluations per image that a request costs: two for each of its solver's for a guided
+   * teacher, else one.
    */
   public long evaluations(SampleRequest request) {
-    return (long) request.steps() * (twoBranches(request) ? 2 : 1);
-  }
-
-  public Network<UNetConfig, ModelCard> network() {
-    return network;
+    ModelCard card = denoiser.card();
+    return (long) request.sampler().evaluations(steps(card, request))
+        * Denoiser.branches(card, request);
   }
 
   /** Creates the plans for a request ahead of it, and runs each once. */
   public synchronized void warmUp(SampleRequest request) {
     requireOpen();
     requireSupported(request);
-    network.device().attach();
+    denoiser.device().attach();
     int done = 0;
     while (done < request.count()) {
       int size = Math.min(maxBatch, Integer.highestOneBit(request.count() - done));

@@ -11,81 +11,59 @@ import org.halfstep.device.Operations;
 import org.halfstep.device.Owned;
 import org.halfstep.device.SlabLayout;
 import org.halfstep.graph.Plan;
-import org.halfstep.graph.PlanOptions;
-import org.halfstep.model.ModelCard;
-import org.halfstep.model.Network;
-import org.halfstep.model.NetworkInputs;
-import org.halfstep.model.UNetConfig;
-import org.halfstep.model.UNetPorts;
 
 /**
- * Sampling of one batch size, prepared, on a stream of its own. z lives in the plan's image input.
- * A guided teacher runs as one batch of twice the size: rows with labels first, rows with the null
- * label after them. The sequences of recent schedules are kept; with one of them, nothing is
- * allocated.
+ * Sampling of one batch size, prepared, on a stream of its own. A guided teacher runs as one batch
+ * of twice the size: rows with the condition first, rows without it after them. The sequences of
+ * recent schedules are kept; with one of them, nothing is allocated.
  */
 final class SamplingLoop implements AutoCloseable {
   private static final int MOST_PROGRAMS = 4;
 
   private final Owned owned = new Owned();
+  private final Denoiser denoiser;
   private final int batch;
   private final int imageValues;
   private final boolean twoBranches;
-  private final int nullLabel;
   private final Device device;
-  private final Plan plan;
+  private final Denoiser.Evaluation network;
   private final Operations operations;
-  private final NetworkInputs inputs;
   private final HostView z;
   private final HostView ids;
-  private final SamplingProgram.Memory memory;
+  private final long noiseAddress;
+  private final long keptAddress;
+  private final long idsAddress;
+
+  /** Made when a picture is known for the first time. */
+  private KnownMemory known;
 
   /** The latest last. */
   private final List<SamplingProgram> programs = new ArrayList<>();
 
   /**
-   * @param twoBranches whether the network is evaluated with and without label and the two are
-   *     combined
+   * @param twoBranches whether the network is evaluated with and without its condition and the two
+   *     are combined
    */
-  SamplingLoop(
-      Network<UNetConfig, ModelCard> network, int batch, boolean twoBranches, DataType type) {
+  SamplingLoop(Denoiser denoiser, int batch, boolean twoBranches, DataType type) {
+    this.denoiser = denoiser;
     this.batch = batch;
     this.twoBranches = twoBranches;
-    UNetConfig config = network.architecture();
-    UNetPorts ports = config.ports(network.graph());
-    this.nullLabel = config.isConditional() ? config.numClasses() : 0;
+    this.imageValues = denoiser.values();
     try {
-      this.device = owned.add(network.device().stream());
-      this.plan =
-          owned.add(
-              Plan.inference(
-                  device,
-                  network.graph(),
-                  PlanOptions.inference(twoBranches ? 2 * batch : batch).withType(type),
-                  network.values()));
-      plan.prepare();
+      this.device = owned.add(denoiser.device().stream());
+      this.network = owned.add(denoiser.evaluation(device, batch, twoBranches ? 2 : 1, type));
       this.operations = owned.add(device.operations());
-      this.inputs = owned.add(new NetworkInputs(network, plan));
-      int side = config.imageSize();
-      this.imageValues = side * side * config.inChannels();
       long imageBytes = (long) Float.BYTES * batch * imageValues;
-      this.z = owned.add(device.view(plan.address(ports.x()), imageBytes));
+      this.z = owned.add(device.view(network.z(), imageBytes));
       SlabLayout room = new SlabLayout();
       SlabLayout.Part noise = room.bytes(imageBytes);
-      SlabLayout.Part image = room.bytes(imageBytes);
-      SlabLayout.Part otherImage = room.bytes(imageBytes);
+      SlabLayout.Part kept = room.bytes(KeptPredictions.SLOTS * imageBytes);
       SlabLayout.Part numbers = room.longs(batch);
       owned.add(room.allocate(device, "sampling"));
       this.ids = owned.add(numbers.window());
-      this.memory =
-          new SamplingProgram.Memory(
-              plan.address(ports.x()),
-              plan.address(ports.time()),
-              plan.address(ports.out()),
-              noise.address(),
-              image.address(),
-              otherImage.address(),
-              numbers.address());
+      this.noiseAddress = noise.address();
+      this.keptAddress = kept.address();
+      this.idsAddress = numbers.address();
     } catch (RuntimeException | Error failure) {
       owned.close();
       throw failure;
@@ -96,6 +74,8 @@ final class SamplingLoop implements AutoCloseable {
    * Samples {@code batch} images of a request.
    *
    * @param first index in the request of the first
+   * @param picture what is known of the images; null for nothing
+   * @param skipped draws of another program's noise that were used up before
    * @param destination float32 NHWC in [-1, 1] (up to overshoot)
    * @param offset bytes into {@code destination}
    * @param cancellation asked before each evaluation
@@ -105,22 +85,22 @@ final class SamplingLoop implements AutoCloseable {
       SampleRequest request,
       int first,
       PreparedSchedule schedule,
+      KnownImage picture,
+      int skipped,
       MemorySegment destination,
       long offset,
-      Cancellation cancellation) {
-    SamplingProgram program = program(schedule, request.clip());
-    double time = schedule.step(0).time();
-    int[] labels = request.labels();
+      Cancellation cancellation,
+      SampleProgress progress) {
+    SamplingProgram program = program(schedule, request, picture);
     for (int row = 0; row < batch; row++) {
       ids.memory().setAtIndex(ValueLayout.JAVA_LONG, row, request.firstImage() + first + row);
-      inputs.set(row, time, labels[first + row], request.guidance());
-      if (twoBranches) {
-        inputs.set(batch + row, time, nullLabel, request.guidance());
-      }
     }
     ids.push();
-    inputs.push();
-    program.run(request.seed(), request.guidance(), cancellation);
+    network.set(request, first, schedule.step(0).time());
+    if (program.readsKnown()) {
+      known.set(picture, first);
+    }
+    program.run(request, first, skipped, cancellation, progress);
     z.pull();
     long bad = firstNotFinite();
     if (bad >= 0) {
@@ -165,15 +145,39 @@ final class SamplingLoop implements AutoCloseable {
             + ": use a smaller w or float32; a model that does so at w = 0 is damaged");
   }
 
-  private SamplingProgram program(PreparedSchedule schedule, boolean clip) {
+  private SamplingProgram program(
+      PreparedSchedule schedule, SampleRequest request, KnownImage picture) {
+    boolean isForeign = request.noise() != NoiseSource.OWN;
+    boolean begins = picture != null && !schedule.startsFromNoise();
+    boolean leadsBack = picture != null && picture.painted() != null;
     for (int i = 0; i < programs.size(); i++) {
-      if (programs.get(i).isFor(schedule, clip)) {
+      if (programs.get(i).isFor(schedule, request.clip(), isForeign, begins, leadsBack)) {
         return programs.get(i);
       }
     }
+    if (known == null && picture != null) {
+      known =
+          owned.add(
+              new KnownMemory(
+                  device,
+                  operations,
+                  batch,
+                  denoiser.height() * denoiser.width(),
+                  denoiser.channels()));
+    }
     SamplingProgram made =
         new SamplingProgram(
-            device, operations, plan, memory, schedule, clip, twoBranches, batch, imageValues);
+            device,
+            operations,
+            network,
+            new SamplingProgram.Memory(
+                noiseAddress, keptAddress, idsAddress, begins || leadsBack ? known : null),
+            schedule,
+            new SamplingProgram.Kind(request.clip(), isForeign, begins, leadsBack),
+            twoBranches,
+            batch,
+            imageValues,
+            denoiser.channels());
     if (programs.size() == MOST_PROGRAMS) {
       programs.removeFirst().close();
     }
@@ -182,7 +186,7 @@ final class SamplingLoop implements AutoCloseable {
   }
 
   Plan plan() {
-    return plan;
+    return network.plan();
   }
 
   @Override

@@ -14,8 +14,8 @@ import org.halfstep.device.Owned;
 import org.halfstep.device.Sequence;
 import org.halfstep.device.SlabLayout;
 import org.halfstep.diffusion.Guidance;
+import org.halfstep.diffusion.History;
 import org.halfstep.diffusion.LinearMap;
-import org.halfstep.graph.Plan;
 
 /**
  * All steps of one schedule as one sequence of launches, for one batch. What differs from step to
@@ -24,37 +24,54 @@ import org.halfstep.graph.Plan;
  */
 final class SamplingProgram implements AutoCloseable {
   private static final float IMAGE_LIMIT = 1;
-  private static final int NEXT_FROM_IMAGE_TERMS = 3;
-  private static final int NOISE_TERMS = 2;
+
+  /** Of z, of what a step keeps, of what steps before kept, and of the sum so far. */
+  private static final int NEXT_TERMS = 3 + History.MOST;
+
+  /** Terms of one sum. */
+  private static final int MOST_TERMS = 4;
+
+  private static final int PAIR = 2;
 
   /** A key is a seed of 8 bytes and a draw of 4, and starts at a multiple of 16. */
   private static final long KEY_BYTES = 16;
 
   /**
+   * What is done beside the steps.
+   *
+   * @param clip whether predicted images are limited to [-1, 1] before each step
+   * @param isForeign whether noise is another program's, drawn by the host
+   * @param begins whether the path begins with known pictures that were noised
+   * @param leadsBack whether pixels are led back to them after each step
+   */
+  record Kind(boolean clip, boolean isForeign, boolean begins, boolean leadsBack) {}
+
+  /**
    * Where the images of a batch are.
    *
-   * @param x the plan's input, where z lives; with two branches, rows of the second follow
-   * @param time the plan's input of one float per row
-   * @param out the network's output, rows in the order of x
    * @param noise room for fresh noise
-   * @param image room for predicted images
-   * @param otherImage the same again, for steps that read what the one before predicted
+   * @param kept room for what {@value History#MOST} and one steps predict
    * @param ids int64 per image: which image of the seed it is
+   * @param known what is known of the images; null where nothing is
    */
-  record Memory(long x, long time, long out, long noise, long image, long otherImage, long ids) {}
+  record Memory(long noise, long kept, long ids, KnownMemory known) {}
 
   private final Owned owned = new Owned();
   private final PreparedSchedule schedule;
-  private final boolean clip;
+  private final Kind kind;
   private final boolean twoBranches;
   private final int batch;
   private final int imageValues;
-  private final Plan plan;
+  private final int channels;
+  private final Denoiser.Evaluation network;
   private final Operations operations;
   private final Memory memory;
   private final Coefficients coefficients;
+  private final KeptPredictions kept;
   private final HostView keys;
   private final long keysAddress;
+  private final HostView draws;
+  private final long drawsAddress;
   private final long timesAddress;
 
   /** Bytes from one step's times to the next, for kernels that load vectors. */
@@ -62,43 +79,50 @@ final class SamplingProgram implements AutoCloseable {
 
   private final Sequence sequence;
   private Cancellation cancellation;
+  private SampleProgress progress = SampleProgress.NONE;
+  private int done;
 
   /**
-   * @param clip whether predicted images are limited to [-1, 1] before each step
    * @param batch images; the plan has twice as many rows when there are two branches
    */
   SamplingProgram(
       Device device,
       Operations operations,
-      Plan plan,
+      Denoiser.Evaluation network,
       Memory memory,
       PreparedSchedule schedule,
-      boolean clip,
+      Kind kind,
       boolean twoBranches,
       int batch,
-      int imageValues) {
+      int imageValues,
+      int channels) {
     this.operations = operations;
-    this.plan = plan;
+    this.network = network;
     this.memory = memory;
     this.schedule = schedule;
-    this.clip = clip;
+    this.kind = kind;
     this.twoBranches = twoBranches;
     this.batch = batch;
     this.imageValues = imageValues;
+    this.channels = channels;
+    this.kept = new KeptPredictions(schedule);
     try {
       int steps = schedule.evaluations();
       this.coefficients =
-          owned.add(new Coefficients(device, "sampling steps", steps * stepTerms(), batch));
+          owned.add(new Coefficients(device, "sampling steps", steps * stepTerms() + PAIR, batch));
       this.timesStride =
-          Math.ceilDiv((long) Float.BYTES * plan.batch(), SlabLayout.ALIGNMENT)
+          Math.ceilDiv((long) Float.BYTES * network.plan().batch(), SlabLayout.ALIGNMENT)
               * SlabLayout.ALIGNMENT;
       SlabLayout numbers = new SlabLayout();
       SlabLayout.Part times = numbers.bytes(timesStride * steps);
       SlabLayout.Part drawn = numbers.bytes(KEY_BYTES * (steps + 1));
+      SlabLayout.Part foreign = numbers.bytes(kind.isForeign() ? drawBytes() * countDraws() : 0);
       owned.add(numbers.allocate(device, "times and keys of sampling"));
       this.timesAddress = times.address();
       this.keysAddress = drawn.address();
       this.keys = owned.add(drawn.window());
+      this.drawsAddress = foreign.address();
+      this.draws = kind.isForeign() ? owned.add(foreign.window()) : null;
       writeTimes(times);
       this.sequence = owned.add(operations.record(launches()));
     } catch (RuntimeException | Error failure) {
@@ -111,7 +135,7 @@ final class SamplingProgram implements AutoCloseable {
     try (HostView times = part.window()) {
       for (int step = 0; step < schedule.evaluations(); step++) {
         float time = (float) schedule.step(step).timeInput();
-        for (int row = 0; row < plan.batch(); row++) {
+        for (int row = 0; row < network.plan().batch(); row++) {
           times
               .memory()
               .set(ValueLayout.JAVA_FLOAT, timesStride * step + (long) Float.BYTES * row, time);
@@ -121,41 +145,82 @@ final class SamplingProgram implements AutoCloseable {
     }
   }
 
+  // ---- Where coefficients lie
+
   /** Terms of z and the outputs of the network's branches. */
   private int outputTerms() {
     return twoBranches ? 3 : 2;
   }
 
   private int stepTerms() {
-    return outputTerms() + NEXT_FROM_IMAGE_TERMS + NOISE_TERMS;
+    return outputTerms() + NEXT_TERMS + PAIR + PAIR;
   }
 
   private int firstTerm(int step) {
     return step * stepTerms();
   }
 
-  private int imageTerm(int step) {
+  private int nextTerm(int step) {
     return firstTerm(step) + outputTerms();
   }
 
   private int noiseTerm(int step) {
-    return imageTerm(step) + NEXT_FROM_IMAGE_TERMS;
+    return nextTerm(step) + NEXT_TERMS;
+  }
+
+  private int knownTerm(int step) {
+    return noiseTerm(step) + PAIR;
+  }
+
+  private int startTerm() {
+    return firstTerm(schedule.evaluations());
   }
 
   private long addressOf(int term) {
     return coefficients.address() + (long) Float.BYTES * term * batch;
   }
 
+  private long drawBytes() {
+    return (long) Float.BYTES * batch * imageValues;
+  }
+
+  private boolean isNoisy(int step) {
+    return schedule.step(step).noise() != 0;
+  }
+
+  /** Tensors that are drawn for an image: where it starts, and for each step with noise. */
+  private int countDraws() {
+    int count = 1;
+    for (int step = 0; step < schedule.evaluations(); step++) {
+      count += isNoisy(step) ? 1 : 0;
+    }
+    return count;
+  }
+
   // ---- The launches
-  // -------------------------------------------------------------------------
 
   private List<Launch> launches() {
-    List<Launch> launches = new ArrayList<>();
-    launches.add(normal(memory.x(), 0));
+    List<Launch> launches = new ArrayList<>(begin());
     for (int step = 0; step < schedule.evaluations(); step++) {
+      int now = step;
       // On a GPU, which replays what was recorded, this is asked once and never again.
-      launches.add(this::requireWanted);
+      launches.add(() -> requireWanted(now));
       launches.addAll(launches(step));
+    }
+    return launches;
+  }
+
+  private List<Launch> begin() {
+    List<Launch> launches = new ArrayList<>();
+    if (!network.plan().conditionSteps().isEmpty()) {
+      launches.add(network.plan().conditionSequence());
+    }
+    long noise = memory.known() == null ? network.z() : memory.known().noise();
+    launches.add(normal(noise, 0, 0));
+    if (kind.begins()) {
+      launches.add(memory.known().noised(network.z(), addressOf(startTerm())));
+    } else if (noise != network.z() || schedule.start() != 1) {
+      launches.add(combine(network.z(), new long[] {noise}, startTerm()));
     }
     return launches;
   }
@@ -164,12 +229,16 @@ final class SamplingProgram implements AutoCloseable {
     List<Launch> launches = new ArrayList<>();
     evaluate(launches, step);
     advance(launches, step);
+    if (kind.leadsBack()) {
+      launches.addAll(memory.known().leadBack(network.z(), addressOf(knownTerm(step))));
+    }
     return launches;
   }
 
-  private void requireWanted() {
+  private void requireWanted(int step) {
     if (cancellation != null) {
       cancellation.check();
+      progress.at(done, step, schedule.evaluations());
     }
   }
 
@@ -178,54 +247,80 @@ final class SamplingProgram implements AutoCloseable {
         operations.convert(
             timesAddress + timesStride * step,
             DataType.F32,
-            memory.time(),
+            network.time(),
             DataType.F32,
-            plan.batch()));
-    if (twoBranches) {
-      long count = (long) batch * imageValues;
-      launches.add(
-          operations.convert(
-              memory.x(), DataType.F32, memory.x() + Float.BYTES * count, DataType.F32, count));
-    }
-    launches.add(plan.forwardSequence());
+            network.plan().batch()));
+    launches.addAll(network.feed(operations));
+    launches.add(network.plan().forwardSequence());
   }
 
   private void advance(List<Launch> launches, int step) {
-    long x = memory.x();
+    long x = network.z();
     long count = (long) batch * imageValues;
-    long second = memory.out() + Float.BYTES * count;
+    long second = network.out() + Float.BYTES * count;
     long[] outputs =
-        twoBranches ? new long[] {x, memory.out(), second} : new long[] {x, memory.out()};
-    if (throughImages()) {
-      long image = image(step);
-      launches.add(combine(image, outputs, firstTerm(step)));
-      if (clip) {
-        launches.add(
-            operations.clamp(image, image, -IMAGE_LIMIT, IMAGE_LIMIT, count, DataType.F32));
+        twoBranches ? new long[] {x, network.out(), second} : new long[] {x, network.out()};
+    if (throughKept()) {
+      long now = keptAddress(kept.slot(step));
+      launches.add(combine(now, outputs, firstTerm(step)));
+      if (kind.clip()) {
+        launches.add(operations.clamp(now, now, -IMAGE_LIMIT, IMAGE_LIMIT, count, DataType.F32));
       }
-      boolean takesPrevious = schedule.step(step).onPrevious() != 0;
-      long[] terms = takesPrevious ? new long[] {x, image, image(step - 1)} : new long[] {x, image};
-      launches.add(combine(x, terms, imageTerm(step)));
+      List<Long> terms = new ArrayList<>(List.of(x, now));
+      kept.read(step).forEach(slot -> terms.add(keptAddress(slot)));
+      sum(launches, terms, nextTerm(step));
     } else {
       launches.add(combine(x, outputs, firstTerm(step)));
     }
-    if (schedule.step(step).noise() != 0) {
+    if (isNoisy(step)) {
       // Draw 0 is the noise that the image starts from.
-      launches.add(normal(memory.noise(), step + 1));
+      launches.add(normal(memory.noise(), step + 1, foreignDraw(step)));
       launches.add(combine(x, new long[] {x, memory.noise()}, noiseTerm(step)));
     }
   }
 
-  /** Whether a step goes through the image that it predicts. */
-  private boolean throughImages() {
-    return clip || schedule.keepsImages();
+  private int foreignDraw(int step) {
+    int draw = 0;
+    for (int before = 0; before <= step; before++) {
+      draw += isNoisy(before) ? 1 : 0;
+    }
+    return draw;
   }
 
-  private long image(int step) {
-    return step % 2 == 0 ? memory.image() : memory.otherImage();
+  /** A sum of more terms than one launch takes goes on from what the first one wrote. */
+  private void sum(List<Launch> launches, List<Long> terms, int term) {
+    long x = network.z();
+    int first = Math.min(terms.size(), MOST_TERMS);
+    launches.add(combine(x, addresses(terms.subList(0, first)), term));
+    if (terms.size() > first) {
+      List<Long> rest = new ArrayList<>(List.of(x));
+      rest.addAll(terms.subList(first, terms.size()));
+      launches.add(combine(x, addresses(rest), term + MOST_TERMS));
+    }
   }
 
-  private Launch normal(long y, int draw) {
+  private static long[] addresses(List<Long> terms) {
+    return terms.stream().mapToLong(Long::longValue).toArray();
+  }
+
+  /** Whether steps go through what they keep of the prediction: the image, or its noise. */
+  private boolean throughKept() {
+    return kind.clip() || schedule.readsHistory();
+  }
+
+  private long keptAddress(int slot) {
+    return memory.kept() + (long) Float.BYTES * batch * imageValues * slot;
+  }
+
+  private Launch normal(long y, int draw, int foreign) {
+    if (kind.isForeign()) {
+      return operations.convert(
+          drawsAddress + drawBytes() * foreign,
+          DataType.F32,
+          y,
+          DataType.F32,
+          (long) batch * imageValues);
+    }
     return operations.normal(
         y, keysAddress + KEY_BYTES * draw, memory.ids(), batch, imageValues, DataType.F32);
   }
@@ -236,40 +331,89 @@ final class SamplingProgram implements AutoCloseable {
   }
 
   // ---- Running
-  // ------------------------------------------------------------------------------
 
-  boolean isFor(PreparedSchedule wanted, boolean clipped) {
-    return schedule == wanted && clip == clipped;
+  boolean isFor(
+      PreparedSchedule wanted, boolean clip, boolean isForeign, boolean begins, boolean leadsBack) {
+    return schedule == wanted
+        && kind.clip() == clip
+        && kind.isForeign() == isForeign
+        && kind.begins() == begins
+        && kind.leadsBack() == leadsBack;
+  }
+
+  /** Whether it reads known pictures. */
+  boolean readsKnown() {
+    return memory.known() != null;
   }
 
   /**
-   * Runs all steps; labels, guidance and the numbers of the images are on the device already.
+   * Runs all steps; conditions, known pictures and the numbers of the images are on the device
+   * already.
    *
-   * @param guidance w, for the combination of two branches
-   * @param wanted asked before each evaluation
+   * @param first index in the request of the first image
+   * @param skipped draws of another program's noise that were used up before
    */
-  void run(long seed, double guidance, Cancellation wanted) {
+  void run(
+      SampleRequest request, int first, int skipped, Cancellation wanted, SampleProgress told) {
+    long seed = request.seed();
     for (int draw = 0; draw <= schedule.evaluations(); draw++) {
       keys.memory().set(ValueLayout.JAVA_LONG, KEY_BYTES * draw, seed);
       keys.memory().set(ValueLayout.JAVA_INT, KEY_BYTES * draw + Long.BYTES, draw);
     }
     keys.push();
-    for (int step = 0; step < schedule.evaluations(); step++) {
-      if (throughImages()) {
-        setOutputs(firstTerm(step), schedule.toImage(step), guidance);
-        LinearMap map = schedule.fromImage(step);
-        coefficients.setAll(imageTerm(step), map.onZ());
-        coefficients.setAll(imageTerm(step) + 1, map.onOutput());
-        coefficients.setAll(imageTerm(step) + 2, schedule.step(step).onPrevious());
-      } else {
-        setOutputs(firstTerm(step), schedule.toNext(step), guidance);
-      }
-      coefficients.setAll(noiseTerm(step), 1);
-      coefficients.setAll(noiseTerm(step) + 1, schedule.step(step).noise());
+    if (kind.isForeign()) {
+      draw(request, first, skipped);
     }
+    for (int step = 0; step < schedule.evaluations(); step++) {
+      setCoefficients(step, request.guidance());
+    }
+    coefficients.setAll(startTerm(), kind.begins() ? schedule.step(0).alpha() : schedule.start());
+    coefficients.setAll(startTerm() + 1, schedule.step(0).sigma());
     coefficients.push();
     cancellation = wanted;
+    progress = told;
+    done = first;
     sequence.run();
+    progress.at(first + batch, schedule.evaluations(), schedule.evaluations());
+  }
+
+  private void draw(SampleRequest request, int first, int skipped) {
+    for (int image = 0; image < batch; image++) {
+      request
+          .noise()
+          .write(
+              request.seed() + request.firstImage() + first + image,
+              skipped,
+              countDraws(),
+              imageValues,
+              channels,
+              draws.memory(),
+              (long) Float.BYTES * imageValues * image,
+              drawBytes());
+    }
+    draws.push();
+  }
+
+  private void setCoefficients(int step, double guidance) {
+    if (throughKept()) {
+      setOutputs(firstTerm(step), schedule.toKept(step), guidance);
+      LinearMap map = schedule.fromKept(step);
+      History history = schedule.step(step).history();
+      coefficients.setAll(nextTerm(step), map.onZ());
+      coefficients.setAll(nextTerm(step) + 1, map.onOutput());
+      for (int i = 0; i < history.onPrevious().size(); i++) {
+        // The one beyond the first sum is added to it.
+        int at = i + 2 < MOST_TERMS ? i + 2 : i + 3;
+        coefficients.setAll(nextTerm(step) + at, history.onPrevious().get(i));
+      }
+      coefficients.setAll(nextTerm(step) + MOST_TERMS, 1);
+    } else {
+      setOutputs(firstTerm(step), schedule.toNext(step), guidance);
+    }
+    coefficients.setAll(noiseTerm(step), 1);
+    coefficients.setAll(noiseTerm(step) + 1, schedule.step(step).noise());
+    coefficients.setAll(knownTerm(step), schedule.nextAlpha(step));
+    coefficients.setAll(knownTerm(step) + 1, schedule.nextSigma(step));
   }
 
   /**
@@ -279,7 +423,7 @@ final class SamplingProgram implements AutoCloseable {
    * @return the number of steps made then, from 1; 0 when it never fails
    */
   int stepsUntil(BooleanSupplier fails) {
-    normal(memory.x(), 0).run();
+    begin().forEach(Launch::run);
     for (int step = 0; step < schedule.evaluations(); step++) {
       launches(step).forEach(Launch::run);
       if (fails.getAsBoolean()) {

@@ -16,6 +16,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** Discrete schedules against the published levels, and against data whose path is known. */
 class DiscreteScheduleTest {
   private static final DiscreteSchedule SD = DiscreteSchedule.of(Betas.STABLE_DIFFUSION);
+  private static final Betas ZERO = Betas.STABLE_DIFFUSION.withZeroTerminal();
   private static final DiscreteSchedule LDM = DiscreteSchedule.of(Betas.LATENT_DIFFUSION);
 
   /** Level, then what Stable Diffusion and the latent diffusion models of 2022 have there. */
@@ -52,7 +53,7 @@ class DiscreteScheduleTest {
 
   @Test
   void zeroTerminalEndsInPureNoiseAndKeepsTheFirstLevel() {
-    DiscreteSchedule zero = DiscreteSchedule.of(new Betas(0.00085, 0.012, 1000, true));
+    DiscreteSchedule zero = DiscreteSchedule.of(ZERO);
     assertEquals(SD.alphaBar(0), zero.alphaBar(0), 1e-15);
     assertEquals(.654189, zero.alphaBar(249), 6e-7);
     assertEquals(.242359, zero.alphaBar(499), 6e-7);
@@ -100,13 +101,13 @@ class DiscreteScheduleTest {
 
   @Test
   void betasMustRiseBelowOne() {
-    assertThrows(IllegalArgumentException.class, () -> new Betas(0, 0.01, 1000, false));
-    assertThrows(IllegalArgumentException.class, () -> new Betas(0.01, 0.001, 1000, false));
-    assertThrows(IllegalArgumentException.class, () -> new Betas(0.01, Double.NaN, 1000, false));
-    assertThrows(IllegalArgumentException.class, () -> new Betas(0.01, 1, 1000, false));
-    assertThrows(IllegalArgumentException.class, () -> new Betas(0.01, 0.02, 1, false));
+    assertThrows(IllegalArgumentException.class, () -> Betas.scaledLinear(0, 0.01, 1000));
+    assertThrows(IllegalArgumentException.class, () -> Betas.scaledLinear(0.01, 0.001, 1000));
+    assertThrows(IllegalArgumentException.class, () -> Betas.scaledLinear(0.01, Double.NaN, 1000));
+    assertThrows(IllegalArgumentException.class, () -> Betas.scaledLinear(0.01, 1, 1000));
+    assertThrows(IllegalArgumentException.class, () -> Betas.scaledLinear(0.01, 0.02, 1));
     assertThrows(
-        IllegalArgumentException.class, () -> new Betas(0.01, 0.02, Integer.MAX_VALUE, false));
+        IllegalArgumentException.class, () -> Betas.scaledLinear(0.01, 0.02, Integer.MAX_VALUE));
   }
 
   /**
@@ -125,24 +126,28 @@ class DiscreteScheduleTest {
     "DDIM, LEADING, 1, FIRST_LEVEL, 50, .4785734",
     "DPM_SOLVER, LINSPACE, 0, CLEAN, 4, .2808128",
     "DPM_SOLVER, LINSPACE, 0, CLEAN, 10, .4097389",
-    "DPM_SOLVER, LINSPACE, 0, CLEAN, 50, .4846526"
+    "DPM_SOLVER, LINSPACE, 0, CLEAN, 50, .4846526",
+    "EULER, LINSPACE, 0, CLEAN, 4, .2452386",
+    "EULER, LINSPACE, 0, CLEAN, 10, .3888053",
+    "EULER, LINSPACE, 0, CLEAN, 50, .4736144",
+    "EULER, LEADING, 1, CLEAN, 4, .3074855",
+    "EULER, LEADING, 1, CLEAN, 10, .4047992",
+    "EULER, LEADING, 1, CLEAN, 50, .4764803"
   })
   void gaussianDataEndsWhereItMust(
       Solver solver, Spacing spacing, int offset, End end, int n, double expected) {
-    TimeGrid grid = new TimeGrid(spacing, offset, end);
-    double z = 1;
-    double before = 0;
-    for (SamplingStep step : SamplingSchedule.of(solver, SD, grid, n).steps()) {
-      double alpha = step.alpha();
-      double sigma = step.sigma();
-      double eps = sigma * z / (0.25 * alpha * alpha + sigma * sigma);
-      LinearMap toV = Parameterization.EPS.to(Parameterization.V, alpha, sigma);
-      double v = toV.onZ() * z + toV.onOutput() * eps;
-      double x = step.toX().onZ() * z + step.toX().onOutput() * v;
-      z = step.toNext().onZ() * z + step.toNext().onOutput() * v + step.onPrevious() * before;
-      before = x;
-    }
+    SamplingSchedule path = SamplingSchedule.of(solver, SD, new TimeGrid(spacing, offset, end), n);
+    double z =
+        PlainPath.end(
+            path,
+            path.start(),
+            (at, step) ->
+                step.sigma() * at / (0.25 * step.alpha() * step.alpha() + square(step.sigma())));
     assertEquals(expected, z, 6e-8);
+  }
+
+  private static double square(double value) {
+    return value * value;
   }
 
   /**
@@ -201,14 +206,14 @@ class DiscreteScheduleTest {
 
   @Test
   void aStepOfSecondOrderIsFiniteFromPureNoise() {
-    DiscreteSchedule zero = DiscreteSchedule.of(new Betas(0.00085, 0.012, 1000, true));
+    DiscreteSchedule zero = DiscreteSchedule.of(ZERO);
     for (SamplingStep step :
         SamplingSchedule.of(
                 Solver.DPM_SOLVER, zero, new TimeGrid(Spacing.TRAILING, 0, End.CLEAN), 20)
             .steps()) {
       assertTrue(Double.isFinite(step.toNext().onZ()), step::toString);
       assertTrue(Double.isFinite(step.toNext().onOutput()), step::toString);
-      assertTrue(Double.isFinite(step.onPrevious()), step::toString);
+      assertTrue(step.history().onPrevious().stream().allMatch(Double::isFinite), step::toString);
     }
   }
 }

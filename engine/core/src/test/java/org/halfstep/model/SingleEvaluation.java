@@ -23,18 +23,35 @@ public final class SingleEvaluation implements AutoCloseable {
 
   /** v at z, rounded to float32 first. */
   public double[] v(double[] z, double time, int label, double guidance) {
-    float[] rounded = new float[z.length];
-    for (int i = 0; i < z.length; i++) {
-      rounded[i] = (float) z[i];
-    }
-    DeviceArrays.write(network.device(), plan.address("x"), rounded);
+    write("x", z);
     inputs.set(0, time, label, guidance);
     inputs.push();
+    return forward(z.length);
+  }
+
+  /** The output at z, rounded to float32 first, with the network told of a time as it is. */
+  public double[] at(double[] z, double timeInput, int label, double guidance) {
+    inputs.set(0, 0, label, guidance);
+    inputs.push();
+    write("t", timeInput);
+    write("x", z);
+    return forward(z.length);
+  }
+
+  private void write(String input, double... values) {
+    float[] rounded = new float[values.length];
+    for (int i = 0; i < values.length; i++) {
+      rounded[i] = (float) values[i];
+    }
+    DeviceArrays.write(network.device(), plan.address(input), rounded);
+  }
+
+  private double[] forward(int count) {
     plan.forward();
     evaluations++;
-    float[] out = DeviceArrays.read(network.device(), plan.address("out"), z.length);
-    double[] v = new double[z.length];
-    for (int i = 0; i < z.length; i++) {
+    float[] out = DeviceArrays.read(network.device(), plan.address("out"), count);
+    double[] v = new double[count];
+    for (int i = 0; i < count; i++) {
       v[i] = out[i];
     }
     return v;

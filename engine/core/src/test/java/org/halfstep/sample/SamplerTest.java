@@ -82,7 +82,8 @@ class SamplerTest {
   })
   @DisplayName("Each sampler is its plain loop in double over single evaluations, N of them")
   void isThePlainLoop(Solver kind, int steps, double w, boolean clip) {
-    requirePlainLoop(teacher, new SampleRequest(LABELS, SEED, w, steps, kind, clip, 0));
+    requirePlainLoop(
+        teacher, SampleRequest.of(LABELS, SEED, w, steps).withSampler(kind).withClip(clip));
   }
 
   @ParameterizedTest
@@ -107,7 +108,7 @@ class SamplerTest {
     try (Network<UNetConfig, ModelCard> other =
         teacher.withCard(card -> card.withDiffusion(Betas.STABLE_DIFFUSION, output, grid))) {
       schedule = other.card().noiseSchedule();
-      requirePlainLoop(other, new SampleRequest(LABELS, SEED, 1.5, steps, solver, false, 0));
+      requirePlainLoop(other, SampleRequest.of(LABELS, SEED, 1.5, steps).withSampler(solver));
     }
   }
 
@@ -155,6 +156,7 @@ class SamplerTest {
             case STOCHASTIC -> forward(step(z, x, t, times[i + 2]), times[i + 2], s, fresh);
             case DPM_SOLVER -> dpmSolver(z, x, before, i == 0 ? 0 : times[i - 1], t, s);
             case CONSISTENCY -> noised(x, s, fresh);
+            case PNDM, EULER, EULER_ANCESTRAL -> throw new IllegalArgumentException();
           };
       before = x;
     }
@@ -330,7 +332,7 @@ class SamplerTest {
 
   @Test
   void whatPredictsNoiseCannotStartFromPureNoise() {
-    Betas zero = new Betas(0.00085, 0.012, 1000, true);
+    Betas zero = Betas.STABLE_DIFFUSION.withZeroTerminal();
     try (Network<UNetConfig, ModelCard> other =
             teacher.withCard(
                 card -> card.withDiffusion(zero, Parameterization.EPS, TimeGrid.UNIFORM));

@@ -46,8 +46,10 @@ class RecordedRunsTest {
         Sampler sampler = new Sampler(network, 2, DataType.F32)) {
       for (int run = 0; run < 4; run++) {
         SampleRequest request =
-            new SampleRequest(
-                new int[] {run % 3, 1}, 7 + run, run < 3 ? 1.5 + run : 0, 3, kind, clip, 2L * run);
+            SampleRequest.of(new int[] {run % 3, 1}, 7 + run, run < 3 ? 1.5 + run : 0, 3)
+                .withSampler(kind)
+                .withClip(clip)
+                .withFirstImage(2L * run);
         float[] values = new float[2 * IMAGE_BYTES / Float.BYTES];
         sampler.sample(request, java.lang.foreign.MemorySegment.ofArray(values));
         images.add(values);

@@ -1,0 +1,110 @@
+package org.halfstep.sample;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Locale;
+import org.halfstep.random.NumpyGenerator;
+import org.halfstep.random.TorchGenerator;
+
+/**
+ * Where noise comes from. Other programs' noise is for making the pictures that they make: image k
+ * of seed s is the one that they make alone from seed s + k, its numbers drawn in their order
+ * (channels outermost), draw after draw.
+ */
+public enum NoiseSource {
+  /** Philox, keyed by seed, image and draw; drawn where it is used. */
+  OWN,
+  /** PyTorch's generator on the CPU. */
+  TORCH,
+  /** PyTorch's on a GPU. */
+  TORCH_GPU,
+  /** NumPy's {@code RandomState}. */
+  NUMPY;
+
+  /** What people type. */
+  public String label() {
+    return name().toLowerCase(Locale.ROOT).replace('_', '-');
+  }
+
+  /** Draws tensors of one image after another, from one seed. */
+  interface Draws {
+    /**
+     * The next tensor.
+     *
+     * @param values channels outermost
+     */
+    void next(float[] values);
+  }
+
+  /**
+   * The generator of another program.
+   *
+   * @param seed of the image
+   * @throws IllegalArgumentException when the program does not take this seed
+   * @throws IllegalStateException for {@link #OWN}, which is keyed
+   */
+  Draws draws(long seed) {
+    return switch (this) {
+      case OWN -> throw new IllegalStateException("own noise is keyed, not drawn in order");
+      case TORCH -> new TorchGenerator(seed)::normal;
+      case TORCH_GPU ->
+          new Draws() {
+            private int calls;
+
+            @Override
+            public void next(float[] values) {
+              TorchGenerator.normalOnGpu(seed, calls++, values);
+            }
+          };
+      case NUMPY -> {
+        NumpyGenerator generator = new NumpyGenerator(seed);
+        yield values -> {
+          double[] drawn = new double[values.length];
+          generator.normal(drawn);
+          for (int i = 0; i < drawn.length; i++) {
+            values[i] = (float) drawn[i];
+          }
+        };
+      }
+    };
+  }
+
+  /**
+   * Writes all draws of one image.
+   *
+   * @param skipped tensors that were drawn from the seed before
+   * @param draws how many are wanted
+   * @param channels of the image; the values of a pixel lie together in {@code destination}
+   * @param destination float32, draw after draw
+   * @param offset bytes to the image's part of the first draw
+   * @param stride bytes from one draw to the next
+   */
+  void write(
+      long seed,
+      int skipped,
+      int draws,
+      int values,
+      int channels,
+      MemorySegment destination,
+      long offset,
+      long stride) {
+    Draws generator = draws(seed);
+    float[] planes = new float[values];
+    int pixels = values / channels;
+    for (int draw = 0; draw < skipped; draw++) {
+      generator.next(planes);
+    }
+    for (int draw = 0; draw < draws; draw++) {
+      generator.next(planes);
+      long start = (offset + draw * stride) / Float.BYTES;
+      for (int channel = 0; channel < channels; channel++) {
+        for (int pixel = 0; pixel < pixels; pixel++) {
+          destination.setAtIndex(
+              ValueLayout.JAVA_FLOAT,
+              start + (long) pixel * channels + channel,
+              planes[channel * pixels + pixel]);
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,17 @@
+package org.halfstep.sample;
+
+/** Is told how far a request is. On a GPU, which runs all steps in one go, only of each batch. */
+@FunctionalInterface
+public interface SampleProgress {
+  /** Nobody is told. */
+  SampleProgress NONE = (done, step, steps) -> {};
+
+  /**
+   * A step is about to begin, on the thread that samples.
+   *
+   * @param done images of the request that are finished
+   * @param step from 0; the number of steps once a batch is finished
+   * @param steps of each image, as they are run
+   */
+  void at(int done, int step, int steps);
+}

@@ -1,0 +1,224 @@
+package org.halfstep.sample;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.halfstep.device.Device;
+import org.halfstep.device.cpu.CpuDevice;
+import org.halfstep.diffusion.Betas;
+import org.halfstep.diffusion.LinearMap;
+import org.halfstep.diffusion.Parameterization;
+import org.halfstep.diffusion.SamplingSchedule;
+import org.halfstep.diffusion.SamplingStep;
+import org.halfstep.diffusion.Solver;
+import org.halfstep.diffusion.TimeGrid;
+import org.halfstep.diffusion.TimeGrid.End;
+import org.halfstep.diffusion.TimeGrid.Spacing;
+import org.halfstep.model.ModelCard;
+import org.halfstep.model.Network;
+import org.halfstep.model.SingleEvaluation;
+import org.halfstep.model.TinyNetworks;
+import org.halfstep.model.UNetConfig;
+import org.halfstep.random.Philox;
+import org.halfstep.random.TorchGenerator;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/**
+ * What a sampler makes is what its steps say, followed in double: solvers that read several earlier
+ * predictions, that start from less noise, and the noise of other programs. The steps themselves
+ * are tested beside their formulas.
+ */
+class SolversTest {
+  private static final int SIDE = 8;
+  private static final int VALUES = SIDE * SIDE;
+  private static final long SEED = 4;
+  private static final double W = 1.5;
+  private static final int[] LABELS = {0, 2, 1};
+
+  private Device device;
+  private Network<UNetConfig, ModelCard> teacher;
+
+  @BeforeEach
+  void open() {
+    device = new CpuDevice();
+    try (Network<UNetConfig, ModelCard> pixels = TinyNetworks.teacher(device, SIDE, 8)) {
+      teacher =
+          pixels.withCard(
+              card ->
+                  card.withDiffusion(
+                      Betas.STABLE_DIFFUSION,
+                      Parameterization.EPS,
+                      new TimeGrid(Spacing.LEADING, 1, End.FIRST_LEVEL)));
+    }
+  }
+
+  @AfterEach
+  void close() {
+    teacher.close();
+    device.close();
+  }
+
+  private static float[] sample(Sampler sampler, SampleRequest request) {
+    try (Arena arena = Arena.ofConfined()) {
+      float[] images = new float[request.count() * VALUES];
+      MemorySegment memory = arena.allocate((long) Float.BYTES * images.length, Float.BYTES);
+      sampler.sample(request, memory);
+      MemorySegment.ofArray(images).copyFrom(memory);
+      return images;
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "PNDM,1,LEADING,OWN",
+    "PNDM,2,LEADING,OWN",
+    "PNDM,8,LEADING,OWN",
+    "PNDM,5,TRAILING,TORCH",
+    "EULER,4,LINSPACE,OWN",
+    "EULER,4,LEADING,NUMPY",
+    "EULER,5,KARRAS,OWN",
+    "EULER_ANCESTRAL,4,LINSPACE,TORCH",
+    "EULER_ANCESTRAL,4,KARRAS,TORCH_GPU",
+    "DPM_SOLVER,6,KARRAS,OWN",
+    "CONSISTENCY,3,CONSISTENCY,TORCH"
+  })
+  void imagesAreWhatTheStepsSay(Solver solver, int n, Spacing spacing, NoiseSource noise) {
+    SampleRequest request =
+        SampleRequest.of(LABELS, SEED, W, n)
+            .withSampler(solver)
+            .withSpacing(spacing)
+            .withFirstImage(3)
+            .withNoise(noise);
+    TimeGrid grid = teacher.card().timeGrid().withSpacing(spacing);
+    SamplingSchedule path = SamplingSchedule.of(solver, teacher.card().noiseSchedule(), grid, n);
+    try (Sampler sampler = new Sampler(teacher);
+        SingleEvaluation single = new SingleEvaluation(teacher)) {
+      float[] images = sample(sampler, request);
+      for (int image = 0; image < LABELS.length; image++) {
+        double[] expected = follow(path, single, request, image);
+        double largest = Arrays.stream(expected).map(Math::abs).max().orElseThrow();
+        for (int i = 0; i < VALUES; i++) {
+          assertEquals(expected[i], images[image * VALUES + i], 5e-4 * largest, "image " + image);
+        }
+      }
+      assertEquals(
+          sampler.evaluations(request) * LABELS.length, single.evaluations(), "evaluations");
+    }
+  }
+
+  private static double[] follow(
+      SamplingSchedule path, SingleEvaluation network, SampleRequest request, int image) {
+    NoiseSource.Draws draws =
+        request.noise() == NoiseSource.OWN
+            ? null
+            : request.noise().draws(SEED + request.firstImage() + image);
+    double[] z = noise(request, image, 0, draws);
+    for (int i = 0; i < VALUES; i++) {
+      z[i] *= path.start();
+    }
+    List<double[]> kept = new ArrayList<>();
+    for (int k = 0; k < path.steps().size(); k++) {
+      SamplingStep step = path.steps().get(k);
+      double[] eps = network.at(z, step.timeInput(), request.labels()[image], W);
+      double[] without = network.at(z, step.timeInput(), TinyNetworks.CLASSES, W);
+      double[] fresh = step.noise() == 0 ? null : noise(request, image, k + 1, draws);
+      LinearMap toV = Parameterization.EPS.to(Parameterization.V, step.alpha(), step.sigma());
+      LinearMap toKept = Parameterization.EPS.to(step.history().of(), step.alpha(), step.sigma());
+      double[] next = new double[VALUES];
+      double[] keeps = new double[VALUES];
+      for (int i = 0; i < VALUES; i++) {
+        double guided = (1 + W) * eps[i] - W * without[i];
+        double v = toV.onZ() * z[i] + toV.onOutput() * guided;
+        keeps[i] = toKept.onZ() * z[i] + toKept.onOutput() * guided;
+        next[i] = step.toNext().onZ() * z[i] + step.toNext().onOutput() * v;
+        for (int j = 0; j < step.history().onPrevious().size(); j++) {
+          next[i] += step.history().onPrevious().get(j) * kept.get(j)[i];
+        }
+        next[i] += fresh == null ? 0 : step.noise() * fresh[i];
+      }
+      if (step.history().keeps()) {
+        kept.addFirst(keeps);
+      }
+      z = next;
+    }
+    return z;
+  }
+
+  private static double[] noise(
+      SampleRequest request, int image, int draw, NoiseSource.Draws draws) {
+    float[] noise = new float[VALUES];
+    if (draws == null) {
+      Philox.normal(SEED, request.firstImage() + image, draw, noise);
+    } else {
+      draws.next(noise);
+    }
+    double[] values = new double[VALUES];
+    for (int i = 0; i < VALUES; i++) {
+      values[i] = noise[i];
+    }
+    return values;
+  }
+
+  /** PyTorch's first numbers of seed 0, as it prints them; planes of an image come one by one. */
+  @Test
+  void foreignNoiseLiesInPlanes() {
+    float[] values = new float[2 * 3 * 12];
+    MemorySegment memory = MemorySegment.ofArray(values);
+    NoiseSource.TORCH.write(0, 1, 2, 36, 3, memory, 0, 36L * Float.BYTES);
+    TorchGenerator generator = new TorchGenerator(0);
+    float[] planes = new float[36];
+    generator.normal(planes);
+    assertEquals(-1.1258398, planes[0], 1e-6);
+    for (int draw = 0; draw < 2; draw++) {
+      generator.normal(planes);
+      for (int pixel = 0; pixel < 12; pixel++) {
+        for (int channel = 0; channel < 3; channel++) {
+          assertEquals(
+              planes[channel * 12 + pixel], values[draw * 36 + pixel * 3 + channel], "skipped one");
+        }
+      }
+    }
+  }
+
+  @Test
+  void whatDoesNotGoTogetherIsRefused() {
+    try (Sampler sampler = new Sampler(teacher)) {
+      SampleRequest request = SampleRequest.of(LABELS, SEED, 0, 4);
+      refused(sampler, request.withSampler(Solver.PNDM).withClip(true), "clips no images");
+      refused(sampler, request.withCondition(Condition.prompts("a", "b", "c")), "no prompts");
+      refused(sampler, request.withCondition(Condition.none(3)), "3 labels");
+      refused(sampler, request.withSize(16, 8), "8x8");
+      refused(sampler, request.withNoise(NoiseSource.NUMPY).withSeed(-1), "4294967295");
+    }
+    try (Network<UNetConfig, ModelCard> zero =
+            teacher.withCard(
+                card ->
+                    card.withDiffusion(
+                        Betas.STABLE_DIFFUSION.withZeroTerminal(),
+                        Parameterization.V,
+                        new TimeGrid(Spacing.TRAILING, 0, End.CLEAN)));
+        Sampler sampler = new Sampler(zero)) {
+      SampleRequest request = SampleRequest.of(LABELS, SEED, 0, 4);
+      refused(sampler, request.withSampler(Solver.PNDM), "DPM_SOLVER");
+      refused(sampler, request.withSpacing(Spacing.KARRAS), "TRAILING");
+    }
+  }
+
+  private static void refused(Sampler sampler, SampleRequest request, String expected) {
+    IllegalArgumentException refused =
+        assertThrows(IllegalArgumentException.class, () -> sample(sampler, request));
+    assertTrue(refused.getMessage().contains(expected), refused.getMessage());
+    assertFalse(refused.getMessage().contains("\n"));
+  }
+}
