@@ -49,7 +49,7 @@ final class HostGpu implements AutoCloseable {
                           request.channels0(),
                           request.type() == DataType.TF32 ? DataType.F32 : request.type(),
                           request.training(),
-                          request.algorithm(),
+                          request.weights(),
                           request.prologue(),
                           request.epilogue()));
                 }
