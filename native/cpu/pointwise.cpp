@@ -3,7 +3,8 @@
 // A block of pixels stays in the second-level cache while the panels of the weight pass by; a panel stays in
 // the first-level cache while the pixels of the block pass by. During the products, which leave the memory
 // bus idle, the next block is fetched. Each output's sum runs over the channels in order, wherever it lies,
-// so results depend neither on the batch nor on the number of threads.
+// so results depend neither on the batch nor on the number of threads. A panel of 16-bit weights is widened
+// once per block: that halves what is read from memory, and costs what a few of the block's pixels cost.
 #include "pointwise.h"
 #include "ahead.h"
 #include "moments.h"
@@ -18,33 +19,51 @@ static constexpr int64_t kAliasing = 1024; // rows of a multiple of so many floa
 // ---- Weights ----------------------------------------------------------------------------------------------
 
 // Packed: [panel][in][kPanel], zero where the last panel has no column.
-HS_KERNEL(hs_pointwise_pack)(hs_stream, const struct hs_weight_pack *args) {
-  HS_REQUIRE(args && args->weight && args->packed && args->in >= 1 && args->out >= 1 &&
-             args->stride >= (args->transposed ? args->out : args->in));
-  const int64_t stride = args->stride, in = args->in, out = args->out;
-  const bool transposed = args->transposed != 0;
-  const float *weight = args->weight;
-  float *packed = args->packed;
+template <typename T> static void pack(const hs_weight_pack &args) {
+  const int64_t stride = args.stride, in = args.in, out = args.out;
+  const bool transposed = args.transposed != 0;
+  const float *weight = args.weight;
+  T *packed = static_cast<T *>(args.packed);
   const int64_t width = round_up(out, kPackedMultiple);
   parallel_items(width / kPanel, in * width, [=](int64_t panel) {
-    float *to = packed + panel * in * kPanel;
+    T *to = packed + panel * in * kPanel;
     const int64_t first = panel * kPanel, columns = larger(0, smaller(kPanel, out - first));
     if (columns < kPanel)
       for (int64_t k = 0; k < in * kPanel; k++)
-        to[k] = 0.0f;
+        to[k] = T{};
     if (transposed) {
       for (int64_t i = 0; i < in; i++)
         for (int64_t j = 0; j < columns; j++)
-          to[i * kPanel + j] = weight[i * stride + first + j];
+          to[i * kPanel + j] = from_float<T>(weight[i * stride + first + j]);
       return;
     }
     constexpr int64_t kStrip = 16; // rows that stay in the first-level cache while they are filled
     for (int64_t begin = 0; begin < in; begin += kStrip)
       for (int64_t j = 0; j < columns; j++)
         for (int64_t i = begin; i < smaller(in, begin + kStrip); i++)
-          to[i * kPanel + j] = weight[(first + j) * stride + i];
+          to[i * kPanel + j] = from_float<T>(weight[(first + j) * stride + i]);
   });
+}
+
+HS_KERNEL(hs_pointwise_pack)(hs_stream, const struct hs_weight_pack *args) {
+  HS_REQUIRE(args && args->weight && args->packed && args->in >= 1 && args->out >= 1 &&
+             args->stride >= (args->transposed ? args->out : args->in) && is_weight_dtype(args->dtype));
+  with_weights(args->dtype, [&](auto storage) { pack<decltype(storage)>(*args); });
   return HS_OK;
+}
+
+// One panel of packed weights as float32: where it lies, or widened to `memory`.
+static const float *panel_of(const hs_pointwise &args, int64_t channel, int64_t in, float *memory) {
+  const float *found = memory;
+  with_weights(args.dtype, [&]<typename T>(T) {
+    const T *panel = static_cast<const T *>(args.packed) + channel * in;
+    if constexpr (sizeof(T) == sizeof(float))
+      found = panel;
+    else
+      for (int64_t k = 0; k < in * kPanel; k += kLanes)
+        store(memory + k, load(panel + k));
+  });
+  return found;
 }
 
 // ---- Product ----------------------------------------------------------------------------------------------
@@ -151,7 +170,7 @@ namespace {
 // How the work is cut, and what memory it takes, in floats. Pixels are counted in pieces: parts of an image
 // whose moments are taken together, or of all images seen as one where none are wanted.
 struct Schedule {
-  int64_t in0, in1, in, out, width, pixels, images, pieces_of_image, pieces, most, row;
+  int64_t in0, in1, in, out, width, pixels, images, pieces_of_image, pieces, most, row, panel;
   bool copied;
 
   Schedule(const hs_pointwise &args, bool apart)
@@ -160,7 +179,7 @@ struct Schedule {
         pieces_of_image(ceil_div(pixels, kPiece)), pieces(images * pieces_of_image),
         most(larger(
             1, smaller(kBlockPieces, kBlockBytes / (kPiece * in * static_cast<int64_t>(sizeof(float)))))),
-        row(in + kPad),
+        row(in + kPad), panel(args.dtype == HS_F32 ? 0 : in * kPanel),
         copied(args.table || args.in0 % kAliasing == 0 || (args.in1 > 0 && args.in1 % kAliasing == 0)) {}
 
   int64_t first(int64_t piece) const {
@@ -168,8 +187,8 @@ struct Schedule {
   }
   int64_t rows(int64_t piece) const { return smaller(kPiece, pixels - piece % pieces_of_image * kPiece); }
 
-  // What each thread copies a block into.
-  int64_t block_floats() const { return most * kPiece * row; }
+  // What each thread copies a block into, and a panel.
+  int64_t block_floats() const { return most * kPiece * row + panel; }
   int64_t moment_floats() const { return pieces * 2 * width; }
 };
 
@@ -178,8 +197,9 @@ struct Schedule {
 // The panels begin .. end-1 of the pieces of one block.
 template <bool Moments>
 static void forward_block(const hs_pointwise &args, const Schedule &s, int64_t begin_piece, int64_t end_piece,
-                          int64_t begin, int64_t end, int64_t next_rows, float *copy, float *moments) {
+                          int64_t begin, int64_t end, int64_t next_rows, float *memory, float *moments) {
   const int64_t top = s.first(begin_piece), bottom = s.first(end_piece - 1) + s.rows(end_piece - 1);
+  float *widened = memory, *copy = memory + s.panel;
   Left a = {{args.x0 + top * args.in0, args.in0, args.in0},
             {args.x1 ? args.x1 + top * args.in1 : nullptr, args.in1, args.in1}};
   if (s.copied) {
@@ -217,11 +237,11 @@ static void forward_block(const hs_pointwise &args, const Schedule &s, int64_t b
     if (args.bias)
       for (int v = 0; v < 2; v++)
         to.bias[v] = load_first(args.bias + channel + v * kLanes, to.lanes[v]);
+    const float *b = panel_of(args, channel, s.in, widened);
     for (int64_t k = begin_piece; k < end_piece; k++) {
       const int64_t first = s.first(k);
       to.y = args.y + first * s.out + channel;
       to.residual = args.residual ? args.residual + first * s.out + channel : nullptr;
-      const float *b = args.packed + channel * s.in;
       if (columns == kPanel)
         product<Moments, false>(s.rows(k), a.from(first - top), b, to, between);
       else
@@ -275,7 +295,7 @@ HS_SIZES(hs_pointwise_workspace)(const struct hs_pointwise *args, int32_t gradie
 }
 
 HS_KERNEL(hs_pointwise_forward)(hs_stream, const struct hs_pointwise *args) {
-  HS_REQUIRE(readable_pointwise(args) && args->packed && args->y);
+  HS_REQUIRE(readable_pointwise(args) && is_weight_dtype(args->dtype) && args->packed && args->y);
   if (args->n == 0)
     return HS_OK;
   if (args->moments)

@@ -1,5 +1,5 @@
-// A register of floats as wide as the instruction set has, and its loads and stores from float32 and
-// bfloat16.
+// A register of floats as wide as the instruction set has, its loads from float32, bfloat16 and float16, and
+// its stores to the first two.
 #ifndef HALFSTEP_CPU_VECTOR_H
 #define HALFSTEP_CPU_VECTOR_H
 
@@ -51,6 +51,22 @@ HS_INLINE Floats load(const Bf16 *from) {
   return (Floats)((Words)_mm256_cvtepu16_epi32((__m128i)bits) << 16);
 #else
   return (Floats)(__builtin_convertvector(bits, Words) << 16);
+#endif
+}
+
+HS_INLINE Floats load(const F16 *from) {
+  Halves bits;
+  __builtin_memcpy(&bits, from, sizeof bits);
+#if defined(__AVX512F__)
+  return _mm512_maskz_cvtph_ps(0xffff, (__m256i)bits);
+#elif defined(__F16C__)
+  return _mm256_cvtph_ps((__m128i)bits);
+#else
+  // The exponent's bias differs by 112; multiplying also normalises subnormal numbers.
+  const Words words = __builtin_convertvector(bits, Words), magnitude = (words & 0x7fffu) << 13;
+  const Words value = (Words)((Floats)magnitude * 0x1p112f);
+  const Words special = magnitude >= 0x0f800000u ? Words{} + 0x7f800000u : Words{};
+  return (Floats)(value | special | (words & 0x8000u) << 16);
 #endif
 }
 

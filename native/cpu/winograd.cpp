@@ -4,8 +4,10 @@
 // weights is M [tiles, out]; the M of all points transform back into the output tiles. Small weights stay in
 // the cache: then each thread takes blocks of tiles through all three steps, so that V and one panel of M
 // stay there as well. Large weights are to be read once: then all threads take all tiles through one step
-// after the other. Each tile's sums run in the same order either way, wherever it lies, so results depend
-// neither on the batch nor on the number of threads.
+// after the other. Weights that are kept as taps, a quarter of the numbers for the large tiles, are
+// transformed then, a few channels of a panel at a time, into memory that stays in the cache. Each tile's
+// sums run in the same order in all three cases, wherever it lies, so results depend neither on the batch nor
+// on the number of threads.
 #include "ahead.h"
 #include "moments.h"
 #include "winograd_input.h"
@@ -15,11 +17,15 @@ static constexpr int64_t kBlockBytes = 512 << 10;            // of V in a block
 static constexpr int64_t kMinBlock = 12, kMaxBlock = 48;     // tiles
 static constexpr int64_t kStagedWeights = 6 << 20;           // bytes of weights from which steps are shared
 static constexpr int64_t kRound = 128; // tiles that go through the shared steps together
+static constexpr int64_t kTransformedBytes = 512 << 10; // of weights that a thread transforms at a time
 
 // ---- Weights ----------------------------------------------------------------------------------------------
 
 // One input channel and panel of output channels: g [tap][kPanel] to packed, whose points are `stride` apart.
-template <typename F, bool Aligned> static void pack_panel(const float *g, float *packed, int64_t stride) {
+// Streamed: past the caches, since all packed weights together are many times what these hold, and read much
+// later.
+template <typename F, bool Streamed, typename T>
+static void transform_weight(const T *g, float *packed, int64_t stride) {
   for (int j = 0; j < kPanel; j += kLanes) {
     Floats taps[kTaps], half[3 * F::kIn], u[F::kPoints];
     for (int tap = 0; tap < kTaps; tap++)
@@ -29,53 +35,86 @@ template <typename F, bool Aligned> static void pack_panel(const float *g, float
     for (int y = 0; y < F::kIn; y++)
       F::weight(half + 3 * y, 1, u + F::kIn * y, 1);
     for (int p = 0; p < F::kPoints; p++)
-      if constexpr (Aligned)
-        stream(packed + p * stride + j,
-               u[p]); // packed weights are many times what the caches hold, and read much later
+      if constexpr (Streamed)
+        stream(packed + p * stride + j, u[p]);
       else
         store(packed + p * stride + j, u[p]);
   }
 }
 
+// The taps of one input channel and panel of output channels: to g [tap][kPanel].
+template <typename T> static void gather_taps(const hs_weight_pack &args, int64_t panel, int64_t i, T *g) {
+  const bool transposed = args.transposed != 0;
+  for (int64_t j = 0; j < kPanel; j++) {
+    const int64_t o = panel * kPanel + j;
+    const float *filter = args.weight + (transposed ? i * args.stride + o : o * args.stride + i) * kTaps;
+    for (int tap = 0; tap < kTaps; tap++)
+      g[tap * kPanel + j] = from_float<T>(filter[transposed ? kTaps - 1 - tap : tap]);
+  }
+}
+
 // Packed: [panel][point][in][kPanel].
-template <typename F>
-static void pack(const float *weight, int64_t stride, int64_t in, int64_t out, bool transposed,
-                 float *packed) {
-  const int64_t items = out / kPanel * in;
+template <typename F> static void pack(const hs_weight_pack &args) {
+  const int64_t in = args.in, items = args.out / kPanel * in;
+  float *packed = static_cast<float *>(args.packed);
   const bool aligned = reinterpret_cast<uintptr_t>(packed) % HS_VECTOR_BYTES == 0;
-#pragma omp parallel if (F::kPoints * in * out >= kParallelElements)
+#pragma omp parallel if (F::kPoints * in * args.out >= kParallelElements)
   {
 #pragma omp for schedule(static) nowait
     for (int64_t item = 0; item < items; item++) {
       const int64_t panel = item / in, i = item % in;
       alignas(64) float g[kTaps * kPanel];
-      for (int64_t j = 0; j < kPanel; j++) {
-        const int64_t o = panel * kPanel + j;
-        const float *filter = weight + (transposed ? i * stride + o : o * stride + i) * kTaps;
-        for (int tap = 0; tap < kTaps; tap++)
-          g[tap * kPanel + j] = filter[transposed ? kTaps - 1 - tap : tap];
-      }
+      gather_taps(args, panel, i, g);
       float *to = packed + (panel * F::kPoints * in + i) * kPanel;
       if (aligned)
-        pack_panel<F, true>(g, to, in * kPanel);
+        transform_weight<F, true>(g, to, in * kPanel);
       else
-        pack_panel<F, false>(g, to, in * kPanel);
+        transform_weight<F, false>(g, to, in * kPanel);
     }
     finish_streams();
   }
 }
 
+// Packed: [panel][in][tap][kPanel].
+template <typename T> static void pack_taps(const hs_weight_pack &args) {
+  T *packed = static_cast<T *>(args.packed);
+  parallel_items(args.out / kPanel * args.in, kTaps * args.in * args.out, [&, packed](int64_t item) {
+    gather_taps(args, item / args.in, item % args.in, packed + item * kTaps * kPanel);
+  });
+}
+
 // ---- Product ----------------------------------------------------------------------------------------------
 
-// c [M, kPanel] = a [M, k] b [k, kPanel], rows of c `c_row` apart
-template <int M>
-static void product_rows(int64_t k, const float *a, const float *b, float *c, int64_t c_row) {
+namespace {
+
+// Rows `row` floats apart.
+template <typename T> struct Matrix {
+  T *data;
+  int64_t row;
+};
+
+} // namespace
+
+// c [M, kPanel] = a [M, k] b [k, kPanel], or that added to what c holds (Add). Sums that go on where they
+// were left have the bits of those that were never left.
+template <int M, bool Add>
+static void product_rows(int64_t k, Matrix<const float> of, const float *b, Matrix<float> to, int64_t first) {
+  const float *a = of.data + first * of.row;
+  float *c = to.data + first * to.row;
+  const int64_t a_row = of.row, c_row = to.row;
   Floats sum[M][2] = {};
+  if constexpr (Add) {
+#pragma GCC unroll 12
+    for (int i = 0; i < M; i++) {
+      sum[i][0] = load(c + i * c_row);
+      sum[i][1] = load(c + i * c_row + kLanes);
+    }
+  }
   for (int64_t p = 0; p < k; p++) {
     const Floats b0 = load(b + p * kPanel), b1 = load(b + p * kPanel + kLanes);
 #pragma GCC unroll 12
     for (int i = 0; i < M; i++) {
-      const Floats left = splat(a[i * k + p]);
+      const Floats left = splat(a[i * a_row + p]);
       sum[i][0] += left * b0;
       sum[i][1] += left * b1;
     }
@@ -87,19 +126,41 @@ static void product_rows(int64_t k, const float *a, const float *b, float *c, in
   }
 }
 
-static void product(int64_t rows, int64_t k, const float *a, const float *b, float *c, int64_t c_row) {
+template <bool Add>
+static void product(int64_t rows, int64_t k, Matrix<const float> a, const float *b, Matrix<float> c) {
   int64_t i = 0;
   for (; i + kRows <= rows; i += kRows)
-    product_rows<kRows>(k, a + i * k, b, c + i * c_row, c_row);
+    product_rows<kRows, Add>(k, a, b, c, i);
   if constexpr (kRows > 8)
     for (; i + 8 <= rows; i += 8)
-      product_rows<8>(k, a + i * k, b, c + i * c_row, c_row);
+      product_rows<8, Add>(k, a, b, c, i);
   for (; i + 4 <= rows; i += 4)
-    product_rows<4>(k, a + i * k, b, c + i * c_row, c_row);
+    product_rows<4, Add>(k, a, b, c, i);
   for (; i + 2 <= rows; i += 2)
-    product_rows<2>(k, a + i * k, b, c + i * c_row, c_row);
+    product_rows<2, Add>(k, a, b, c, i);
   for (; i < rows; i++)
-    product_rows<1>(k, a + i * k, b, c + i * c_row, c_row);
+    product_rows<1, Add>(k, a, b, c, i);
+}
+
+// One panel of every point's product, m [point][tile][channel], from weights kept as taps, of which `u` takes
+// `most` channels at a time, transformed.
+template <typename F, typename T>
+static void product_of_taps(int64_t tiles, int64_t in, const float *v, int64_t v_stride, const T *taps,
+                            float *u, int64_t most, Matrix<float> m, int64_t m_stride) {
+  for (int64_t begin = 0; begin < in; begin += most) {
+    const int64_t count = smaller(most, in - begin);
+    for (int64_t i = 0; i < count; i++)
+      transform_weight<F, false>(taps + (begin + i) * kTaps * kPanel, u + i * kPanel, most * kPanel);
+    for (int p = 0; p < F::kPoints; p++) {
+      const Matrix<const float> a = {v + p * v_stride + begin, in};
+      const Matrix<float> c = {m.data + p * m_stride, m.row};
+      const float *b = u + p * most * kPanel;
+      if (begin == 0)
+        product<false>(tiles, count, a, b, c);
+      else
+        product<true>(tiles, count, a, b, c);
+    }
+  }
 }
 
 // ---- Output -----------------------------------------------------------------------------------------------
@@ -189,13 +250,14 @@ template <typename F> struct Schedule {
   Tiling<F> tiling;
   int64_t in, out, threads;
   bool staged;
-  int64_t most;                     // pieces of a block or round
-  int64_t strip, v, m, all_moments; // floats
+  int64_t most;                        // pieces of a block or round
+  int64_t transformed;                 // channels whose taps are transformed at a time
+  int64_t strip, v, m, u, all_moments; // floats
 
   explicit Schedule(const hs_winograd &args)
       : tiling(args), in(args.in0 + args.in1), out(args.out), threads(omp_get_num_procs()) {
     const int64_t weights = F::kPoints * in * out * static_cast<int64_t>(sizeof(float));
-    staged = weights >= kStagedWeights;
+    staged = args.taps || weights >= kStagedWeights;
     const int64_t fitting = kBlockBytes / (F::kPoints * in * static_cast<int64_t>(sizeof(float)));
     const int64_t wanted = staged ? kRound : larger(kMinBlock, smaller(kMaxBlock, fitting));
     most = larger(1, (wanted + tiling.width / 2) / tiling.width);
@@ -204,11 +266,14 @@ template <typename F> struct Schedule {
     strip = strip_vectors<F>(tiles) * kLanes;
     v = F::kPoints * point_stride(tiles, in);
     m = F::kPoints * point_stride(tiles, staged ? out : kPanel);
+    constexpr int64_t kChannel = F::kPoints * kPanel; // floats of transformed weights
+    transformed = smaller(in, kTransformedBytes / (kChannel * static_cast<int64_t>(sizeof(float))));
+    u = args.taps ? transformed * kChannel : 0;
     all_moments = tiling.pieces() * 2 * out;
   }
 
   int64_t floats() const {
-    return all_moments + (staged ? v + m + threads * strip : threads * (strip + v + m));
+    return all_moments + (staged ? v + m + threads * (strip + u) : threads * (strip + v + m));
   }
 };
 
@@ -238,7 +303,7 @@ static void forward_blocks(const hs_winograd &args, const Schedule<F> &s, float 
     // What this block writes.
     const int64_t out_row = s.tiling.piece(begin).row;
     for (int64_t channel = 0; channel < s.out; channel += kPanel) {
-      const float *panel = args.packed + channel * F::kPoints * s.in;
+      const float *panel = static_cast<const float *>(args.packed) + channel * F::kPoints * s.in;
       const int64_t first_pixel = (begin / s.tiling.pieces_of_image() * args.h + out_row * F::kOut) * args.w;
       const int64_t written = s.tiling.bottom(end - 1) * args.w - first_pixel;
       const int64_t at = first_pixel * s.out + channel;
@@ -249,7 +314,8 @@ static void forward_blocks(const hs_winograd &args, const Schedule<F> &s, float 
         next1.fetch<0>();
         y.fetch<1>();
         residual.fetch<0>();
-        product(tiles, s.in, v + p * most, panel + p * s.in * kPanel, m + p * m_stride, kPanel);
+        product<false>(tiles, s.in, {v + p * most, s.in}, panel + p * s.in * kPanel,
+                       {m + p * m_stride, kPanel});
       }
       int64_t first = 0;
       for (int64_t k = begin; k < end; k++) {
@@ -274,16 +340,28 @@ static void forward_stages(const hs_winograd &args, const Schedule<F> &s, float 
     const int64_t count = smaller(s.most, pieces - begin);
     const int64_t tiles = s.tiling.tiles_between(begin, begin + count);
     const auto first = [&](int64_t k) { return s.tiling.tiles_between(begin, begin + k); };
-    float *strip = strips + omp_get_thread_num() * s.strip;
+    float *strip = strips + omp_get_thread_num() * (s.strip + s.u), *u = strip + s.strip;
 #pragma omp for schedule(static)
     for (int64_t k = 0; k < count; k++)
       transform_input<F>(args, s.tiling, begin + k, begin + k + 1, reinterpret_cast<Floats *>(strip),
                          v + first(k) * s.in, v_stride);
+    if (args.taps) {
 #pragma omp for schedule(static)
-    for (int64_t item = 0; item < F::kPoints * panels; item++) {
-      const int64_t p = item / panels, panel = item % panels;
-      product(tiles, s.in, v + p * v_stride, args.packed + (panel * F::kPoints + p) * s.in * kPanel,
-              m + p * m_stride + panel * kPanel, s.out);
+      for (int64_t panel = 0; panel < panels; panel++)
+        with_weights(args.dtype, [&]<typename T>(T) {
+          product_of_taps<F>(tiles, s.in, v, v_stride,
+                             static_cast<const T *>(args.packed) + panel * s.in * kTaps * kPanel, u,
+                             s.transformed, {m + panel * kPanel, s.out}, m_stride);
+        });
+    } else {
+      const float *packed = static_cast<const float *>(args.packed);
+#pragma omp for schedule(static)
+      for (int64_t item = 0; item < F::kPoints * panels; item++) {
+        const int64_t p = item / panels, panel = item % panels;
+        product<false>(tiles, s.in, {v + p * v_stride, s.in},
+                       packed + (panel * F::kPoints + p) * s.in * kPanel,
+                       {m + p * m_stride + panel * kPanel, s.out});
+      }
     }
 #pragma omp for schedule(static)
     for (int64_t item = 0; item < count * panels; item++) {
@@ -309,12 +387,14 @@ template <typename F, bool Moments> static void forward(const hs_winograd &args)
 // ---- Entry points -----------------------------------------------------------------------------------------
 
 HS_KERNEL(hs_winograd_pack)(hs_stream, const struct hs_weight_pack *args) {
-  HS_REQUIRE(args && (args->tile == 2 || args->tile == 4) && args->weight && args->packed && args->in >= 1 &&
-             args->out >= 1 && args->stride >= (args->transposed ? args->out : args->in) &&
-             args->out % kOutputMultiple == 0);
-  with_tile(args->tile, [&](auto f) {
-    pack<decltype(f)>(args->weight, args->stride, args->in, args->out, args->transposed != 0, args->packed);
-  });
+  HS_REQUIRE(args && args->weight && args->packed && args->in >= 1 && args->out >= 1 &&
+             args->stride >= (args->transposed ? args->out : args->in) && args->out % kOutputMultiple == 0);
+  HS_REQUIRE(args->taps ? is_weight_dtype(args->dtype)
+                        : args->dtype == HS_F32 && (args->tile == 2 || args->tile == 4));
+  if (args->taps)
+    with_weights(args->dtype, [&](auto storage) { pack_taps<decltype(storage)>(*args); });
+  else
+    with_tile(args->tile, [&](auto f) { pack<decltype(f)>(*args); });
   return HS_OK;
 }
 
@@ -328,7 +408,8 @@ HS_SIZES(hs_winograd_workspace)(const struct hs_winograd *args, int32_t gradient
 }
 
 HS_KERNEL(hs_winograd_forward)(hs_stream, const struct hs_winograd *args) {
-  HS_REQUIRE(readable_winograd(args) && args->packed && args->y);
+  HS_REQUIRE(readable_winograd(args) && args->packed && args->y &&
+             (args->taps ? is_weight_dtype(args->dtype) : args->dtype == HS_F32));
   if (args->n == 0)
     return HS_OK;
   with_tile(args->tile, [&](auto f) {

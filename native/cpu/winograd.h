@@ -7,7 +7,7 @@
 #include "variant.h"
 #include "vector.h"
 
-static constexpr int kTaps = 9;
+static constexpr int kTaps = 9; // of a filter
 static constexpr int kPanel = 2 * kLanes;                       // output channels of one product
 static constexpr int kInputMultiple = 16, kOutputMultiple = 32; // whole vectors and panels at every level
 

@@ -32,8 +32,8 @@ typedef void *hs_stream;
 
 enum hs_status { HS_OK = 0, HS_INVALID_ARGUMENT = 1, HS_UNSUPPORTED = 2, HS_DEVICE_ERROR = 3 };
 
-// HS_U8: quantized activations; taken only where it is said.
-enum hs_dtype { HS_F32 = 0, HS_BF16 = 1, HS_U8 = 2 };
+// HS_U8: quantized activations, HS_F16: packed weights; each taken only where it is said.
+enum hs_dtype { HS_F32 = 0, HS_BF16 = 1, HS_U8 = 2, HS_F16 = 3 };
 
 // Functions of single numbers.
 enum hs_function {
@@ -173,9 +173,10 @@ struct hs_winograd {
   int64_t n, h, w, in0, in1, out;
   int32_t tile;          // 2 or 4: side of the output tiles
   int32_t silu;          // f with a table: SiLU or identity
+  int32_t taps, dtype;   // of packed, as it was packed       forward only
   const float *x0, *x1;  // [n,h,w,in0], [n,h,w,in1] or NULL when in1 = 0
   const float *table;    // or NULL; [n,3,in]
-  const float *packed;   // of hs_winograd_pack               forward only, like the next four
+  const void *packed;    // of hs_winograd_pack               forward only, like the next four
   const float *bias;     // or NULL; [out]
   const float *residual; // or NULL; like y, may be y
   float *y;              // [n,h,w,out]
@@ -184,7 +185,7 @@ struct hs_winograd {
   float *dweight;        // [out,stride,3,3], its first `in` input channels; overwritten
   int64_t stride;
   float *dbias;     // or NULL; [out], overwritten
-  float *workspace; // hs_winograd_workspace bytes, from the sizes alone
+  float *workspace; // hs_winograd_workspace bytes, from the sizes, taps and dtype
 };
 
 // ---- 1x1 convolution and linear layer, float32 ------------------------------------------------------------
@@ -196,7 +197,7 @@ struct hs_pointwise {
   int64_t n, hw, in0, in1, out;
   const float *x0, *x1;  // [n,hw,in0], [n,hw,in1] or NULL when in1 = 0
   const float *table;    // or NULL; [n,3,in]
-  const float *packed;   // of hs_pointwise_pack              forward only, like the next four
+  const void *packed;    // of hs_pointwise_pack              forward only, like the next four
   const float *bias;     // or NULL; [out]
   const float *residual; // or NULL; like y, may be y
   float *y;              // [n,hw,out]
@@ -205,21 +206,25 @@ struct hs_pointwise {
   float *dweight;        // [out,stride], its first `in` columns; overwritten
   int64_t stride;
   float *dbias;     // or NULL; [out], overwritten
-  float *workspace; // hs_pointwise_workspace bytes, from the sizes alone
+  float *workspace; // hs_pointwise_workspace bytes, from the sizes and dtype
   int32_t silu;     // f with a table: SiLU or identity
+  int32_t dtype;    // of packed                              forward only
 };
 
 // ---- Weights of these convolutions, in layouts of the kernels' own ----------------------------------------
-// hs_winograd_pack: packed ((tile+2)^2*in*out floats) from weight [out,stride,3,3] whose first `in` input
-// channels are read; transposed: from weight [in,stride,3,3], its taps rotated by 180 degrees, for the
-// gradient of a convolution's input. hs_pointwise_pack: packed (in times out rounded up to a multiple of 32
-// floats) from weight [out,stride] whose first `in` columns are read; transposed: from weight [in,stride] and
-// its first `out` columns. No tile.
+// hs_winograd_pack: packed from weight [out,stride,3,3] whose first `in` input channels are read:
+// transformed, (tile+2)^2*in*out floats; or with taps the 9*in*out numbers as they are, for any tile, which
+// hs_winograd_forward transforms while it uses them, to the same bits. transposed: from weight
+// [in,stride,3,3], its taps rotated by 180 degrees, for the gradient of a convolution's input.
+// hs_pointwise_pack: packed (in times out rounded up to a multiple of 32 numbers) from weight [out,stride]
+// whose first `in` columns are read; transposed: from weight [in,stride] and its first `out` columns. No
+// tile, no taps.
 struct hs_weight_pack {
   int64_t stride, in, out;
-  int32_t tile, transposed;
+  int32_t tile, taps, transposed;
+  int32_t dtype; // of packed: HS_F32; HS_BF16 and HS_F16, which round, for taps and hs_pointwise_pack alone
   const float *weight;
-  float *packed;
+  void *packed;
 };
 
 // ---- Filters of convolutions, between the layout of checkpoints and that of NHWC convolutions -------------

@@ -13,6 +13,7 @@ import org.halfstep.device.DataType;
 import org.halfstep.device.Launch;
 import org.halfstep.device.Operations;
 import org.halfstep.device.Slab;
+import org.halfstep.device.WeightChoice;
 import org.halfstep.device.cpu.CpuDevice;
 
 /**
@@ -25,8 +26,31 @@ import org.halfstep.device.cpu.CpuDevice;
  * which other work on the machine disturbs least.
  */
 public final class ConvolutionTable {
-  /** An algorithm and what it is called in a table. */
-  private record Column(ConvolutionAlgorithm algorithm, String name) {}
+  /**
+   * A way to compute and what it is called in a table.
+   *
+   * @param stored null for weights that are packed in float32, transformed, for all passes; else
+   *     how they are stored, for the forward pass with weights packed as they are
+   */
+  private record Column(ConvolutionAlgorithm algorithm, DataType stored, String name) {
+    Column(ConvolutionAlgorithm algorithm, String name) {
+      this(algorithm, null, name);
+    }
+
+    ConvolutionRequest request(ConvolutionShape shape) {
+      ConvolutionRequest plain = ConvolutionRequest.plain(shape, DataType.F32, stored == null);
+      return stored == null
+          ? plain
+          : new ConvolutionRequest(
+              shape,
+              plain.channels0(),
+              plain.type(),
+              false,
+              new WeightChoice(algorithm, shape.kernel() > 1, stored, 0, 0),
+              null,
+              plain.epilogue());
+    }
+  }
 
   private static final String[] PASSES = {"forward", "data", "weights"};
   private static final int ROUNDS = 5;
@@ -47,7 +71,9 @@ public final class ConvolutionTable {
           List.of(
               new Column(ConvolutionAlgorithm.DIRECT, "direct"),
               new Column(ConvolutionAlgorithm.WINOGRAD2, "F(2x2)"),
-              new Column(ConvolutionAlgorithm.WINOGRAD4, "F(4x4)")),
+              new Column(ConvolutionAlgorithm.WINOGRAD4, "F(4x4)"),
+              new Column(ConvolutionAlgorithm.WINOGRAD2, DataType.F16, "2x2 taps"),
+              new Column(ConvolutionAlgorithm.WINOGRAD4, DataType.F16, "4x4 taps")),
           new int[][] {
             {32, 64, 64},
             {32, 128, 64},
@@ -62,6 +88,9 @@ public final class ConvolutionTable {
             {2, 256, 256},
             {16, 576, 576},
             {64, 192, 192},
+            {8, 1280, 1280},
+            {16, 1280, 1280},
+            {32, 640, 640},
           },
           new int[] {1, 8});
 
@@ -71,7 +100,8 @@ public final class ConvolutionTable {
           1,
           List.of(
               new Column(ConvolutionAlgorithm.DIRECT, "oneDNN"),
-              new Column(ConvolutionAlgorithm.WINOGRAD4, "ours")),
+              new Column(ConvolutionAlgorithm.WINOGRAD4, "ours"),
+              new Column(ConvolutionAlgorithm.WINOGRAD4, DataType.F16, "of f16")),
           new int[][] {
             {32, 128, 64},
             {32, 192, 64},
@@ -95,6 +125,8 @@ public final class ConvolutionTable {
             {1, 256, 256},
             {1, 256, 4096},
             {1, 768, 12288},
+            {64, 320, 2560},
+            {16, 1280, 1280},
           },
           new int[] {1, 32});
 
@@ -140,14 +172,16 @@ public final class ConvolutionTable {
     int columns = table.columns.size();
     List<Bound> bound = new ArrayList<>();
     try {
-      table.columns.forEach(column -> bound.add(new Bound(shape, column.algorithm)));
+      table.columns.forEach(column -> bound.add(new Bound(shape, column)));
       double[][] best = new double[PASSES.length][columns];
       double slice = seconds / (ROUNDS * PASSES.length * columns);
       for (int round = 0; round < ROUNDS; round++) {
         for (int pass = 0; pass < PASSES.length; pass++) {
           for (int i = 0; i < columns; i++) {
-            double speed = shape.flops() / fastest(bound.get(i).launches.get(pass), slice);
-            best[pass][i] = Math.max(best[pass][i], speed);
+            List<Launch> launches = bound.get(i).launches.get(pass);
+            if (!launches.isEmpty()) {
+              best[pass][i] = Math.max(best[pass][i], shape.flops() / fastest(launches, slice));
+            }
           }
         }
       }
@@ -163,7 +197,7 @@ public final class ConvolutionTable {
       for (int pass = 0; pass < PASSES.length; pass++) {
         System.out.printf("%-28s %-8s", name, PASSES[pass]);
         for (double speed : best[pass]) {
-          System.out.printf(Locale.ROOT, " %10.1f", speed);
+          System.out.printf(Locale.ROOT, speed == 0 ? " %10s" : " %10.1f", speed == 0 ? "" : speed);
         }
         System.out.println("   " + chosen(shape));
       }
@@ -215,11 +249,11 @@ public final class ConvolutionTable {
     private final Operations operations;
     private final List<Slab> slabs = new ArrayList<>();
 
-    Bound(ConvolutionShape shape, ConvolutionAlgorithm algorithm) {
-      device = new CpuDevice(threads, algorithm);
+    Bound(ConvolutionShape shape, Column column) {
+      device = new CpuDevice(threads, column.algorithm);
       operations = device.operations();
-      Convolution convolution =
-          operations.convolution(ConvolutionRequest.plain(shape, DataType.F32, true));
+      Convolution convolution = operations.convolution(column.request(shape));
+      boolean training = column.stored == null;
       long pixels = (long) Float.BYTES * shape.batch() * shape.height() * shape.width();
       long stored =
           (long) Float.BYTES
@@ -241,10 +275,15 @@ public final class ConvolutionTable {
       long copies = shape.batch() == 1 ? Math.clamp(COLD_BYTES / packedBytes, 1, 64) : 1;
       for (int copy = 0; copy < copies; copy++) {
         long forward = packed(weight, convolution.packedForwardBytes(), convolution::packForward);
-        long backward =
-            packed(weight, convolution.packedBackwardBytes(), convolution::packBackward);
         launches.get(0).add(convolution.forward(x, forward, bias, 0, y, scratch));
-        launches.get(1).add(convolution.backwardData(y, backward, x, scratch));
+        if (training) {
+          long backward =
+              packed(weight, convolution.packedBackwardBytes(), convolution::packBackward);
+          launches.get(1).add(convolution.backwardData(y, backward, x, scratch));
+        }
+      }
+      if (!training) {
+        return;
       }
       long gradient = memory(Math.max(convolution.packedGradientBytes(), stored));
       launches.get(2).add(convolution.backwardWeights(x, y, gradient, bias, scratch));

@@ -188,7 +188,7 @@ public enum Kernel {
         Struct.of(
             "hs_winograd",
             int64("n", "h", "w", "in0", "in1", "out"),
-            int32("tile", "silu"),
+            int32("tile", "silu", "taps", "dtype"),
             pointer("x0", "x1", "table", "packed", "bias", "residual", "y", "moments"),
             pointer("dy", "dweight"),
             int64("stride"),
@@ -202,13 +202,13 @@ public enum Kernel {
             pointer("dy", "dweight"),
             int64("stride"),
             pointer("dbias", "workspace"),
-            int32("silu"));
+            int32("silu", "dtype"));
 
     static final Struct WEIGHT_PACK =
         Struct.of(
             "hs_weight_pack",
             int64("stride", "in", "out"),
-            int32("tile", "transposed"),
+            int32("tile", "taps", "transposed", "dtype"),
             pointer("weight", "packed"));
 
     static final Struct FILTER =

@@ -34,6 +34,7 @@ public final class Kernels {
   public static final int HS_F32 = 0;
   public static final int HS_BF16 = 1;
   public static final int HS_U8 = 2;
+  public static final int HS_F16 = 3;
   public static final int HS_SILU = 1;
   public static final int HS_RELU = 2;
   public static final int HS_GELU = 3;

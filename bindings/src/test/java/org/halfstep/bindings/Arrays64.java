@@ -30,7 +30,7 @@ final class Arrays64 {
   }
 
   static int bytes(int dtype) {
-    return dtype == Kernels.HS_BF16 ? 2 : 4;
+    return dtype == Kernels.HS_BF16 || dtype == Kernels.HS_F16 ? 2 : 4;
   }
 
   static float roundToBf16(float value) {

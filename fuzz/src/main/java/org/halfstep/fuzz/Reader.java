@@ -17,7 +17,7 @@ import org.halfstep.data.Datasets;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.data.SampleBatchFile;
 import org.halfstep.data.Split;
-import org.halfstep.device.cuda.CudnnPlanCacheReading;
+import org.halfstep.device.cuda.cudnn.CudnnPlanCacheReading;
 import org.halfstep.distill.DistillationSettings;
 import org.halfstep.files.Json;
 import org.halfstep.image.Fit;

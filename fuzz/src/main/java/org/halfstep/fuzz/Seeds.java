@@ -17,7 +17,7 @@ import org.halfstep.checkpoint.TinyPipeline;
 import org.halfstep.data.SampleBatchFile;
 import org.halfstep.device.Device;
 import org.halfstep.device.cpu.CpuDevice;
-import org.halfstep.device.cuda.CudnnPlanCacheReading;
+import org.halfstep.device.cuda.cudnn.CudnnPlanCacheReading;
 import org.halfstep.image.ImageBatch;
 import org.halfstep.image.ImageGrid;
 import org.halfstep.model.ClassifierCard;

@@ -12,6 +12,7 @@ import org.halfstep.cli.console.Sizes;
 import org.halfstep.cli.console.StoppableRun;
 import org.halfstep.cli.option.Bounds;
 import org.halfstep.cli.option.DataOption;
+import org.halfstep.cli.option.MemoryOption;
 import org.halfstep.cli.option.ModelOption;
 import org.halfstep.cli.option.PrecisionOption;
 import org.halfstep.cli.option.ResumeOption;
@@ -57,6 +58,7 @@ final class DistillCommand implements Callable<Integer> {
   @Mixin private UpdateOptions updateOptions;
   @Mixin private ResumeOption resume;
   @Mixin private PrecisionOption precision;
+  @Mixin private MemoryOption memory;
 
   @Option(
       names = "--teacher",
@@ -103,7 +105,7 @@ final class DistillCommand implements Callable<Integer> {
       DistillationSettings settings = given.section(SECTION, DistillationSettings.class);
       UNetConfig network;
       ModelCard card;
-      try (DiffusionModel model = ModelOption.open(teacher.toString(), device)) {
+      try (DiffusionModel model = ModelOption.open(teacher.toString(), memory.on(device))) {
         network = model.config();
         card = model.card();
         out.println(ModelOption.describe(model, teacher.toString()) + " on " + device.name());
@@ -129,7 +131,15 @@ final class DistillCommand implements Callable<Integer> {
             settings.guided().updates() + settings.schedule().totalUpdates(),
             (listener, stop) ->
                 DistillationRun.run(
-                    device, teacher, images, settings, folder, resume.resume(), listener, stop));
+                    device,
+                    teacher,
+                    memory.bytes(),
+                    images,
+                    settings,
+                    folder,
+                    resume.resume(),
+                    listener,
+                    stop));
       }
     }
   }

@@ -110,7 +110,7 @@ final class SampleCommand implements Callable<Integer> {
       paramLabel = "FILE",
       description =
           "All images in one file as guided-diffusion's programs read them (arr_0, labels in"
-              + " arr_1); as many as wanted, they are never in memory together.")
+              + " arr_1); there may be any number, since they are never all in memory.")
   private Path npz;
 
   @Override

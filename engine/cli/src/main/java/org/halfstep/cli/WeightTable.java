@@ -6,7 +6,6 @@ import java.util.Map;
 import java.util.stream.Collectors;
 import org.halfstep.cli.console.Sizes;
 import org.halfstep.cli.console.TextTable;
-import org.halfstep.device.ConvolutionAlgorithm;
 import org.halfstep.device.DataType;
 import org.halfstep.device.WeightChoice;
 import org.halfstep.graph.WeightBudget;
@@ -25,7 +24,7 @@ final class WeightTable {
         WeightChoice choice = layer.choice();
         table.row(
             layer.layer(),
-            name(choice.algorithm()),
+            name(choice),
             Sizes.decimal(choice.bytes() / MIB),
             Sizes.decimal(choice.milliseconds()),
             reason(layer));
@@ -52,11 +51,7 @@ final class WeightTable {
   /** What the weights take in their file, by type. */
   static String stored(Map<DataType, Long> bytes) {
     return bytes.entrySet().stream()
-        .map(
-            each ->
-                Sizes.bytes(each.getValue())
-                    + " in "
-                    + each.getKey().name().toLowerCase(Locale.ROOT))
+        .map(each -> Sizes.bytes(each.getValue()) + " in " + type(each.getKey()))
         .collect(Collectors.joining(", "));
   }
 
@@ -66,7 +61,7 @@ final class WeightTable {
     }
     WeightChoice wished = layer.wished();
     return "memory: "
-        + name(wished.algorithm())
+        + name(wished)
         + " takes "
         + Sizes.decimal(wished.bytes() / MIB)
         + " MiB, "
@@ -74,12 +69,18 @@ final class WeightTable {
         + " ms";
   }
 
-  private static String name(ConvolutionAlgorithm algorithm) {
-    return switch (algorithm) {
-      case WINOGRAD4 -> "F(4x4)";
-      case WINOGRAD2 -> "F(2x2)";
-      case DIRECT -> "direct sums";
-      case FASTEST -> throw new IllegalStateException("a choice is one algorithm");
-    };
+  private static String name(WeightChoice choice) {
+    String algorithm =
+        switch (choice.algorithm()) {
+          case WINOGRAD4 -> "F(4x4)";
+          case WINOGRAD2 -> "F(2x2)";
+          case DIRECT -> "direct sums";
+          case FASTEST -> throw new IllegalStateException("a choice is one algorithm");
+        };
+    return choice.taps() ? algorithm + " of " + type(choice.type()) + " taps" : algorithm;
+  }
+
+  private static String type(DataType type) {
+    return type.name().toLowerCase(Locale.ROOT);
   }
 }

@@ -16,7 +16,7 @@ import org.halfstep.metrics.Quality;
  * @param quality the numbers
  * @param reference what the images were compared with
  * @param referenceImages number of its images
- * @param extractor name of the network that the metrics look through
+ * @param extractor name of the network that the metrics take features from
  * @param extractorSha256 of its weights
  * @param device what made the images
  * @param machine the hardware

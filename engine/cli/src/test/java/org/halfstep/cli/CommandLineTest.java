@@ -262,7 +262,7 @@ class CommandLineTest {
     assertTrue(refused("info", "--model", broken).contains(broken + ": byte 0"));
     assertTrue(refused("sample", "--model", "zebra").contains("no bundled model \"zebra\""));
     String unknown = refused("sample", "--model", teacher, "--labels", "zebra");
-    assertTrue(unknown.contains("is no class of this model; its classes are 0, 1, 2"), unknown);
+    assertTrue(unknown.contains("is not a class of this model; its classes are 0, 1, 2"), unknown);
     assertTrue(refused("sample", "--model", teacher, "--labels", "4-2").contains("upwards"));
     assertTrue(refused("sample", "--model", teacher, "--count", "0").contains("--count"));
     assertTrue(refused("sample", "--steps", "few").contains("'few'"));

@@ -89,10 +89,13 @@ class WeightTableTest {
   }
 
   @Test
-  void lessMemoryIsADirectSumAndSaysWhatItGivesUp() {
+  void lessMemoryKeepsTapsAndSaysWhatItGivesUp() {
     String out = info("--memory", "1M");
     assertTrue(
-        row(out).matches(LAYER + " *direct sums .* memory: F\\(\\dx\\d\\) takes .* MiB, .* ms"),
+        row(out)
+            .matches(
+                LAYER
+                    + " *F\\(\\dx\\d\\) of bf16 taps .* memory: F\\(\\dx\\d\\) takes .* MiB, .* ms"),
         row(out));
     assertTrue(out.contains("1.00 MiB are allowed (--memory)"), out);
     assertTrue(out.contains("these are the smallest forms there are"), out);
@@ -118,7 +121,9 @@ class WeightTableTest {
         grid.toString());
     assertTrue(Files.size(grid) > 0);
     for (String command :
-        new String[] {"sample", "info", "bench", "evaluate", "quantize", "demo", "report"}) {
+        new String[] {
+          "sample", "info", "bench", "distill", "evaluate", "quantize", "demo", "report"
+        }) {
       assertTrue(run(0, command, "--help").contains("--memory=SIZE"), command);
     }
     String refused = run(2, "sample", "--model", model.toString(), "--memory", "all");

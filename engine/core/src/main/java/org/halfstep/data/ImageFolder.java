@@ -232,7 +232,7 @@ final class ImageFolder {
 
   private void note(int turned, int reshaped, Fit fit, boolean square) {
     if (turned > 0) {
-      notes.add(turned + " of " + files.size() + " pictures are stored lying and were turned");
+      notes.add(turned + " of " + files.size() + " pictures are stored sideways and were turned");
     }
     if (reshaped > 0) {
       String shape = square ? "not square" : "of another shape";

@@ -107,7 +107,7 @@ public final class SampleBatchFile implements ImageSource {
   /**
    * The class of each image, if the file has classes.
    *
-   * @throws DataException if they are no integers from 0, or not as many as images
+   * @throws DataException if they are not integers from 0, or not as many as images
    */
   public Optional<int[]> labels() throws IOException {
     if (!npz.has(LABELS)) {

@@ -9,7 +9,8 @@ package org.halfstep.device;
  * @param channels0 input channels that the first of two sources holds; all for a single source
  * @param type storage type of what is read and written
  * @param training whether the backward passes exist
- * @param algorithm what computes it where the network decided that; null to let the device choose
+ * @param weights how it is computed and its weight packed where the network decided that; null to
+ *     let the device choose, which packs in float32
  * @param prologue what is done to what is read; null for nothing
  * @param epilogue what is done to the sums
  */
@@ -18,7 +19,7 @@ public record ConvolutionRequest(
     int channels0,
     DataType type,
     boolean training,
-    ConvolutionAlgorithm algorithm,
+    WeightChoice weights,
     Prologue prologue,
     Epilogue epilogue) {
   /**

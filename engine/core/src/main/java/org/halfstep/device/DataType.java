@@ -17,7 +17,7 @@ public enum DataType {
 
   BF16(2),
 
-  /** Weights in files; they are widened to {@link #F32} when they are read. */
+  /** Weights in files and packed from them; they are widened to {@link #F32} as they are used. */
   F16(2),
 
   /** Quantized activations: a byte q stands for (q - zero point) * scale. */

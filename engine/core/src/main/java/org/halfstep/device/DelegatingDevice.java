@@ -52,8 +52,8 @@ abstract class DelegatingDevice implements Device {
   }
 
   @Override
-  public List<WeightChoice> weightChoices(ConvolutionShape shape) {
-    return device.weightChoices(shape);
+  public List<WeightChoice> weightChoices(ConvolutionShape shape, DataType stored) {
+    return device.weightChoices(shape, stored);
   }
 
   @Override

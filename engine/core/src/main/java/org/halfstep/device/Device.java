@@ -94,8 +94,9 @@ public interface Device extends AutoCloseable {
    * largest first; empty where there is no choice.
    *
    * @param shape for a batch of one
+   * @param stored how the numbers of the weight are stored: F32, F16 or BF16
    */
-  default List<WeightChoice> weightChoices(ConvolutionShape shape) {
+  default List<WeightChoice> weightChoices(ConvolutionShape shape, DataType stored) {
     return List.of();
   }
 
@@ -107,7 +108,7 @@ public interface Device extends AutoCloseable {
   /**
    * Fails when networks cannot run in a precision here.
    *
-   * @throws IllegalArgumentException then, in one line that says what can
+   * @throws IllegalArgumentException if they cannot, in one line that says what can
    */
   default void requirePrecision(DataType precision) {
     switch (precision) {
@@ -121,11 +122,11 @@ public interface Device extends AutoCloseable {
                   + " stored in f16 are read as they are");
       case U8, I8 ->
           throw new IllegalArgumentException(
-              "bytes are no precision of a whole network: quantize a model, and run it in f32 or"
+              "bytes are not a precision of a whole network: quantize a model, and run it in f32 or"
                   + " bf16");
       case I32 ->
           throw new IllegalArgumentException(
-              "integers are no precision of a network: use f32 or bf16");
+              "integers are not a precision of a network: use f32 or bf16");
     }
   }
 

@@ -89,9 +89,9 @@ public record Window(int height, int width, int stride, int top, int bottom, int
   }
 
   /**
-   * Fails when the window does not fit into a padded image.
+   * Checks that the window fits into a padded image.
    *
-   * @throws IllegalArgumentException then
+   * @throws IllegalArgumentException if it does not fit
    */
   public void requireFits(int inputHeight, int inputWidth) {
     if (paddedHeight(inputHeight) < height || paddedWidth(inputWidth) < width) {

@@ -44,6 +44,7 @@ public final class DistillationRun {
   private static final long HALVING_STREAM = 3;
 
   private final Device device;
+  private final long memory;
   private final ImageDataset data;
   private final DistillationSettings settings;
   private final Path folder;
@@ -52,12 +53,14 @@ public final class DistillationRun {
 
   private DistillationRun(
       Device device,
+      long memory,
       ImageDataset data,
       DistillationSettings settings,
       Path folder,
       RunListener listener,
       PhaseRun phases) {
     this.device = device;
+    this.memory = memory;
     this.data = data;
     this.settings = settings;
     this.folder = folder;
@@ -75,6 +78,8 @@ public final class DistillationRun {
    *
    * @param teacherFile a teacher trained with label dropout, or a stage-one model (then stage one
    *     is skipped)
+   * @param memory bytes that packed weights of a teacher may take, or {@link
+   *     Network#DEFAULT_MEMORY}; another limit may change the last bits of what it says
    * @param folder checkpoints, {@value #GUIDED_FILE} and the students go here
    * @param resume which checkpoint to go on from
    * @param stop asked after every update; true ends the run after a checkpoint
@@ -83,6 +88,7 @@ public final class DistillationRun {
   public static boolean run(
       Device device,
       Path teacherFile,
+      long memory,
       ImageDataset data,
       DistillationSettings settings,
       Path folder,
@@ -100,7 +106,8 @@ public final class DistillationRun {
             resume,
             listener,
             stop)) {
-      DistillationRun run = new DistillationRun(device, data, settings, folder, listener, phases);
+      DistillationRun run =
+          new DistillationRun(device, memory, data, settings, folder, listener, phases);
       return run.guided(teacherFile) && run.halvings();
     }
   }
@@ -117,13 +124,13 @@ public final class DistillationRun {
   private boolean guided(Path teacherFile) throws IOException {
     Path file = folder.resolve(GUIDED_FILE);
     Optional<Progress> saved = phases.saved();
-    // A run that has begun to halve is past stage one, whatever became of its files.
+    // A run that has begun to halve is past stage one, whether or not its files are still there.
     if (saved.isPresent() && saved.get().phase().equals(HALVING_PHASE)
         || phases.isDone(GUIDED_PHASE, 0, settings.guided().updates(), file)) {
       return true;
     }
     try (Network<UNetConfig, ModelCard> teacher =
-        Network.open(device, UNetConfig.FORMAT, teacherFile)) {
+        Network.open(device, UNetConfig.FORMAT, teacherFile, memory)) {
       ModelCard card = teacher.card();
       if (card.role() == Role.STUDENT) {
         throw new IllegalArgumentException(
@@ -228,7 +235,7 @@ public final class DistillationRun {
     }
     RunSettings run = settings.halving();
     try (Network<UNetConfig, ModelCard> teacher =
-        Network.open(device, UNetConfig.FORMAT, teacherFile)) {
+        Network.open(device, UNetConfig.FORMAT, teacherFile, memory)) {
       NoiseSchedule noise = teacher.card().noiseSchedule();
       TimeGrid grid = teacher.card().timeGrid();
       DistillationTarget target =

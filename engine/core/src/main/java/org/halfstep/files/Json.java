@@ -58,7 +58,7 @@ public final class Json {
    * A value of a type.
    *
    * @param what it is, for the error
-   * @throws IllegalArgumentException in one line, when the text is none
+   * @throws IllegalArgumentException in one line, when the text is not JSON of that kind
    */
   public static <T> T parse(Class<T> type, String what, String text) {
     try {
@@ -85,7 +85,7 @@ public final class Json {
   /**
    * A value from a part of what was read.
    *
-   * @throws IllegalArgumentException in one line, when the part is none
+   * @throws IllegalArgumentException in one line, when the part is not JSON of that kind
    */
   public static <T> T convert(Class<T> type, JsonNode node) {
     try {

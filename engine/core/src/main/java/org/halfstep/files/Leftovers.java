@@ -64,7 +64,7 @@ final class Leftovers {
         }
       }
     } catch (IOException unreadable) {
-      // Tidying up is no reason to fail.
+      // Failing to tidy up is no reason to fail.
     }
   }
 

@@ -47,7 +47,7 @@ public final class TextFile {
     try (InputStream in = new GZIPInputStream(Files.newInputStream(path))) {
       bytes = in.readNBytes((int) MAXIMUM_BYTES + 1);
     } catch (EOFException | ZipException damaged) {
-      throw new DataException(path, "is damaged, or no gzip file: " + damaged.getMessage());
+      throw new DataException(path, "is damaged, or not a gzip file: " + damaged.getMessage());
     }
     if (bytes.length > MAXIMUM_BYTES) {
       throw new DataException(

@@ -14,7 +14,7 @@ final class ActivationOp extends Op {
     this.x = x;
     this.activation = activation;
     if (activation == Activation.NONE) {
-      throw new IllegalArgumentException(label + ": no activation is no op");
+      throw new IllegalArgumentException(label + ": an activation op needs an activation");
     }
   }
 
@@ -50,16 +50,6 @@ final class ActivationOp extends Op {
 
   private static String name(Activation activation) {
     return activation.name().toLowerCase(Locale.ROOT).replace('_', ' ');
-  }
-
-  @Override
-  Shape outputShape() {
-    return x.shape();
-  }
-
-  @Override
-  Value.Storage outputStorage() {
-    return x.storage();
   }
 
   @Override

@@ -17,16 +17,6 @@ final class AddOp extends Op {
   }
 
   @Override
-  Shape outputShape() {
-    return a.shape();
-  }
-
-  @Override
-  Value.Storage outputStorage() {
-    return a.storage();
-  }
-
-  @Override
   Binding bind(PlanBuilder plan) {
     return new Binding() {
       @Override

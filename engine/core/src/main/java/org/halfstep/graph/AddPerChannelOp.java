@@ -17,11 +17,6 @@ final class AddPerChannelOp extends Op {
   }
 
   @Override
-  Shape outputShape() {
-    return x.shape();
-  }
-
-  @Override
   Binding bind(PlanBuilder plan) {
     int stride = e.vector().shape().channels();
     int pixels = x.shape().pixels();

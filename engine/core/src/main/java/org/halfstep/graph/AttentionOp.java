@@ -50,11 +50,6 @@ final class AttentionOp extends Op {
   }
 
   @Override
-  Value.Storage outputStorage() {
-    return q.value().storage();
-  }
-
-  @Override
   Binding bind(PlanBuilder plan) {
     return new Bound(plan);
   }

@@ -14,11 +14,6 @@ final class CastOp extends Op {
   }
 
   @Override
-  Shape outputShape() {
-    return x.shape();
-  }
-
-  @Override
   Value.Storage outputStorage() {
     return storage;
   }

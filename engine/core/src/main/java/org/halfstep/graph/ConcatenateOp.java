@@ -13,16 +13,6 @@ final class ConcatenateOp extends Op {
   }
 
   @Override
-  Shape outputShape() {
-    return x.shape();
-  }
-
-  @Override
-  Value.Storage outputStorage() {
-    return x.storage();
-  }
-
-  @Override
   Binding bind(PlanBuilder plan) {
     long rows = (long) plan.batch() * x.shape().pixels();
     int channels = x.shape().channels();

@@ -83,7 +83,7 @@ final class ConvolutionSteps implements Op.Binding {
                 read.sources().getFirst().shape().channels(),
                 plan.type(read.sources().getFirst()),
                 plan.training(),
-                plan.algorithm(op.weight()),
+                plan.choice(op.weight()),
                 before,
                 after));
   }

@@ -26,11 +26,6 @@ final class CropOp extends Op {
   }
 
   @Override
-  Value.Storage outputStorage() {
-    return x.storage();
-  }
-
-  @Override
   Binding bind(PlanBuilder plan) {
     return new Binding() {
       /** The part is what a kernel's x is, the whole its y. */

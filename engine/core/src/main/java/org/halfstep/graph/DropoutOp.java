@@ -17,11 +17,6 @@ final class DropoutOp extends Op {
   }
 
   @Override
-  Shape outputShape() {
-    return x.shape();
-  }
-
-  @Override
   boolean draws() {
     return true;
   }

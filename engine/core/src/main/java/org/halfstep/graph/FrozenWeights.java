@@ -3,9 +3,11 @@ package org.halfstep.graph;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.EnumMap;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
@@ -40,8 +42,8 @@ public final class FrozenWeights implements Weights {
     this.graph = graph;
     this.source = source;
     this.packs = new PackedWeights(device);
-    this.budget = WeightBudget.of(device, graph, limit);
     graph.parameters().values().forEach(each -> byOffset.put(each.offset(), each));
+    this.budget = WeightBudget.of(device, graph, this::type, limit);
   }
 
   @Override
@@ -113,6 +115,13 @@ public final class FrozenWeights implements Weights {
       throw failure;
     }
     return slab;
+  }
+
+  /** How the numbers of a parameter are stored, or of a stack of them; F32 for a mixed stack. */
+  private DataType type(Parameter parameter) {
+    Set<DataType> types = EnumSet.noneOf(DataType.class);
+    parts(parameter).forEach(part -> types.add(source.type(part)));
+    return types.size() == 1 ? types.iterator().next() : DataType.F32;
   }
 
   /** The parameters that a stack consists of; a single one is its own. */

@@ -27,11 +27,6 @@ final class GatherOp extends Op {
   }
 
   @Override
-  Value.Storage outputStorage() {
-    return x.storage();
-  }
-
-  @Override
   Binding bind(PlanBuilder plan) {
     return new Binding() {
       private KernelCall kernel(String name) {

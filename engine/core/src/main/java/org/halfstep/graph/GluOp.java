@@ -27,11 +27,6 @@ final class GluOp extends Op {
   }
 
   @Override
-  Value.Storage outputStorage() {
-    return x.storage();
-  }
-
-  @Override
   Binding bind(PlanBuilder plan) {
     long rows = (long) plan.batch() * x.shape().pixels();
     int channels = outputShape().channels();

@@ -33,16 +33,6 @@ final class LayerNormOp extends Op {
   }
 
   @Override
-  Shape outputShape() {
-    return x.shape();
-  }
-
-  @Override
-  Value.Storage outputStorage() {
-    return x.storage();
-  }
-
-  @Override
   boolean hasParameters() {
     return true;
   }

@@ -34,10 +34,14 @@ public abstract class Op {
     this.output = output;
   }
 
-  abstract Shape outputShape();
+  /** The shape of what it writes: that of the first value it reads, unless it says otherwise. */
+  Shape outputShape() {
+    return inputs.getFirst().shape();
+  }
 
+  /** How what it writes is stored: like the first value it reads, unless it says otherwise. */
   Value.Storage outputStorage() {
-    return Value.Storage.ACTIVATION;
+    return inputs.getFirst().storage();
   }
 
   /** Whether it has parameters, so that a gradient must reach it. */

@@ -12,7 +12,7 @@ public interface ParameterSource extends AutoCloseable {
    */
   void copy(Parameter parameter, MemorySegment destination);
 
-  /** How a parameter's numbers are stored there: F32, F16, BF16 or I8. */
+  /** How a parameter's numbers are stored there: F32, F16, BF16 or I8; F32 for computed ones. */
   DataType type(Parameter parameter);
 
   @Override

@@ -8,12 +8,12 @@ import java.util.Locale;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
-import org.halfstep.device.ConvolutionAlgorithm;
 import org.halfstep.device.DataType;
 import org.halfstep.device.GroupNormShape;
 import org.halfstep.device.Launch;
 import org.halfstep.device.Operations;
 import org.halfstep.device.PackedLayout;
+import org.halfstep.device.WeightChoice;
 
 /**
  * Collects the steps of a plan. Ops emit steps in execution order and name the buffers that each
@@ -138,9 +138,9 @@ final class PlanBuilder {
     return weights instanceof FrozenWeights || weights == null && !training();
   }
 
-  /** What computes a convolution where the network decided that; null for the device's choice. */
-  ConvolutionAlgorithm algorithm(Parameter weight) {
-    return weights instanceof FrozenWeights frozen ? frozen.budget().algorithm(weight) : null;
+  /** How a convolution is computed where the network decided that; null for the device's choice. */
+  WeightChoice choice(Parameter weight) {
+    return weights instanceof FrozenWeights frozen ? frozen.budget().choice(weight) : null;
   }
 
   /** A packed weight of the network, given back with the plan; asked for when a step is bound. */

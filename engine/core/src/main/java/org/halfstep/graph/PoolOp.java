@@ -34,11 +34,6 @@ final class PoolOp extends Op {
   }
 
   @Override
-  Value.Storage outputStorage() {
-    return x.storage();
-  }
-
-  @Override
   Binding bind(PlanBuilder plan) {
     if (plan.training()) {
       throw new IllegalArgumentException(

@@ -19,16 +19,6 @@ final class PositionOp extends Op {
   }
 
   @Override
-  Shape outputShape() {
-    return x.shape();
-  }
-
-  @Override
-  Value.Storage outputStorage() {
-    return x.storage();
-  }
-
-  @Override
   boolean hasParameters() {
     return true;
   }

@@ -18,11 +18,6 @@ final class QuantizeOp extends Op {
   }
 
   @Override
-  Shape outputShape() {
-    return x.shape();
-  }
-
-  @Override
   Value.Storage outputStorage() {
     return Value.Storage.BYTES;
   }

@@ -38,7 +38,7 @@ final class QuantizedConvolutionOp extends Op {
     this.window = window;
     this.residual = residual;
     if (x.storage() != Value.Storage.BYTES) {
-      throw new IllegalArgumentException("an int8 convolution reads bytes, " + x + " is none");
+      throw new IllegalArgumentException("an int8 convolution reads bytes, which " + x + " is not");
     }
     if (weight.shape().get(1) != x.shape().channels()) {
       throw new IllegalArgumentException(weight + " does not take the channels of " + x);
@@ -51,6 +51,12 @@ final class QuantizedConvolutionOp extends Op {
       throw new IllegalArgumentException(
           "residual " + residual + " does not fit output " + outputShape());
     }
+  }
+
+  /** It reads bytes and writes what it makes of them. */
+  @Override
+  Value.Storage outputStorage() {
+    return Value.Storage.ACTIVATION;
   }
 
   @Override

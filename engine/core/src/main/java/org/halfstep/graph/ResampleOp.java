@@ -31,11 +31,6 @@ final class ResampleOp extends Op {
   }
 
   @Override
-  Value.Storage outputStorage() {
-    return x.storage();
-  }
-
-  @Override
   Binding bind(PlanBuilder plan) {
     Shape shape = x.shape();
     return new Binding() {

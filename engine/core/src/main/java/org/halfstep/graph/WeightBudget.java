@@ -6,8 +6,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.PriorityQueue;
-import org.halfstep.device.ConvolutionAlgorithm;
+import java.util.function.Function;
 import org.halfstep.device.ConvolutionShape;
+import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.WeightChoice;
 
@@ -28,8 +29,9 @@ public final class WeightBudget {
    * @param layer name of the convolution
    * @param choice what it is computed by
    * @param wished what it would be computed by without a limit
+   * @param ways how many there were
    */
-  public record Layer(String layer, WeightChoice choice, WeightChoice wished) {
+  public record Layer(String layer, WeightChoice choice, WeightChoice wished, int ways) {
     /** Whether the limit made it smaller. */
     public boolean isSmaller() {
       return choice.bytes() < wished.bytes();
@@ -48,16 +50,19 @@ public final class WeightBudget {
   /**
    * Chooses for a graph.
    *
+   * @param stored how the numbers of a weight are stored
    * @param limit bytes that all weights together may take; where even the smallest choices take
    *     more, those are taken
    */
-  static WeightBudget of(Device device, Graph graph, long limit) {
+  static WeightBudget of(
+      Device device, Graph graph, Function<Parameter, DataType> stored, long limit) {
     Map<String, List<WeightChoice>> choices = new LinkedHashMap<>();
     Map<String, String> names = new LinkedHashMap<>();
     long others = Float.BYTES * graph.parameterFloats();
     for (Op op : graph.ops()) {
       if (op instanceof ConvolutionOp convolution) {
-        List<WeightChoice> ways = device.weightChoices(shape(convolution));
+        List<WeightChoice> ways =
+            device.weightChoices(shape(convolution), stored.apply(convolution.weight()));
         if (!ways.isEmpty()) {
           choices.put(convolution.weight().name(), withoutEquals(ways));
           names.put(convolution.weight().name(), convolution.label());
@@ -70,15 +75,19 @@ public final class WeightBudget {
     return budget;
   }
 
-  /** A way that is hardly faster than a smaller one is left out. */
+  /**
+   * A way that is hardly faster than a smaller one is left out; the first, by which images are what
+   * they are without a limit, only for one that makes the same bits.
+   */
   private static List<WeightChoice> withoutEquals(List<WeightChoice> ways) {
     List<WeightChoice> kept = new ArrayList<>();
     for (int i = 0; i < ways.size(); i++) {
       WeightChoice way = ways.get(i);
+      boolean first = i == 0;
       boolean matched =
-          i > 0
-              && ways.subList(i + 1, ways.size()).stream()
-                  .anyMatch(other -> other.milliseconds() <= SAME_TIME * way.milliseconds());
+          ways.subList(i + 1, ways.size()).stream()
+              .filter(other -> !first || other.algorithm() == way.algorithm())
+              .anyMatch(other -> other.milliseconds() <= SAME_TIME * way.milliseconds());
       if (!matched) {
         kept.add(way);
       }
@@ -123,7 +132,8 @@ public final class WeightBudget {
     at.forEach(
         (weight, index) -> {
           List<WeightChoice> ways = choices.get(weight);
-          layers.put(weight, new Layer(names.get(weight), ways.get(index), ways.getFirst()));
+          layers.put(
+              weight, new Layer(names.get(weight), ways.get(index), ways.getFirst(), ways.size()));
         });
   }
 
@@ -138,15 +148,15 @@ public final class WeightBudget {
     }
   }
 
-  /** What a weight's convolution is computed by; null where the device has no choice. */
-  ConvolutionAlgorithm algorithm(Parameter weight) {
+  /** How a weight's convolution is computed; null where the device does not say. */
+  WeightChoice choice(Parameter weight) {
     Layer layer = layers.get(weight.name());
-    return layer == null ? null : layer.choice().algorithm();
+    return layer == null ? null : layer.choice();
   }
 
   /** The layers that had a choice, in the order of the network. */
   public List<Layer> layers() {
-    return List.copyOf(layers.values());
+    return layers.values().stream().filter(layer -> layer.ways() > 1).toList();
   }
 
   /** Bytes that all weights are expected to take. */

@@ -50,7 +50,7 @@ public record ImageBatch(int count, int height, int width, int channels, byte[] 
    *
    * @param values float32 NHWC
    * @param byteOffset offset of the first value
-   * @throws IllegalArgumentException when a value is NaN or infinite: that is no colour
+   * @throws IllegalArgumentException when a value is NaN or infinite: that is not a colour
    */
   public static ImageBatch ofNormalized(
       int count, int height, int width, int channels, MemorySegment values, long byteOffset) {

@@ -121,7 +121,7 @@ public final class PngFile {
   /**
    * The text entries of a PNG file, in the file's order (tEXt before iTXt).
    *
-   * @throws DataException when it is no PNG file, or damaged
+   * @throws DataException when it is not a PNG file, or is damaged
    */
   public static Map<String, String> text(Path file) throws IOException {
     InputFile.require(file, "a PNG file", ".png");
@@ -138,7 +138,7 @@ public final class PngFile {
       String reason = damaged.getMessage();
       throw new DataException(
           file,
-          "is no PNG file, or damaged ("
+          "is not a PNG file, or is damaged ("
               + (reason == null ? damaged.getClass().getSimpleName() : reason)
               + ")",
           damaged);

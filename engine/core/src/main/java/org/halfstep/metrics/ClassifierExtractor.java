@@ -14,7 +14,7 @@ import org.halfstep.model.ClassifierConfig;
 import org.halfstep.model.Network;
 
 /**
- * A classifier ({@link ClassifierConfig}) as the network that image metrics look through: its
+ * A classifier ({@link ClassifierConfig}) as the network that image metrics take features from: its
  * features are the mean over the pixels of its last level. For Fashion-MNIST one is bundled.
  */
 public final class ClassifierExtractor extends NetworkExtractor {
@@ -34,7 +34,7 @@ public final class ClassifierExtractor extends NetworkExtractor {
   /**
    * Reads a classifier's file.
    *
-   * @throws IOException in one line, when it is none
+   * @throws IOException in one line, when it is not a classifier's
    */
   public static ClassifierExtractor load(Device device, Path file) throws IOException {
     String sha256 = FileDigest.sha256(file);

@@ -3,9 +3,9 @@ package org.halfstep.metrics;
 import org.halfstep.image.ImageBatch;
 
 /**
- * A network that image metrics look through: it turns images into features (FID, KID, precision,
- * recall) and logits (Inception Score). Numbers from different extractors cannot be compared, so
- * every one of them is shown with the extractor's name, and stored with its hash.
+ * A network that image metrics take features from: it turns images into features (FID, KID,
+ * precision, recall) and logits (Inception Score). Numbers from different extractors cannot be
+ * compared, so every one of them is shown with the extractor's name, and stored with its hash.
  *
  * <p>Not for use by several threads at once.
  */

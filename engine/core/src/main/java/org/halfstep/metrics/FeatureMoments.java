@@ -9,7 +9,7 @@ package org.halfstep.metrics;
  *     kept, not copied
  */
 public record FeatureMoments(double[] mean, double[] covariance) {
-  /** Larger differences between the two halves of a covariance are no rounding. */
+  /** Larger differences between the two halves of a covariance are not rounding errors. */
   private static final double ASYMMETRY = 1e-4;
 
   /**

@@ -58,8 +58,8 @@ public final class FeatureStatistics {
    * Adds samples.
    *
    * @param features [rows, dimensions] row-major
-   * @throws IllegalArgumentException if these are no whole rows or a feature is not finite; nothing
-   *     is added then
+   * @throws IllegalArgumentException if these are not whole rows or a feature is not finite;
+   *     nothing is added then
    */
   public void add(float[] features) {
     int rows = FeatureChecks.rows(features.length, dimensions, "features");

@@ -49,7 +49,7 @@ public final class InceptionScore {
    * Adds samples.
    *
    * @param logits [rows, classes] row-major
-   * @throws IllegalArgumentException if these are no whole rows, a logit is not finite, or there
+   * @throws IllegalArgumentException if these are not whole rows, a logit is not finite, or there
    *     are more samples than announced
    */
   public void add(float[] logits) {

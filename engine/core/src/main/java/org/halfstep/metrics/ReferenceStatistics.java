@@ -23,7 +23,7 @@ public final class ReferenceStatistics {
   /**
    * Reads a file.
    *
-   * @throws DataException if it is missing, damaged, or its numbers are no mean and covariance
+   * @throws DataException if it is missing, damaged, or its numbers are not a mean and a covariance
    */
   public static FeatureMoments read(Path file) throws IOException {
     try (NpzFile npz = NpzFile.open(file)) {

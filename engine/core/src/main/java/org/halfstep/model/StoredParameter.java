@@ -93,7 +93,7 @@ sealed interface StoredParameter {
 
     private static List<Integer> transposed(List<Integer> shape, Parameter parameter) {
       if (shape.size() != 2) {
-        throw new IllegalArgumentException(parameter + " is no matrix and cannot be transposed");
+        throw new IllegalArgumentException(parameter + " is not a matrix and cannot be transposed");
       }
       return shape.reversed();
     }

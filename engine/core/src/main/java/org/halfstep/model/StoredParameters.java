@@ -146,7 +146,10 @@ final class StoredParameters implements ParameterSource {
 
   @Override
   public DataType type(Parameter parameter) {
-    Dtype type = found.get(parameter.name()).tensors().findFirst().orElseThrow().dtype();
+    if (!(found.get(parameter.name()) instanceof StoredParameter.Numbers numbers)) {
+      return DataType.F32;
+    }
+    Dtype type = numbers.tensor().dtype();
     return switch (type) {
       case F32 -> DataType.F32;
       case F16 -> DataType.F16;

@@ -51,7 +51,7 @@ public record NpyHeader(
     if (start.length < MAGIC.length + 2
         || !Arrays.equals(start, 0, MAGIC.length, MAGIC, 0, MAGIC.length)) {
       throw new DataException(
-          file, where + "is no NumPy array (it does not begin with \\x93NUMPY)");
+          file, where + "is not a NumPy array (it does not begin with \\x93NUMPY)");
     }
     int version = start[MAGIC.length];
     if (version < 1 || version > 3) {

@@ -53,7 +53,7 @@ public final class NpzFile implements AutoCloseable {
     } catch (EOFException | ZipException | IllegalArgumentException damaged) {
       String reason =
           damaged instanceof EOFException ? "it ends too early" : FailureReason.of(damaged);
-      throw new DataException(file, "is no .npz file, or damaged (" + reason + ")");
+      throw new DataException(file, "is not an .npz file, or is damaged (" + reason + ")");
     }
   }
 

@@ -305,7 +305,7 @@ public final class DiffusionModel implements AutoCloseable {
 
   private IllegalArgumentException unknown(String name) {
     return new IllegalArgumentException(
-        "\"" + Printable.line(name) + "\" is no class of this model; " + describeClasses());
+        "\"" + Printable.line(name) + "\" is not a class of this model; " + describeClasses());
   }
 
   /** Number of classes; 1 for an unconditional model. */

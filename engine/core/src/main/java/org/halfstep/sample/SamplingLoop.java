@@ -79,7 +79,7 @@ final class SamplingLoop implements AutoCloseable {
    * @param destination float32 NHWC in [-1, 1] (up to overshoot)
    * @param offset bytes into {@code destination}
    * @param cancellation asked before each evaluation
-   * @throws NotFiniteException when a number of an image is none; nothing is written then
+   * @throws NotFiniteException when a number of an image is not finite; nothing is written then
    */
   void run(
       SampleRequest request,

@@ -43,7 +43,7 @@ final class BytePairs {
                 + (i + 1)
                 + " joins \""
                 + pair[left == null ? 0 : 1]
-                + "\", which is no byte and which no merge before it makes");
+                + "\", which is neither a byte nor made by a merge before it");
       }
       Integer known = ids.get(pair[0] + pair[1]);
       if (known != null) {

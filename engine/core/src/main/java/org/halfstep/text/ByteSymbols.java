@@ -55,7 +55,7 @@ final class ByteSymbols {
   }
 
   /**
-   * The text whose bytes these symbols are; what is no UTF-8 shows as the replacement character.
+   * The text whose bytes these symbols are; what is not UTF-8 shows as the replacement character.
    */
   static String text(String symbols) {
     byte[] bytes = new byte[symbols.length()];

@@ -39,7 +39,7 @@ public final class ClipTokenizer {
    * tokenizer.json, or one of the files merges.txt, tokenizer.json, or OpenAI's
    * bpe_simple_vocab_16e6.txt.gz. In a folder, special_tokens_map.json says what the padding is.
    *
-   * @throws IOException in one line, when it is no such vocabulary
+   * @throws IOException in one line, when it is not such a vocabulary
    */
   public static ClipTokenizer open(Path path) throws IOException {
     return ClipVocabularyFiles.read(path);
@@ -69,7 +69,7 @@ public final class ClipTokenizer {
   public ClipTokenizer withPadding(int id) {
     if (id < 0 || id >= size()) {
       throw new IllegalArgumentException(
-          "padding " + id + " is no id of this vocabulary: expected 0 to " + (size() - 1));
+          "padding " + id + " is not an id of this vocabulary: expected 0 to " + (size() - 1));
     }
     return new ClipTokenizer(pairs, cleaning, id);
   }

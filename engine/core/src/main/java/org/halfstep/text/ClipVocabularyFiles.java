@@ -214,7 +214,8 @@ final class ClipVocabularyFiles {
     }
     Integer id = pairs.id(text);
     if (id == null) {
-      throw new DataException(file, "pad_token " + quoted(text) + " is no entry of the vocabulary");
+      throw new DataException(
+          file, "pad_token " + quoted(text) + " is not an entry of the vocabulary");
     }
     return id;
   }

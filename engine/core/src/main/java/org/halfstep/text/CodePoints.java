@@ -59,7 +59,7 @@ final class CodePoints {
     };
   }
 
-  /** A code point that is no character in this version of Unicode. */
+  /** A code point that is not a character in this version of Unicode. */
   static boolean isUnassigned(int c) {
     return Character.getType(c) == Character.UNASSIGNED;
   }

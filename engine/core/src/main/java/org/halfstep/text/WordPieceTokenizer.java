@@ -43,7 +43,7 @@ public final class WordPieceTokenizer {
    * Reads a vocabulary: tokenizer.json, or vocab.txt with one entry a line, or a folder that has
    * one of them.
    *
-   * @throws IOException in one line, when it is no such vocabulary
+   * @throws IOException in one line, when it is not such a vocabulary
    */
   public static WordPieceTokenizer open(Path path) throws IOException {
     return new WordPieceTokenizer(WordPieceVocabulary.read(path));

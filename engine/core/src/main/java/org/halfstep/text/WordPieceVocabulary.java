@@ -109,7 +109,8 @@ final class WordPieceVocabulary {
       if (content.isEmpty()
           || !Integer.valueOf(added.path("id").asInt(-1)).equals(ids.get(content))) {
         throw new DataException(
-            file, "added_tokens: \"" + content + "\" is no entry of the vocabulary under its id");
+            file,
+            "added_tokens: \"" + content + "\" is not an entry of the vocabulary under its id");
       }
       special.add(content);
     }

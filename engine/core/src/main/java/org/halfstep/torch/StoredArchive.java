@@ -49,7 +49,7 @@ final class StoredArchive implements AutoCloseable {
     if (folder == null) {
       zip.close();
       throw new TorchFileException(
-          path, "is an archive without data.pkl, so it is no file of torch.save");
+          path, "is an archive without data.pkl, so it was not written by torch.save");
     }
   }
 

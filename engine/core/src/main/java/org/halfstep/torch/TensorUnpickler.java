@@ -383,7 +383,7 @@ final class TensorUnpickler extends Unpickler {
   /** A tensor that was trained: itself, whether it is trained, hooks. */
   private static Tensor parameter(Object[] arguments) {
     if (arguments.length == 0 || !(arguments[0] instanceof Tensor tensor)) {
-      throw new PickleException("a parameter that is no tensor");
+      throw new PickleException("a parameter that is not a tensor");
     }
     return tensor;
   }
@@ -417,7 +417,7 @@ final class TensorUnpickler extends Unpickler {
         || !(parts[1] instanceof StorageType type)
         || !(parts[2] instanceof String key)
         || parts.length > 5 && parts[5] != null) {
-      throw new PickleException("a persistent object that is no storage");
+      throw new PickleException("a persistent object that is not a storage");
     }
     Storage storage = new Storage(type.type(), key, number(parts[4]));
     Storage known = storages.putIfAbsent(key, storage);

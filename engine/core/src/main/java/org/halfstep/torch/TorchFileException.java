@@ -4,7 +4,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import org.halfstep.files.Printable;
 
-/** A file that is no file of tensors by PyTorch, or a damaged one; the message is one line. */
+/** A file that is not a file of tensors by PyTorch, or is damaged; the message is one line. */
 public final class TorchFileException extends IOException {
   private static final long serialVersionUID = 1L;
 

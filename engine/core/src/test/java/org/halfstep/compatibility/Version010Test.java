@@ -275,6 +275,7 @@ class Version010Test {
           DistillationRun.run(
               device,
               folder.resolve("teacher.safetensors"),
+              Network.DEFAULT_MEMORY,
               data,
               settings,
               folder,

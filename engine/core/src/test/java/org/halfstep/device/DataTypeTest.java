@@ -10,7 +10,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 class DataTypeTest {
-  /** Of two types of the same size only these may be read as each other: a cast is no copy. */
+  /** Of two types of the same size only these may be read as each other: a cast is not a copy. */
   @ParameterizedTest
   @EnumSource
   void onlyFloatsAreStoredLikeAnotherType(DataType type) {

@@ -12,6 +12,7 @@ import org.halfstep.data.ImageDataset;
 import org.halfstep.device.Device;
 import org.halfstep.diffusion.GuidanceRange;
 import org.halfstep.diffusion.LossWeighting;
+import org.halfstep.model.Network;
 import org.halfstep.model.TinyNetworks;
 import org.halfstep.train.OptimizerSettings;
 import org.halfstep.train.Resume;
@@ -99,7 +100,15 @@ final class SmallRuns {
       throws IOException {
     try (ImageDataset data = data()) {
       return DistillationRun.run(
-          device, teacher, data, settings, folder, Resume.NEWEST, listener, () -> false);
+          device,
+          teacher,
+          Network.DEFAULT_MEMORY,
+          data,
+          settings,
+          folder,
+          Resume.NEWEST,
+          listener,
+          () -> false);
     }
   }
 

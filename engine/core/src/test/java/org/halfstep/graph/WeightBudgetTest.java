@@ -6,11 +6,14 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.List;
 import org.halfstep.device.ConvolutionAlgorithm;
+import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.cpu.CpuDevice;
 import org.halfstep.model.UNetConfig;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 class WeightBudgetTest {
   private static final long MIB = 1L << 20;
@@ -45,7 +48,11 @@ class WeightBudgetTest {
   }
 
   private WeightBudget budget(long mebibytes) {
-    return WeightBudget.of(device, M, mebibytes * MIB);
+    return budget(DataType.F32, mebibytes);
+  }
+
+  private WeightBudget budget(DataType stored, long mebibytes) {
+    return WeightBudget.of(device, M, weight -> stored, mebibytes * MIB);
   }
 
   @Test
@@ -74,7 +81,22 @@ class WeightBudgetTest {
     assertTrue(budget.bytes() > MIB);
     assertTrue(
         budget.layers().stream()
-            .allMatch(layer -> layer.choice().algorithm() == ConvolutionAlgorithm.DIRECT));
+            .allMatch(layer -> layer.choice().taps() && layer.choice().type() == DataType.F32));
+    assertTrue(budget.bytes() < 1.01 * Float.BYTES * M.parameterCount(), "no more than is stored");
+  }
+
+  @ParameterizedTest
+  @EnumSource(
+      value = DataType.class,
+      names = {"F16", "BF16"})
+  void weightsOf16BitsTakeHalf(DataType stored) {
+    long wide = budget(1).bytes();
+    WeightBudget budget = budget(stored, 1);
+    assertTrue(budget.bytes() < 0.52 * wide, budget.bytes() + " of " + wide);
+    assertTrue(budget.layers().stream().allMatch(layer -> layer.choice().type() == stored));
+    assertFalse(
+        budget(stored, 1 << 20).layers().stream().anyMatch(WeightBudget.Layer::isSmaller),
+        "nothing is smaller than it needs to be");
   }
 
   @Test
@@ -85,7 +107,7 @@ class WeightBudgetTest {
   @Test
   void aDeviceThatWasToldHowHasNoChoice() {
     try (Device direct = new CpuDevice(0, ConvolutionAlgorithm.DIRECT)) {
-      assertTrue(WeightBudget.of(direct, M, MIB).layers().isEmpty());
+      assertTrue(WeightBudget.of(direct, M, weight -> DataType.F32, MIB).layers().isEmpty());
     }
   }
 }

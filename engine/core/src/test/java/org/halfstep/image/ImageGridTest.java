@@ -127,7 +127,8 @@ class ImageGridTest {
     for (int length : new int[] {0, 4, 8, 20, 30}) {
       Files.write(file, Arrays.copyOf(whole, length));
       IOException refused = assertThrows(IOException.class, () -> PngFile.text(file));
-      assertTrue(refused.getMessage().startsWith(file + ": is no PNG file"), refused.getMessage());
+      assertTrue(
+          refused.getMessage().startsWith(file + ": is not a PNG file"), refused.getMessage());
     }
   }
 

@@ -197,6 +197,31 @@ class FrozenNetworkTest {
     }
   }
 
+  /** The numbers are those of the float32 file, and so is the image, bit by bit. */
+  @ParameterizedTest
+  @EnumSource(
+      value = Dtype.class,
+      names = {"F16", "BF16"})
+  void weightsOf16BitsArePackedIn16Bits(Dtype dtype) throws IOException {
+    Path narrow = folder.resolve("narrow.safetensors");
+    Path wide = folder.resolve("wide.safetensors");
+    try (Network<UNetConfig, ModelCard> network = Network.load(device, UNetConfig.FORMAT, file)) {
+      network.save(narrow, network.card(), dtype);
+    }
+    try (Network<UNetConfig, ModelCard> network = Network.load(device, UNetConfig.FORMAT, narrow)) {
+      network.save(wide, network.card(), Dtype.F32);
+    }
+    try (Network<UNetConfig, ModelCard> of16 = Network.open(device, UNetConfig.FORMAT, narrow, 1);
+        Network<UNetConfig, ModelCard> of32 = Network.open(device, UNetConfig.FORMAT, wide, 1);
+        Plan plan16 = plan(of16, 2);
+        Plan plan32 = plan(of32, 2)) {
+      long packed16 = ((FrozenWeights) of16.values()).packedBytes();
+      long packed32 = ((FrozenWeights) of32.values()).packedBytes();
+      assertTrue(packed16 < 0.55 * packed32, packed16 + " of " + packed32);
+      assertArrayEquals(output(plan32), output(plan16));
+    }
+  }
+
   /** As others keep large networks: several files, one network among others, 16 bits. */
   @Test
   void weightsOfSeveralFilesUnderAPrefixAreOpenedWhereTheyLie() throws IOException {

@@ -233,7 +233,7 @@ class ClipTokenizerTest {
     assertEquals(519, ClipTokenizer.open(folder).padding());
     write("special_tokens_map.json", "{\"pad_token\":\"[PAD]\"}");
     String line = assertThrows(DataException.class, () -> ClipTokenizer.open(folder)).getMessage();
-    assertTrue(line.contains("pad_token \"[PAD]\" is no entry"), line);
+    assertTrue(line.contains("pad_token \"[PAD]\" is not an entry"), line);
   }
 
   private String refusal(String name, String content) throws IOException {

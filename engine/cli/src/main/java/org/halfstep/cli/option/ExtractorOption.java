@@ -13,7 +13,7 @@ import org.halfstep.metrics.InceptionExtractor;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Option;
 
-/** The choice of the network that image metrics look through. */
+/** The choice of the network that image metrics take features from. */
 public final class ExtractorOption {
   /** One or the other. */
   public static final class Choice {
@@ -21,7 +21,7 @@ public final class ExtractorOption {
         names = "--inception",
         paramLabel = "FILE",
         description =
-            "Look through the Inception of FID, with its weights from this file:"
+            "Take features from the Inception of FID, with its weights from this file:"
                 + " pt_inception-2015-12-05-6726825d.pth, or the same tensors as safetensors.")
     private Path inception;
 
@@ -29,7 +29,7 @@ public final class ExtractorOption {
         names = "--classifier",
         paramLabel = "FILE",
         description =
-            "Look through a classifier that train-classifier made (default: the bundled one of"
+            "Take features from a classifier that train-classifier made (default: the bundled one of"
                 + " Fashion-MNIST).")
     private Path classifier;
   }

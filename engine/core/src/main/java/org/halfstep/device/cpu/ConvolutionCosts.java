@@ -1,6 +1,7 @@
 package org.halfstep.device.cpu;
 
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import org.halfstep.device.ConvolutionAlgorithm;
 import org.halfstep.device.ConvolutionShape;
@@ -8,10 +9,11 @@ import org.halfstep.device.DataType;
 import org.halfstep.device.WeightChoice;
 
 /**
- * What the ways to compute a 3x3 convolution in float32 cost in memory and time, by a model of two
- * terms: arithmetic at the rate of each algorithm, and the packed weight read once per batch. Its
- * rates were measured on two cores of an AMD EPYC with AVX-512 ({@code bench/convolutions}); only
- * their ratios matter, and these follow from the numbers of multiplications.
+ * What the ways to compute a convolution in float32 cost in memory and time, by a model of three
+ * terms: arithmetic at the rate of each algorithm, the packed weight read once per batch, and taps
+ * transformed once per round of tiles. Its rates were measured on two cores of an AMD EPYC with
+ * AVX-512 ({@code bench/convolutions}); only their ratios matter, and these follow from the numbers
+ * of operations.
  */
 final class ConvolutionCosts {
   /** Operations of the direct form per millisecond. */
@@ -20,35 +22,135 @@ final class ConvolutionCosts {
   private static final double SMALL_TILES = 430e6;
   private static final double LARGE_TILES = 740e6;
 
+  /** Filters whose taps are transformed per millisecond. */
+  private static final double SMALL_TRANSFORMS = 1.4e6;
+
+  private static final double LARGE_TRANSFORMS = 0.48e6;
+
   /** Bytes of weights per millisecond. */
   private static final double BYTES = 41e6;
 
   /** Images evaluated together beside one alone. */
   private static final int TOGETHER = 8;
 
-  private ConvolutionCosts() {}
+  private final ConvolutionShape shape;
 
-  /** The choices for one convolution, the one that is taken without a limit first. */
-  static List<WeightChoice> of(ConvolutionShape shape) {
-    int fastest = WinogradConvolution.tile(ConvolutionAlgorithm.FASTEST, shape, DataType.F32);
-    if (fastest == 0) {
-      return List.of();
-    }
-    List<WeightChoice> choices = new ArrayList<>();
-    if (fastest == WinogradConvolution.LARGE_TILE) {
-      choices.add(choice(shape, ConvolutionAlgorithm.WINOGRAD4, 36, LARGE_TILES));
-    }
-    choices.add(choice(shape, ConvolutionAlgorithm.WINOGRAD2, 16, SMALL_TILES));
-    choices.add(choice(shape, ConvolutionAlgorithm.DIRECT, 9, DIRECT));
-    return choices;
+  /** How the numbers of the weight are stored. */
+  private final DataType stored;
+
+  private ConvolutionCosts(ConvolutionShape shape, DataType stored) {
+    this.shape = shape;
+    this.stored = stored;
   }
 
+  /**
+   * The choices for one convolution: the one that is taken without a limit, then smaller and
+   * smaller ones. Empty where the packed weight is a library's.
+   *
+   * @param stored how the numbers of the weight are stored: F32, F16 or BF16
+   */
+  static List<WeightChoice> of(ConvolutionShape shape, DataType stored) {
+    ConvolutionCosts costs = new ConvolutionCosts(shape, stored);
+    if (PointwiseConvolution.isChosen(ConvolutionAlgorithm.FASTEST, shape, DataType.F32)) {
+      return List.of(costs.pointwise());
+    }
+    return switch (WinogradConvolution.tile(ConvolutionAlgorithm.FASTEST, shape, DataType.F32)) {
+      case WinogradConvolution.LARGE_TILE ->
+          decreasing(
+              costs.transformed(ConvolutionAlgorithm.WINOGRAD4),
+              costs.taps(ConvolutionAlgorithm.WINOGRAD4),
+              costs.transformed(ConvolutionAlgorithm.WINOGRAD2),
+              costs.taps(ConvolutionAlgorithm.WINOGRAD2),
+              costs.direct());
+      case WinogradConvolution.SMALL_TILE ->
+          decreasing(
+              costs.transformed(ConvolutionAlgorithm.WINOGRAD2),
+              costs.taps(ConvolutionAlgorithm.WINOGRAD2),
+              costs.direct());
+      default -> List.of();
+    };
+  }
+
+  /** The first, and each of the others that is smaller than everything faster. */
+  private static List<WeightChoice> decreasing(WeightChoice first, WeightChoice... others) {
+    List<WeightChoice> sorted = new ArrayList<>(List.of(others));
+    sorted.sort(
+        Comparator.comparingDouble(WeightChoice::milliseconds)
+            .thenComparingLong(WeightChoice::bytes));
+    List<WeightChoice> kept = new ArrayList<>(List.of(first));
+    for (WeightChoice choice : sorted) {
+      if (choice.bytes() < kept.getLast().bytes()) {
+        kept.add(choice);
+      }
+    }
+    return kept;
+  }
+
+  private WeightChoice pointwise() {
+    long bytes =
+        PointwiseConvolution.packedBytes(shape.inputChannels(), shape.outputChannels(), stored);
+    return direct(stored, bytes);
+  }
+
+  private WeightChoice direct() {
+    return direct(DataType.F32, DataType.F32.bytes() * filters() * shape.window().taps());
+  }
+
+  private WeightChoice direct(DataType type, long bytes) {
+    double arithmetic = arithmetic(DIRECT);
+    return choice(ConvolutionAlgorithm.DIRECT, false, type, bytes, arithmetic, arithmetic);
+  }
+
+  private WeightChoice transformed(ConvolutionAlgorithm algorithm) {
+    long bytes =
+        WinogradConvolution.transformedBytes(
+            shape.inputChannels(), shape.outputChannels(), side(algorithm));
+    double arithmetic =
+        arithmetic(algorithm == ConvolutionAlgorithm.WINOGRAD4 ? LARGE_TILES : SMALL_TILES);
+    return choice(algorithm, false, DataType.F32, bytes, arithmetic, arithmetic);
+  }
+
+  private WeightChoice taps(ConvolutionAlgorithm algorithm) {
+    boolean large = algorithm == ConvolutionAlgorithm.WINOGRAD4;
+    double arithmetic = arithmetic(large ? LARGE_TILES : SMALL_TILES);
+    double transform = filters() / (large ? LARGE_TRANSFORMS : SMALL_TRANSFORMS);
+    int tiles = WinogradConvolution.tiles(shape, side(algorithm));
+    return choice(
+        algorithm,
+        true,
+        stored,
+        stored.bytes() * filters() * shape.window().taps(),
+        arithmetic + transform * WinogradConvolution.rounds(tiles),
+        arithmetic + transform * WinogradConvolution.rounds(TOGETHER * tiles) / TOGETHER);
+  }
+
+  private static int side(ConvolutionAlgorithm algorithm) {
+    return algorithm == ConvolutionAlgorithm.WINOGRAD4
+        ? WinogradConvolution.LARGE_TILE
+        : WinogradConvolution.SMALL_TILE;
+  }
+
+  private long filters() {
+    return (long) shape.inputChannels() * shape.outputChannels();
+  }
+
+  private double arithmetic(double rate) {
+    return shape.flops() / shape.batch() / rate;
+  }
+
+  /**
+   * @param alone milliseconds of an image evaluated alone, its weight in the caches
+   * @param together the same of one of several evaluated together
+   */
   private static WeightChoice choice(
-      ConvolutionShape shape, ConvolutionAlgorithm algorithm, int points, double rate) {
-    long bytes = (long) Float.BYTES * points * shape.inputChannels() * shape.outputChannels();
-    double arithmetic = shape.flops() / shape.batch() / rate;
-    double alone = Math.max(arithmetic, bytes / BYTES);
-    double together = Math.max(arithmetic, bytes / BYTES / TOGETHER);
-    return new WeightChoice(algorithm, bytes, (alone + together) / 2);
+      ConvolutionAlgorithm algorithm,
+      boolean taps,
+      DataType type,
+      long bytes,
+      double alone,
+      double together) {
+    double milliseconds =
+        (Math.max(alone, bytes / BYTES) + Math.max(together, bytes / BYTES / TOGETHER)) / 2;
+    return new WeightChoice(algorithm, taps, type, bytes, milliseconds);
   }
 }

@@ -29,7 +29,7 @@ public final class CpuDevice implements Device {
   /** Bytes from which memory is taken in large pages. */
   private static final long LARGE = 2 * SystemMemory.LARGE_PAGE;
 
-  /** Bytes from which it is worth to look whether there is so much. */
+  /** Bytes from which it is worth checking whether so much is left. */
   private static final long CHECKED = 64L << 20;
 
   private static final AvailableMemory MEMORY = new AvailableMemory(Path.of("/"));
@@ -193,8 +193,10 @@ public final class CpuDevice implements Device {
   }
 
   @Override
-  public List<WeightChoice> weightChoices(ConvolutionShape shape) {
-    return algorithm == ConvolutionAlgorithm.FASTEST ? ConvolutionCosts.of(shape) : List.of();
+  public List<WeightChoice> weightChoices(ConvolutionShape shape, DataType stored) {
+    return algorithm == ConvolutionAlgorithm.FASTEST
+        ? ConvolutionCosts.of(shape, stored)
+        : List.of();
   }
 
   @Override

@@ -13,6 +13,7 @@ import org.halfstep.device.DataType;
 import org.halfstep.device.Launch;
 import org.halfstep.device.QuantizedConvolution;
 import org.halfstep.device.Sequence;
+import org.halfstep.device.WeightChoice;
 import org.halfstep.device.kernels.KernelOperations;
 
 /** Operations on the CPU: our own kernels and oneDNN. */
@@ -36,15 +37,23 @@ final class CpuOperations extends KernelOperations {
   @Override
   public Convolution convolution(ConvolutionRequest request) {
     ConvolutionShape shape = request.shape();
-    ConvolutionAlgorithm chosen = request.algorithm() == null ? algorithm : request.algorithm();
+    WeightChoice weights = request.weights();
     // ReLU is nearly free behind oneDNN's sums; the others cost as much there as in a pass of ours.
     boolean ours = request.epilogue().activation() != Activation.RELU;
     if (ours && PointwiseConvolution.isChosen(algorithm, shape, request.type())) {
-      return own(new PointwiseConvolution(arguments, shape, request.training()));
+      return own(
+          weights == null
+              ? new PointwiseConvolution(arguments, shape, request.training())
+              : PointwiseConvolution.packedAs(weights.type(), arguments, shape));
     }
-    int tile = WinogradConvolution.tile(chosen, shape, request.type());
+    int tile =
+        WinogradConvolution.tile(
+            weights == null ? algorithm : weights.algorithm(), shape, request.type());
     if (ours && tile != 0 && WinogradConvolution.splitsAt(request.channels0())) {
-      return own(new WinogradConvolution(arguments, shape, request.training(), tile));
+      return own(
+          weights != null && weights.taps()
+              ? WinogradConvolution.ofTaps(weights.type(), arguments, shape, tile)
+              : new WinogradConvolution(arguments, shape, request.training(), tile));
     }
     return own(
         new OneDnnConvolution(

@@ -21,7 +21,7 @@ final class CpuThreads {
   /**
    * @param environment of the process
    * @param processors that it may use
-   * @throws IllegalArgumentException when OMP_NUM_THREADS is no number of threads
+   * @throws IllegalArgumentException when OMP_NUM_THREADS is not a number of threads
    */
   static int of(Map<String, String> environment, int processors) {
     String asked = environment.getOrDefault(VARIABLE, "").strip();

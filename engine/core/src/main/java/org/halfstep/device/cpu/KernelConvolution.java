@@ -10,6 +10,7 @@ import org.halfstep.device.Activation;
 import org.halfstep.device.Convolution;
 import org.halfstep.device.ConvolutionRequest;
 import org.halfstep.device.ConvolutionShape;
+import org.halfstep.device.DataType;
 import org.halfstep.device.Launch;
 import org.halfstep.device.PackedLayout;
 import org.halfstep.device.kernels.BoundKernel;
@@ -27,27 +28,37 @@ abstract sealed class KernelConvolution implements Convolution
   final ConvolutionShape shape;
   private final boolean training;
 
+  /** Of the packed weight; other than F32 for inference only. */
+  final DataType packedType;
+
   /** The kernels of the passes. */
   record Passes(Kernel pack, Kernel forward, Kernel gradient) {}
 
   /**
    * @param arena for the arguments of launches; outlives them
+   * @param packedType F32, F16 or BF16: of the packed weight
    */
-  KernelConvolution(Arena arena, Passes passes, ConvolutionShape shape, boolean training) {
+  KernelConvolution(
+      Arena arena, Passes passes, ConvolutionShape shape, boolean training, DataType packedType) {
+    if (training && packedType != DataType.F32) {
+      throw new IllegalArgumentException(
+          "weights that change are packed as F32, not " + packedType);
+    }
+    this.packedType = packedType;
     this.kernels = new KernelBinder(Kernels.cpu(), MemorySegment.NULL, arena);
     this.passes = passes;
     this.shape = shape;
     this.training = training;
   }
 
-  /** Sets the sizes of the batch and of its images. */
+  /** Sets the sizes of the batch and of its images, and how the packed weight lies. */
   abstract BoundKernel withSizes(BoundKernel bound);
 
   /** Bytes of a packed weight. */
   abstract long packedBytes(int in, int out);
 
-  /** The side of the tiles of a packed weight; 0 where there are none. */
-  abstract int tile();
+  /** Says how the weight is packed, beyond its type. */
+  abstract BoundKernel withForm(BoundKernel pack);
 
   @Override
   public final ConvolutionShape shape() {
@@ -145,10 +156,9 @@ abstract sealed class KernelConvolution implements Convolution
   }
 
   private Launch pack(long weight, int in, int out, boolean transposed, long packed) {
-    return kernels
-        .bind(passes.pack)
-        .with("tile weight stride in out", tile(), weight, shape.weightInputStride(), in, out)
-        .with("transposed packed", transposed, packed);
+    return withForm(kernels.bind(passes.pack))
+        .with("weight stride in out", weight, shape.weightInputStride(), in, out)
+        .with("transposed packed dtype", transposed, packed, packedType);
   }
 
   /** Workspace of a forward pass, or of the gradient of the weight. */
@@ -157,7 +167,7 @@ abstract sealed class KernelConvolution implements Convolution
   }
 
   private BoundKernel sized(Kernel pass, int in, int out) {
-    return withSizes(kernels.bind(pass)).with("in0 out", in, out);
+    return withSizes(kernels.bind(pass)).with("in0 out dtype", in, out, packedType);
   }
 
   private BoundKernel read(Kernel pass, Input input) {

@@ -31,7 +31,21 @@ final class PointwiseConvolution extends KernelConvolution {
    * @param arena for the arguments of launches; outlives them
    */
   PointwiseConvolution(Arena arena, ConvolutionShape shape, boolean training) {
-    super(arena, PASSES, shape, training);
+    this(arena, shape, training, DataType.F32);
+  }
+
+  private PointwiseConvolution(
+      Arena arena, ConvolutionShape shape, boolean training, DataType packedType) {
+    super(arena, PASSES, shape, training, packedType);
+  }
+
+  /**
+   * For inference, with packed weights of a type.
+   *
+   * @param type F32, F16 or BF16
+   */
+  static PointwiseConvolution packedAs(DataType type, Arena arena, ConvolutionShape shape) {
+    return new PointwiseConvolution(arena, shape, false, type);
   }
 
   /** Whether a convolution is computed by these kernels. The batch never counts. */
@@ -56,18 +70,22 @@ final class PointwiseConvolution extends KernelConvolution {
 
   @Override
   String title() {
-    return "product of our own";
+    return "product of our own, " + packedType;
   }
 
   @Override
   long packedBytes(int in, int out) {
+    return packedBytes(in, out, packedType);
+  }
+
+  static long packedBytes(int in, int out, DataType type) {
     long columns = (out + PACKED_MULTIPLE - 1L) / PACKED_MULTIPLE * PACKED_MULTIPLE;
-    return Float.BYTES * in * columns;
+    return type.bytes() * in * columns;
   }
 
   @Override
-  int tile() {
-    return 0;
+  BoundKernel withForm(BoundKernel pack) {
+    return pack;
   }
 
   @Override

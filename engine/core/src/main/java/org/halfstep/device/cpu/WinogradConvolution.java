@@ -27,7 +27,7 @@ final class WinogradConvolution extends KernelConvolution {
   private static final int SOURCE_MULTIPLE = 16;
 
   /** Sides of the output tiles of F(2x2, 3x3) and F(4x4, 3x3). */
-  private static final int SMALL_TILE = 2;
+  static final int SMALL_TILE = 2;
 
   static final int LARGE_TILE = 4;
 
@@ -55,15 +55,42 @@ final class WinogradConvolution extends KernelConvolution {
               .forwardScratchBytes()
           > 0;
 
+  /** Tiles that go through the steps together where weights are large or kept as taps. */
+  private static final int ROUND = 128;
+
   private final int tile;
+
+  /** Whether the packed weight is transformed whenever it is used. */
+  private final boolean taps;
 
   /**
    * @param arena for the arguments of launches; outlives them
    * @param tile 2 or 4: the side of the output tiles
    */
   WinogradConvolution(Arena arena, ConvolutionShape shape, boolean training, int tile) {
-    super(arena, PASSES, shape, training);
+    this(arena, shape, training, tile, false, DataType.F32);
+  }
+
+  private WinogradConvolution(
+      Arena arena,
+      ConvolutionShape shape,
+      boolean training,
+      int tile,
+      boolean taps,
+      DataType packedType) {
+    super(arena, PASSES, shape, training, packedType);
     this.tile = tile;
+    this.taps = taps;
+  }
+
+  /**
+   * For inference, with the weight packed as the taps that it is stored as, and transformed
+   * whenever it is used; to the same bits.
+   *
+   * @param type F32, F16 or BF16: of the packed taps
+   */
+  static WinogradConvolution ofTaps(DataType type, Arena arena, ConvolutionShape shape, int tile) {
+    return new WinogradConvolution(arena, shape, false, tile, true, type);
   }
 
   /** The side of the output tiles by which a convolution is computed, or 0 for the direct form. */
@@ -90,7 +117,7 @@ final class WinogradConvolution extends KernelConvolution {
     int large = tiles(shape, LARGE_TILE);
     if (large >= MANY_LARGE_TILES
         || (large >= MIN_TILES
-            && packedBytes(shape.inputChannels(), shape.outputChannels(), LARGE_TILE)
+            && transformedBytes(shape.inputChannels(), shape.outputChannels(), LARGE_TILE)
                 <= CACHED_WEIGHTS)) {
       return LARGE_TILE;
     }
@@ -102,23 +129,30 @@ final class WinogradConvolution extends KernelConvolution {
     return channels0 % SOURCE_MULTIPLE == 0;
   }
 
-  private static int tiles(ConvolutionShape shape, int side) {
+  static int tiles(ConvolutionShape shape, int side) {
     return ((shape.height() + side - 1) / side) * ((shape.width() + side - 1) / side);
   }
 
-  private static long packedBytes(int in, int out, int tile) {
+  /** Rounds in which so many tiles go through the steps. */
+  static int rounds(int tiles) {
+    return (tiles + ROUND - 1) / ROUND;
+  }
+
+  static long transformedBytes(int in, int out, int tile) {
     long points = (long) (tile + KERNEL - 1) * (tile + KERNEL - 1);
     return Float.BYTES * points * in * out;
   }
 
   @Override
   String title() {
-    return "Winograd F(" + tile + "x" + tile + ")";
+    return taps ? "3x3 taps, " + packedType : "Winograd F(" + tile + "x" + tile + ")";
   }
 
   @Override
   long packedBytes(int in, int out) {
-    return packedBytes(in, out, tile);
+    return taps
+        ? (long) packedType.bytes() * KERNEL * KERNEL * in * out
+        : transformedBytes(in, out, tile);
   }
 
   /** Of the products, by which all but the smallest are bound: transforms are not counted. */
@@ -134,12 +168,12 @@ final class WinogradConvolution extends KernelConvolution {
   }
 
   @Override
-  int tile() {
-    return tile;
+  BoundKernel withForm(BoundKernel pack) {
+    return pack.with("tile taps", tile, taps);
   }
 
   @Override
   BoundKernel withSizes(BoundKernel bound) {
-    return bound.with("n h w", shape.batch(), shape.height(), shape.width()).with("tile", tile);
+    return withForm(bound.with("n h w", shape.batch(), shape.height(), shape.width()));
   }
 }

@@ -7,6 +7,7 @@ import java.util.function.LongFunction;
 import org.halfstep.bindings.Kernels;
 import org.halfstep.device.Slab;
 import org.halfstep.device.cuda.driver.Driver;
+import org.halfstep.device.cuda.library.LibraryOperations;
 
 /**
  * What all streams of one GPU share: the driver, the kernels, the libraries, and the memory.

@@ -21,11 +21,13 @@ import org.halfstep.device.HostView;
 import org.halfstep.device.OperationCeiling;
 import org.halfstep.device.Operations;
 import org.halfstep.device.Slab;
+import org.halfstep.device.cuda.cudnn.CudnnLibrary;
 import org.halfstep.device.cuda.driver.CudaException;
 import org.halfstep.device.cuda.driver.CudaUnavailableException;
 import org.halfstep.device.cuda.driver.Driver;
 import org.halfstep.device.cuda.driver.Gpu;
 import org.halfstep.device.cuda.driver.LwjglDriver;
+import org.halfstep.device.cuda.library.LibraryOperations;
 
 /**
  * An NVIDIA GPU, Ampere or newer. Each instance is one stream; {@link #stream} makes another of the
@@ -133,8 +135,8 @@ public final class CudaDevice implements Device {
             "attention "
                 + options.attention().name().toLowerCase(Locale.ROOT)
                 + (options.deterministic() ? ", deterministic" : ", not deterministic")
-                + (libraries.engines().isTimed() ? ", timed engines" : "")));
-    parts.add(new DevicePart("engines", libraries.engines().description()));
+                + (libraries.cudnn().isTimed() ? ", timed engines" : "")));
+    parts.add(new DevicePart("engines", libraries.cudnn().engines()));
     parts.add(new DevicePart("cuDNN", "from " + CudaLibrary.CUDNN.location()));
     parts.add(new DevicePart("cuBLASLt", "from " + CudaLibrary.CUBLASLT.location()));
     parts.add(
@@ -145,9 +147,7 @@ public final class CudaDevice implements Device {
                 + kernels.hs_instruction_set()
                 + ") from "
                 + NativeLibrary.CUDA_KERNELS.location()));
-    parts.add(
-        new DevicePart(
-            "planning", PlanningThreads.count() + " at a time (" + PlanningThreads.COUNT + ")"));
+    parts.add(new DevicePart("planning", CudnnLibrary.planning()));
     CudaLibrary.CUDNN.leftOut().forEach(part -> parts.add(new DevicePart("without", part)));
     return List.copyOf(parts);
   }
@@ -157,7 +157,7 @@ public final class CudaDevice implements Device {
    *
    * @param parts what is in use by now
    */
-  static CudaDevice of(
+  public static CudaDevice of(
       Driver driver,
       Kernels kernels,
       LongFunction<LibraryOperations> operations,

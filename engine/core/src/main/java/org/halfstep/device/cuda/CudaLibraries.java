@@ -1,8 +1,6 @@
 package org.halfstep.device.cuda;
 
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.Optional;
 import org.halfstep.bindings.CublasLt;
 import org.halfstep.bindings.CudaLibrary;
@@ -12,23 +10,25 @@ import org.halfstep.device.AttentionAlgorithm;
 import org.halfstep.device.AttentionShape;
 import org.halfstep.device.Convolution;
 import org.halfstep.device.ConvolutionRequest;
-import org.halfstep.device.Owned;
+import org.halfstep.device.cuda.cublas.CublasConvolution;
+import org.halfstep.device.cuda.cublas.Matmuls;
+import org.halfstep.device.cuda.cudnn.CudnnLibrary;
 import org.halfstep.device.cuda.driver.Driver;
+import org.halfstep.device.cuda.library.LibraryAttention;
+import org.halfstep.device.cuda.library.LibraryOperations;
 
 /**
- * cuDNN and cuBLASLt on one device: their handles, and what was found out about the shapes in use.
- * The device's context must be current in every thread that calls this or runs a launch.
- * Thread-safe; it must outlive the operations made with it.
+ * cuDNN and cuBLASLt on one device, and which of them computes what. The device's context must be
+ * current in every thread that calls this or runs a launch. Thread-safe; it must outlive the
+ * operations made with it.
  */
 final class CudaLibraries implements AutoCloseable {
+  private static final int MAJOR = 10_000;
+
   private final Kernels kernels;
   private final AttentionAlgorithm attention;
-  private final boolean deterministic;
-  private final MemorySegment cudnn;
-  private final CudnnPlanner planner;
-  private final EngineSearch engines;
-  private final Owned timing = new Owned();
   private final Matmuls matmuls;
+  private final CudnnLibrary cudnn;
   private final String versions;
   private boolean closed;
 
@@ -39,57 +39,34 @@ final class CudaLibraries implements AutoCloseable {
    * @param driver the GPU's, whose context is current in this thread; plans in the cache are valid
    *     for its name and version
    * @param attention what computes attention
-   * @param deterministic whether the same input must give the same bits in every run; attention's
-   *     backward pass is then our own, since cuDNN's adds up in the order in which blocks finish,
-   *     of which its notes say nothing
+   * @param deterministic whether the same input must give the same bits in every run
    * @throws org.halfstep.bindings.NativeLibraryException if one is not found
-   * @throws IllegalArgumentException if {@link PlanningThreads#COUNT} is no number of threads, or
-   *     {@link EngineChoice#PROPERTY} no choice
+   * @throws IllegalArgumentException if a system property that says how cuDNN plans says nothing
    */
   CudaLibraries(
       Kernels kernels, Driver driver, AttentionAlgorithm attention, boolean deterministic) {
     this.kernels = kernels;
     this.attention = attention;
-    this.deterministic = deterministic;
-    int planners = PlanningThreads.count();
-    EngineChoice choice = EngineChoice.of(deterministic);
     CudaLibrary.CUBLASLT.load();
     CudaLibrary.CUDNN.load();
     this.versions =
         "cuDNN "
-            + version(Cudnn.cudnnGetVersion(), 10_000)
+            + version(Cudnn.cudnnGetVersion())
             + ", cuBLASLt "
-            + version(CublasLt.cublasLtGetVersion(), 10_000);
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment out = arena.allocate(ValueLayout.ADDRESS);
-      CublasLt.cublasLtCreate(out);
-      this.matmuls = new Matmuls(out.get(ValueLayout.ADDRESS, 0));
-      try {
-        Cudnn.cudnnCreate(out);
-      } catch (RuntimeException refused) {
-        matmuls.close();
-        throw refused;
-      }
-      this.cudnn = out.get(ValueLayout.ADDRESS, 0);
-    }
-    Optional<EngineTrials> trials =
-        choice == EngineChoice.TIMED
-            ? Optional.of(
-                new EngineTrials(timing.add(new CudnnPlanTimer(driver)), EngineLog.named()))
-            : Optional.empty();
+            + version(CublasLt.cublasLtGetVersion());
     String environment = driver.gpu().name() + ", CUDA " + driver.gpu().cuda() + ", " + versions;
-    this.engines =
-        new EngineSearch(
-            deterministic, new CudnnPlanCache(CudnnPlanCache.defaultFolder(), environment), trials);
-    this.planner =
-        new CudnnPlanner(
-            engines::plan,
-            new PlanningThreads(planners, driver::makeCurrent, CudnnTarget::current));
+    this.matmuls = Matmuls.create();
+    try {
+      this.cudnn = new CudnnLibrary(kernels, driver, deterministic, environment);
+    } catch (RuntimeException refused) {
+      matmuls.close();
+      throw refused;
+    }
   }
 
-  /** How engines are chosen. */
-  EngineSearch engines() {
-    return engines;
+  /** How its plans are made. */
+  CudnnLibrary cudnn() {
+    return cudnn;
   }
 
   /** "cuDNN 9.24.0, cuBLASLt 13.1.1". */
@@ -104,46 +81,32 @@ final class CudaLibraries implements AutoCloseable {
    */
   LibraryOperations operations(long stream) {
     MemorySegment on = MemorySegment.ofAddress(stream);
-    WantedPlans plans = new WantedPlans(planner::start, planner::find);
+    LibraryOperations others = cudnn.operations(on);
     return new LibraryOperations() {
       @Override
       public Convolution convolution(ConvolutionRequest request) {
         return CublasConvolution.suits(request.shape())
             ? new CublasConvolution(matmuls, kernels, on, request)
-            : new CudnnConvolution(CudaLibraries.this, plans, kernels, on, request);
+            : others.convolution(request);
       }
 
       @Override
       public Optional<LibraryAttention> attention(AttentionShape shape) {
-        return attention == AttentionAlgorithm.FASTEST
-                && CudnnAttention.suits(shape, Cudnn.cudnnGetVersion())
-            ? Optional.of(new CudnnAttention(CudaLibraries.this, plans, on, shape, !deterministic))
-            : Optional.empty();
+        return attention == AttentionAlgorithm.FASTEST ? others.attention(shape) : Optional.empty();
       }
     };
-  }
-
-  /**
-   * Runs a plan, whatever handle it was made with: this one only brings the stream. It is shared by
-   * all streams, so a run sets its own.
-   */
-  synchronized void execute(MemorySegment stream, CudnnPlan plan, CudnnDescriptor variantPack) {
-    Cudnn.cudnnSetStream(cudnn, stream);
-    Cudnn.cudnnBackendExecute(cudnn, plan.descriptor().handle(), variantPack.handle());
   }
 
   @Override
   public synchronized void close() {
     if (!closed) {
       closed = true;
-      planner.close();
-      timing.close();
-      Cudnn.cudnnDestroy(cudnn);
+      cudnn.close();
       matmuls.close();
     }
   }
 
-  private static String version(long number, int major) {
-    return number / major + "." + number % major / 100 + "." + number % 100;
+  private static String version(long number) {
+    return number / MAJOR + "." + number % MAJOR / 100 + "." + number % 100;
   }
 }

@@ -10,6 +10,8 @@ import org.halfstep.device.Convolution;
 import org.halfstep.device.ConvolutionRequest;
 import org.halfstep.device.Launch;
 import org.halfstep.device.Sequence;
+import org.halfstep.device.cuda.library.LibraryAttention;
+import org.halfstep.device.cuda.library.LibraryOperations;
 import org.halfstep.device.kernels.KernelOperations;
 
 /** Operations on one stream of a GPU: our own kernels, cuDNN and cuBLASLt. */

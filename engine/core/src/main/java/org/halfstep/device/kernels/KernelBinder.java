@@ -38,15 +38,16 @@ public final class KernelBinder {
       case F32, TF32 -> Kernels.HS_F32;
       case BF16 -> Kernels.HS_BF16;
       case U8 -> Kernels.HS_U8;
-      case F16, I8, I32 ->
-          throw new IllegalArgumentException("no kernel takes numbers of type " + type);
+      case F16 -> Kernels.HS_F16;
+      case I8, I32 -> throw new IllegalArgumentException("no kernel takes numbers of type " + type);
     };
   }
 
   /** A function as the kernels name it. */
   static int code(Activation activation) {
     return switch (activation) {
-      case NONE -> throw new IllegalArgumentException("no activation is no function of a kernel");
+      case NONE ->
+          throw new IllegalArgumentException("a kernel needs an activation: NONE is not one");
       case SILU -> Kernels.HS_SILU;
       case RELU -> Kernels.HS_RELU;
       case GELU -> Kernels.HS_GELU;

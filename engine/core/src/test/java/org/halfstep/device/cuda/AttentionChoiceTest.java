@@ -12,6 +12,7 @@ import org.halfstep.device.DataType;
 import org.halfstep.device.Launch;
 import org.halfstep.device.Operations;
 import org.halfstep.device.cpu.CpuDevice;
+import org.halfstep.device.cuda.library.LibraryAttention;
 import org.junit.jupiter.api.Test;
 
 /** Each pass of attention is the library's where it has one, over a driver that is not there. */

@@ -17,7 +17,7 @@ import org.halfstep.device.cuda.driver.Gpu;
  * keep their work for later. Like the real one it refuses to wait while a stream is recorded, and
  * it knows what was not given back.
  */
-final class HostDriver implements Driver {
+public final class HostDriver implements Driver {
   private final Map<Long, Arena> memory = new HashMap<>();
   private final Map<Long, Arena> pinned = new HashMap<>();
   private final Map<Long, Runnable> graphs = new HashMap<>();
@@ -30,34 +30,34 @@ final class HostDriver implements Driver {
   private boolean lazy;
   private boolean capturing;
   private boolean closed;
-  boolean refusesCapture;
-  int captures;
-  int graphLaunches;
-  int waits;
+  public boolean refusesCapture;
+  public int captures;
+  public int graphLaunches;
+  public int waits;
 
   /** What the device's clock shows, in milliseconds; kernels that take time move it. */
-  double clock;
+  public double clock;
 
   /** Lets no allocation be larger from now on. */
-  void limit(long bytes) {
+  public void limit(long bytes) {
     limit = bytes;
   }
 
   /** Delays copies to the device until somebody waits for them. */
-  void copyLate() {
+  public void copyLate() {
     lazy = true;
   }
 
   /** Everything that was taken and not given back. */
-  int held() {
+  public int held() {
     return memory.size() + pinned.size() + graphs.size() + streams.size() + events.size();
   }
 
-  int heldGraphs() {
+  public int heldGraphs() {
     return graphs.size();
   }
 
-  boolean isClosed() {
+  public boolean isClosed() {
     return closed;
   }
 

@@ -13,6 +13,8 @@ import org.halfstep.device.Device;
 import org.halfstep.device.Operations;
 import org.halfstep.device.Owned;
 import org.halfstep.device.cpu.CpuDevice;
+import org.halfstep.device.cuda.library.LibraryAttention;
+import org.halfstep.device.cuda.library.LibraryOperations;
 
 /**
  * A CUDA device over a {@link HostDriver}, the CPU's kernels and the CPU's convolutions: everything
@@ -49,7 +51,7 @@ final class HostGpu implements AutoCloseable {
                           request.channels0(),
                           request.type() == DataType.TF32 ? DataType.F32 : request.type(),
                           request.training(),
-                          request.algorithm(),
+                          request.weights(),
                           request.prologue(),
                           request.epilogue()));
                 }
