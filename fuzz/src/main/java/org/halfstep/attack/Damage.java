@@ -26,7 +26,10 @@ final class Damage {
     this.random = new Random(seed);
   }
 
-  /** Every kind of damage to every part of the newest checkpoint, and to the run's own files. */
+  /**
+   * Every kind of damage to every part of the newest checkpoint, and to the run's own files;
+   * forgeries.
+   */
   void checkpoints(Tally tally) throws IOException, InterruptedException {
     Path stopped = stoppedRun();
     Map<String, String> whole = Ground.models(ground.folder.resolve("teacher"));
@@ -51,6 +54,16 @@ final class Damage {
       Path run = again(stopped);
       harm.to(run.resolve(stopped.relativize(config).toString()), random);
       refused += resume("config.json " + harm, run, whole, tally);
+    }
+    for (Forgery forgery : Forgery.values()) {
+      for (boolean old : new boolean[] {false, true}) {
+        if (!old || forgery.mayBeOld()) {
+          Path run = again(stopped);
+          forgery.to(run.resolve(stopped.relativize(newest).toString()), old);
+          String what = forgery + (old ? " without digests" : " with right digests");
+          refused += resume(what, run, whole, tally);
+        }
+      }
     }
     tally.note(refused + " refused, the others went on to the same bits");
   }

@@ -9,9 +9,9 @@ import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
- * Disks that are full: a file system in memory of some kilobytes, and /dev/full. A command says "No
- * space left on device" in a line, or does without what it only wanted to keep; a run that was
- * ended so goes on elsewhere and ends with the same bits. Needs the right to mount.
+ * Disks that are full: a file system in memory of some kilobytes or files, and /dev/full. A command
+ * says "No space left on device" in a line, or does without what it only wanted to keep; a run that
+ * was ended so goes on elsewhere and ends with the same bits. Needs the right to mount.
  */
 final class FullDisks {
   private static final String SAID = "No space left on device";
@@ -25,18 +25,22 @@ final class FullDisks {
   }
 
   void attack(Tally tally) throws IOException {
-    for (String kilobytes : List.of("4", "16", "200", "700")) {
+    for (String room : List.of("size=4k", "size=16k", "size=200k", "size=700k", "nr_inodes=9")) {
       for (String command : List.of("train", "distill", "train-classifier")) {
-        run(command, kilobytes, tally);
+        run(command, room, tally);
       }
     }
     String model = ground.student.toString();
+    String latent = ground.tiny.resolve("diffusers").toString();
     List<String[]> commands =
         List.of(
             new String[] {"sample", "--model", model, "--count", "900", "--npz", "DISK/s.npz"},
             new String[] {"sample", "--model", model, "--count", "900", "--grid", "DISK/s.png"},
             new String[] {"sample", "--model", model, "--count", "900", "--out", "DISK/images"},
             new String[] {"convert", "--model", model, "--out", "DISK/e.safetensors"},
+            new String[] {"convert", "--model", latent, "--out", "DISK/latent"},
+            new String[] {"convert", "--model", latent, "--out", "DISK/latent.ckpt"},
+            new String[] {"convert", "--tiny", "DISK/tiny"},
             new String[] {
               "quantize",
               "--model",
@@ -87,7 +91,7 @@ final class FullDisks {
               "DISK/report"
             });
     for (String[] command : commands) {
-      try (Disk disk = new Disk(ground.folder.resolve("disk"), "4")) {
+      try (Disk disk = new Disk(ground.folder.resolve("disk"), "size=4k")) {
         disk.fill();
         String[] there = replaced(command, disk.folder.toString());
         tally.add(String.join(" ", command), said(program.run(there)));
@@ -131,11 +135,11 @@ final class FullDisks {
         : Optional.of("did not say that the disk is full: " + ended.err().strip());
   }
 
-  private void run(String command, String kilobytes, Tally tally) throws IOException {
+  private void run(String command, String room, Tally tally) throws IOException {
     Path elsewhere = ground.folder.resolve("after-full-disk");
     Ground.remove(elsewhere);
     Optional<String> problem;
-    try (Disk disk = new Disk(ground.folder.resolve("disk"), kilobytes)) {
+    try (Disk disk = new Disk(ground.folder.resolve("disk"), room)) {
       Program.Ended ended = program.run(ground.arguments(command, disk.folder.resolve("run")));
       problem = ended.code() == 0 ? Optional.empty() : said(ended);
       if (Files.exists(disk.folder.resolve("run"))) {
@@ -153,16 +157,16 @@ final class FullDisks {
     if (problem.isEmpty() && !Ground.models(elsewhere).equals(whole)) {
       problem = Optional.of("went on to other weights");
     }
-    tally.add(command + " on a disk of " + kilobytes + " KiB", problem);
+    tally.add(command + " on a disk of " + room, problem);
   }
 
   /** A small file system in memory. */
   private static final class Disk implements AutoCloseable {
     final Path folder;
 
-    Disk(Path folder, String kilobytes) throws IOException {
+    Disk(Path folder, String room) throws IOException {
       this.folder = Files.createDirectories(folder);
-      system("mount", "-t", "tmpfs", "-o", "size=" + kilobytes + "k", "tmpfs", folder.toString());
+      system("mount", "-t", "tmpfs", "-o", room, "tmpfs", folder.toString());
     }
 
     /** Takes what room there is. */

@@ -25,6 +25,9 @@ final class Ground {
   final Path classifier;
   final Path samples;
 
+  /** A latent model in every layout. */
+  final Path tiny;
+
   /** Makes everything, in some seconds. */
   Ground(Path folder, Program program) throws IOException {
     this.folder = folder;
@@ -40,6 +43,8 @@ final class Ground {
     samples = folder.resolve("samples.npz");
     program.require(
         "sample", "--model", student.toString(), "--count", "40", "--npz", samples.toString());
+    tiny = folder.resolve("tiny");
+    program.require("convert", "--tiny", tiny.toString());
   }
 
   /** A run that writes many checkpoints, into a folder. */
@@ -90,6 +95,17 @@ final class Ground {
       }
     }
     return digests;
+  }
+
+  /** The digest of a file, or of all in a folder. */
+  static String digest(Path path) throws IOException {
+    StringBuilder digests = new StringBuilder();
+    try (Stream<Path> all = Files.walk(path)) {
+      for (Path file : all.filter(Files::isRegularFile).sorted().toList()) {
+        digests.append(path.relativize(file)).append(FileDigest.sha256(file));
+      }
+    }
+    return digests.toString();
   }
 
   static void copy(Path from, Path to) throws IOException {

@@ -11,7 +11,6 @@ import java.util.Random;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
-import org.halfstep.files.FileDigest;
 
 /**
  * SIGKILL at random moments. A run that was killed is started again until it ends, and must end
@@ -115,23 +114,31 @@ final class Kills {
         "grid.png",
         new String[] {"sample", "--model", model, "--count", "400", "--grid", "grid.png"});
     commands.put(
-        "half.safetensors", new String[] {"convert", "--model", model, "--out", "half.safetensors"});
+        "half.safetensors",
+        new String[] {"convert", "--model", model, "--out", "half.safetensors"});
+    String latent = ground.tiny.resolve("diffusers").toString();
+    commands.put("latent", new String[] {"convert", "--model", latent, "--out", "latent"});
     Program here = program.in(out);
     for (Map.Entry<String, String[]> one : commands.entrySet()) {
       Path file = out.resolve(one.getKey());
       here.require(one.getValue());
-      String whole = FileDigest.sha256(file);
+      String whole = Ground.digest(file);
+      // A folder is not replaced.
+      boolean folder = Files.isDirectory(file);
       for (int i = 0; i < 8 && tally.tried() < kills; i++) {
-        if (random.nextBoolean()) {
-          Files.deleteIfExists(file);
+        if (folder || random.nextBoolean()) {
+          Ground.remove(file);
         }
         Process process = here.start(one.getValue());
         process.waitFor(random.nextLong(100_000_000, 2_500_000_000L), TimeUnit.NANOSECONDS);
         process.destroyForcibly().waitFor();
-        boolean good = !Files.exists(file) || FileDigest.sha256(file).equals(whole);
+        boolean good = !Files.exists(file) || Ground.digest(file).equals(whole);
         tally.add(
             String.join(" ", one.getValue()),
-            good ? Optional.empty() : Optional.of(file.getFileName() + " is half a file"));
+            good ? Optional.empty() : Optional.of(file.getFileName() + " is not whole"));
+      }
+      if (folder) {
+        Ground.remove(file);
       }
       here.require(one.getValue());
       if (!leftovers(out).isEmpty()) {

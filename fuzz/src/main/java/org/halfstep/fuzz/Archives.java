@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.zip.CRC32;
 import java.util.zip.ZipEntry;
@@ -35,6 +36,16 @@ final class Archives {
       throw new IllegalStateException(impossible);
     }
     return out.toByteArray();
+  }
+
+  /** A file of PyTorch: a pickle, and two storages of some bytes. */
+  static byte[] torch(byte[] pickle) {
+    Map<String, byte[]> entries = new LinkedHashMap<>();
+    entries.put("x/data.pkl", pickle);
+    entries.put("x/byteorder", utf8("little"));
+    entries.put("x/data/0", new byte[96]);
+    entries.put("x/data/1", new byte[16]);
+    return zip(entries);
   }
 
   /** A safetensors file of a header and some data. */

@@ -108,12 +108,7 @@ enum Reader {
   TORCH_PICKLE {
     @Override
     void read(byte[] input, Workplace place) throws IOException {
-      Map<String, byte[]> entries = new LinkedHashMap<>();
-      entries.put("x/data.pkl", input);
-      entries.put("x/byteorder", Archives.utf8("little"));
-      entries.put("x/data/0", new byte[96]);
-      entries.put("x/data/1", new byte[16]);
-      TORCH.read(Archives.zip(entries), place);
+      TORCH.read(Archives.torch(input), place);
     }
   },
   NPZ {
@@ -247,6 +242,12 @@ enum Reader {
       ClipTokenizer.open(place.write("merges.txt", input)).sequence("the cat");
     }
   },
+  CLIP_PACKED {
+    @Override
+    void read(byte[] input, Workplace place) throws IOException {
+      ClipTokenizer.open(place.write("merges.txt.gz", input)).sequence("the cat");
+    }
+  },
   CLIP_TOKENIZER {
     @Override
     void read(byte[] input, Workplace place) throws IOException {
@@ -275,6 +276,14 @@ enum Reader {
       WordPieceTokenizer.open(place.write("vocab.txt", input)).sequence("foxes", 8);
     }
   },
+  PROMPT {
+    @Override
+    void read(byte[] input, Workplace place) throws IOException {
+      String text = new String(input, StandardCharsets.UTF_8);
+      place.clip().sequence(text);
+      place.wordPieces().sequence(text, 8);
+    }
+  },
   PIPELINE {
     @Override
     void read(byte[] input, Workplace place) throws IOException {
@@ -300,6 +309,13 @@ enum Reader {
     @Override
     void read(byte[] input, Workplace place) throws IOException {
       Path file = place.write("x.safetensors", Archives.safetensors(input, SINGLE_BYTES));
+      Checkpoint.open(file, CheckpointOptions.standard()).close();
+    }
+  },
+  SINGLE_PICKLE {
+    @Override
+    void read(byte[] input, Workplace place) throws IOException {
+      Path file = place.write("x.ckpt", Archives.torch(input));
       Checkpoint.open(file, CheckpointOptions.standard()).close();
     }
   },

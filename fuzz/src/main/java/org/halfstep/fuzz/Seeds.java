@@ -43,6 +43,12 @@ final class Seeds {
   /** Name of a whole classifier's file. */
   static final String CLASSIFIER = "classifier.safetensors";
 
+  /** Name of a small tokenizer's file. */
+  static final String MERGES = "merges.txt";
+
+  /** Name of a small list of words. */
+  static final String WORDS = "vocab.txt";
+
   /** Folder of a whole latent model. */
   static final String TINY = "tiny";
 
@@ -72,8 +78,9 @@ final class Seeds {
   private void tokenizers() throws IOException {
     String merges = "#version: 0.2\nc a\nca t</w>\nt h\nth e</w>\n";
     seed(Reader.CLIP_MERGES, "four", Archives.utf8(merges));
+    seed(Reader.CLIP_PACKED, "four", gzip(Archives.utf8(merges)));
     Path written = Files.createDirectories(folder.resolve("tokenizer"));
-    Path file = Files.writeString(folder.resolve("merges.txt"), merges);
+    Path file = Files.writeString(folder.resolve(MERGES), merges);
     ClipTokenizer.open(file).write(written);
     byte[] vocabulary = Files.readAllBytes(written.resolve("vocab.json"));
     seed(
@@ -90,7 +97,13 @@ final class Seeds {
                 + "[\"c a\",[\"ca\",\"t</w>\"],\"t h\",\"th e</w>\"],\"vocab\":"
                 + new String(vocabulary, StandardCharsets.UTF_8)
                 + "}}"));
-    seed(Reader.WORD_LIST, "eight", Archives.utf8("[PAD]\n[UNK]\n[CLS]\n[SEP]\nfox\n##es\n"));
+    byte[] words = Archives.utf8("[PAD]\n[UNK]\n[CLS]\n[SEP]\nfox\n##es\n");
+    Files.write(folder.resolve(WORDS), words);
+    seed(Reader.WORD_LIST, "eight", words);
+    seed(
+        Reader.PROMPT,
+        "some",
+        Archives.utf8("the cat &amp;&#x41; &lt;b&gt; caf\u00e9 \u6f22 1,000.5 it's"));
     seed(
         Reader.WORD_PIECES,
         "six",
@@ -234,6 +247,9 @@ final class Seeds {
             + pickle.substring(2, pickle.length() - 1)
             + "X\1\0\0\0oca.b\nC\n)\u0081}X\1\0\0\0aK\1sbX\1\0\0\0p\u008f(K\1\u0090X\1\0\0\0qca\nD\n)R(K\1K\2uu.";
     seed(Reader.TORCH_PICKLE, "trainer", trainer.getBytes(StandardCharsets.ISO_8859_1));
+    String single =
+        pickle.replace("X\1\0\0\0a", "X+\0\0\0model.diffusion_model.input_blocks.0.0.bias");
+    seed(Reader.SINGLE_PICKLE, "one", single.getBytes(StandardCharsets.ISO_8859_1));
     Map<String, byte[]> entries = new LinkedHashMap<>();
     entries.put("x/data.pkl", bytes);
     entries.put("x/data/0", new byte[96]);
@@ -319,6 +335,8 @@ final class Seeds {
     }
     seed(Reader.PICTURE, "jpg-colour", encoded(colour, "jpg"));
     seed(Reader.PICTURE, "jpg-grey", encoded(grey, "jpg"));
+    seed(Reader.PICTURE, "jpg-lying", lying(encoded(colour, "jpg")));
+    seed(Reader.PNG_PARTS, "png-lying", lyingPng(encoded(colour, "png")));
     seed(Reader.PICTURE_FOLDER, "two", encoded(colour, "png"), encoded(grey, "jpg"));
     Path text = folder.resolve("text.png");
     new ImageGrid(1, 0, 1)
@@ -327,6 +345,48 @@ final class Seeds {
             new ImageBatch(1, SIDE, SIDE, 1, new byte[SIDE * SIDE]),
             Map.of("seed", "1", "title", "caf\u00e9 \u6f22"));
     seed(Reader.PNG_TEXT, "text", Files.readAllBytes(text));
+  }
+
+  /** EXIF that says no more than that the picture lies on its side. */
+  private static byte[] exif() {
+    return ByteBuffer.allocate(26)
+        .putShort((short) 0x4d4d)
+        .putShort((short) 42)
+        .putInt(8)
+        .putShort((short) 1)
+        .putShort((short) 0x0112)
+        .putShort((short) 3)
+        .putInt(1)
+        .putShort((short) 6)
+        .putShort((short) 0)
+        .putInt(0)
+        .array();
+  }
+
+  private static byte[] lying(byte[] jpeg) {
+    byte[] exif = exif();
+    return ByteBuffer.allocate(jpeg.length + 10 + exif.length)
+        .put(jpeg, 0, 2)
+        .putShort((short) 0xffe1)
+        .putShort((short) (8 + exif.length))
+        .put(Archives.utf8("Exif\0\0"))
+        .put(exif)
+        .put(jpeg, 2, jpeg.length - 2)
+        .array();
+  }
+
+  /** The part stands behind the header; its checksum is made right later. */
+  private static byte[] lyingPng(byte[] png) {
+    int header = 8 + 12 + 13;
+    byte[] exif = exif();
+    return ByteBuffer.allocate(png.length + 12 + exif.length)
+        .put(png, 0, header)
+        .putInt(exif.length)
+        .put(Archives.utf8("eXIf"))
+        .put(exif)
+        .putInt(0)
+        .put(png, header, png.length - header)
+        .array();
   }
 
   private static byte[] encoded(BufferedImage image, String format) throws IOException {

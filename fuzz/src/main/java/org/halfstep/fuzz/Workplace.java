@@ -1,18 +1,20 @@
 package org.halfstep.fuzz;
 
+import java.io.File;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.halfstep.device.Device;
 import org.halfstep.device.cpu.CpuDevice;
+import org.halfstep.text.ClipTokenizer;
+import org.halfstep.text.WordPieceTokenizer;
 
 /** A folder in memory that files are written to before they are read, emptied for each. */
 final class Workplace {
@@ -20,6 +22,8 @@ final class Workplace {
   private final Path folder;
   private final Map<Path, ByteBuffer> wholes = new HashMap<>();
   private Device device;
+  private ClipTokenizer clip;
+  private WordPieceTokenizer wordPieces;
 
   /**
    * @param root with the whole files that {@link Seeds} wrote; a folder of one's own is made in it
@@ -37,6 +41,19 @@ final class Workplace {
   Device device() {
     device = device == null ? new CpuDevice(1) : device;
     return device;
+  }
+
+  /** A tokenizer, made when it is first needed. */
+  ClipTokenizer clip() throws IOException {
+    clip = clip == null ? ClipTokenizer.open(root.resolve(Seeds.MERGES)) : clip;
+    return clip;
+  }
+
+  /** The same of word pieces. */
+  WordPieceTokenizer wordPieces() throws IOException {
+    wordPieces =
+        wordPieces == null ? WordPieceTokenizer.open(root.resolve(Seeds.WORDS)) : wordPieces;
+    return wordPieces;
   }
 
   /** A whole UNet's file. */
@@ -86,16 +103,24 @@ final class Workplace {
 
   Path write(String name, byte[] bytes) throws IOException {
     Path file = folder.resolve(name);
-    Files.createDirectories(file.getParent());
+    if (name.indexOf('/') >= 0) {
+      Files.createDirectories(file.getParent());
+    }
     return Files.write(file, bytes);
   }
 
-  /** Removes what the last input left. */
+  /** Removes what the last input left: once for each input, so by the shortest way. */
   void empty() throws IOException {
-    try (Stream<Path> left = Files.walk(folder)) {
-      for (Path path : left.sorted(Comparator.reverseOrder()).toList()) {
-        if (!path.equals(folder)) {
-          Files.delete(path);
+    empty(folder.toFile());
+  }
+
+  private static void empty(File folder) throws IOException {
+    for (File left : folder.listFiles()) {
+      // A file, a link, or an empty folder; else what is in it comes first.
+      if (!left.delete()) {
+        empty(left);
+        if (!left.delete()) {
+          throw new IOException(left + " could not be removed");
         }
       }
     }

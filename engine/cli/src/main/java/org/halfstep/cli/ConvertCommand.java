@@ -22,6 +22,7 @@ import org.halfstep.cli.option.CheckpointOption;
 import org.halfstep.cli.option.ModelOption;
 import org.halfstep.device.Device;
 import org.halfstep.files.AtomicFile;
+import org.halfstep.files.AtomicFolder;
 import org.halfstep.model.BundledFile;
 import org.halfstep.safetensors.Dtype;
 import picocli.CommandLine;
@@ -154,7 +155,7 @@ final class ConvertCommand implements Callable<Integer> {
   }
 
   private void convertOwn(String name, Path path) throws IOException {
-    if (!out.getFileName().toString().endsWith(".safetensors")) {
+    if (!out.toString().endsWith(".safetensors")) {
       throw new InputException(
           name + ": is a model of Halfstep's own, which is a .safetensors file; got --out " + out);
     }
@@ -167,7 +168,7 @@ final class ConvertCommand implements Callable<Integer> {
   }
 
   private void convertCheckpoint(PrintWriter console, Path path) throws IOException {
-    boolean isFile = FILE_ENDINGS.stream().anyMatch(out.getFileName().toString()::endsWith);
+    boolean isFile = FILE_ENDINGS.stream().anyMatch(out.toString()::endsWith);
     if (isFile && (shards != null || outVariant != null || checkpoint.tokenizer() != null)) {
       throw new InputException(
           "--shards, --out-variant and --tokenizer are for folders, and --out "
@@ -178,13 +179,17 @@ final class ConvertCommand implements Callable<Integer> {
       throw new InputException(
           "--shards: expected 1 to " + MOST_SHARD_MEGABYTES + ", got " + shards);
     }
+    if (isFile) {
+      AtomicFile.requireWritable(out);
+    } else {
+      AtomicFolder.requireWritable(out);
+    }
     try (Checkpoint opened = Checkpoint.open(path, checkpoint.options())) {
       describe(console, opened);
       WriteOptions write =
           new WriteOptions(
               dtype(), outVariant, shards == null ? 0 : shards * MEGABYTE, checkpoint.tokenizer());
       if (isFile) {
-        AtomicFile.requireWritable(out);
         SingleFileWriter.write(opened, out, write);
       } else {
         FolderWriter.write(opened, out, write).forEach(note -> console.println(out + ": " + note));

@@ -200,7 +200,7 @@ final class EvaluateCommand implements Callable<Integer> {
     about.put("sampler", SampleMetadata.name(first));
     about.put("clip", first.clip());
     about.put("networkEvaluationsPerImage", opened.evaluations(first));
-    reference.expect(opened.config().isConditional() ? opened.classNames() : List.of());
+    reference.expect(opened.classNames());
     EvaluationRun run = run(network, device, out, stop);
     try (ImageSource size = new GeneratedImages(opened, first)) {
       if (!run.begin(reference, size)) {

@@ -134,6 +134,8 @@ public final class Halfstep implements Runnable {
     line.setOut(out);
     line.setErr(err);
     line.setCaseInsensitiveEnumValuesAllowed(true);
+    // A class or a file may be called @x: no file is read in its place.
+    line.setExpandAtFiles(false);
     line.setParameterExceptionHandler(ErrorLine::badUsage);
     line.setExecutionExceptionHandler(
         (failure, command, parsed) -> ErrorLine.report(failure, err, halfstep.verbose));

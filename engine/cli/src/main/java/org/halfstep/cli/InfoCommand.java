@@ -47,12 +47,13 @@ final class InfoCommand implements Callable<Integer> {
   public Integer call() {
     PrintWriter out = spec.commandLine().getOut();
     try (Device device = halfstep.openDevice()) {
-      out.printf(LINE, "halfstep", Halfstep.VERSION);
-      out.printf(LINE, "machine", Machine.name());
-      out.printf(LINE, "device", device.name());
-      out.printf(LINE, "java", Runtime.version() + " in " + System.getProperty("java.home"));
+      out.printf(Locale.ROOT, LINE, "halfstep", Halfstep.VERSION);
+      out.printf(Locale.ROOT, LINE, "machine", Machine.name());
+      out.printf(Locale.ROOT, LINE, "device", device.name());
+      out.printf(
+          Locale.ROOT, LINE, "java", Runtime.version() + " in " + System.getProperty("java.home"));
       for (DevicePart part : device.parts()) {
-        out.printf(LINE, part.name(), part.description());
+        out.printf(Locale.ROOT, LINE, part.name(), part.description());
       }
       if (halfstep.deviceName().equals(Devices.AUTO)) {
         Devices.backends().stream()
@@ -60,6 +61,7 @@ final class InfoCommand implements Callable<Integer> {
             .forEach(
                 better ->
                     out.printf(
+                        Locale.ROOT,
                         LINE,
                         better.name(),
                         better
@@ -68,7 +70,11 @@ final class InfoCommand implements Callable<Integer> {
                             .orElse("one works now; run this again")));
       }
       List<String> bundled = DiffusionModel.bundledNames();
-      out.printf(LINE, "bundled", bundled.isEmpty() ? "no models" : String.join(", ", bundled));
+      out.printf(
+          Locale.ROOT,
+          LINE,
+          "bundled",
+          bundled.isEmpty() ? "no models" : String.join(", ", bundled));
       if (model.isGiven()) {
         String choice = model.orBundled();
         try (DiffusionModel opened = ModelOption.open(choice, memory.on(device))) {
@@ -91,20 +97,22 @@ final class InfoCommand implements Callable<Integer> {
     ModelCard card = model.card();
     out.println(ModelOption.describe(model, choice));
     if (card.dataset() != null) {
-      out.printf(LINE, "data", card.dataset());
+      out.printf(Locale.ROOT, LINE, "data", card.dataset());
     }
     if (!card.classNames().isEmpty()) {
-      out.printf(LINE, "classes", String.join(", ", card.classNames()));
+      out.printf(Locale.ROOT, LINE, "classes", String.join(", ", card.classNames()));
     }
-    out.printf(LINE, "schedule", schedule(card));
+    out.printf(Locale.ROOT, LINE, "schedule", schedule(card));
     if (card.role() == Role.STUDENT) {
       out.printf(
+          Locale.ROOT,
           LINE,
           "steps",
           card.steps() + ", with the " + SampleMetadata.name(model.request(0)) + " sampler");
     }
     if (card.role() == Role.TEACHER) {
       out.printf(
+          Locale.ROOT,
           LINE,
           "guidance",
           model.config().nullLabel()
@@ -112,6 +120,7 @@ final class InfoCommand implements Callable<Integer> {
               : "none: the network has no null label");
     } else {
       out.printf(
+          Locale.ROOT,
           LINE,
           "guidance",
           "from "
@@ -120,13 +129,15 @@ final class InfoCommand implements Callable<Integer> {
               + Guidance.describe(card.guidanceMax())
               + ", at one evaluation per step");
     }
-    new TreeMap<>(card.provenance()).forEach((key, value) -> out.printf(LINE, key, value));
+    new TreeMap<>(card.provenance())
+        .forEach((key, value) -> out.printf(Locale.ROOT, LINE, key, value));
     if (model.network().values() instanceof FrozenWeights frozen) {
-      out.printf(LINE, "weights", WeightTable.stored(frozen.storedBytes()));
+      out.printf(Locale.ROOT, LINE, "weights", WeightTable.stored(frozen.storedBytes()));
     }
     Quantization int8 = model.network().quantization();
     if (int8 != null) {
       out.printf(
+          Locale.ROOT,
           LINE,
           "int8",
           "all convolutions but the first and the last; measured on "
@@ -144,9 +155,10 @@ final class InfoCommand implements Callable<Integer> {
               model.network().device(),
               model.network().graph(),
               PlanOptions.inference(batch).withType(model.network().device().defaultPrecision()));
-      out.printf(LINE, "plan, batch " + batch, Sizes.bytes(bytes) + " for all intermediates");
+      out.printf(
+          Locale.ROOT, LINE, "plan, batch " + batch, Sizes.bytes(bytes) + " for all intermediates");
     }
-    out.printf(LINE, "network", pretty(model));
+    out.printf(Locale.ROOT, LINE, "network", pretty(model));
     if (model.network().values() instanceof FrozenWeights frozen) {
       out.println();
       WeightTable.print(out, frozen.budget());

@@ -11,11 +11,11 @@ import org.halfstep.cli.console.InputException;
 import org.halfstep.cli.console.Machine;
 import org.halfstep.cli.console.StopSignal;
 import org.halfstep.cli.option.Bounds;
+import org.halfstep.cli.option.ComparedClasses;
 import org.halfstep.cli.option.DataOption;
 import org.halfstep.cli.option.ExtractorOption;
 import org.halfstep.cli.option.MemoryOption;
 import org.halfstep.cli.option.ModelOption;
-import org.halfstep.data.ClassNames;
 import org.halfstep.data.DatasetOptions;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.data.Split;
@@ -193,13 +193,22 @@ final class ReportCommand implements Callable<Integer> {
     opened.add(model);
   }
 
+  /** What can be refused is refused before anything is measured. */
   private int run(
       PrintWriter out, ReportPlan plan, List<ReportedModel> opened, Device device, Report report)
       throws IOException {
-    try (StopSignal stop =
-        new StopSignal(() -> out.println("stopping; what is measured is kept"))) {
+    DiffusionModel first = opened.getFirst().model();
+    int side = first.config().imageSize();
+    int channels = first.config().inChannels();
+    DatasetOptions options = DatasetOptions.of(Split.TEST).withSize(side, side, channels);
+    try (ImageDataset test = data.open(options);
+        FeatureExtractor extractor = extractorOption.open(device, out);
+        StopSignal stop = new StopSignal(() -> out.println("stopping; what is measured is kept"))) {
+      ExtractorOption.requireSuited(extractor, side, side, channels);
+      ComparedClasses.check(first.classNames(), test, data.folder(), "--data", data.isGiven(), out);
+      data.note(test, out);
       boolean done = rounds == 0 || report.time(plan, opened, rounds, retime, stop);
-      done = done && measure(plan, opened, device, report, stop);
+      done = done && report.measure(plan, opened, extractor, reference(extractor, test), stop);
       if (!done) {
         out.println("stopped; the same command continues");
         return ErrorLine.INTERRUPTED;
@@ -210,36 +219,12 @@ final class ReportCommand implements Callable<Integer> {
     }
   }
 
-  private boolean measure(
-      ReportPlan plan, List<ReportedModel> opened, Device device, Report report, StopSignal stop)
+  private ReferenceImages reference(FeatureExtractor extractor, ImageDataset test)
       throws IOException {
-    int side = opened.getFirst().model().config().imageSize();
-    int channels = opened.getFirst().model().config().inChannels();
-    DatasetOptions options = DatasetOptions.of(Split.TEST).withSize(side, side, channels);
-    try (ImageDataset test = data.open(options);
-        FeatureExtractor extractor = extractorOption.open(device, spec.commandLine().getOut())) {
-      ExtractorOption.requireSuited(extractor, side, side, channels);
-      data.note(test, spec.commandLine().getOut());
-      List<String> classes = opened.getFirst().model().classNames();
-      if (!classes.isEmpty() && !test.classNames().containsAll(classes)) {
-        spec.commandLine()
-            .getOut()
-            .println(
-                "note: the models make "
-                    + ClassNames.list(classes)
-                    + "; the images that they are compared with are of "
-                    + ClassNames.list(test.classNames()));
-      }
-      ReferenceImages reference =
-          ReferenceImages.of(
-              extractor,
-              test,
-              data.name()
-                  + " test images (CRC-32 "
-                  + data.describe(test).get("crc32").textValue()
-                  + ")");
-      return report.measure(plan, opened, extractor, reference, stop);
-    }
+    return ReferenceImages.of(
+        extractor,
+        test,
+        data.name() + " test images (CRC-32 " + data.describe(test).get("crc32").textValue() + ")");
   }
 
   private ReportPlan plan() {

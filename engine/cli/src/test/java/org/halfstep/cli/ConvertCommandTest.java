@@ -144,6 +144,9 @@ class ConvertCommandTest {
         refused("convert", "--model", tiny.resolve("diffusers"), "--out", tiny)
             .contains("is there already"));
     assertTrue(
+        refused("convert", "--model", tiny.resolve("diffusers"), "--out", "/")
+            .contains("/: is there already"));
+    assertTrue(
         refused("convert", "--model", tiny, "--out", file).contains("has no model_index.json"));
     Path text = Files.writeString(folder.resolve("text.ckpt"), "not a model");
     assertTrue(refused("convert", "--model", text, "--out", file).contains("text.ckpt: "));

@@ -27,7 +27,7 @@ class LauncherTest {
 
   private record Outcome(int code, String text) {}
 
-  private static Path checkout() {
+  static Path checkout() {
     Path here = Path.of("").toAbsolutePath();
     while (!Files.exists(here.resolve("bin/halfstep"))) {
       here = here.getParent();
@@ -37,13 +37,24 @@ class LauncherTest {
 
   private Outcome start(String image, Map<String, String> environment, String... arguments)
       throws Exception {
-    Path root = folder.resolve(image);
+    Path program = image(image).resolve("bin/halfstep");
+    return run(program.toString(), environment, arguments);
+  }
+
+  private Path image(String name) throws IOException {
+    Path root = folder.resolve(name);
     install(root.resolve("bin/halfstep"), Files.readString(checkout().resolve("bin/halfstep")));
     install(root.resolve("runtime/bin/java"), JAVA);
+    return root;
+  }
+
+  private Outcome run(String program, Map<String, String> environment, String... arguments)
+      throws Exception {
     String[] command = new String[arguments.length + 1];
-    command[0] = root.resolve("bin/halfstep").toString();
+    command[0] = program;
     System.arraycopy(arguments, 0, command, 1, arguments.length);
-    ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
+    ProcessBuilder builder =
+        new ProcessBuilder(command).directory(folder.toFile()).redirectErrorStream(true);
     builder.environment().clear();
     builder.environment().putAll(environment);
     Process process = builder.start();
@@ -52,7 +63,7 @@ class LauncherTest {
     return new Outcome(process.exitValue(), text);
   }
 
-  private static void install(Path file, String text) throws IOException {
+  static void install(Path file, String text) throws IOException {
     Files.createDirectories(file.getParent());
     Files.writeString(file, text);
     Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rwxr-xr-x"));
@@ -86,6 +97,22 @@ class LauncherTest {
         start("image", Map.of("TMPDIR", "/a", "HALFSTEP_JVM", "-Djava.io.tmpdir=/b -Xmx8g")).text();
     assertTrue(both.indexOf("tmpdir=/a") < both.indexOf("tmpdir=/b"), "the last one counts");
     assertTrue(both.contains("<-Xmx8g>\n"), both);
+  }
+
+  @Test
+  void theShellsOwnSettingsChangeNothing() throws Exception {
+    Path root = image("image").toRealPath();
+    // With CDPATH a shell says where it goes, and may go elsewhere.
+    Files.createDirectories(folder.resolve("elsewhere/image/bin"));
+    String path = folder.resolve("elsewhere") + ":" + folder;
+    String text = run("image/bin/halfstep", Map.of("CDPATH", path)).text();
+    assertTrue(text.contains("<" + root + "/lib/native:" + root + "/lib/*>\n"), text);
+    // Options of the JVM are no patterns of names.
+    Files.writeString(folder.resolve("-Xlog:gcx"), "");
+    assertTrue(
+        run("image/bin/halfstep", Map.of("HALFSTEP_JVM", "-Xlog:gc*"))
+            .text()
+            .contains("<-Xlog:gc*>\n"));
   }
 
   @Test

@@ -7,10 +7,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
-import java.util.concurrent.atomic.AtomicLong;
-import java.util.stream.Stream;
-import org.halfstep.files.AtomicFile;
+import org.halfstep.files.AtomicFolder;
 import org.halfstep.files.DataException;
 import org.halfstep.files.Json;
 import org.halfstep.safetensors.ConvertedTensor;
@@ -25,8 +24,6 @@ import org.halfstep.text.ClipTokenizer;
 public final class FolderWriter {
   private static final Map<String, String> METADATA = Map.of("format", "pt");
   private static final String VERSION = "0.30.0";
-
-  private static final AtomicLong COUNTER = new AtomicLong();
 
   private static final List<String> TOKENIZER_FILES =
       List.of(
@@ -54,27 +51,11 @@ public final class FolderWriter {
    */
   public static List<String> write(Checkpoint checkpoint, Path folder, WriteOptions options)
       throws IOException {
-    requireFree(folder);
-    Path target = folder.toAbsolutePath().normalize();
-    Path parent = target.getParent();
-    Files.createDirectories(parent);
-    Path aside = aside(parent, target.getFileName().toString());
-    try {
-      List<String> notes = new FolderWriter(checkpoint, options).write(aside);
-      Files.deleteIfExists(target);
-      Files.move(aside, target);
-      AtomicFile.forceFolder(parent);
-      return notes;
-    } finally {
-      delete(aside);
-    }
-  }
-
-  /** A folder that nobody else makes, with the permissions that any folder would get. */
-  static Path aside(Path parent, String name) throws IOException {
-    long process = ProcessHandle.current().pid();
-    return Files.createDirectory(
-        parent.resolve("." + name + "-" + process + "-" + COUNTER.incrementAndGet()));
+    List<String> notes = new ArrayList<>();
+    FolderWriter writer = new FolderWriter(checkpoint, options);
+    String last = writer.isOneNetwork() ? ConfigFiles.CONFIG : FolderReader.INDEX;
+    AtomicFolder.write(folder, last, aside -> notes.addAll(writer.write(aside)));
+    return notes;
   }
 
   /** Writes weights beside those that a folder has, under the name of a variant. */
@@ -86,37 +67,14 @@ public final class FolderWriter {
     }
   }
 
-  private static void requireFree(Path folder) throws IOException {
-    if (!Files.exists(folder)) {
-      return;
-    }
-    boolean empty = false;
-    if (Files.isDirectory(folder)) {
-      try (Stream<Path> entries = Files.list(folder)) {
-        empty = entries.findAny().isEmpty();
-      }
-    }
-    if (!empty) {
-      throw new DataException(
-          folder, "is there already: expected the name of a folder that is not, or an empty one");
-    }
-  }
-
-  static void delete(Path folder) throws IOException {
-    if (!Files.exists(folder)) {
-      return;
-    }
-    try (Stream<Path> entries = Files.walk(folder)) {
-      for (Path entry : entries.toList().reversed()) {
-        Files.delete(entry);
-      }
-    }
+  private boolean isOneNetwork() {
+    return checkpoint.components().size() == 1 && checkpoint.scheduler().isEmpty();
   }
 
   private List<String> write(Path folder) throws IOException {
     List<String> notes = new ArrayList<>();
     Component unet = checkpoint.component(Part.UNET).orElse(null);
-    if (checkpoint.components().size() == 1 && checkpoint.scheduler().isEmpty()) {
+    if (isOneNetwork()) {
       component(folder, checkpoint.components().values().iterator().next());
       return notes;
     }
@@ -221,7 +179,8 @@ public final class FolderWriter {
     ObjectNode where = index.putObject("weight_map");
     for (int i = 0; i < shards.size(); i++) {
       String file =
-          String.format("%s%s-%05d-of-%05d.safetensors", stem, dotted, i + 1, shards.size());
+          String.format(
+              Locale.ROOT, "%s%s-%05d-of-%05d.safetensors", stem, dotted, i + 1, shards.size());
       SafetensorsWriter.write(folder.resolve(file), shards.get(i), METADATA);
       shards.get(i).forEach(tensor -> where.put(tensor.name(), file));
     }

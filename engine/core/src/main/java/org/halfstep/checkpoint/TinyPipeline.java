@@ -7,7 +7,8 @@ import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
-import org.halfstep.files.DataException;
+import java.util.stream.Stream;
+import org.halfstep.files.AtomicFolder;
 import org.halfstep.safetensors.Dtype;
 import org.halfstep.safetensors.Tensors;
 import org.halfstep.text.ClipTokenizer;
@@ -25,6 +26,13 @@ public final class TinyPipeline {
   private static final int WIDTH = 64;
   private static final int GROUPS = 32;
   private static final long SHARD_BYTES = 1 << 20;
+
+  private static final String FOLDER = "diffusers";
+  private static final String SHARDED = "sharded";
+  private static final String SINGLE = "tiny.safetensors";
+  private static final String HALF = "tiny-bf16.safetensors";
+  private static final String TORCH = "tiny.ckpt";
+  private static final List<String> LAYOUTS = List.of(FOLDER, SHARDED, SINGLE, HALF, TORCH);
 
   private TinyPipeline() {}
 
@@ -88,29 +96,28 @@ public final class TinyPipeline {
    * @return what was written
    */
   public static List<Path> write(Path folder) throws IOException {
-    if (Files.exists(folder.resolve("diffusers")) || Files.isRegularFile(folder)) {
-      throw new DataException(
-          folder, "is there already: expected the name of a folder that is not, or an empty one");
-    }
-    Files.createDirectories(folder);
-    Path whole = folder.resolve("diffusers");
-    Path sharded = folder.resolve("sharded");
-    Path single = folder.resolve("tiny.safetensors");
-    Path half = folder.resolve("tiny-bf16.safetensors");
-    Path torch = folder.resolve("tiny.ckpt");
-    Path words = FolderWriter.aside(folder, "tokenizer");
+    AtomicFolder.write(folder, FOLDER, TinyPipeline::writeAll);
+    return LAYOUTS.stream().map(folder::resolve).toList();
+  }
+
+  private static void writeAll(Path folder) throws IOException {
+    Path words = Files.createDirectory(folder.resolve("words"));
     try (Checkpoint tiny = build()) {
       tokenizer().write(words);
       WriteOptions options = WriteOptions.same().withTokenizer(words);
+      Path whole = folder.resolve(FOLDER);
       FolderWriter.write(tiny, whole, options);
       FolderWriter.addVariant(tiny, whole, options.withVariant("bf16").withDtype(Dtype.BF16));
-      FolderWriter.write(tiny, sharded, options.withShardBytes(SHARD_BYTES));
-      SingleFileWriter.write(tiny, single, options);
-      SingleFileWriter.write(tiny, half, options.withDtype(Dtype.BF16));
-      SingleFileWriter.write(tiny, torch, options);
-    } finally {
-      FolderWriter.delete(words);
+      FolderWriter.write(tiny, folder.resolve(SHARDED), options.withShardBytes(SHARD_BYTES));
+      SingleFileWriter.write(tiny, folder.resolve(SINGLE), options);
+      SingleFileWriter.write(tiny, folder.resolve(HALF), options.withDtype(Dtype.BF16));
+      SingleFileWriter.write(tiny, folder.resolve(TORCH), options);
     }
-    return List.of(whole, sharded, single, half, torch);
+    try (Stream<Path> files = Files.list(words)) {
+      for (Path file : files.toList()) {
+        Files.delete(file);
+      }
+    }
+    Files.delete(words);
   }
 }

@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
@@ -30,10 +31,16 @@ final class PictureFiles {
   private static final int LONGEST_ENDING = 12;
   private static final int NAMED_ENDINGS = 6;
 
+  /**
+   * Ways to one folder, through links. A few links in each of a few folders are ways without end.
+   */
+  private static final int MOST_WAYS = 1_000;
+
   private final Path folder;
   private final List<Path> files = new ArrayList<>();
   private final Map<String, Integer> others = new TreeMap<>();
   private final List<Path> broken = new ArrayList<>();
+  private final Map<Path, Integer> ways = new HashMap<>();
 
   private PictureFiles(Path folder) {
     this.folder = folder;
@@ -42,7 +49,8 @@ final class PictureFiles {
   /**
    * All pictures below a folder, in order of their paths.
    *
-   * @throws DataException when links lead nowhere, or something with a picture's name is not a file
+   * @throws DataException when links lead nowhere or to one folder in too many ways, or something
+   *     with a picture's name is no file
    * @throws AccessDeniedException when a folder or picture cannot be read
    */
   static PictureFiles below(Path folder) throws IOException {
@@ -89,6 +97,10 @@ final class PictureFiles {
     if (!above.add(real)) {
       return;
     }
+    if (ways.merge(real, 1, Integer::sum) > MOST_WAYS) {
+      throw new DataException(
+          folder, "links lead to " + real + " in more than " + MOST_WAYS + " ways: remove some");
+    }
     for (Path entry : visible(at)) {
       if (Files.isDirectory(entry)) {
         walk(entry, above);
@@ -126,7 +138,7 @@ final class PictureFiles {
     Path first = Collections.min(broken);
     throw new DataException(
         first,
-        (Files.isSymbolicLink(first) ? "is a link that leads nowhere" : "is not a file")
+        (Files.isSymbolicLink(first) ? "is a link that leads nowhere" : "is no file")
             + (broken.size() == 1 ? "" : "; there are " + broken.size() + " such below " + folder)
             + ": repair or remove what cannot be read");
   }
@@ -139,7 +151,7 @@ final class PictureFiles {
     return files.isEmpty();
   }
 
-  /** Files that are not PNG or JPEG by their names, counted by ending. */
+  /** Files that are no PNG or JPEG files by their names, counted by ending. */
   Map<String, Integer> others() {
     return Collections.unmodifiableMap(others);
   }

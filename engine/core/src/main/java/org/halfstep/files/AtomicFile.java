@@ -101,17 +101,22 @@ public final class AtomicFile {
     if (target.isWrittenThrough()) {
       return;
     }
-    int length = target.file().getFileName().toString().getBytes(StandardCharsets.UTF_8).length;
+    requireShortName(path, target.file());
+    createFolder(target.folder());
+    requireWritableFolder(target.folder());
+  }
+
+  /** Fails when a name is longer than file systems take. */
+  static void requireShortName(Path path, Path named) throws IOException {
+    int length = named.getFileName().toString().getBytes(StandardCharsets.UTF_8).length;
     if (length > LONGEST_NAME) {
       throw new IOException(
           path
-              + ": the file's name has "
+              + ": the name has "
               + length
               + " bytes, and file systems take at most "
               + LONGEST_NAME);
     }
-    createFolder(target.folder());
-    requireWritableFolder(target.folder());
   }
 
   /**
@@ -136,7 +141,7 @@ public final class AtomicFile {
     return folder.resolve(Leftovers.name(COUNTER.incrementAndGet()));
   }
 
-  private static void createFolder(Path folder) throws IOException {
+  static void createFolder(Path folder) throws IOException {
     try {
       Files.createDirectories(folder);
     } catch (IOException refused) {

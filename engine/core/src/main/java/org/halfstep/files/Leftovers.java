@@ -6,6 +6,7 @@ import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.security.SecureRandom;
@@ -14,13 +15,17 @@ import java.time.Instant;
 import java.util.HexFormat;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Stream;
 
 /**
- * Files that are written aside, and what killed processes left of them. Their owner holds a lock on
- * each, which the system drops with the process: process numbers say nothing where containers or
- * machines share a folder.
+ * Files and folders that are written aside, and what killed processes left of them. Their owner
+ * holds a lock on each, for a folder on a file in it, which the system drops with the process:
+ * process numbers say nothing where containers or machines share a folder.
  */
 final class Leftovers {
+  /** The file in a folder written aside whose lock its owner holds. */
+  static final String CLAIM = "claim";
+
   private static final String PREFIX = ".halfstep-";
   private static final String SUFFIX = ".partial";
 
@@ -58,9 +63,9 @@ final class Leftovers {
       return;
     }
     try (DirectoryStream<Path> left = Files.newDirectoryStream(folder, PREFIX + "*" + SUFFIX)) {
-      for (Path file : left) {
-        if (!file.getFileName().toString().startsWith(OWN) && isAbandoned(file)) {
-          Files.deleteIfExists(file);
+      for (Path one : left) {
+        if (!one.getFileName().toString().startsWith(OWN) && isAbandoned(one)) {
+          remove(one);
         }
       }
     } catch (IOException unreadable) {
@@ -68,11 +73,30 @@ final class Leftovers {
     }
   }
 
-  private static boolean isAbandoned(Path file) throws IOException {
-    if (Files.getLastModifiedTime(file).toInstant().isAfter(Instant.now().minus(YOUNG))) {
+  /** Removes a file, or a folder with what is in it, if it is there. */
+  static void remove(Path left) throws IOException {
+    if (!Files.exists(left, LinkOption.NOFOLLOW_LINKS)) {
+      return;
+    }
+    try (Stream<Path> all = Files.walk(left)) {
+      for (Path one : all.toList().reversed()) {
+        Files.deleteIfExists(one);
+      }
+    }
+  }
+
+  private static boolean isAbandoned(Path left) throws IOException {
+    if (Files.getLastModifiedTime(left).toInstant().isAfter(Instant.now().minus(YOUNG))) {
       return false;
     }
-    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE);
+    Path claim = left;
+    if (Files.isDirectory(left, LinkOption.NOFOLLOW_LINKS)) {
+      claim = left.resolve(CLAIM);
+      if (!Files.exists(claim)) {
+        return true;
+      }
+    }
+    try (FileChannel channel = FileChannel.open(claim, StandardOpenOption.WRITE);
         FileLock lock = channel.tryLock()) {
       return lock != null;
     } catch (OverlappingFileLockException ours) {

@@ -12,6 +12,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.zip.GZIPInputStream;
 import java.util.zip.ZipException;
 
@@ -94,7 +95,7 @@ public final class TextFile {
           "line "
               + line
               + ": is not UTF-8 (byte "
-              + String.format("0x%02x", bytes[input.position()])
+              + String.format(Locale.ROOT, "0x%02x", bytes[input.position()])
               + " at "
               + input.position()
               + "): save it as UTF-8");

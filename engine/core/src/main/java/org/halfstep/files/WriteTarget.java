@@ -28,15 +28,9 @@ record WriteTarget(Path file, boolean isWrittenThrough) {
    *     in a circle
    */
   static WriteTarget of(Path path) throws IOException {
-    Path file = path.toAbsolutePath();
-    for (int links = 0; Files.isSymbolicLink(file); links++) {
-      if (links == MOST_LINKS) {
-        throw new IOException(path + ": its links lead in a circle");
-      }
-      if (isOpenFile(file)) {
-        return new WriteTarget(file, true);
-      }
-      file = file.resolveSibling(Files.readSymbolicLink(file)).toAbsolutePath();
+    Path file = behindLinks(path);
+    if (Files.isSymbolicLink(file)) {
+      return new WriteTarget(file, true);
     }
     if (file.getFileName() == null || Files.isDirectory(file)) {
       throw new IOException(path + ": is a folder, expected the name of a file to write");
@@ -49,6 +43,22 @@ record WriteTarget(Path file, boolean isWrittenThrough) {
     }
     BasicFileAttributes attributes = Files.readAttributes(file, BasicFileAttributes.class);
     return new WriteTarget(file, !attributes.isRegularFile());
+  }
+
+  /**
+   * What a path leads to: absolute, and no link itself but that to an open file.
+   *
+   * @throws IOException when links lead in a circle
+   */
+  static Path behindLinks(Path path) throws IOException {
+    Path file = path.toAbsolutePath();
+    for (int links = 0; Files.isSymbolicLink(file) && !isOpenFile(file); links++) {
+      if (links == MOST_LINKS) {
+        throw new IOException(path + ": its links lead in a circle");
+      }
+      file = file.resolveSibling(Files.readSymbolicLink(file)).toAbsolutePath();
+    }
+    return file;
   }
 
   /** Links such as /proc/self/fd/1 stand for what a process has open, not for a path. */

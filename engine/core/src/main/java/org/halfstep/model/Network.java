@@ -339,7 +339,10 @@ public final class Network<A extends Architecture, C extends Card> implements Tr
         throw new DataException(
             path, "holds a " + architecture.format().noun() + " of another shape than the run's");
       }
-      StoredParameters.of(graph, file, TensorNames.OWN).requireNumbers().fill(numbers);
+      StoredParameters.of(graph, file, TensorNames.OWN)
+          .requireExact()
+          .requireNumbers()
+          .fill(numbers);
     }
   }
 

@@ -92,6 +92,24 @@ final class StoredParameters implements ParameterSource {
   }
 
   /**
+   * Asks for float32: what goes on from numbers must have those that were written, not roundings.
+   *
+   * @throws IOException in one line, with the first tensor of another type
+   */
+  StoredParameters requireExact() throws IOException {
+    for (StoredParameter each : found.values()) {
+      for (TensorView tensor : each.tensors().toList()) {
+        if (tensor.dtype() != Dtype.F32) {
+          throw new DataException(
+              tensors.origin(),
+              "tensor " + tensor.name() + " is " + tensor.dtype() + ", expected F32");
+        }
+      }
+    }
+    return this;
+  }
+
+  /**
    * Looks at every number: NaN and infinities would make black images, and numbers that mean
    * nothing.
    *

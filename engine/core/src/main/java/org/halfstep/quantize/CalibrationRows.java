@@ -26,6 +26,9 @@ final class CalibrationRows implements CalibrationInputs {
   /** Steps of a network that was not distilled for a number of its own. */
   private static final int STEPS = 8;
 
+  /** Evaluations of a calibration: days, for a small network. */
+  private static final int MOST = 10_000_000;
+
   private static final int NOISE = 0;
   private static final int GUIDANCE = 1;
 
@@ -65,6 +68,15 @@ final class CalibrationRows implements CalibrationInputs {
     }
     this.schedule = card.noiseSchedule();
     int number = card.steps() == null ? STEPS : card.steps();
+    if ((long) this.images * number > MOST) {
+      throw new IllegalArgumentException(
+          this.images
+              + " images at each of "
+              + number
+              + " steps are more than "
+              + MOST
+              + " evaluations: calibrate with fewer images");
+    }
     this.steps = SamplingSchedule.of(card.solver(), schedule, card.timeGrid(), number).steps();
     this.range =
         card.guidanceMax() == null

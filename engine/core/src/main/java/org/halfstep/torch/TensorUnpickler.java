@@ -8,6 +8,7 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import net.razorvine.pickle.IObjectConstructor;
 import net.razorvine.pickle.Opcodes;
@@ -234,8 +235,10 @@ final class TensorUnpickler extends Unpickler {
           throw new TorchFileException(
               file,
               String.format(
+                  Locale.ROOT,
                   "the pickle has instruction 0x%02x at byte %d, which no file of tensors needs",
-                  key, stream.position() - 1));
+                  key,
+                  stream.position() - 1));
     }
     return NO_RETURN_VALUE;
   }

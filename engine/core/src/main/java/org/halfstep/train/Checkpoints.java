@@ -3,6 +3,8 @@ package org.halfstep.train;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -52,6 +54,8 @@ public final class Checkpoints implements AutoCloseable {
   private static final Pattern PARTIAL_MODEL =
       Pattern.compile("\\.(halfstep-.*|.*\\.safetensors\\..*)\\.partial");
   private static final int KEPT = 2;
+  private static final ValueLayout.OfFloat F32 =
+      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private final Path folder;
   private final FolderLock lock;
@@ -224,8 +228,11 @@ public final class Checkpoints implements AutoCloseable {
         network.restore(newest.folder().resolve(AVERAGE), optimizer.ema());
       }
       try (SafetensorsFile file = SafetensorsFile.open(newest.folder().resolve(OPTIMIZER))) {
-        upload(file, FIRST_MOMENT, optimizer.firstMoment());
-        upload(file, SECOND_MOMENT, optimizer.secondMoment());
+        TensorView means = moment(file, FIRST_MOMENT, optimizer.firstMoment());
+        TensorView squares = moment(file, SECOND_MOMENT, optimizer.secondMoment());
+        requireNotNegative(file, squares);
+        optimizer.firstMoment().upload(means.data());
+        optimizer.secondMoment().upload(squares.data());
       }
       optimizer.setUpdates(newest.progress().optimizerUpdates());
       return verified;
@@ -237,7 +244,7 @@ public final class Checkpoints implements AutoCloseable {
     }
   }
 
-  private static void upload(SafetensorsFile file, String name, ParameterSlab slab)
+  private static TensorView moment(SafetensorsFile file, String name, ParameterSlab slab)
       throws IOException {
     TensorView tensor =
         file.find(name)
@@ -248,7 +255,17 @@ public final class Checkpoints implements AutoCloseable {
       throw new DataException(
           file.path(), tensor + ": expected " + slab.floats() + " finite numbers of F32");
     }
-    slab.upload(tensor.data());
+    return tensor;
+  }
+
+  /** Means of squares: a root would be taken of what is below zero. */
+  private static void requireNotNegative(SafetensorsFile file, TensorView squares)
+      throws DataException {
+    for (long at = 0; at < squares.data().byteSize(); at += Float.BYTES) {
+      if (squares.data().get(F32, at) < 0) {
+        throw new DataException(file.path(), squares + ": expected squares, found less than 0");
+      }
+    }
   }
 
   /**

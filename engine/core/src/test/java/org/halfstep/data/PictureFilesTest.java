@@ -83,6 +83,21 @@ class PictureFilesTest {
     assertEquals(2, samples(folder.resolve("all")));
   }
 
+  /** Two links in each of thirty folders are 2^30 ways to the last one. */
+  @Test
+  void linksThatMultiplyAreRefused() throws IOException {
+    picture("data/30/1.png");
+    for (int i = 0; i < 30; i++) {
+      Path level = Files.createDirectories(folder.resolve("data/" + i));
+      for (String name : List.of("a", "b")) {
+        Files.createSymbolicLink(level.resolve(name), folder.resolve("data/" + (i + 1)));
+      }
+    }
+    String line =
+        assertThrows(DataException.class, () -> samples(folder.resolve("data/0"))).getMessage();
+    assertTrue(line.contains("in more than 1000 ways"), line);
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"data/a/x.png", "data/a/sub", "data/b"})
   void linksThatLeadNowhereAreRefused(String name) throws IOException {

@@ -193,6 +193,19 @@ class QuantizedNetworkTest {
   }
 
   @Test
+  void moreEvaluationsThanAnIntCountsAreRefused() throws IOException {
+    Path file = TinyModels.student(folder.resolve("many.safetensors"), ModelCard.MAXIMUM_STEPS);
+    try (Network<UNetConfig, ModelCard> many = Network.load(device, UNetConfig.FORMAT, file);
+        ImageDataset data = TinyNetworks.images(SIDE, 40_000)) {
+      assertOneLine(
+          "40000 images at each of 65536 steps are more than 10000000 evaluations",
+          () ->
+              Calibration.quantize(
+                  many, data, "waves", new CalibrationSettings(40_000, 3), _ -> {}));
+    }
+  }
+
+  @Test
   void badFilesAreRefusedInOneLine() throws IOException {
     assertRefused("missing", LAYER + ".weight_scale is missing", LAYER + ".weight_scale", null);
     assertRefused(

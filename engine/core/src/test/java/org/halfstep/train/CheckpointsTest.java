@@ -30,8 +30,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** What a run makes of a folder that is not as it should be. */
 class CheckpointsTest {
-  private static final int SIDE = 4;
-  private static final int UPDATES = 5;
+  static final int SIDE = 4;
+  static final int UPDATES = 5;
 
   @TempDir Path folder;
   private Device device;
@@ -46,7 +46,7 @@ class CheckpointsTest {
     device.close();
   }
 
-  private static TeacherSettings settings(long seed) {
+  static TeacherSettings settings(long seed) {
     return new TeacherSettings(
         TinyNetworks.config(SIDE, 0),
         new RunSettings(
@@ -78,7 +78,7 @@ class CheckpointsTest {
     }
   }
 
-  private static RunListener silent(Runnable onUpdate) {
+  static RunListener silent(Runnable onUpdate) {
     return listener(onUpdate, new ArrayList<>());
   }
 

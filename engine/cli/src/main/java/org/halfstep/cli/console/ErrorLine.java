@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.concurrent.CancellationException;
 import org.halfstep.files.DataException;
 import org.halfstep.files.FailureReason;
+import org.halfstep.files.Printable;
 import org.halfstep.safetensors.SafetensorsException;
 import org.halfstep.torch.TorchFileException;
 import picocli.CommandLine;
@@ -112,9 +113,9 @@ public final class ErrorLine {
         || text.startsWith("Requested array size");
   }
 
-  /** Names come from files of others: what would steer a terminal is shown as a blank box. */
+  /** Names come from files of others: what would steer a terminal is not shown. */
   private static String oneLine(String text) {
-    return text.strip().replaceAll("\\s*\\R\\s*", "; ").replaceAll("\\p{Cntrl}", "\uFFFD");
+    return Printable.clean(text.strip().replaceAll("\\s*\\R\\s*", "; "));
   }
 
   private static String lowerFirst(String text) {

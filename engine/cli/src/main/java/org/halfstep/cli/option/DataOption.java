@@ -49,6 +49,11 @@ public final class DataOption {
     return folder == null ? DEFAULT : folder;
   }
 
+  /** Whether somebody chose them. */
+  public boolean isGiven() {
+    return folder != null;
+  }
+
   /** What model cards call the data: the folder's name. */
   public String name() {
     return folder().toAbsolutePath().normalize().getFileName().toString();
