@@ -14,6 +14,7 @@ import org.halfstep.checkpoint.Component;
 import org.halfstep.checkpoint.FolderWriter;
 import org.halfstep.checkpoint.OwnFile;
 import org.halfstep.checkpoint.SingleFileWriter;
+import org.halfstep.checkpoint.TinyClip;
 import org.halfstep.checkpoint.TinyPipeline;
 import org.halfstep.checkpoint.WriteOptions;
 import org.halfstep.cli.console.InputException;
@@ -119,6 +120,7 @@ final class ConvertCommand implements Callable<Integer> {
       for (Path written : TinyPipeline.write(tiny)) {
         report(console, written);
       }
+      report(console, TinyClip.write(tiny.resolve("clip")));
       return 0;
     }
     if (model == null || out == null) {

@@ -15,6 +15,7 @@ import org.halfstep.cli.console.Machine;
 import org.halfstep.cli.console.Sizes;
 import org.halfstep.cli.console.StopSignal;
 import org.halfstep.cli.option.Bounds;
+import org.halfstep.cli.option.CaptionOption;
 import org.halfstep.cli.option.ExtractorOption;
 import org.halfstep.cli.option.LabelList;
 import org.halfstep.cli.option.MemoryOption;
@@ -50,6 +51,8 @@ import picocli.CommandLine.Spec;
       "Images come from a model, class by class in turn, or from a file or folder of samples."
     },
     footer = {
+      "  halfstep evaluate --images pictures --reference photos --captions captions.txt \\",
+      "    --clip clip-vit-large-patch14 --inception pt_inception-2015-12-05-6726825d.pth",
       "  halfstep evaluate --model fashion-mnist-4 --guidance 0,1,2 \\",
       "    --samples 2000 --out out/evaluation.json",
       "  halfstep evaluate --images samples.npz --reference cifar10 \\",
@@ -64,6 +67,7 @@ final class EvaluateCommand implements Callable<Integer> {
   @Mixin private MemoryOption memory;
   @Mixin private ReferenceOption reference;
   @Mixin private ExtractorOption extractor;
+  @Mixin private CaptionOption captions;
   @Mixin private SamplerOptions sampler;
 
   @Option(
@@ -140,11 +144,16 @@ final class EvaluateCommand implements Callable<Integer> {
     boolean forModel = guidances != null || sampler.isGiven() || model.isGiven();
     if (images != null && (forModel || seeds != null || sampler.seed() != 0)) {
       throw new InputException(
-          "--images are there already: --model, --guidance, --steps, --sampler, --clip, --seed and"
+          "--images are there already: --model, --guidance, --steps, --sampler, --clamp, --seed and"
               + " --seeds do not apply");
     }
     if (images != null && !Files.exists(images)) {
       throw new InputException(images + ": there is no such file or folder");
+    }
+    captions.requireWhole();
+    if (captions.isGiven() && images == null) {
+      throw new InputException(
+          "--captions belong to images that are there: give --images FILE or FOLDER as well");
     }
     if (seeds != null && sampler.seed() != 0) {
       throw new InputException("--seeds replaces --seed: give one of them");
@@ -242,14 +251,25 @@ final class EvaluateCommand implements Callable<Integer> {
       if (!folder) {
         about.put("sha256", FileDigest.sha256(images));
       }
-      EvaluationRun run = run(network, device, out, stop);
-      if (!run.begin(reference, source)) {
-        return ErrorLine.INTERRUPTED;
+      if (!captions.isGiven()) {
+        return ofFile(run(network, device, out, stop), source, count, network.batch(), about);
       }
-      boolean done =
-          run.measure(
-              source, count, network.batch(), images.getFileName().toString(), Double.NaN, 0);
-      return run.end(about, !done);
+      try (CaptionOption.Opened opened = captions.open(device, count, out)) {
+        about.set("captions", Settings.JSON.valueToTree(opened.description()));
+        EvaluationRun run = run(network, device, out, stop).withCaptions(opened);
+        return ofFile(run, source, count, network.batch(), about);
+      }
     }
+  }
+
+  private int ofFile(
+      EvaluationRun run, ImageSource source, int count, int together, ObjectNode about)
+      throws IOException {
+    if (!run.begin(reference, source)) {
+      return ErrorLine.INTERRUPTED;
+    }
+    String name = images.getFileName().toString();
+    boolean done = run.measure(source, count, together, name, Double.NaN, 0);
+    return run.end(about, !done);
   }
 }

@@ -15,6 +15,7 @@ import org.halfstep.cli.console.Sizes;
 import org.halfstep.cli.console.TextTable;
 import org.halfstep.cli.option.Settings;
 import org.halfstep.files.AtomicFile;
+import org.halfstep.metrics.ClipScore;
 import org.halfstep.metrics.FeatureExtractor;
 import org.halfstep.metrics.Quality;
 
@@ -26,8 +27,9 @@ final class Evaluation {
    * @param guidance strength w; NaN for images from a file
    * @param seed of the noise; 0 for images from a file
    * @param milliseconds to make one image; NaN for images from a file
+   * @param score how well the images agree with captions; null for images without
    */
-  record Row(double guidance, long seed, Quality quality, double milliseconds) {}
+  record Row(double guidance, long seed, Quality quality, double milliseconds, ClipScore score) {}
 
   /** Mean and standard deviation over seeds. */
   record Average(double mean, double deviation) {
@@ -95,6 +97,17 @@ final class Evaluation {
           made ? Sizes.decimal(row.milliseconds()) : "-");
     }
     table.print(out);
+    for (Row row : rows) {
+      if (row.score() != null) {
+        out.println(
+            String.format(
+                Locale.ROOT,
+                "CLIP score %.3f (mean cosine %.4f of %s images with their captions)",
+                row.score().score(),
+                row.score().cosine(),
+                Sizes.whole(row.score().pairs())));
+      }
+    }
     if (seeds().values().stream().anyMatch(some -> some.size() > 1)) {
       out.println();
       printOverSeeds(out);
@@ -149,6 +162,11 @@ final class Evaluation {
       put(one, "inceptionScoreDeviation", row.quality().inceptionScoreDeviation());
       put(one, "kidDeviation", row.quality().kidDeviation());
       put(one, "millisecondsPerImage", row.milliseconds());
+      if (row.score() != null) {
+        put(one, "clipScore", row.score().score());
+        put(one, "clipCosine", row.score().cosine());
+        put(one, "clipS", row.score().clipS());
+      }
     }
     ArrayNode averages = node.putArray("overSeeds");
     seeds()

@@ -12,12 +12,15 @@ import org.halfstep.cli.console.ImageProgress;
 import org.halfstep.cli.console.Machine;
 import org.halfstep.cli.console.Sizes;
 import org.halfstep.cli.console.StopSignal;
+import org.halfstep.cli.option.CaptionOption;
 import org.halfstep.cli.option.ExtractorOption;
 import org.halfstep.cli.option.ReferenceOption;
 import org.halfstep.cli.option.Settings;
 import org.halfstep.data.ImageSource;
 import org.halfstep.device.Device;
 import org.halfstep.image.ImageBatch;
+import org.halfstep.metrics.CaptionMeter;
+import org.halfstep.metrics.ClipScore;
 import org.halfstep.metrics.FeatureExtractor;
 import org.halfstep.metrics.QualityMeter;
 import org.halfstep.metrics.ReferenceStatistics;
@@ -33,6 +36,7 @@ final class EvaluationRun {
   private final Path statistics;
   private final Path file;
   private ReferenceOption.Opened against;
+  private CaptionOption.Opened captions;
 
   /**
    * @param command that was typed
@@ -55,6 +59,12 @@ final class EvaluationRun {
     this.statistics = statistics;
     this.file = file;
     evaluation = new Evaluation(network);
+  }
+
+  /** The same, which compares images with captions as well. */
+  EvaluationRun withCaptions(CaptionOption.Opened opened) {
+    captions = opened;
+    return this;
   }
 
   /** Looks at the reference; false when asked to stop. */
@@ -83,6 +93,8 @@ final class EvaluationRun {
   boolean measure(ImageSource source, int count, int together, String name, double w, long noise)
       throws IOException {
     QualityMeter meter = new QualityMeter(network, against.images(), count);
+    CaptionMeter agreement =
+        captions == null ? null : new CaptionMeter(captions.clip(), captions.captions());
     long nanoseconds = 0;
     try (ImageProgress progress = new ImageProgress(out, name, count)) {
       for (int done = 0; done < count; ) {
@@ -93,12 +105,16 @@ final class EvaluationRun {
         ImageBatch some = source.next(Math.min(together, count - done));
         nanoseconds += System.nanoTime() - start;
         meter.add(some);
+        if (agreement != null) {
+          agreement.add(some);
+        }
         done += some.count();
         progress.add(some.count());
       }
     }
     double milliseconds = Double.isNaN(w) ? Double.NaN : nanoseconds / 1e6 / count;
-    evaluation.add(new Evaluation.Row(w, noise, meter.results().getFirst(), milliseconds));
+    ClipScore score = agreement == null ? null : agreement.score();
+    evaluation.add(new Evaluation.Row(w, noise, meter.results().getFirst(), milliseconds, score));
     return true;
   }
 

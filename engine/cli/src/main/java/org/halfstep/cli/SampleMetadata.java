@@ -67,7 +67,7 @@ record SampleMetadata(String choice, String checksum, DiffusionModel model, Samp
         + request.steps()
         + " --sampler "
         + name(request)
-        + (request.clip() ? " --clip" : "");
+        + (request.clip() ? " --clamp" : "");
   }
 
   /** {@code 4 ddim steps}. */

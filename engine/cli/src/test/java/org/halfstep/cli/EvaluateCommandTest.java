@@ -3,6 +3,7 @@ package org.halfstep.cli;
 import static org.halfstep.cli.Commands.halfstep;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -18,6 +19,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
+import org.halfstep.checkpoint.TinyClip;
 import org.halfstep.data.SampleBatchFile;
 import org.halfstep.fixtures.HashedInception;
 import org.halfstep.image.ImageBatch;
@@ -299,5 +301,60 @@ class EvaluateCommandTest {
     assertRefused("there is no such file", "evaluate", "--images=" + folder.resolve("none"));
     assertRefused(
         "there is no such file", evaluate(reference(), folder.resolve("none"), weights()));
+  }
+
+  @Test
+  void imagesAreComparedWithTheirCaptions() throws IOException {
+    Path clip = TinyClip.write(folder.resolve("clip"));
+    Path samples = folder.resolve("samples.npz");
+    // Of the size that the bundled classifier takes, which is quick.
+    int side = 28;
+    write(samples, IMAGES, side, 1, 2);
+    Path real = folder.resolve("real.npz");
+    write(real, IMAGES, side, 1, 5);
+    List<String> lines = new ArrayList<>();
+    for (int i = 0; i < IMAGES; i++) {
+      lines.add(i % 2 == 0 ? "a photo of a cat" : "the red house " + i);
+    }
+    lines.set(3, "a cat ".repeat(40));
+    Path captions = Files.write(folder.resolve("captions.txt"), lines);
+    Path json = folder.resolve("captions.json");
+    Object[] command = {
+      "evaluate",
+      "--images=" + samples,
+      "--reference=" + real,
+      "--cache=" + folder.resolve("cache"),
+      "--captions=" + captions,
+      "--clip=" + clip,
+      "--out=" + json
+    };
+    Commands.Outcome done = halfstep(command);
+    assertEquals(0, done.code(), done.err());
+    assertTrue(done.out().contains("CLIP ViT-64/8, SHA-256 "), done.out());
+    assertTrue(done.out().contains("1 are longer than CLIP reads"), done.out());
+    assertTrue(done.out().contains("CLIP score "), done.out());
+    JsonNode written = new ObjectMapper().readTree(json.toFile());
+    assertEquals("ViT-64/8", written.at("/samples/captions/clip").asText());
+    assertEquals(64, written.at("/samples/captions/sha256").asText().length());
+    double cosine = written.at("/results/0/clipCosine").asDouble();
+    assertTrue(Math.abs(cosine) > 0 && Math.abs(cosine) < 1, "" + cosine);
+    assertEquals(Math.max(0, 100 * cosine), written.at("/results/0/clipScore").asDouble(), 1e-12);
+    // Captions in another order agree otherwise.
+    Files.write(captions, lines.reversed());
+    assertEquals(0, halfstep(command).code());
+    assertNotEquals(
+        cosine, new ObjectMapper().readTree(json.toFile()).at("/results/0/clipCosine").asDouble());
+    Files.write(captions, lines.subList(0, 7));
+    Commands.Outcome few = halfstep(command);
+    assertEquals(2, few.code());
+    assertTrue(few.err().contains("has 7 captions for 20 images"), few.err());
+    assertTrue(
+        halfstep("evaluate", "--images=" + samples, "--captions=" + captions)
+            .err()
+            .contains("give --clip FOLDER as well"));
+    assertTrue(
+        halfstep("evaluate", "--captions=" + captions, "--clip=" + clip)
+            .err()
+            .contains("give --images FILE or FOLDER as well"));
   }
 }

@@ -37,7 +37,7 @@ public final class TinyPipeline {
   private TinyPipeline() {}
 
   /** Merges that make each of a few words one token, letter by letter. */
-  private static ClipTokenizer tokenizer() {
+  static ClipTokenizer tokenizer() {
     Set<String> known = new LinkedHashSet<>();
     List<String[]> merges = new ArrayList<>();
     for (String word : WORDS.split(" ")) {

@@ -25,11 +25,6 @@ final class JoinOp extends Op {
     return new Shape(tokens, 1, first.shape().channels());
   }
 
-  @Override
-  Value.Storage outputStorage() {
-    return first.storage();
-  }
-
   /** A sample is a row of columns: those of one sequence, then those of the other. */
   @Override
   Binding bind(PlanBuilder plan) {

@@ -22,7 +22,9 @@ public final class SamplerOptions {
               + " own).")
   private Solver sampler;
 
-  @Option(names = "--clip", description = "Clip predicted images to their range before each step.")
+  @Option(
+      names = "--clamp",
+      description = "Clamp predicted images to their range before each step.")
   private boolean clip;
 
   @Option(
