@@ -1,0 +1,2 @@
+/** The weights in ONNX models, which are Protocol Buffers: graphs are not run. */
+package org.halfstep.onnx;
