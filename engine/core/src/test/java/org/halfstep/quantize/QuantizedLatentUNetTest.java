@@ -28,8 +28,8 @@ import org.halfstep.model.Network;
 import org.halfstep.random.Philox;
 import org.halfstep.safetensors.Dtype;
 import org.halfstep.safetensors.SafetensorsFile;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -44,19 +44,19 @@ class QuantizedLatentUNetTest {
   private static final double TOLERANCE = 0.1;
 
   @TempDir private Path folder;
-  private Device device;
-  private Network<LatentUNetConfig, ComponentCard> source;
-  private Network<LatentUNetConfig, ComponentCard> quantized;
+  private static Device device;
+  private static Network<LatentUNetConfig, ComponentCard> source;
+  private static Network<LatentUNetConfig, ComponentCard> quantized;
 
-  @BeforeEach
-  void quantize() {
+  @BeforeAll
+  static void quantize() {
     device = new CpuDevice();
     source = Network.fresh(device, CONFIG, CARD, 5);
     quantized = Calibration.quantize(source, 3, plan -> rows(plan, samples()), "noise", 4, _ -> {});
   }
 
-  @AfterEach
-  void close() {
+  @AfterAll
+  static void close() {
     quantized.close();
     source.close();
     device.close();
