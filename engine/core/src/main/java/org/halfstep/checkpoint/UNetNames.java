@@ -27,38 +27,37 @@ final class UNetNames {
             .pair("time_embedding.cond_proj", "w_proj")
             .pair("conv_norm_out", "out.0")
             .pair("conv_out", "out.2");
-    int levels = unet.channels().size();
     int at = 1;
-    for (int level = 0; level < levels; level++) {
-      String block = "down_blocks." + level;
-      for (int i = 0; i < unet.layers(); i++, at++) {
-        resnet(table, block + ".resnets." + i, "input_blocks." + at + ".0");
-        table.pair(block + ".attentions." + i, "input_blocks." + at + ".1");
+    for (UNetStage stage : unet.down()) {
+      for (UNetStage.Block block : stage.blocks()) {
+        block(table, block, "input_blocks." + at++);
       }
-      if (level < levels - 1) {
-        table.pair(block + ".downsamplers.0.conv", "input_blocks." + at + ".0.op");
-        at++;
+      if (stage.resampler() != null) {
+        table.pair(stage.resampler(), "input_blocks." + at++ + ".0.op");
       }
     }
     resnet(table, "mid_block.resnets.0", "middle_block.0");
     table.pair("mid_block.attentions.0", "middle_block.1");
     resnet(table, "mid_block.resnets.1", "middle_block.2");
     at = 0;
-    for (int stage = 0; stage < levels; stage++) {
-      String block = "up_blocks." + stage;
-      boolean attention = unet.upAttention().get(stage);
-      for (int i = 0; i <= unet.layers(); i++, at++) {
-        resnet(table, block + ".resnets." + i, "output_blocks." + at + ".0");
-        if (attention) {
-          table.pair(block + ".attentions." + i, "output_blocks." + at + ".1");
-        }
+    for (UNetStage stage : unet.up()) {
+      for (UNetStage.Block block : stage.blocks()) {
+        block(table, block, "output_blocks." + at++);
       }
-      // Behind the transformer where there is one, in the last block of its level.
-      table.pair(
-          block + ".upsamplers.0.conv",
-          "output_blocks." + (at - 1) + (attention ? ".2" : ".1") + ".conv");
+      if (stage.resampler() != null) {
+        // Behind the transformer where there is one, in the last block of its stage.
+        int layer = stage.blocks().getLast().transformer() == null ? 1 : 2;
+        table.pair(stage.resampler(), "output_blocks." + (at - 1) + "." + layer + ".conv");
+      }
     }
     return table;
+  }
+
+  private static void block(ModuleTable table, UNetStage.Block ours, String theirs) {
+    resnet(table, ours.resnet(), theirs + ".0");
+    if (ours.transformer() != null) {
+      table.pair(ours.transformer(), theirs + ".1");
+    }
   }
 
   private static void resnet(ModuleTable table, String ours, String theirs) {

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -14,10 +15,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.halfstep.HeapAllocation;
+import org.halfstep.checkpoint.UNetDescription;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.DeviceArrays;
 import org.halfstep.device.cpu.CpuDevice;
+import org.halfstep.files.Json;
 import org.halfstep.graph.FrozenWeights;
 import org.halfstep.graph.GradientCheck;
 import org.halfstep.graph.Graph;
@@ -162,6 +165,54 @@ class LatentUNetTest {
       }
       assertArrayEquals(before, evaluate(first));
     }
+  }
+
+  /** Sizes of the published networks from their configurations alone; no weights. */
+  @Test
+  void publishedNetworksHaveTheirParametersAndFitIntoMemory() throws IOException {
+    published("{\"cross_attention_dim\": 768}", 859_520_964L, 64, 64, 77, 200);
+    published(
+        "{\"cross_attention_dim\": 768, \"time_cond_proj_dim\": 256}",
+        859_602_884L,
+        64,
+        64,
+        77,
+        200);
+    published("{\"cross_attention_dim\": 768, \"in_channels\": 9}", 859_535_364L, 72, 50, 77, 200);
+    published(
+        "{\"cross_attention_dim\": 1024, \"use_linear_projection\": true,"
+            + " \"attention_head_dim\": [5, 10, 20, 20]}",
+        865_910_724L,
+        96,
+        96,
+        77,
+        450);
+    published(
+        "{\"in_channels\": 3, \"out_channels\": 3, \"block_out_channels\": [192, 384, 576, 960],"
+            + " \"cross_attention_dim\": 512, \"attention_head_dim\": 1, \"down_block_types\":"
+            + " [\"DownBlock2D\", \"CrossAttnDownBlock2D\", \"CrossAttnDownBlock2D\","
+            + " \"CrossAttnDownBlock2D\"], \"up_block_types\": [\"CrossAttnUpBlock2D\","
+            + " \"CrossAttnUpBlock2D\", \"CrossAttnUpBlock2D\", \"UpBlock2D\"]}",
+        400_920_579L,
+        64,
+        64,
+        1,
+        150);
+  }
+
+  /**
+   * @param mebibytes that the values of one row may take
+   */
+  private void published(
+      String json, long parameters, int height, int width, int tokens, int mebibytes)
+      throws IOException {
+    UNetDescription network =
+        UNetDescription.of(Json.parse(ObjectNode.class, "a configuration", json), "a test");
+    Graph graph = new LatentUNetConfig(network, height, width, tokens).graph();
+    assertEquals(parameters, graph.parameterCount());
+    assertEquals(network.shapes().keySet(), graph.parameters().keySet());
+    long bytes = Plan.requiredBytes(device, graph, PlanOptions.inference(1));
+    assertTrue(bytes < (long) mebibytes << 20, bytes + " bytes");
   }
 
   /** Another network's weights would be read from the wrong places. */
