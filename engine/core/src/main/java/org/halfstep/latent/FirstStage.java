@@ -69,7 +69,7 @@ public final class FirstStage implements AutoCloseable {
   private RunningHalf open(Source source, DataType precision, FirstStageOptions options)
       throws IOException {
     return new RunningHalf(
-        FirstStageHalf.open(device, source.half, source.tensors, options.memory()),
+        FirstStageHalf.open(device, source.half, source.tensors, options.limit()),
         precision,
         options.tiling());
   }

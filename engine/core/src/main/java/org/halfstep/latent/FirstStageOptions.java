@@ -1,17 +1,18 @@
 package org.halfstep.latent;
 
 import org.halfstep.device.DataType;
-import org.halfstep.model.Network;
 
 /**
  * How a first stage runs.
  *
  * @param precision of activations; null for the device's default
- * @param memory bytes that the packed weights of each half may take, or {@link
- *     Network#DEFAULT_MEMORY}
+ * @param memory bytes that the packed weights of each half may take, 0 for 512 MiB; less memory
+ *     means slower convolutions
  * @param tiling how large pictures are cut; null for never
  */
 public record FirstStageOptions(DataType precision, long memory, Tiling tiling) {
+  private static final long USUAL_MEMORY = 512L << 20;
+
   public FirstStageOptions {
     if (memory < 0) {
       throw new IllegalArgumentException(
@@ -19,9 +20,14 @@ public record FirstStageOptions(DataType precision, long memory, Tiling tiling) 
     }
   }
 
+  /** The limit on packed weights in bytes. */
+  long limit() {
+    return memory == 0 ? USUAL_MEMORY : memory;
+  }
+
   /** In the device's precision, with the default memory, every picture whole. */
   public static FirstStageOptions standard() {
-    return new FirstStageOptions(null, Network.DEFAULT_MEMORY, null);
+    return new FirstStageOptions(null, 0, null);
   }
 
   /** The same in another precision; null for the device's default. */

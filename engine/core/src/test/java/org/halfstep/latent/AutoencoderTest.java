@@ -18,6 +18,7 @@ import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.DeviceArrays;
 import org.halfstep.device.cpu.CpuDevice;
+import org.halfstep.files.DataException;
 import org.halfstep.fixtures.GraphRun;
 import org.halfstep.graph.FrozenWeights;
 import org.halfstep.graph.Plan;
@@ -25,6 +26,8 @@ import org.halfstep.graph.PlanOptions;
 import org.halfstep.model.ComponentCard;
 import org.halfstep.model.Network;
 import org.halfstep.safetensors.Dtype;
+import org.halfstep.safetensors.NamedTensor;
+import org.halfstep.safetensors.SafetensorsWriter;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -203,6 +206,31 @@ class AutoencoderTest {
   }
 
   @Test
+  void aFileThatDescribesMoreThanItHasIsRefusedBeforeMemoryIsTaken() throws IOException {
+    AutoencoderDescription huge =
+        new AutoencoderDescription(
+            3, 4, List.of(16384, 16384, 16384, 16384, 16384), 8, 32, 1, 0, 4);
+    Path file = folder.resolve("huge.safetensors");
+    SafetensorsWriter.write(
+        file,
+        List.of(NamedTensor.f32("post_quant_conv.bias", new long[] {4}, 0, 0, 0, 0)),
+        Map.of(
+            "format",
+            AutoencoderConfig.FORMAT.name(),
+            "config",
+            AutoencoderConfig.decoder(huge, 1, 1).toJson(),
+            "card",
+            new ComponentCard("x", Map.of()).toJson()));
+    try (Device device = new CpuDevice(1)) {
+      DataException refused =
+          assertThrows(
+              DataException.class, () -> Network.open(device, AutoencoderConfig.FORMAT, file));
+      assertTrue(
+          refused.getMessage().contains("describes a network of at least"), refused.getMessage());
+    }
+  }
+
+  @Test
   void bfloat16StaysCloseToFloat32() throws IOException {
     AutoencoderDescription network = FirstStages.gaussian();
     AutoencoderConfig config = AutoencoderConfig.decoder(network, 6, 5);
@@ -224,6 +252,25 @@ class AutoencoderTest {
       }
       double relative = norm(error) / norm(wanted);
       assertTrue(relative > 0 && relative < 0.03, "relative error " + relative);
+    }
+  }
+
+  /**
+   * Stable Diffusion's decoder to 512x512 holds four values of 128 channels at a time, and little
+   * more: the widest of them twice, or beside two others.
+   */
+  @Test
+  void theDecoderOfStableDiffusionNeedsTheMemoryOfItsLargestValues() {
+    AutoencoderDescription published =
+        new AutoencoderDescription(3, 4, List.of(128, 256, 512, 512), 2, 32, 0.18215, 0, 4);
+    long value = (long) Float.BYTES * 512 * 512 * 128;
+    try (Device device = new CpuDevice()) {
+      long bytes =
+          Plan.requiredBytes(
+              device,
+              AutoencoderConfig.decoder(published, 64, 64).graph(),
+              PlanOptions.inference(1));
+      assertTrue(bytes >= 4 * value && bytes < 4.3 * value, bytes + " bytes");
     }
   }
 

@@ -17,13 +17,13 @@ import org.halfstep.model.Network;
 import org.halfstep.random.Philox;
 
 /** Small first stages with hashed weights, and numbers to feed them. */
-final class FirstStages {
+public final class FirstStages {
   static final double SCALING = 0.25;
 
   private FirstStages() {}
 
   /** A Gaussian one that halves images once. */
-  static AutoencoderDescription gaussian() {
+  public static AutoencoderDescription gaussian() {
     return new AutoencoderDescription(3, 4, List.of(32, 64), 1, 8, SCALING, 0, 4);
   }
 
@@ -32,12 +32,12 @@ final class FirstStages {
     return new AutoencoderDescription(3, 3, List.of(32, 64), 1, 8, SCALING, 16, 3);
   }
 
-  static Component component(AutoencoderDescription network, HashedTensors weights) {
+  public static Component component(AutoencoderDescription network, HashedTensors weights) {
     return new Component(network, network.toJson(), weights);
   }
 
   /** Normal numbers. */
-  static MemorySegment normal(Arena arena, long count, int draw) {
+  public static MemorySegment normal(Arena arena, long count, int draw) {
     float[] values = new float[Math.toIntExact(count)];
     Philox.normal(3, 0, draw, values);
     return memory(arena, values);
@@ -47,7 +47,7 @@ final class FirstStages {
     return arena.allocateFrom(ValueLayout.JAVA_FLOAT, values);
   }
 
-  static float[] floats(MemorySegment memory) {
+  public static float[] floats(MemorySegment memory) {
     return memory.toArray(ValueLayout.JAVA_FLOAT);
   }
 
