@@ -55,6 +55,10 @@ public final class NetworkRun {
     if (arguments.length != 4) {
       throw new IllegalArgumentException(USAGE);
     }
+    if (LatentRun.knows(arguments[0])) {
+      LatentRun.main(arguments);
+      return;
+    }
     NetworkRun run =
         new NetworkRun(
             PeerNetwork.valueOf(arguments[0]),
@@ -86,17 +90,18 @@ public final class NetworkRun {
 
   private String forward(ForwardPass forward) throws IOException {
     try (ForwardPass pass = forward) {
-      List<Double> times = time(pass::run);
-      return result("forward", times, work(pass.plan()));
+      RunTimes times = RunTimes.of(pass::run, seconds);
+      return times.result(which.name(), "forward", batch, work(pass.plan()));
     }
   }
 
   private String train(Device device) throws IOException {
     try (TrainingStep step = new TrainingStep(device, which, batch, BenchDevice.precision())) {
-      List<Double> times = time(step::run);
-      return result(
+      RunTimes times = RunTimes.of(step::run, seconds);
+      return times.result(
+          which.name(),
           "train",
-          times,
+          batch,
           String.format(Locale.ROOT, "%s loss %.4f", work(step.plan()), step.loss()));
     }
   }
@@ -197,7 +202,7 @@ public final class NetworkRun {
   }
 
   /** The plan's memory, and what one run of it computes and moves at least. */
-  private static String work(Plan plan) {
+  static String work(Plan plan) {
     List<StepInfo> steps = new ArrayList<>(plan.forwardSteps());
     steps.addAll(plan.backwardSteps());
     return String.format(
@@ -218,36 +223,41 @@ public final class NetworkRun {
     try (ForwardPass pass = forward) {
       PeerInputs.fillRows(pass.plan(), config, new float[] {10, 700}, new int[] {1, 7});
       pass.run();
-      float[] values = pass.output();
-      double sum = 0;
-      double absolute = 0;
-      for (float value : values) {
-        sum += value;
-        absolute += Math.abs(value);
-      }
-      return String.format(
-          Locale.ROOT,
-          "sum %f abs %f [5] %f last %f",
-          sum,
-          absolute,
-          values[5],
-          values[values.length - 1]);
+      return sums(pass.output());
     }
+  }
+
+  static String sums(float... values) {
+    double sum = 0;
+    double absolute = 0;
+    for (float value : values) {
+      sum += value;
+      absolute += Math.abs(value);
+    }
+    return String.format(
+        Locale.ROOT,
+        "sum %f abs %f [5] %f last %f",
+        sum,
+        absolute,
+        values[5],
+        values[values.length - 1]);
   }
 
   private String profile(ForwardPass forward) throws IOException {
     try (ForwardPass pass = forward) {
-      List<Double> times = time(pass::run);
-      PlanProfile profile = PlanProfile.forward(pass.plan(), times.size());
-      return result("forward", times, "profile:") + "\n" + text(profile, pass.plan().device());
+      RunTimes times = RunTimes.of(pass::run, seconds);
+      PlanProfile profile = PlanProfile.forward(pass.plan(), times.count());
+      return times.result(which.name(), "forward", batch, "profile:")
+          + "\n"
+          + text(profile, pass.plan().device());
     }
   }
 
   private String profileTraining(Device device) throws IOException {
     try (TrainingStep step = new TrainingStep(device, which, batch, BenchDevice.precision())) {
-      List<Double> times = time(step::run);
-      PlanProfile profile = step.profile(Math.min(times.size(), MIN_RUNS));
-      return result("train", times, "profile:") + "\n" + text(profile, device);
+      RunTimes times = RunTimes.of(step::run, seconds);
+      PlanProfile profile = step.profile(Math.min(times.count(), RunTimes.LEAST));
+      return times.result(which.name(), "train", batch, "profile:") + "\n" + text(profile, device);
     }
   }
 
@@ -260,69 +270,27 @@ public final class NetworkRun {
         for (int i = 0; i < 20_000; i++) {
           trivial.run();
         }
-        List<Double> forward = time(pass::run);
-        List<Double> calls = time(trivial::run);
-        double share = calls.get(calls.size() / 2) / forward.get(forward.size() / 2);
-        return result(
+        RunTimes forward = RunTimes.of(pass::run, seconds);
+        double calls = RunTimes.of(trivial::run, seconds).median();
+        return forward.result(
+            which.name(),
             "forward",
-            forward,
+            batch,
             String.format(
                 Locale.ROOT,
                 "%d launches without work: median %.4f ms, %.2f %% of a forward pass",
                 launches,
-                calls.get(calls.size() / 2),
-                100 * share));
+                calls,
+                100 * calls / forward.median()));
       }
     }
   }
 
-  private static String text(PlanProfile profile, Device device) {
+  static String text(PlanProfile profile, Device device) {
     Optional<Ceiling> ceiling = device.measureCeiling(BenchDevice.precision());
     return ceiling.map(most -> most + "\n\n").orElse("")
         + profile.table(profile.kinds(), ceiling)
         + "\n"
         + profile.table(profile.dearestSteps(DEAREST_STEPS), ceiling);
-  }
-
-  private List<Double> time(Runnable work) {
-    for (int i = 0; i < WARM_UP; i++) {
-      work.run();
-    }
-    List<Double> milliseconds = new ArrayList<>();
-    long start = System.nanoTime();
-    do {
-      long before = System.nanoTime();
-      work.run();
-      milliseconds.add((System.nanoTime() - before) / 1e6);
-    } while (milliseconds.size() < MIN_RUNS
-        || milliseconds.size() < MAX_RUNS && System.nanoTime() - start < seconds * 1e9);
-    Collections.sort(milliseconds);
-    return milliseconds;
-  }
-
-  private String result(String mode, List<Double> times, String more) throws IOException {
-    return String.format(
-        Locale.ROOT,
-        "RESULT halfstep %s %s batch %d: median %.3f ms min %.3f ms max %.3f n %d | peak RSS %d MiB"
-            + " | %s",
-        which,
-        mode,
-        batch,
-        times.get(times.size() / 2),
-        times.getFirst(),
-        times.getLast(),
-        times.size(),
-        peakMebibytes(),
-        more);
-  }
-
-  /** The largest resident memory of this process so far. */
-  private static long peakMebibytes() throws IOException {
-    for (String line : Files.readAllLines(Path.of("/proc/self/status"))) {
-      if (line.startsWith("VmHWM:")) {
-        return Long.parseLong(line.replaceAll("[^0-9]", "")) / 1024;
-      }
-    }
-    throw new IOException("/proc/self/status has no VmHWM line");
   }
 }

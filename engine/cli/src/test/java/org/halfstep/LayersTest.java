@@ -28,6 +28,7 @@ class LayersTest {
           List.of("cli"),
           List.of("serve", "report"),
           List.of("distill", "metrics"),
+          List.of("doctor"),
           List.of("train", "sample", "quantize"),
           List.of("latent"),
           List.of("checkpoint", "diffusion", "model", "data", "text"),

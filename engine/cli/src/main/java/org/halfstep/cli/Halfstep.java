@@ -45,6 +45,7 @@ import picocli.CommandLine.ScopeType;
       EvaluateCommand.class,
       InfoCommand.class,
       ConvertCommand.class,
+      DoctorCommand.class,
       ExportCommand.class,
       QuantizeCommand.class,
       ReportCommand.class,

@@ -5,20 +5,20 @@ import java.util.List;
 /** The networks of a latent diffusion model. */
 public enum Part {
   /** The denoiser. */
-  UNET(List.of("unet"), "diffusion_pytorch_model", "a UNet"),
+  UNET(List.of("unet"), "diffusion_pytorch_model", "UNet"),
   /** The first stage: pixels to latents and back. */
-  AUTOENCODER(List.of("vae", "vqvae"), "diffusion_pytorch_model", "a first stage"),
+  AUTOENCODER(List.of("vae", "vqvae"), "diffusion_pytorch_model", "first stage"),
   /** The text encoder. */
-  TEXT_ENCODER(List.of("text_encoder"), "model", "a text encoder");
+  TEXT_ENCODER(List.of("text_encoder"), "model", "text encoder");
 
   private final List<String> folders;
   private final String stem;
-  private final String noun;
+  private final String title;
 
-  Part(List<String> folders, String stem, String noun) {
+  Part(List<String> folders, String stem, String title) {
     this.folders = folders;
     this.stem = stem;
-    this.noun = noun;
+    this.title = title;
   }
 
   /** What its folder may be called, the usual name first. */
@@ -37,7 +37,12 @@ public enum Part {
   }
 
   /** What people call it. */
+  public String title() {
+    return title;
+  }
+
+  /** The same with its article, for error texts. */
   String noun() {
-    return noun;
+    return "a " + title;
   }
 }

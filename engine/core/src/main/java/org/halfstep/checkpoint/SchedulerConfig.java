@@ -84,7 +84,7 @@ public record SchedulerConfig(
   }
 
   /** What folders of Stable Diffusion say: the noise schedule of its networks, sampled by DDIM. */
-  static SchedulerConfig stableDiffusion(String prediction, boolean zeroTerminal) {
+  public static SchedulerConfig stableDiffusion(String prediction, boolean zeroTerminal) {
     SchedulerConfig usual = usual(0.00085, 0.012, prediction);
     if (!zeroTerminal) {
       return usual;
