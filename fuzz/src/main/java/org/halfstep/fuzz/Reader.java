@@ -11,6 +11,9 @@ import java.util.List;
 import java.util.Map;
 import org.halfstep.checkpoint.Checkpoint;
 import org.halfstep.checkpoint.CheckpointOptions;
+import org.halfstep.checkpoint.Component;
+import org.halfstep.checkpoint.LowRankUpdates;
+import org.halfstep.checkpoint.Part;
 import org.halfstep.cli.option.Settings;
 import org.halfstep.data.DatasetOptions;
 import org.halfstep.data.Datasets;
@@ -23,6 +26,7 @@ import org.halfstep.files.Json;
 import org.halfstep.image.Fit;
 import org.halfstep.image.ImageFile;
 import org.halfstep.image.PngFile;
+import org.halfstep.latent.LatentUNetConfig;
 import org.halfstep.metrics.ReferenceFile;
 import org.halfstep.metrics.ReferenceStatistics;
 import org.halfstep.model.ClassifierConfig;
@@ -333,6 +337,30 @@ enum Reader {
               "text_encoder/config.json",
               "scheduler/scheduler_config.json");
       Checkpoint.open(file, CheckpointOptions.standard()).close();
+    }
+  },
+  LATENT_UNET {
+    @Override
+    void read(byte[] input, Workplace place) throws IOException {
+      Path file = withMetadata(input, place, place.latentUNet(), "config", "card", "quantization");
+      Network.load(place.device(), LatentUNetConfig.FORMAT, file).close();
+    }
+  },
+  LOW_RANK {
+    @Override
+    void read(byte[] input, Workplace place) throws IOException {
+      byte[][] parts = Archives.parts(input, 2);
+      byte[] whole = Archives.safetensors(parts[0], parts[1].length);
+      System.arraycopy(parts[1], 0, whole, Long.BYTES + parts[0].length, parts[1].length);
+      Path file = place.write("lora.safetensors", whole);
+      Checkpoint model = place.latent();
+      try (LowRankUpdates updates = LowRankUpdates.open(file, model.components().values())) {
+        Component unet = model.component(Part.UNET).orElseThrow();
+        Component merged = updates.merge(unet, 0.5);
+        if (merged != unet) {
+          merged.tensors().close();
+        }
+      }
     }
   },
   PLAN_CACHE {

@@ -13,7 +13,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.zip.GZIPOutputStream;
 import javax.imageio.ImageIO;
-import org.halfstep.checkpoint.TinyPipeline;
 import org.halfstep.data.SampleBatchFile;
 import org.halfstep.device.Device;
 import org.halfstep.device.cpu.CpuDevice;
@@ -49,6 +48,9 @@ final class Seeds {
   /** Name of a small list of words. */
   static final String WORDS = "vocab.txt";
 
+  /** Name of a whole latent UNet's file. */
+  static final String LATENT_UNET = "latent-unet.safetensors";
+
   /** Folder of a whole latent model. */
   static final String TINY = "tiny";
 
@@ -72,7 +74,7 @@ final class Seeds {
     seeds.images();
     seeds.texts();
     seeds.tokenizers();
-    seeds.checkpoints();
+    new LatentSeeds(seeds).write();
   }
 
   private void tokenizers() throws IOException {
@@ -116,42 +118,13 @@ final class Seeds {
             """));
   }
 
-  private void checkpoints() throws IOException {
-    Path tiny = folder.resolve(TINY);
-    TinyPipeline.write(tiny);
-    byte[][] texts = new byte[Reader.PIPELINE_TEXTS.size()][];
-    for (int i = 0; i < texts.length; i++) {
-      texts[i] =
-          Files.readAllBytes(tiny.resolve("diffusers").resolve(Reader.PIPELINE_TEXTS.get(i)));
-    }
-    seed(Reader.PIPELINE, "tiny", texts);
-    seed(
-        Reader.SHARD_INDEX,
-        "tiny",
-        Files.readAllBytes(
-            tiny.resolve("sharded/unet/diffusion_pytorch_model.safetensors.index.json")));
-    seed(Reader.SINGLE_TEXTS, "tiny", texts[1], texts[2], texts[3], texts[4]);
-    single("sdxl", "conditioner.embedders.0.x", 64);
-    single("unet", "model.diffusion_model.input_blocks.0.0.weight", 64);
-    single("stage", "encoder.down.0.block.0.norm1.weight", 64);
-    single("bare", "conv_in.weight", 64);
+  /** Where the files are written. */
+  Path folder() {
+    return folder;
   }
 
-  private void single(String name, String tensor, int bytes) throws IOException {
-    seed(
-        Reader.SINGLE_FILE,
-        name,
-        Archives.utf8(
-            "{\"__metadata__\":{\"unet/config.json\":\"{}\"},\""
-                + tensor
-                + "\":{\"dtype\":\"F16\",\"shape\":["
-                + bytes / 8
-                + ",4],\"data_offsets\":[0,"
-                + bytes
-                + "]}}"));
-  }
-
-  private void seed(Reader reader, String name, byte[]... parts) throws IOException {
+  /** Writes one input to begin with. */
+  void seed(Reader reader, String name, byte[]... parts) throws IOException {
     Path target = folder.resolve("seeds").resolve(reader.name()).resolve(name);
     Files.createDirectories(target.getParent());
     Files.write(target, parts.length == 1 ? parts[0] : Archives.joined(parts));

@@ -11,6 +11,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
+import org.halfstep.checkpoint.Checkpoint;
+import org.halfstep.checkpoint.CheckpointOptions;
 import org.halfstep.device.Device;
 import org.halfstep.device.cpu.CpuDevice;
 import org.halfstep.text.ClipTokenizer;
@@ -22,6 +24,7 @@ final class Workplace {
   private final Path folder;
   private final Map<Path, ByteBuffer> wholes = new HashMap<>();
   private Device device;
+  private Checkpoint latent;
   private ClipTokenizer clip;
   private WordPieceTokenizer wordPieces;
 
@@ -69,6 +72,20 @@ final class Workplace {
   /** A whole model in every published layout. */
   Path tiny() {
     return root.resolve(Seeds.TINY);
+  }
+
+  /** A whole latent UNet's file. */
+  Path latentUNet() {
+    return root.resolve(Seeds.LATENT_UNET);
+  }
+
+  /** The whole latent model, opened when it is first needed. */
+  Checkpoint latent() throws IOException {
+    latent =
+        latent == null
+            ? Checkpoint.open(tiny().resolve("diffusers"), CheckpointOptions.standard())
+            : latent;
+    return latent;
   }
 
   /** Puts links to files of another folder, at the same places, where nothing is yet. */

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import org.halfstep.checkpoint.UNetDescription;
+import org.halfstep.checkpoint.UNetStage;
 import org.halfstep.files.Json;
 import org.halfstep.graph.Graph;
 import org.halfstep.model.Architecture;
@@ -49,13 +50,33 @@ public record LatentUNetConfig(UNetDescription network, int height, int width, i
     require(
         network.classRows() == 0 || tokens == 1,
         "a class is a context of 1 token, got tokens = " + tokens);
-    long pixels = (long) height * width;
-    for (int channels : network.channels()) {
+    requireFits(network, height, width, tokens);
+  }
+
+  /** The largest values of a sample have fewer than 2^31 numbers. */
+  private static void requireFits(UNetDescription network, int height, int width, int tokens) {
+    int last = network.channels().size() - 1;
+    long rows = height;
+    long columns = width;
+    for (int level = 0; level <= last; level++) {
+      long channels = network.channels().get(level);
+      // On the way up, what comes from the level below and the skip.
+      long joined = channels + network.channels().get(Math.min(level + 1, last));
       require(
-          pixels * WIDEST_MULTIPLE * channels <= Integer.MAX_VALUE,
+          rows * columns * Math.max(WIDEST_MULTIPLE * channels, joined) <= Integer.MAX_VALUE,
           height + "x" + width + " latents are too large for " + channels + " channels");
-      pixels = (pixels + 3) / 4;
+      rows = (rows + 1) / 2;
+      columns = (columns + 1) / 2;
     }
+    long keysAndValues = 0;
+    for (UNetStage stage : network.stages()) {
+      for (UNetStage.Block block : stage.blocks()) {
+        keysAndValues += block.transformer() == null ? 0 : 2L * block.out();
+      }
+    }
+    require(
+        tokens * keysAndValues <= Integer.MAX_VALUE,
+        tokens + " tokens are too many for " + keysAndValues + " keys and values");
   }
 
   private static void requireRange(String name, int value, int least, int most) {
