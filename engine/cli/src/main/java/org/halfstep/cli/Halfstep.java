@@ -42,6 +42,8 @@ import picocli.CommandLine.ScopeType;
       TrainClassifierCommand.class,
       DistillCommand.class,
       SampleCommand.class,
+      EditCommand.class,
+      InpaintCommand.class,
       EvaluateCommand.class,
       InfoCommand.class,
       ConvertCommand.class,

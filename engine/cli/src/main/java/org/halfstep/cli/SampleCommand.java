@@ -3,6 +3,8 @@ package org.halfstep.cli;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CancellationException;
 import org.halfstep.cli.console.ErrorLine;
@@ -11,13 +13,16 @@ import org.halfstep.cli.console.Sizes;
 import org.halfstep.cli.console.StopSignal;
 import org.halfstep.cli.option.Bounds;
 import org.halfstep.cli.option.LabelList;
+import org.halfstep.cli.option.LatentOption;
 import org.halfstep.cli.option.MemoryOption;
 import org.halfstep.cli.option.ModelOption;
 import org.halfstep.cli.option.PrecisionOption;
+import org.halfstep.cli.option.PromptOptions;
 import org.halfstep.cli.option.SamplerOptions;
 import org.halfstep.device.Device;
 import org.halfstep.diffusion.Guidance;
 import org.halfstep.sample.Cancellation;
+import org.halfstep.sample.Condition;
 import org.halfstep.sample.DiffusionModel;
 import org.halfstep.sample.SampleRequest;
 import picocli.CommandLine;
@@ -36,20 +41,26 @@ import picocli.CommandLine.Spec;
       "  halfstep sample --model fashion-mnist-4 --labels Sneaker,Coat \\",
       "    --per-class 8 --seed 7 --grid out/pair.png",
       "  halfstep sample --model fashion-mnist-teacher --labels 0-9 \\",
-      "    --guidance 2 --steps 64 --out out/images"
+      "    --guidance 2 --steps 64 --out out/images",
+      "  halfstep sample --model sd15 --prompt 'a photograph of a fox' \\",
+      "    --negative blurry --size 512x768 --seed 7 --out out/foxes"
     })
 final class SampleCommand implements Callable<Integer> {
+  private static final String ALL = "all";
+  private static final String FIRST = "0";
+
   @ParentCommand private Halfstep halfstep;
   @Spec private CommandLine.Model.CommandSpec spec;
   @Mixin private ModelOption model;
   @Mixin private MemoryOption memory;
   @Mixin private PrecisionOption precision;
+  @Mixin private PromptOptions prompts;
   @Mixin private SamplerOptions sampler;
+  @Mixin private LatentOption latent;
 
   @Option(
       names = "--labels",
       paramLabel = "LIST",
-      defaultValue = "all",
       description =
           "Classes by name or number, with ranges: all, 0,3-5, Sneaker,Coat (default: all).")
   private String labels;
@@ -83,7 +94,7 @@ final class SampleCommand implements Callable<Integer> {
       paramLabel = "W",
       description =
           "Guidance strength w of (1 + w) conditional - w unconditional: 0 for none. Programs that"
-              + " count a guidance scale call this 1 + w (default: 1).")
+              + " count a guidance scale call this 1 + w (default: 1, or 6.5 of a model of texts).")
   private Double guidance;
 
   @Option(
@@ -123,9 +134,18 @@ final class SampleCommand implements Callable<Integer> {
     Cancellation cancellation = new Cancellation();
     try (Device device = halfstep.openDevice();
         DiffusionModel opened =
-            ModelOption.open(choice, memory.on(device).withPrecision(precision.on(device)));
+            ModelOption.openAny(
+                choice,
+                memory
+                    .on(device)
+                    .withPrecision(precision.on(device))
+                    .withLatent(latent.options()));
         StopSignal stop = new StopSignal(cancellation::cancel)) {
-      int[] chosen = LabelList.parse(labels, opened);
+      if (opened.isLatent()) {
+        return pictures(opened, choice, cancellation, stop);
+      }
+      requirePixels(choice);
+      int[] chosen = LabelList.parse(labels == null ? ALL : labels, opened);
       SampleRequest request = request(opened, chosen);
       SampleOutputs outputs = new SampleOutputs(grid, scale, folder, npz);
       outputs.require(opened, request, chosen.length);
@@ -158,10 +178,56 @@ final class SampleCommand implements Callable<Integer> {
     return 0;
   }
 
-  private SampleRequest request(DiffusionModel opened, int[] chosen) {
+  /** What only latent models take. */
+  private void requirePixels(String choice) {
+    if (prompts.isGiven() || latent.isGiven()) {
+      throw new InputException(
+          choice
+              + ": is a model of pixels; prompts, --size and how a latent model's files are read are"
+              + " for latent models");
+    }
+  }
+
+  private int pictures(
+      DiffusionModel opened, String choice, Cancellation cancellation, StopSignal stop)
+      throws IOException {
+    if (opened.takesPrompts() && labels != null) {
+      throw new InputException(choice + ": makes pictures of texts; it takes --prompt, no labels");
+    }
+    if (!opened.takesPrompts() && !prompts.prompts().isEmpty()) {
+      throw new InputException(
+          choice + ": makes pictures of classes; it takes --labels, no prompt");
+    }
+    int[] chosen =
+        opened.takesPrompts() ? null : LabelList.parse(labels == null ? FIRST : labels, opened);
+    int kinds = chosen == null ? prompts.requirePrompts().size() : chosen.length;
+    int images = count(kinds);
+    Condition condition =
+        chosen == null
+            ? prompts.condition(images)
+            : Condition.labels(LabelList.inTurn(chosen, images));
+    requireFirst();
+    SampleRequest request =
+        sampler.request(
+            opened, condition, guidance, plain -> prompts.sized(plain).withFirstImage(firstImage));
+    LatentMetadata metadata =
+        new LatentMetadata("sample", choice, opened, latent, request, Map.of(), List.of());
+    return LatentWork.stoppable(
+        spec.commandLine().getOut(),
+        stop,
+        () ->
+            new LatentWork(spec.commandLine().getOut(), metadata)
+                .run(new SampleOutputs(grid, scale, folder, npz), kinds, cancellation));
+  }
+
+  private void requireFirst() {
     if (firstImage < 0) {
       throw new InputException("--first-image must be at least 0, got " + firstImage);
     }
+  }
+
+  private SampleRequest request(DiffusionModel opened, int[] chosen) {
+    requireFirst();
     int[] all = LabelList.inTurn(chosen, count(chosen.length));
     return sampler.request(opened, all, guidance).withFirstImage(firstImage);
   }

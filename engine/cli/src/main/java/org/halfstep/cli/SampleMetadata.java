@@ -9,6 +9,7 @@ import org.halfstep.cli.console.Sizes;
 import org.halfstep.cli.option.LabelList;
 import org.halfstep.diffusion.Guidance;
 import org.halfstep.sample.DiffusionModel;
+import org.halfstep.sample.NoiseSource;
 import org.halfstep.sample.SampleRequest;
 
 /** What a PNG file says of the images in it: enough to make them again. */
@@ -31,11 +32,12 @@ record SampleMetadata(String choice, String checksum, DiffusionModel model, Samp
     if (!checksum.isEmpty()) {
       text.put("Model SHA-256", checksum);
     }
-    text.put("Device", model.network().device().name());
+    text.put("Device", model.device().name());
     text.put("Sampler", name(request));
     text.put("Steps", Integer.toString(request.steps()));
     text.put("Guidance", Guidance.describe(request.guidance()));
     text.put("Clip", Boolean.toString(request.clip()));
+    text.put("Noise", request.noise().label());
     text.put("Seed", Long.toString(request.seed()));
     text.put("First image", Long.toString(first));
     text.put("Images", Integer.toString(labels.length));
@@ -67,7 +69,16 @@ record SampleMetadata(String choice, String checksum, DiffusionModel model, Samp
         + request.steps()
         + " --sampler "
         + name(request)
+        + times(request)
         + (request.clip() ? " --clamp" : "");
+  }
+
+  /** The options of a request's times and noise, where they are not the usual ones. */
+  static String times(SampleRequest request) {
+    return (request.spacing() == null
+            ? ""
+            : " --spacing " + request.spacing().name().toLowerCase(Locale.ROOT))
+        + (request.noise() == NoiseSource.OWN ? "" : " --noise " + request.noise().label());
   }
 
   /** {@code 4 ddim steps}. */
@@ -83,7 +94,8 @@ record SampleMetadata(String choice, String checksum, DiffusionModel model, Samp
     return IntStream.of(labels).mapToObj(Integer::toString).collect(Collectors.joining(","));
   }
 
-  private static String quoted(String text) {
+  /** A word as a shell takes it. */
+  static String quoted(String text) {
     return text.matches("[\\w./-]+") ? text : "'" + text.replace("'", "'\\''") + "'";
   }
 }

@@ -43,8 +43,10 @@ record SampleOutputs(Path grid, Integer scale, Path folder, Path npz) {
     }
     if (grid != null) {
       AtomicFile.requireWritable(grid);
-      int side = model.config().imageSize();
-      long pixels = layout(request.count(), classes, side).pixels(request.count(), side, side);
+      int height = model.height(request);
+      int width = model.width(request);
+      long pixels =
+          layout(request.count(), classes, height, width).pixels(request.count(), height, width);
       if (pixels > MOST_PIXELS) {
         throw new InputException(
             "a picture of "
@@ -59,10 +61,10 @@ record SampleOutputs(Path grid, Integer scale, Path folder, Path npz) {
   }
 
   /** Classes as columns where there are several, a square otherwise. */
-  ImageGrid layout(int count, int classes, int side) {
+  ImageGrid layout(int count, int classes, int height, int width) {
     int square = (int) Math.ceil(Math.sqrt(count));
     int columns = classes > 1 && classes <= MOST_COLUMNS ? classes : Math.min(square, MOST_COLUMNS);
-    int factor = scale == null ? Math.max(1, VIEWABLE_SIDE / side) : scale;
+    int factor = scale == null ? Math.max(1, VIEWABLE_SIDE / Math.max(height, width)) : scale;
     return new ImageGrid(Math.min(columns, count), PADDING, factor);
   }
 }

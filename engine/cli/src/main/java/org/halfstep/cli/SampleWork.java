@@ -80,7 +80,7 @@ final class SampleWork {
     }
     if (outputs.grid() != null) {
       outputs
-          .layout(request.count(), classes, model.config().imageSize())
+          .layout(request.count(), classes, model.height(request), model.width(request))
           .write(outputs.grid(), ImageBatch.concatenated(kept), metadata.ofAll());
       out.println("wrote " + outputs.grid());
     }

@@ -55,6 +55,24 @@ public final class Checkpoint implements AutoCloseable {
     return SingleFileReader.open(path, options);
   }
 
+  /**
+   * Whether a path is a whole latent model, or means to be one: a folder, or a file with a latent
+   * UNet under the prefix that it has beside other networks. Damaged files are not.
+   */
+  public static boolean matches(Path path) {
+    if (Files.isDirectory(path)) {
+      return true;
+    }
+    if (!Files.isRegularFile(path)) {
+      return false;
+    }
+    try (Tensors file = TensorFiles.open(path)) {
+      return file.names().stream().anyMatch(name -> name.startsWith(SingleFileNames.UNET));
+    } catch (IOException damaged) {
+      return false;
+    }
+  }
+
   /** What was opened. */
   public Path path() {
     return path;

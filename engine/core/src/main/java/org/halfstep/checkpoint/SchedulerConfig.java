@@ -111,6 +111,26 @@ public record SchedulerConfig(
     return usual(0.0015, 0.0195, EPSILON);
   }
 
+  /** What folders of latent consistency models say. */
+  static SchedulerConfig consistency() {
+    SchedulerConfig usual = usual(0.00085, 0.012, EPSILON);
+    ObjectNode json = usual.json.deepCopy();
+    json.put("_class_name", "LCMScheduler");
+    json.put("set_alpha_to_one", true);
+    return new SchedulerConfig(
+        "LCMScheduler",
+        usual.betaStart,
+        usual.betaEnd,
+        usual.betaSchedule,
+        usual.trainSteps,
+        usual.prediction,
+        usual.stepsOffset,
+        true,
+        usual.spacing,
+        false,
+        json);
+  }
+
   private static SchedulerConfig usual(double start, double end, String prediction) {
     ObjectNode json = JsonNodeFactory.instance.objectNode();
     json.put("_class_name", "DDIMScheduler");

@@ -1,9 +1,11 @@
 package org.halfstep.checkpoint;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.EnumMap;
 import java.util.HashSet;
 import java.util.Map;
 import java.util.Optional;
@@ -28,11 +30,16 @@ final class SingleFileReader {
 
   private static final double SAME_SCHEDULE = 1e-4;
 
+  private static final String SAMPLE_SIZE = "sample_size";
+
   private final CheckpointOptions options;
   private final Checkpoint checkpoint;
   private final Tensors file;
   private final Map<String, String> texts;
   private final Set<String> taken = new HashSet<>();
+
+  /** What configurations say of the usual size, which is no part of a network. */
+  private final Map<Part, JsonNode> sampleSizes = new EnumMap<>(Part.class);
 
   private SingleFileReader(CheckpointOptions options, Checkpoint checkpoint, Tensors file) {
     this.options = options;
@@ -122,12 +129,15 @@ final class SingleFileReader {
         options.config() == null ? Optional.empty() : ConfigFiles.folder(options.config(), part);
     if (folder.isPresent()) {
       String origin = folder.get().resolve(ConfigFiles.CONFIG).toString();
-      return ConfigFiles.describe(part, ConfigFiles.read(folder.get()), origin, checkpoint::note);
+      ObjectNode config = ConfigFiles.read(folder.get());
+      sampleSizes.put(part, config.get(SAMPLE_SIZE));
+      return ConfigFiles.describe(part, config, origin, checkpoint::note);
     }
     String text = texts.get(SingleFileTexts.key(part));
     if (text != null) {
-      return ConfigFiles.describe(
-          part, parse(SingleFileTexts.key(part), text), file.origin(), checkpoint::note);
+      ObjectNode config = parse(SingleFileTexts.key(part), text);
+      sampleSizes.put(part, config.get(SAMPLE_SIZE));
+      return ConfigFiles.describe(part, config, file.origin(), checkpoint::note);
     }
     return derivation.derive(new DerivedNetworks(file, prefix));
   }
@@ -143,7 +153,11 @@ final class SingleFileReader {
   private void add(NetworkDescription network, TensorNames names) throws IOException {
     NetworkTensors tensors = NetworkTensors.find(file, network, names);
     taken.addAll(tensors.taken());
-    checkpoint.add(new Component(network, network.toJson(), tensors));
+    ObjectNode config = network.toJson();
+    if (sampleSizes.get(network.part()) != null) {
+      config.set(SAMPLE_SIZE, sampleSizes.get(network.part()));
+    }
+    checkpoint.add(new Component(network, config, tensors));
   }
 
   /** Passes over what a network's names say means nothing. */

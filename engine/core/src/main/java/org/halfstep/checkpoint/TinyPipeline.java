@@ -1,5 +1,6 @@
 package org.halfstep.checkpoint;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -24,6 +25,18 @@ public final class TinyPipeline {
           + " riding house tree snow sea sky red blue green small large old new style";
 
   private static final int WIDTH = 64;
+
+  /** Latent pixels of a picture in each direction. */
+  private static final int SIDE = 8;
+
+  /** Channels of a latent, and of what an inpainting network sees. */
+  private static final int CHANNELS = 4;
+
+  private static final int INPAINTING_CHANNELS = 9;
+
+  /** Width of the embedded guidance of a consistency model. */
+  private static final int GUIDANCE_WIDTH = 32;
+
   private static final int GROUPS = 32;
   private static final long SHARD_BYTES = 1 << 20;
 
@@ -32,7 +45,10 @@ public final class TinyPipeline {
   private static final String SINGLE = "tiny.safetensors";
   private static final String HALF = "tiny-bf16.safetensors";
   private static final String TORCH = "tiny.ckpt";
-  private static final List<String> LAYOUTS = List.of(FOLDER, SHARDED, SINGLE, HALF, TORCH);
+  private static final String INPAINTING = "inpainting";
+  private static final String CONSISTENCY = "lcm";
+  private static final List<String> LAYOUTS =
+      List.of(FOLDER, SHARDED, SINGLE, HALF, TORCH, INPAINTING, CONSISTENCY);
 
   private TinyPipeline() {}
 
@@ -54,12 +70,22 @@ public final class TinyPipeline {
 
   /** The model, not written anywhere. */
   static Checkpoint build() throws IOException {
+    return build(CHANNELS, 0);
+  }
+
+  /**
+   * One of its kind, not written anywhere.
+   *
+   * @param channels that the UNet sees
+   * @param guidance width of its embedded guidance strength; 0 for none
+   */
+  private static Checkpoint build(int channels, int guidance) throws IOException {
     Checkpoint tiny = new Checkpoint(Path.of("tiny"), Checkpoint.Layout.FOLDER);
     add(
         tiny,
         new UNetDescription(
-            4,
-            4,
+            channels,
+            CHANNELS,
             List.of(32, 64),
             List.of(true, false),
             List.of(false, true),
@@ -68,7 +94,7 @@ public final class TinyPipeline {
             List.of(4, 4),
             false,
             GROUPS,
-            0,
+            guidance,
             0));
     add(
         tiny,
@@ -78,19 +104,28 @@ public final class TinyPipeline {
         tiny,
         new TextDescription(
             tokenizer().size(), ClipTokenizer.LENGTH, WIDTH, 4 * WIDTH, 2, 4, true));
-    tiny.setScheduler(SchedulerConfig.stableDiffusion(SchedulerConfig.EPSILON, false));
+    tiny.setScheduler(
+        guidance == 0
+            ? SchedulerConfig.stableDiffusion(SchedulerConfig.EPSILON, false)
+            : SchedulerConfig.consistency());
     return tiny;
   }
 
   private static void add(Checkpoint tiny, NetworkDescription network) throws IOException {
     Tensors hashed = tiny.own(new HashedTensors(network));
     NetworkTensors tensors = NetworkTensors.find(hashed, network, network.diffusers());
-    tiny.add(new Component(network, network.toJson(), tensors));
+    ObjectNode config = network.toJson();
+    if (network.part() == Part.UNET) {
+      config.put("sample_size", SIDE);
+    }
+    tiny.add(new Component(network, config, tensors));
   }
 
   /**
    * Writes it in every layout: the folders diffusers (with a variant bf16 beside the plain files)
-   * and sharded, and the files tiny.safetensors, tiny-bf16.safetensors and tiny.ckpt.
+   * and sharded, and the files tiny.safetensors, tiny-bf16.safetensors and tiny.ckpt. Beside them
+   * two of its kind as folders: inpainting, whose UNet sees a mask and a masked picture, and lcm, a
+   * consistency model, which takes the guidance strength.
    *
    * @param folder not there yet, or empty
    * @return what was written
@@ -112,6 +147,12 @@ public final class TinyPipeline {
       SingleFileWriter.write(tiny, folder.resolve(SINGLE), options);
       SingleFileWriter.write(tiny, folder.resolve(HALF), options.withDtype(Dtype.BF16));
       SingleFileWriter.write(tiny, folder.resolve(TORCH), options);
+      try (Checkpoint other = build(INPAINTING_CHANNELS, 0)) {
+        FolderWriter.write(other, folder.resolve(INPAINTING), options);
+      }
+      try (Checkpoint other = build(CHANNELS, GUIDANCE_WIDTH)) {
+        FolderWriter.write(other, folder.resolve(CONSISTENCY), options);
+      }
     }
     try (Stream<Path> files = Files.list(words)) {
       for (Path file : files.toList()) {

@@ -9,6 +9,7 @@ import java.util.concurrent.atomic.AtomicLong;
 public final class Slab implements AutoCloseable {
   private static final Map<Long, String> LIVE = new ConcurrentHashMap<>();
   private static final AtomicLong NUMBERS = new AtomicLong();
+  private static final AtomicLong LIVE_BYTES = new AtomicLong();
 
   private final long number;
   private final String purpose;
@@ -33,12 +34,18 @@ public final class Slab implements AutoCloseable {
   public static Slab owning(String purpose, long address, long bytes, Runnable release) {
     Slab slab = new Slab(purpose, address, bytes, release);
     LIVE.put(slab.number, purpose + " (" + bytes + " bytes)");
+    LIVE_BYTES.addAndGet(bytes);
     return slab;
   }
 
   /** The purposes of all slabs that have not been closed: empty when nothing leaks. */
   public static List<String> live() {
     return List.copyOf(LIVE.values());
+  }
+
+  /** Bytes of all slabs that have not been closed, of all devices together. */
+  public static long liveBytes() {
+    return LIVE_BYTES.get();
   }
 
   /**
@@ -68,6 +75,7 @@ public final class Slab implements AutoCloseable {
   public void close() {
     closed = true;
     if (LIVE.remove(number) != null) {
+      LIVE_BYTES.addAndGet(-bytes);
       release.run();
     }
   }

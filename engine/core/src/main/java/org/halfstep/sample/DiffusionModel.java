@@ -8,15 +8,14 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import org.halfstep.checkpoint.Checkpoint;
 import org.halfstep.data.ClassNames;
-import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.Devices;
 import org.halfstep.diffusion.Solver;
 import org.halfstep.files.Printable;
 import org.halfstep.image.ImageBatch;
 import org.halfstep.model.ModelCard;
-import org.halfstep.model.ModelCard.Role;
 import org.halfstep.model.Network;
 import org.halfstep.model.UNetConfig;
 
@@ -27,46 +26,45 @@ import org.halfstep.model.UNetConfig;
  * try (DiffusionModel model = DiffusionModel.bundled("fashion-mnist-4")) {
  *   ImageBatch images = model.sample(model.request(model.labels("Sneaker", "Coat")).withSeed(7));
  * }
+ * try (DiffusionModel model = DiffusionModel.open(Path.of("sd15"))) {
+ *   ImageBatch images = model.sample(model.request("a photograph of a fox").withSeed(7));
+ * }
  * }</pre>
  *
  * <p>Thread-safe: requests run one after another, each on all of the model's threads. {@link
- * #close} waits for the request that is running. {@link #sample(SampleRequest, MemorySegment)}
- * allocates nothing on the Java heap once a request of the same size, steps and guidance has run.
+ * #close} waits for the request that is running. {@link #sample(SampleRequest, MemorySegment)} of a
+ * model of pixels allocates nothing on the Java heap once a request of the same size, steps and
+ * guidance has run.
  */
 public final class DiffusionModel implements AutoCloseable {
-  /** Sampler steps of a request to a model that was not distilled for a number of its own. */
+  /** Sampler steps of a request to a pixel model that was not distilled for a number of its own. */
   public static final int DEFAULT_STEPS = 256;
 
-  /** Guidance strength w of a request, unless the model's range lies elsewhere. */
+  /** Guidance strength w of a request to a pixel model, unless the model's range lies elsewhere. */
   public static final double DEFAULT_GUIDANCE = 1;
 
+  private static final Condition ONE_IMAGE = Condition.none(1);
   private static final long ALIGNMENT = 64;
 
   private final Device ownDevice;
-  private final Network<UNetConfig, ModelCard> network;
-  private final Sampler sampler;
+  private final Pipeline pipeline;
+
+  /** Of requests that bring none of their own: only an interrupt stops them. */
+  private final Cancellation unstoppable = new Cancellation();
+
   private boolean closed;
 
   @FunctionalInterface
   private interface Loader {
-    Network<UNetConfig, ModelCard> load(Device device) throws IOException;
+    Pipeline load(Device device) throws IOException;
   }
 
   private DiffusionModel(ModelOptions options, Loader loader) throws IOException {
     ownDevice =
         options.device() == null ? Devices.open(Devices.standard(), options.ownDevice()) : null;
-    Network<UNetConfig, ModelCard> loaded = null;
     try {
-      Device device = ownDevice == null ? options.device() : ownDevice;
-      loaded = loader.load(device);
-      network = loaded;
-      DataType precision =
-          options.precision() == null ? device.defaultPrecision() : options.precision();
-      sampler = new Sampler(network, options.maxBatch(), precision);
+      pipeline = loader.load(ownDevice == null ? options.device() : ownDevice);
     } catch (IOException | RuntimeException | Error failure) {
-      if (loaded != null) {
-        loaded.close();
-      }
       if (ownDevice != null) {
         ownDevice.close();
       }
@@ -75,22 +73,36 @@ public final class DiffusionModel implements AutoCloseable {
   }
 
   /**
-   * Opens a weights file that this engine wrote, on a GPU where one works, else on the CPU.
+   * Opens a weights file that this engine wrote, or a latent model of other programs: a folder of
+   * diffusers, or a single file. On a GPU where one works, else on the CPU.
    *
    * @throws IOException when it cannot be read or is no model; one line with the file's name
    */
-  public static DiffusionModel open(Path file) throws IOException {
-    return open(file, ModelOptions.standard());
+  public static DiffusionModel open(Path path) throws IOException {
+    return open(path, ModelOptions.standard());
   }
 
   /**
-   * Opens a weights file that this engine wrote.
+   * Opens a weights file that this engine wrote, or a latent model of other programs.
    *
    * @throws IOException when it cannot be read or is no model; one line with the file's name
    */
-  public static DiffusionModel open(Path file, ModelOptions options) throws IOException {
+  public static DiffusionModel open(Path path, ModelOptions options) throws IOException {
     return new DiffusionModel(
-        options, device -> BundledModels.open(device, file, options.memory()));
+        options,
+        device ->
+            Checkpoint.matches(path)
+                ? new LatentPipeline(new LatentComponents(device, path, options), options)
+                : pixels(BundledModels.open(device, path, options.memory()), options));
+  }
+
+  private static Pipeline pixels(Network<UNetConfig, ModelCard> network, ModelOptions options) {
+    try {
+      return new PixelPipeline(network, options);
+    } catch (RuntimeException | Error failure) {
+      network.close();
+      throw failure;
+    }
   }
 
   /**
@@ -111,7 +123,7 @@ public final class DiffusionModel implements AutoCloseable {
    */
   public static DiffusionModel bundled(String name, ModelOptions options) throws IOException {
     return new DiffusionModel(
-        options, device -> BundledModels.load(device, name, options.memory()));
+        options, device -> pixels(BundledModels.load(device, name, options.memory()), options));
   }
 
   /**
@@ -123,39 +135,49 @@ public final class DiffusionModel implements AutoCloseable {
   }
 
   /**
-   * A request as this model is best used: images 0, 1, … of seed 0, with a student's own steps and
-   * sampler, {@value #DEFAULT_STEPS} DDIM steps otherwise, and guidance {@link #defaultGuidance}.
+   * A request as this model is best used: images 0, 1, … of seed 0, with the steps, the sampler and
+   * the guidance that its kind is sampled with; a student's own where it has them.
    *
    * @param labels one class per image; for an unconditional model only the count matters
    */
   public SampleRequest request(int... labels) {
-    return SampleRequest.of(labels, 0, defaultGuidance(), defaultSteps())
-        .withSampler(defaultSampler());
+    return pipeline.request(Condition.labels(labels));
   }
 
-  /** The steps that a student was distilled for, {@value #DEFAULT_STEPS} for other models. */
+  /**
+   * A request as this model is best used, for images of texts.
+   *
+   * @param prompts one per image
+   */
+  public SampleRequest request(String... prompts) {
+    return pipeline.request(Condition.prompts(prompts));
+  }
+
+  /** Sampler steps of a request as this model is best used. */
   public int defaultSteps() {
-    return card().role() == Role.STUDENT ? card().steps() : DEFAULT_STEPS;
+    return pipeline.request(ONE_IMAGE).steps();
   }
 
-  /** The sampler that a student was distilled for, DDIM for other models. */
+  /** The sampler of a request as this model is best used. */
   public Solver defaultSampler() {
-    return card().solver();
+    return pipeline.request(ONE_IMAGE).sampler();
   }
 
-  /** {@value #DEFAULT_GUIDANCE}, or the nearest strength that the model takes. */
+  /** The guidance strength w of a request as this model is best used. */
   public double defaultGuidance() {
-    if (card().role() == Role.TEACHER) {
-      return config().nullLabel() ? DEFAULT_GUIDANCE : 0;
-    }
-    return Math.clamp(DEFAULT_GUIDANCE, card().guidanceMin(), card().guidanceMax());
+    return pipeline.request(ONE_IMAGE).guidance();
+  }
+
+  /** A request as this model is best used. */
+  public SampleRequest request(Condition condition) {
+    return pipeline.request(condition);
   }
 
   /**
    * Makes images in memory of the caller's.
    *
    * @param destination float32 NHWC with values about [-1, 1]; at least {@code 4 * count *
-   *     imageValues()} bytes, aligned to 4, on or off the heap
+   *     imageValues(request)} bytes, aligned to 4, on or off the heap
    * @throws IllegalArgumentException when the model does not take this request, in one line that
    *     says what it takes
    * @throws NotFiniteException when an image became NaN or infinite; the line names image and step
@@ -163,7 +185,7 @@ public final class DiffusionModel implements AutoCloseable {
    * @throws java.util.concurrent.CancellationException when this thread is interrupted
    */
   public void sample(SampleRequest request, MemorySegment destination) {
-    sampler.sample(request, destination);
+    pipeline.sample(request, destination, unstoppable, SampleProgress.NONE);
   }
 
   /**
@@ -173,7 +195,7 @@ public final class DiffusionModel implements AutoCloseable {
    *     of the images, or none
    */
   public void sample(SampleRequest request, MemorySegment destination, Cancellation cancellation) {
-    sampler.sample(request, destination, cancellation);
+    pipeline.sample(request, destination, cancellation, SampleProgress.NONE);
   }
 
   /**
@@ -193,18 +215,30 @@ public final class DiffusionModel implements AutoCloseable {
    * @throws java.util.concurrent.CancellationException when it was
    */
   public ImageBatch sample(SampleRequest request, Cancellation cancellation) {
+    return sample(request, cancellation, SampleProgress.NONE);
+  }
+
+  /**
+   * Makes images as 8-bit pixels, until it is stopped.
+   *
+   * @param progress is told of each step
+   * @throws java.util.concurrent.CancellationException when it was
+   */
+  public ImageBatch sample(
+      SampleRequest request, Cancellation cancellation, SampleProgress progress) {
+    requireSupported(request);
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment values =
-          arena.allocate((long) Float.BYTES * request.count() * imageValues(), ALIGNMENT);
-      sample(request, values, cancellation);
-      int side = config().imageSize();
-      return ImageBatch.ofNormalized(request.count(), side, side, config().inChannels(), values, 0);
+          arena.allocate(Float.BYTES * request.count() * (long) imageValues(request), ALIGNMENT);
+      pipeline.sample(request, values, cancellation, progress);
+      return ImageBatch.ofNormalized(
+          request.count(), height(request), width(request), channels(), values, 0);
     }
   }
 
   /** Makes ready what a request needs, so that the first one takes no longer than the next. */
   public void warmUp(SampleRequest request) {
-    sampler.warmUp(request);
+    pipeline.warmUp(request);
   }
 
   /**
@@ -213,40 +247,106 @@ public final class DiffusionModel implements AutoCloseable {
    * @throws IllegalArgumentException then
    */
   public void requireSupported(SampleRequest request) {
-    sampler.requireSupported(request);
+    pipeline.requireSupported(request);
   }
 
   /**
-   * Network evaluations per image that a request costs: two per step for a guided teacher, else
-   * one.
+   * Network evaluations per image that a request costs: two for each of its sampler's for a guided
+   * teacher, else one.
    */
   public long evaluations(SampleRequest request) {
-    return sampler.evaluations(request);
+    return pipeline.evaluations(request);
   }
 
-  /** Numbers of one image: height x width x channels. */
+  /** Rows of a request's images. */
+  public int height(SampleRequest request) {
+    return pipeline.height(request);
+  }
+
+  /** Columns of a request's images. */
+  public int width(SampleRequest request) {
+    return pipeline.width(request);
+  }
+
+  /** Channels of an image. */
+  public int channels() {
+    return pipeline.channels();
+  }
+
+  /** Numbers of one image of a request: height x width x channels. */
+  public int imageValues(SampleRequest request) {
+    return Math.multiplyExact(Math.multiplyExact(height(request), width(request)), channels());
+  }
+
+  /** Numbers of one image of a model of pixels: height x width x channels. */
   public int imageValues() {
-    return sampler.imageValues();
+    return config().imageSize() * config().imageSize() * config().inChannels();
+  }
+
+  /** Where it computes. */
+  public Device device() {
+    return pipeline.device();
   }
 
   /** What the model is and was trained on. */
   public ModelCard card() {
-    return network.card();
+    return pipeline.card();
   }
 
-  /** The network's shape. */
+  /** Whether it makes images of latents, by a first stage. */
+  public boolean isLatent() {
+    return pipeline instanceof LatentPipeline;
+  }
+
+  /** Whether it makes images of texts. */
+  public boolean takesPrompts() {
+    return pipeline.takesPrompts();
+  }
+
+  /** Whether it is a latent model that was made to paint a part of a picture. */
+  public boolean isInpainting() {
+    return pipeline instanceof LatentPipeline latent && latent.isInpainting();
+  }
+
+  /** Lines about what was chosen and passed over when the model was opened. */
+  public List<String> notes() {
+    return pipeline.notes();
+  }
+
+  /** Lines about what of the last request was not used, such as the end of a long prompt. */
+  public List<String> notices() {
+    return pipeline.notices();
+  }
+
+  /** What the parts of a latent model took in the last request; none for a model of pixels. */
+  public List<ComponentUse> uses() {
+    return pipeline.uses();
+  }
+
+  /**
+   * The network's shape.
+   *
+   * @throws IllegalStateException in one line, for a latent model
+   */
   public UNetConfig config() {
-    return network.architecture();
+    return network().architecture();
   }
 
-  /** Trained numbers in the network. */
+  /** Trained numbers in all networks. */
   public long parameters() {
-    return network.graph().parameters().values().stream().mapToLong(p -> p.size()).sum();
+    return pipeline.parameters();
   }
 
-  /** The network itself, for tools; it belongs to this model. */
+  /**
+   * The network itself, for tools; it belongs to this model.
+   *
+   * @throws IllegalStateException in one line, for a latent model, which has several
+   */
   public Network<UNetConfig, ModelCard> network() {
-    return network;
+    if (pipeline instanceof PixelPipeline pixels) {
+      return pixels.network();
+    }
+    throw new IllegalStateException("a latent model has several networks, none of them of pixels");
   }
 
   /**
@@ -310,7 +410,7 @@ public final class DiffusionModel implements AutoCloseable {
 
   /** Number of classes; 1 for an unconditional model. */
   public int classes() {
-    return config().isConditional() ? config().numClasses() : 1;
+    return pipeline.classes();
   }
 
   private String describeClasses() {
@@ -332,8 +432,7 @@ public final class DiffusionModel implements AutoCloseable {
       return;
     }
     closed = true;
-    sampler.close();
-    network.close();
+    pipeline.close();
     if (ownDevice != null) {
       ownDevice.close();
     }

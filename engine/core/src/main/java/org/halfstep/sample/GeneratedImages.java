@@ -39,17 +39,17 @@ public final class GeneratedImages implements ImageSource {
 
   @Override
   public int height() {
-    return model.config().imageSize();
+    return model.height(request);
   }
 
   @Override
   public int width() {
-    return model.config().imageSize();
+    return model.width(request);
   }
 
   @Override
   public int channels() {
-    return model.config().inChannels();
+    return model.channels();
   }
 
   @Override

@@ -9,5 +9,17 @@ import java.lang.foreign.MemorySegment;
  * @param isShared whether it is one for all
  * @param painted for each pixel of {@code values}, of height x width, whether it is painted anew
  *     while the others are led back to the picture after each step; null to lead none back
+ * @param isStart whether {@code values} are noisy already: the first step begins with them as they
+ *     are
  */
-record KnownImage(MemorySegment values, boolean isShared, boolean[] painted) {}
+record KnownImage(MemorySegment values, boolean isShared, boolean[] painted, boolean isStart) {
+  /** A clean picture. */
+  KnownImage(MemorySegment values, boolean isShared, boolean[] painted) {
+    this(values, isShared, painted, false);
+  }
+
+  /** What the first step of each image begins with. */
+  static KnownImage start(MemorySegment values) {
+    return new KnownImage(values, false, null, true);
+  }
+}

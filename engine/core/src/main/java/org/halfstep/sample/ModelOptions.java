@@ -15,10 +15,17 @@ import org.halfstep.device.Devices;
  * @param maxBatch largest number of images evaluated together, a power of two; memory grows with it
  * @param precision how the network computes; null for the device's default
  * @param memory bytes that packed weights may take, 0 for 1.6 times the model's file and at least
- *     384 MiB; less memory means slower convolutions
+ *     384 MiB; less memory means slower convolutions. Of a latent model's networks each may take so
+ *     many
+ * @param latent how the parts of a latent model are read and kept
  */
 public record ModelOptions(
-    Device device, DeviceOptions ownDevice, int maxBatch, DataType precision, long memory) {
+    Device device,
+    DeviceOptions ownDevice,
+    int maxBatch,
+    DataType precision,
+    long memory,
+    LatentOptions latent) {
   /** Images evaluated together unless asked otherwise. */
   public static final int DEFAULT_MAX_BATCH = 16;
 
@@ -43,32 +50,34 @@ public record ModelOptions(
 
   /** A device of the model's own, batches of up to {@value #DEFAULT_MAX_BATCH} images. */
   public static ModelOptions standard() {
-    return new ModelOptions(null, DeviceOptions.standard(), DEFAULT_MAX_BATCH, null, 0);
+    return new ModelOptions(
+        null, DeviceOptions.standard(), DEFAULT_MAX_BATCH, null, 0, LatentOptions.standard());
   }
 
   /** The same on a device of the caller's, which must outlive the model. */
   public ModelOptions withDevice(Device newDevice) {
-    return new ModelOptions(newDevice, ownDevice, maxBatch, precision, memory);
+    return new ModelOptions(newDevice, ownDevice, maxBatch, precision, memory, latent);
   }
 
   /** The same with a device of the model's own that computes in another way. */
   public ModelOptions withOwnDevice(DeviceOptions options) {
-    return new ModelOptions(device, options, maxBatch, precision, memory);
+    return new ModelOptions(device, options, maxBatch, precision, memory, latent);
   }
 
   /** The same with another number of threads of the model's own CPU, 0 for one per core. */
   public ModelOptions withThreads(int number) {
-    return new ModelOptions(device, ownDevice.withThreads(number), maxBatch, precision, memory);
+    return new ModelOptions(
+        device, ownDevice.withThreads(number), maxBatch, precision, memory, latent);
   }
 
   /** The same with another largest batch, a power of two. */
   public ModelOptions withMaxBatch(int images) {
-    return new ModelOptions(device, ownDevice, images, precision, memory);
+    return new ModelOptions(device, ownDevice, images, precision, memory, latent);
   }
 
   /** The same in another precision; null for the device's default. */
   public ModelOptions withPrecision(DataType type) {
-    return new ModelOptions(device, ownDevice, maxBatch, type, memory);
+    return new ModelOptions(device, ownDevice, maxBatch, type, memory, latent);
   }
 
   /**
@@ -77,11 +86,16 @@ public record ModelOptions(
    */
   public ModelOptions withConvolutions(ConvolutionAlgorithm algorithm) {
     return new ModelOptions(
-        device, ownDevice.withConvolutions(algorithm), maxBatch, precision, memory);
+        device, ownDevice.withConvolutions(algorithm), maxBatch, precision, memory, latent);
   }
 
   /** The same with another limit on the memory of packed weights, in bytes; 0 for the default. */
   public ModelOptions withMemory(long bytes) {
-    return new ModelOptions(device, ownDevice, maxBatch, precision, bytes);
+    return new ModelOptions(device, ownDevice, maxBatch, precision, bytes, latent);
+  }
+
+  /** The same with the parts of a latent model read and kept in another way. */
+  public ModelOptions withLatent(LatentOptions options) {
+    return new ModelOptions(device, ownDevice, maxBatch, precision, memory, options);
   }
 }

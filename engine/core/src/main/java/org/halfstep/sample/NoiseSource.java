@@ -23,7 +23,7 @@ public enum NoiseSource {
 
   /** What people type. */
   public String label() {
-    return name().toLowerCase(Locale.ROOT).replace('_', '-');
+    return name().toLowerCase(Locale.ROOT);
   }
 
   /** Draws tensors of one image after another, from one seed. */

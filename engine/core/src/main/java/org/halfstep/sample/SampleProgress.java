@@ -7,10 +7,10 @@ public interface SampleProgress {
   SampleProgress NONE = (done, step, steps) -> {};
 
   /**
-   * A step is about to begin, on the thread that samples.
+   * A step is about to begin, or a batch is finished, on the thread that samples.
    *
    * @param done images of the request that are finished
-   * @param step from 0; the number of steps once a batch is finished
+   * @param step of those that are made now, from 0
    * @param steps of each image, as they are run
    */
   void at(int done, int step, int steps);

@@ -100,7 +100,7 @@ final class SamplingLoop implements AutoCloseable {
     if (program.readsKnown()) {
       known.set(picture, first);
     }
-    program.run(request, first, skipped, cancellation, progress);
+    program.run(request, first, picture, skipped, cancellation, progress);
     z.pull();
     long bad = firstNotFinite();
     if (bad >= 0) {
@@ -148,7 +148,7 @@ final class SamplingLoop implements AutoCloseable {
   private SamplingProgram program(
       PreparedSchedule schedule, SampleRequest request, KnownImage picture) {
     boolean isForeign = request.noise() != NoiseSource.OWN;
-    boolean begins = picture != null && !schedule.startsFromNoise();
+    boolean begins = picture != null && (picture.isStart() || !schedule.startsFromNoise());
     boolean leadsBack = picture != null && picture.painted() != null;
     for (int i = 0; i < programs.size(); i++) {
       if (programs.get(i).isFor(schedule, request.clip(), isForeign, begins, leadsBack)) {

@@ -351,10 +351,16 @@ final class SamplingProgram implements AutoCloseable {
    * already.
    *
    * @param first index in the request of the first image
+   * @param picture what is known of the images; null for nothing
    * @param skipped draws of another program's noise that were used up before
    */
   void run(
-      SampleRequest request, int first, int skipped, Cancellation wanted, SampleProgress told) {
+      SampleRequest request,
+      int first,
+      KnownImage picture,
+      int skipped,
+      Cancellation wanted,
+      SampleProgress told) {
     long seed = request.seed();
     for (int draw = 0; draw <= schedule.evaluations(); draw++) {
       keys.memory().set(ValueLayout.JAVA_LONG, KEY_BYTES * draw, seed);
@@ -367,14 +373,19 @@ final class SamplingProgram implements AutoCloseable {
     for (int step = 0; step < schedule.evaluations(); step++) {
       setCoefficients(step, request.guidance());
     }
-    coefficients.setAll(startTerm(), kind.begins() ? schedule.step(0).alpha() : schedule.start());
-    coefficients.setAll(startTerm() + 1, schedule.step(0).sigma());
+    if (picture != null && picture.isStart()) {
+      coefficients.setAll(startTerm(), 1);
+      coefficients.setAll(startTerm() + 1, 0);
+    } else {
+      coefficients.setAll(startTerm(), kind.begins() ? schedule.step(0).alpha() : schedule.start());
+      coefficients.setAll(startTerm() + 1, schedule.step(0).sigma());
+    }
     coefficients.push();
     cancellation = wanted;
     progress = told;
     done = first;
     sequence.run();
-    progress.at(first + batch, schedule.evaluations(), schedule.evaluations());
+    progress.at(first + batch, 0, schedule.evaluations());
   }
 
   private void draw(SampleRequest request, int first, int skipped) {

@@ -1,6 +1,9 @@
 package org.halfstep.cli.option;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
 import org.halfstep.checkpoint.CheckpointOptions;
 import org.halfstep.checkpoint.SchedulerConfig;
 import picocli.CommandLine.Option;
@@ -58,5 +61,33 @@ public final class CheckpointOption {
   /** The tokenizer that was named, or null. */
   public Path tokenizer() {
     return tokenizer;
+  }
+
+  /** Whether anything was given. */
+  public boolean isGiven() {
+    return !words().isEmpty();
+  }
+
+  /** What was given, as it is typed. */
+  public List<String> words() {
+    List<String> words = new ArrayList<>();
+    add(words, "--variant", variant);
+    add(words, "--config", config);
+    add(
+        words,
+        "--prediction",
+        prediction == null ? null : prediction.name().toLowerCase(Locale.ROOT));
+    add(words, "--tokenizer", tokenizer);
+    if (lastWeights) {
+      words.add("--last-weights");
+    }
+    return words;
+  }
+
+  private static void add(List<String> words, String option, Object value) {
+    if (value != null) {
+      words.add(option);
+      words.add(value.toString());
+    }
   }
 }

@@ -10,8 +10,10 @@ import org.halfstep.cli.console.InputException;
 import org.halfstep.cli.console.Sizes;
 import org.halfstep.device.Device;
 import org.halfstep.files.FileDigest;
+import org.halfstep.sample.Condition;
 import org.halfstep.sample.DiffusionModel;
 import org.halfstep.sample.ModelOptions;
+import org.halfstep.sample.SampleRequest;
 import picocli.CommandLine.Option;
 
 /** The choice of a model: a file, or the name of a bundled one. */
@@ -19,7 +21,9 @@ public final class ModelOption {
   @Option(
       names = "--model",
       paramLabel = "FILE|NAME",
-      description = "A weights file, or the name of a bundled model (see 'halfstep info').")
+      description =
+          "A weights file, the name of a bundled model (see 'halfstep info'), or a latent model: a"
+              + " folder of diffusers or a single file.")
   private String model;
 
   public boolean isGiven() {
@@ -53,8 +57,47 @@ public final class ModelOption {
     return open(choice, ModelOptions.standard().withDevice(device));
   }
 
-  /** The same with all options. */
+  /**
+   * The same with all options.
+   *
+   * @throws InputException also for a latent model
+   */
   public static DiffusionModel open(String choice, ModelOptions options) {
+    DiffusionModel model = openAny(choice, options);
+    if (model.isLatent()) {
+      model.close();
+      throw new InputException(
+          choice + ": is a latent model; this command takes models of pixels, Halfstep's own");
+    }
+    return model;
+  }
+
+  /** What was given, for commands that have no model of their own to take. */
+  public String required() {
+    if (model == null) {
+      throw new InputException(
+          "name a latent model with --model PATH: a folder of diffusers, or a single file");
+    }
+    return model;
+  }
+
+  /**
+   * Opens a latent model.
+   *
+   * @throws InputException also for a model of pixels
+   */
+  public static DiffusionModel openLatent(String choice, ModelOptions options) {
+    DiffusionModel model = openAny(choice, options);
+    if (!model.isLatent()) {
+      model.close();
+      throw new InputException(
+          choice + ": is a model of pixels; pictures are edited with latent models");
+    }
+    return model;
+  }
+
+  /** Opens a model of pixels, or a latent one. */
+  public static DiffusionModel openAny(String choice, ModelOptions options) {
     try {
       if (Files.exists(Path.of(choice))) {
         return DiffusionModel.open(Path.of(choice), options);
@@ -78,16 +121,17 @@ public final class ModelOption {
           case GUIDED -> "stage-one model";
           case STUDENT -> "student of " + Sizes.count(model.card().steps(), "step");
         };
-    int side = model.config().imageSize();
+    SampleRequest usual = model.request(Condition.none(1));
     return choice
         + ": "
+        + (model.isLatent() ? "latent " : "")
         + role
         + ", "
-        + side
+        + model.width(usual)
         + "x"
-        + side
+        + model.height(usual)
         + "x"
-        + model.config().inChannels()
+        + model.channels()
         + ", "
         + Sizes.count(model.parameters(), "parameter")
         + " ("

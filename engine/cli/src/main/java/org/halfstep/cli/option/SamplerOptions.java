@@ -1,8 +1,12 @@
 package org.halfstep.cli.option;
 
+import java.util.function.UnaryOperator;
 import org.halfstep.cli.console.InputException;
 import org.halfstep.diffusion.Solver;
+import org.halfstep.diffusion.TimeGrid;
+import org.halfstep.sample.Condition;
 import org.halfstep.sample.DiffusionModel;
+import org.halfstep.sample.NoiseSource;
 import org.halfstep.sample.SampleRequest;
 import picocli.CommandLine.Option;
 
@@ -11,16 +15,34 @@ public final class SamplerOptions {
   @Option(
       names = "--steps",
       paramLabel = "N",
-      description = "Sampler steps (default: those a student was distilled for, 256 for others).")
+      description =
+          "Sampler steps (default: those a student was distilled for; for others 256, or 50 of a"
+              + " latent model).")
   private Integer steps;
 
   @Option(
       names = "--sampler",
       paramLabel = "KIND",
       description =
-          "ddim, dpm_solver, ancestral, stochastic or consistency (default: ddim, or a student's"
-              + " own).")
+          "ddim, pndm, dpm_solver, euler, euler_ancestral, ancestral, stochastic or consistency"
+              + " (default: a student's own, or what a latent model's files name, else ddim).")
   private Solver sampler;
+
+  @Option(
+      names = "--spacing",
+      paramLabel = "KIND",
+      description =
+          "At which times steps are made: uniform, leading, trailing, linspace, karras or"
+              + " consistency (default: what the model's files say of the sampler).")
+  private TimeGrid.Spacing spacing;
+
+  @Option(
+      names = "--noise",
+      paramLabel = "SOURCE",
+      description =
+          "Whose random numbers: own, torch, torch_gpu or numpy. With another program's, image K"
+              + " of seed S is the one that it makes alone from seed S + K (default: own).")
+  private NoiseSource noise;
 
   @Option(
       names = "--clamp",
@@ -41,7 +63,7 @@ public final class SamplerOptions {
 
   /** Whether anything but a seed was given. */
   public boolean isGiven() {
-    return steps != null || sampler != null || clip;
+    return steps != null || sampler != null || clip || spacing != null || noise != null;
   }
 
   /**
@@ -51,14 +73,31 @@ public final class SamplerOptions {
    * @throws InputException when the model does not take it
    */
   public SampleRequest request(DiffusionModel model, int[] labels, Double guidance) {
+    return request(model, Condition.labels(labels), guidance, UnaryOperator.identity());
+  }
+
+  /**
+   * A request for images.
+   *
+   * @param guidance strength w; null for the model's usual one
+   * @param change what else is asked for
+   * @throws InputException when the model does not take it
+   */
+  public SampleRequest request(
+      DiffusionModel model,
+      Condition condition,
+      Double guidance,
+      UnaryOperator<SampleRequest> change) {
     if (steps != null) {
       Bounds.whole("--steps", steps, 1, SampleRequest.MOST_STEPS);
     }
     try {
-      SampleRequest request = model.request(labels).withSeed(seed).withClip(clip);
+      SampleRequest request = change.apply(model.request(condition).withSeed(seed).withClip(clip));
       request = steps == null ? request : request.withSteps(steps);
       request = guidance == null ? request : request.withGuidance(guidance);
       request = sampler == null ? request : request.withSampler(sampler);
+      request = spacing == null ? request : request.withSpacing(spacing);
+      request = noise == null ? request : request.withNoise(noise);
       model.requireSupported(request);
       return request;
     } catch (IllegalArgumentException refused) {

@@ -1,0 +1,262 @@
+package org.halfstep.sample;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import org.halfstep.checkpoint.AutoencoderDescription;
+import org.halfstep.checkpoint.Checkpoint;
+import org.halfstep.checkpoint.Component;
+import org.halfstep.checkpoint.LowRankUpdates;
+import org.halfstep.checkpoint.Part;
+import org.halfstep.checkpoint.SchedulerConfig;
+import org.halfstep.checkpoint.TextDescription;
+import org.halfstep.checkpoint.UNetDescription;
+import org.halfstep.device.DataType;
+import org.halfstep.device.Device;
+import org.halfstep.device.Owned;
+import org.halfstep.diffusion.NoiseSchedule;
+import org.halfstep.diffusion.Parameterization;
+import org.halfstep.files.DataException;
+import org.halfstep.latent.FirstStage;
+import org.halfstep.latent.FirstStageOptions;
+import org.halfstep.latent.LatentUNetConfig;
+import org.halfstep.latent.TextEncoder;
+import org.halfstep.latent.TextEncoderOptions;
+import org.halfstep.model.ModelCard;
+import org.halfstep.model.ModelCard.Role;
+import org.halfstep.model.Network;
+import org.halfstep.model.TensorNames;
+import org.halfstep.text.ClipTokenizer;
+
+/**
+ * The files of a latent model, and its networks when they are asked for. A checkpoint's tensors
+ * stay mapped; networks are opened and closed over them.
+ */
+final class LatentComponents implements AutoCloseable {
+  /** Pixels of a latent in each direction, where a model does not say its own. */
+  private static final int USUAL_SIDE = 64;
+
+  private static final int LARGEST_SIDE = 1024;
+
+  /** Stable Diffusion 2 that predicts v is the one for 768 pixels. */
+  private static final int SECOND_SIDE = 96;
+
+  private static final int SECOND_CONTEXT = 1024;
+
+  private final Owned owned = new Owned();
+  private final Device device;
+  private final ModelOptions options;
+  private final Checkpoint checkpoint;
+  private final LatentSampling sampling;
+  private final ModelCard card;
+  private final List<LowRankUpdates> updates = new ArrayList<>();
+  private final ClipTokenizer tokenizer;
+
+  /**
+   * Opens the files.
+   *
+   * @param device stays the caller's
+   * @throws IOException in one line that names the file, when they are no whole latent model
+   */
+  LatentComponents(Device device, Path path, ModelOptions options) throws IOException {
+    this.device = device;
+    this.options = options;
+    try {
+      this.checkpoint = owned.add(Checkpoint.open(path, options.latent().checkpoint()));
+      component(Part.UNET);
+      component(Part.AUTOENCODER);
+      SchedulerConfig scheduler =
+          checkpoint
+              .scheduler()
+              .orElseThrow(
+                  () ->
+                      new DataException(
+                          path,
+                          "does not say its noise schedule: expected"
+                              + " scheduler/scheduler_config.json"));
+      this.sampling = new LatentSampling(scheduler);
+      this.card = card(path);
+      for (LatentOptions.Update update : options.latent().updates()) {
+        updates.add(
+            owned.add(LowRankUpdates.open(update.file(), checkpoint.components().values())));
+      }
+      this.tokenizer = isOfTexts() ? openTokenizer() : null;
+    } catch (IOException | RuntimeException | Error failure) {
+      owned.close();
+      throw failure;
+    }
+  }
+
+  private ClipTokenizer openTokenizer() throws IOException {
+    component(Part.TEXT_ENCODER);
+    if (options.latent().tokenizer() != null) {
+      return ClipTokenizer.open(options.latent().tokenizer());
+    }
+    return checkpoint
+        .openTokenizer()
+        .orElseThrow(
+            () ->
+                new DataException(
+                    checkpoint.path(),
+                    "has no tokenizer, as single files do: name one, a folder with CLIP's"
+                        + " vocabulary and merges"));
+  }
+
+  private Component component(Part part) throws DataException {
+    return checkpoint
+        .component(part)
+        .orElseThrow(
+            () ->
+                new DataException(
+                    checkpoint.path(),
+                    "has no "
+                        + part.name().toLowerCase(Locale.ROOT).replace('_', ' ')
+                        + ": expected a whole latent model"));
+  }
+
+  private ModelCard card(Path path) {
+    boolean isGuided = unet().guidanceWidth() > 0;
+    Map<String, String> provenance = new LinkedHashMap<>();
+    provenance.put("file", path.toString());
+    provenance.put("weights", checkpoint.components().get(Part.UNET).tensors().origin());
+    return new ModelCard(
+        isGuided ? Role.GUIDED : Role.TEACHER,
+        null,
+        List.of(),
+        null,
+        null,
+        isGuided ? 0.0 : null,
+        isGuided ? SampleRequest.MOST_GUIDANCE : null,
+        NoiseSchedule.MAX_LOG_SNR,
+        sampling.config().betas(),
+        sampling.prediction(),
+        sampling.grid(sampling.solver(), null),
+        provenance);
+  }
+
+  // ---- What they are
+
+  /** What was chosen and passed over while the files were opened. */
+  List<String> notes() {
+    List<String> notes = new ArrayList<>(checkpoint.notes());
+    notes.addAll(sampling.notes());
+    return notes;
+  }
+
+  Device device() {
+    return device;
+  }
+
+  ModelCard card() {
+    return card;
+  }
+
+  LatentSampling sampling() {
+    return sampling;
+  }
+
+  UNetDescription unet() {
+    return (UNetDescription) checkpoint.components().get(Part.UNET).network();
+  }
+
+  AutoencoderDescription autoencoder() {
+    return (AutoencoderDescription) checkpoint.components().get(Part.AUTOENCODER).network();
+  }
+
+  /** Whether images are made of texts, and not of classes. */
+  boolean isOfTexts() {
+    return unet().classRows() == 0;
+  }
+
+  /** Numbers of all networks together. */
+  long parameters() {
+    return checkpoint.components().values().stream()
+        .mapToLong(part -> part.network().parameters())
+        .sum();
+  }
+
+  /** Pixels of an image per pixel of a latent, in each direction. */
+  int factor() {
+    return 1 << (autoencoder().channels().size() - 1);
+  }
+
+  /** Rows and columns of an image that the model was made for. */
+  int usualSide() {
+    boolean isSecond =
+        unet().context() == SECOND_CONTEXT && sampling.prediction() == Parameterization.V;
+    int side =
+        checkpoint
+            .components()
+            .get(Part.UNET)
+            .config()
+            .path("sample_size")
+            .asInt(isSecond ? SECOND_SIDE : USUAL_SIDE);
+    return factor() * Math.clamp(side, 1, LARGEST_SIDE);
+  }
+
+  // ---- Networks
+
+  /** A part with the updates of low rank in its tensors, which are closed with the network. */
+  private Component updated(Part part) throws DataException {
+    Component component = component(part);
+    for (int i = 0; i < updates.size(); i++) {
+      component = updates.get(i).merge(component, options.latent().updates().get(i).scale());
+    }
+    return component;
+  }
+
+  private DataType precision(DataType wanted) {
+    return wanted == null ? device.defaultPrecision() : wanted;
+  }
+
+  /** How the UNet computes. */
+  DataType unetPrecision() {
+    return precision(options.precision());
+  }
+
+  /** Opens the UNet for latents of a size; closed by the caller. */
+  Network<LatentUNetConfig, ModelCard> openUNet(int height, int width) throws IOException {
+    int tokens =
+        isOfTexts() ? ((TextDescription) component(Part.TEXT_ENCODER).network()).positions() : 1;
+    return Network.open(
+        device,
+        new LatentUNetConfig(unet(), height, width, tokens),
+        card,
+        updated(Part.UNET).tensors(),
+        TensorNames.OWN,
+        options.memory());
+  }
+
+  /** Opens the text encoder; closed by the caller. */
+  TextEncoder openTextEncoder() throws IOException {
+    LatentOptions latent = options.latent();
+    return TextEncoder.open(
+        device,
+        updated(Part.TEXT_ENCODER),
+        tokenizer,
+        TextEncoderOptions.standard()
+            .withSkipped(latent.skippedTextLayers())
+            .withPrecision(latent.textPrecision() == null ? DataType.F32 : latent.textPrecision())
+            .withMemory(options.memory()));
+  }
+
+  /** Opens the first stage; closed by the caller. */
+  FirstStage openFirstStage() throws IOException {
+    return FirstStage.open(
+        device,
+        component(Part.AUTOENCODER),
+        FirstStageOptions.standard()
+            .withPrecision(precision(options.latent().firstStagePrecision()))
+            .withMemory(options.memory())
+            .withTiling(options.latent().tiling()));
+  }
+
+  @Override
+  public void close() {
+    owned.close();
+  }
+}

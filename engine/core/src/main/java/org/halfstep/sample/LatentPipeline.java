@@ -1,0 +1,412 @@
+package org.halfstep.sample;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import org.halfstep.device.Device;
+import org.halfstep.device.Slab;
+import org.halfstep.diffusion.Solver;
+import org.halfstep.latent.FirstStage;
+import org.halfstep.latent.LatentUNetConfig;
+import org.halfstep.latent.TextEncoder;
+import org.halfstep.model.ModelCard;
+import org.halfstep.model.Network;
+import org.halfstep.sample.LatentOptions.Residency;
+
+/**
+ * A latent model as a pipeline: text encoder, guided denoising of latents, first stage. Begun with
+ * a picture it edits (SDEdit), with a mask it paints a part anew: by a network that was made for
+ * that, or by an ordinary one that is led back to the picture after each step. Thread-safe:
+ * requests run one after another.
+ */
+final class LatentPipeline implements Pipeline {
+  private static final int DEFAULT_STEPS = 50;
+  private static final int DEFAULT_CONSISTENCY_STEPS = 4;
+
+  /** What Stable Diffusion's programs take: a guidance scale of 7.5. */
+  private static final double DEFAULT_GUIDANCE = 6.5;
+
+  /** What the class-conditional networks of latent diffusion are sampled with. */
+  private static final double DEFAULT_CLASS_GUIDANCE = 2;
+
+  /** Latent pixels of images that are evaluated together: one image of 512x512. */
+  private static final int MOST_PIXELS = 64 * 64;
+
+  private final LatentComponents components;
+  private final ModelOptions options;
+  private final boolean keeps;
+
+  private TextEncoder textEncoder;
+  private FirstStage firstStage;
+  private Network<LatentUNetConfig, ModelCard> unet;
+  private LatentDenoiser denoiser;
+  private Sampler sampler;
+
+  private List<ComponentUse> uses = List.of();
+  private List<String> notices = List.of();
+  private boolean closed;
+
+  /**
+   * @param components closed with the pipeline
+   */
+  LatentPipeline(LatentComponents components, ModelOptions options) {
+    this.components = components;
+    this.options = options;
+    this.keeps = options.latent().residency() == Residency.KEEP;
+  }
+
+  // ---- What it takes
+
+  @Override
+  public ModelCard card() {
+    return components.card();
+  }
+
+  @Override
+  public Device device() {
+    return components.device();
+  }
+
+  @Override
+  public long parameters() {
+    return components.parameters();
+  }
+
+  @Override
+  public int channels() {
+    return components.autoencoder().imageChannels();
+  }
+
+  @Override
+  public int height(SampleRequest request) {
+    return request.height() == 0 ? components.usualSide() : request.height();
+  }
+
+  @Override
+  public int width(SampleRequest request) {
+    return request.width() == 0 ? components.usualSide() : request.width();
+  }
+
+  @Override
+  public boolean takesPrompts() {
+    return components.isOfTexts();
+  }
+
+  /** Classes of a class-conditional model; the last row of its table stands for none. */
+  @Override
+  public int classes() {
+    return Math.max(1, components.unet().classRows() - 1);
+  }
+
+  @Override
+  public List<String> notes() {
+    return components.notes();
+  }
+
+  /** Whether the network was made to paint a part of a picture. */
+  boolean isInpainting() {
+    return components.unet().inChannels() > components.unet().outChannels();
+  }
+
+  @Override
+  public SampleRequest request(Condition condition) {
+    Solver solver = components.sampling().solver();
+    boolean isConsistency = solver == Solver.CONSISTENCY;
+    return SampleRequest.of(
+            condition,
+            0,
+            components.isOfTexts() ? DEFAULT_GUIDANCE : DEFAULT_CLASS_GUIDANCE,
+            isConsistency ? DEFAULT_CONSISTENCY_STEPS : DEFAULT_STEPS)
+        .withSampler(solver);
+  }
+
+  @Override
+  public void requireSupported(SampleRequest request) {
+    requireSize("height", height(request));
+    requireSize("width", width(request));
+    LatentConditions.require(components.unet(), request);
+    Sampler.requireSteps(card(), request);
+    if (request.edit() != null && channels() != request.edit().image().channels()) {
+      throw new IllegalArgumentException(
+          "this model makes images of " + channels() + " channels and edits no others");
+    }
+    components.sampling().grid(request.sampler(), request.spacing());
+  }
+
+  private void requireSize(String what, int pixels) {
+    int factor = components.factor();
+    if (pixels % factor != 0) {
+      throw new IllegalArgumentException(
+          "the "
+              + what
+              + " of an image must be a multiple of "
+              + factor
+              + " pixels, got "
+              + pixels
+              + ": use "
+              + Math.max(factor, Math.round((double) pixels / factor) * factor));
+    }
+  }
+
+  @Override
+  public long evaluations(SampleRequest request) {
+    return (long) request.sampler().evaluations(Sampler.steps(card(), request))
+        * Denoiser.branches(card(), request);
+  }
+
+  // ---- Making images
+
+  @Override
+  public void sample(
+      SampleRequest request,
+      MemorySegment destination,
+      Cancellation cancellation,
+      SampleProgress progress) {
+    sample(request, null, null, destination, cancellation, progress);
+  }
+
+  /**
+   * The same from latents that are given, with the latents that come out.
+   *
+   * @param start float32, NHWC, what the first step of each image begins with; null for noise
+   * @param ends takes the latents of all images, scaled as the network has them; null for nowhere
+   */
+  synchronized void sample(
+      SampleRequest request,
+      MemorySegment start,
+      MemorySegment ends,
+      MemorySegment destination,
+      Cancellation cancellation,
+      SampleProgress progress) {
+    if (closed) {
+      throw new IllegalStateException("the model is closed and makes no more images");
+    }
+    requireSupported(request);
+    int factor = components.factor();
+    int height = height(request) / factor;
+    int width = width(request) / factor;
+    uses = new ArrayList<>();
+    notices = List.of();
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment latents = latents(request, start, height, width, cancellation, progress, arena);
+      cancellation.check();
+      if (ends != null) {
+        ends.copyFrom(latents);
+      }
+      decode(request, height, width, latents, destination);
+      new EditedLatents(request, factor, height, width, latentChannels()).paste(destination);
+    } catch (IOException unreadable) {
+      throw new UncheckedIOException(unreadable);
+    } finally {
+      if (!keeps) {
+        release();
+      }
+    }
+  }
+
+  private int latentChannels() {
+    return components.unet().outChannels();
+  }
+
+  /** The latents of a request, scaled as the network has them. */
+  private MemorySegment latents(
+      SampleRequest request,
+      MemorySegment start,
+      int height,
+      int width,
+      Cancellation cancellation,
+      SampleProgress progress,
+      Arena arena)
+      throws IOException {
+    boolean guides = Denoiser.branches(card(), request) == 2;
+    MemorySegment[] contexts = {null, null};
+    if (request.condition() instanceof Condition.Prompts prompts) {
+      contexts = encode(prompts, guides, arena);
+      cancellation.check();
+    }
+    KnownImage known = start == null ? null : KnownImage.start(start);
+    MemorySegment beside = null;
+    boolean runsAll = Sampler.steps(card(), request) == request.steps();
+    boolean begins = request.edit() != null && !runsAll;
+    boolean leadsBack = request.edit() != null && request.edit().mask() != null && !isInpainting();
+    if (begins || leadsBack || isInpainting()) {
+      EditedLatents edited =
+          new EditedLatents(request, components.factor(), height, width, latentChannels());
+      Stopwatch watch = new Stopwatch();
+      openFirstStage();
+      watch.opened();
+      known = begins || leadsBack ? edited.known(firstStage, leadsBack, arena) : known;
+      beside = isInpainting() ? edited.beside(firstStage, arena) : null;
+      watch.done("first stage, encoding");
+      if (!keeps) {
+        firstStage.release();
+      }
+      cancellation.check();
+    }
+    Stopwatch watch = new Stopwatch();
+    openSampler(height, width);
+    watch.opened();
+    denoiser.setContexts(contexts[0], contexts[1]);
+    denoiser.setBeside(beside);
+    MemorySegment latents =
+        arena.allocate((long) Float.BYTES * request.count() * denoiser.values(), Long.BYTES);
+    // Other programs draw the picture's latents before the noise.
+    sampler.sample(request, known, begins || leadsBack ? 1 : 0, latents, cancellation, progress);
+    watch.done("UNet");
+    if (!keeps) {
+      closeUNet();
+    }
+    return latents;
+  }
+
+  private MemorySegment[] encode(Condition.Prompts prompts, boolean guides, Arena arena)
+      throws IOException {
+    Stopwatch watch = new Stopwatch();
+    if (textEncoder == null) {
+      textEncoder = components.openTextEncoder();
+    }
+    watch.opened();
+    MemorySegment texts = arena.allocate(prompts.count() * textEncoder.contextBytes(), Long.BYTES);
+    textEncoder.encode(prompts.prompts(), texts);
+    notices = new ArrayList<>();
+    prompts.prompts().stream().distinct().forEach(p -> notices.addAll(textEncoder.notices(p)));
+    MemorySegment without = null;
+    if (guides) {
+      without = arena.allocate(prompts.count() * textEncoder.contextBytes(), Long.BYTES);
+      textEncoder.encode(prompts.negatives(), without);
+      prompts.negatives().stream().distinct().forEach(p -> notices.addAll(textEncoder.notices(p)));
+    }
+    watch.done("text encoder");
+    if (!keeps) {
+      closeTextEncoder();
+    }
+    return new MemorySegment[] {texts, without};
+  }
+
+  private void openFirstStage() throws IOException {
+    if (firstStage == null) {
+      firstStage = components.openFirstStage();
+    }
+  }
+
+  private void openSampler(int height, int width) throws IOException {
+    if (sampler != null && denoiser.height() == height && denoiser.width() == width) {
+      return;
+    }
+    if (sampler != null) {
+      sampler.close();
+      sampler = null;
+    }
+    if (unet == null) {
+      unet = components.openUNet(height, width);
+    }
+    denoiser = new LatentDenoiser(unet, components.sampling(), height, width);
+    int together = Integer.highestOneBit(Math.max(1, MOST_PIXELS / (height * width)));
+    sampler =
+        new Sampler(denoiser, Math.min(together, options.maxBatch()), components.unetPrecision());
+  }
+
+  private void decode(
+      SampleRequest request,
+      int height,
+      int width,
+      MemorySegment latents,
+      MemorySegment destination)
+      throws IOException {
+    Stopwatch watch = new Stopwatch();
+    openFirstStage();
+    watch.opened();
+    try {
+      firstStage.decode(request.count(), height, width, latents, destination);
+    } catch (ArithmeticException notFinite) {
+      throw new NotFiniteException(
+          "seed "
+              + request.seed()
+              + " from image "
+              + request.firstImage()
+              + " on: "
+              + notFinite.getMessage());
+    }
+    watch.done("first stage, decoding");
+  }
+
+  /** Measures a part: how long it took to open and to run, and what it holds. */
+  private final class Stopwatch {
+    private final long bytesBefore = Slab.liveBytes();
+    private final long begun = System.nanoTime();
+    private long openedAt = begun;
+
+    void opened() {
+      openedAt = System.nanoTime();
+    }
+
+    void done(String name) {
+      long now = System.nanoTime();
+      uses.add(
+          new ComponentUse(
+              name,
+              (openedAt - begun) / 1e9,
+              (now - openedAt) / 1e9,
+              Math.max(0, Slab.liveBytes() - bytesBefore)));
+    }
+  }
+
+  /** What the parts took in the last request. */
+  @Override
+  public synchronized List<ComponentUse> uses() {
+    return List.copyOf(uses);
+  }
+
+  /** Lines about what of the last request's prompts was not used. */
+  @Override
+  public synchronized List<String> notices() {
+    return List.copyOf(notices);
+  }
+
+  // ---- Giving back
+
+  private void closeTextEncoder() {
+    if (textEncoder != null) {
+      textEncoder.close();
+      textEncoder = null;
+    }
+  }
+
+  private void closeUNet() {
+    if (sampler != null) {
+      sampler.close();
+      sampler = null;
+    }
+    if (unet != null) {
+      unet.close();
+      unet = null;
+    }
+  }
+
+  private void release() {
+    closeTextEncoder();
+    closeUNet();
+    if (firstStage != null) {
+      firstStage.close();
+      firstStage = null;
+    }
+  }
+
+  /** Makes ready nothing ahead: which parts stay is the residency's. */
+  @Override
+  public void warmUp(SampleRequest request) {
+    requireSupported(request);
+  }
+
+  @Override
+  public synchronized void close() {
+    if (!closed) {
+      closed = true;
+      release();
+      components.close();
+    }
+  }
+}

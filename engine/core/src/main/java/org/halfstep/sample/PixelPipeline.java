@@ -1,0 +1,130 @@
+package org.halfstep.sample;
+
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import org.halfstep.device.DataType;
+import org.halfstep.device.Device;
+import org.halfstep.model.ModelCard;
+import org.halfstep.model.ModelCard.Role;
+import org.halfstep.model.Network;
+import org.halfstep.model.UNetConfig;
+
+/** A network that makes images by itself. */
+final class PixelPipeline implements Pipeline {
+  private final Network<UNetConfig, ModelCard> network;
+  private final Sampler sampler;
+
+  /**
+   * @param network closed with this
+   */
+  PixelPipeline(Network<UNetConfig, ModelCard> network, ModelOptions options) {
+    this.network = network;
+    DataType precision =
+        options.precision() == null ? network.device().defaultPrecision() : options.precision();
+    this.sampler = new Sampler(network, options.maxBatch(), precision);
+  }
+
+  Network<UNetConfig, ModelCard> network() {
+    return network;
+  }
+
+  @Override
+  public ModelCard card() {
+    return network.card();
+  }
+
+  @Override
+  public Device device() {
+    return network.device();
+  }
+
+  @Override
+  public long parameters() {
+    return network.graph().parameters().values().stream().mapToLong(p -> p.size()).sum();
+  }
+
+  @Override
+  public int channels() {
+    return network.architecture().inChannels();
+  }
+
+  @Override
+  public int height(SampleRequest request) {
+    return network.architecture().imageSize();
+  }
+
+  @Override
+  public int width(SampleRequest request) {
+    return network.architecture().imageSize();
+  }
+
+  @Override
+  public boolean takesPrompts() {
+    return false;
+  }
+
+  @Override
+  public int classes() {
+    UNetConfig config = network.architecture();
+    return config.isConditional() ? config.numClasses() : 1;
+  }
+
+  @Override
+  public List<String> notes() {
+    return List.of();
+  }
+
+  @Override
+  public SampleRequest request(Condition condition) {
+    ModelCard card = card();
+    double guidance;
+    if (card.role() == Role.TEACHER) {
+      guidance = network.architecture().nullLabel() ? DiffusionModel.DEFAULT_GUIDANCE : 0;
+    } else {
+      guidance =
+          Math.clamp(DiffusionModel.DEFAULT_GUIDANCE, card.guidanceMin(), card.guidanceMax());
+    }
+    int steps = card.role() == Role.STUDENT ? card.steps() : DiffusionModel.DEFAULT_STEPS;
+    return SampleRequest.of(condition, 0, guidance, steps).withSampler(card.solver());
+  }
+
+  @Override
+  public void requireSupported(SampleRequest request) {
+    sampler.requireSupported(request);
+  }
+
+  @Override
+  public long evaluations(SampleRequest request) {
+    return sampler.evaluations(request);
+  }
+
+  @Override
+  public void sample(
+      SampleRequest request,
+      MemorySegment destination,
+      Cancellation cancellation,
+      SampleProgress progress) {
+    sampler.sample(request, null, 0, destination, cancellation, progress);
+  }
+
+  @Override
+  public void warmUp(SampleRequest request) {
+    sampler.warmUp(request);
+  }
+
+  @Override
+  public List<ComponentUse> uses() {
+    return List.of();
+  }
+
+  @Override
+  public List<String> notices() {
+    return List.of();
+  }
+
+  @Override
+  public void close() {
+    sampler.close();
+    network.close();
+  }
+}
