@@ -16,6 +16,7 @@ import org.halfstep.doctor.Doctor;
 import org.halfstep.doctor.DoctorOptions;
 import org.halfstep.doctor.Finding;
 import org.halfstep.doctor.Finding.Verdict;
+import org.halfstep.doctor.ReferencePictures;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -35,7 +36,8 @@ import picocli.CommandLine.Spec;
     },
     footer = {
       "  halfstep doctor sd15",
-      "  halfstep doctor v1-5-pruned-emaonly.safetensors --tokenizer data/clip --image photo.jpg"
+      "  halfstep doctor v1-5-pruned-emaonly.safetensors --tokenizer data/clip --image photo.jpg",
+      "  halfstep doctor stable-diffusion-v1-4 --reference sd-v1-4"
     })
 final class DoctorCommand implements Callable<Integer> {
   @ParentCommand private Halfstep halfstep;
@@ -52,11 +54,27 @@ final class DoctorCommand implements Callable<Integer> {
       description = "A picture to encode and decode, best a photo (default: a drawn one).")
   private Path image;
 
+  @Option(
+      names = "--reference",
+      paramLabel = "NAME",
+      description =
+          "Also make the pictures whose pixels are published for a model: sd-v1-4, sd-v1-1,"
+              + " sd2-base, sd2-768-v or lcm-dreamshaper-v7.")
+  private String reference;
+
   @Override
   public Integer call() throws IOException {
     PrintWriter console = spec.commandLine().getOut();
     if (!Files.exists(model)) {
       throw new InputException(model + ": there is no such file or folder");
+    }
+    if (reference != null && !ReferencePictures.names().contains(reference)) {
+      throw new InputException(
+          "--reference: expected one of "
+              + String.join(", ", ReferencePictures.names())
+              + ", got \""
+              + reference
+              + "\"");
     }
     DoctorOptions options =
         new DoctorOptions(checkpoint.options(), checkpoint.tokenizer(), image, memory.bytes());
@@ -64,6 +82,12 @@ final class DoctorCommand implements Callable<Integer> {
       List<Finding> findings =
           Doctor.examine(device, model, options, finding -> print(console, finding));
       boolean isWrong = count(findings, Verdict.FAILED) > 0;
+      if (reference != null && !isWrong) {
+        List<Finding> pictures =
+            ReferencePictures.compare(
+                device, model, options, reference, finding -> print(console, finding));
+        isWrong = count(pictures, Verdict.FAILED) > 0;
+      }
       console.println(
           isWrong
               ? "something is wrong with this model"
