@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import org.halfstep.diffusion.Betas;
 import org.halfstep.files.DataException;
 import org.halfstep.files.Json;
 import org.junit.jupiter.api.Test;
@@ -185,7 +186,10 @@ class NetworkDescriptionTest {
         assertThrows(DataException.class, () -> scheduler("{'prediction_type':'flow'}"))
             .getMessage()
             .contains("prediction_type: is flow; expected epsilon, v_prediction or sample"));
-    assertThrows(IllegalArgumentException.class, () -> scheduler("{}").betas());
+    assertEquals(Betas.Rise.LINEAR, scheduler("{}").betas().rise());
+    assertEquals(
+        Betas.scaledLinear(0.0001, 0.02, 1000),
+        scheduler("{'beta_schedule':'scaled_linear'}").betas());
   }
 
   private SchedulerConfig scheduler(String json) throws DataException {
