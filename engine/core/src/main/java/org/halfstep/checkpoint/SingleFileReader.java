@@ -74,6 +74,9 @@ final class SingleFileReader {
   }
 
   private void read() throws IOException {
+    if (file.names().isEmpty()) {
+      throw new DataException(file.origin(), "holds no tensors");
+    }
     if (begins(SingleFileNames.TWO_TEXTS)) {
       throw new DataException(
           file.origin(),

@@ -64,7 +64,10 @@ public final class Json {
     try {
       return required(MAPPER.readValue(text, type));
     } catch (IOException | IllegalArgumentException refused) {
-      throw new IllegalArgumentException(what + ": " + reason(refused), refused);
+      String reason = reason(refused);
+      // What is read often says itself what it is.
+      String line = reason.startsWith(what + ": ") ? reason : what + ": " + reason;
+      throw new IllegalArgumentException(line, refused);
     }
   }
 

@@ -402,4 +402,12 @@ class HostileCheckpointTest {
     bytes.putLong(json.length).put(json);
     says(put(single, bytes.array()), "overlapping the tensor before it");
   }
+
+  @Test
+  void aFileWithoutTensorsIsRefused() throws IOException {
+    byte[] json = "{\"__metadata__\":{\"format\":\"pt\"}}".getBytes(StandardCharsets.UTF_8);
+    ByteBuffer bytes = ByteBuffer.allocate(8 + json.length).order(ByteOrder.LITTLE_ENDIAN);
+    bytes.putLong(json.length).put(json);
+    says(put(single, bytes.array()), "holds no tensors");
+  }
 }
