@@ -196,20 +196,19 @@ final class DistillCommand implements Callable<Integer> {
             + guided);
     out.println(
         "stage one: "
-            + Sizes.whole(settings.guided().updates())
-            + " updates for w from "
+            + Sizes.count(settings.guided().updates(), "update")
+            + " for w from "
             + settings.guidance().min()
             + " to "
             + settings.guidance().max()
             + "; stage two: "
-            + schedule.stages()
-            + " halvings from "
+            + Sizes.count(schedule.stages(), "halving")
+            + " from "
             + schedule.teacherSteps()
             + " to "
-            + schedule.lastSteps()
-            + " steps, "
-            + Sizes.whole(schedule.totalUpdates())
-            + " updates");
+            + Sizes.count(schedule.lastSteps(), "step")
+            + ", "
+            + Sizes.count(schedule.totalUpdates(), "update"));
     Bounds.memory(device, plans, "distilling with a batch of " + guided);
   }
 }

@@ -241,7 +241,11 @@ final class EvaluateCommand implements Callable<Integer> {
       int count = samples == null ? source.count() : samples;
       if (count > source.count()) {
         throw new InputException(
-            images + ": has " + source.count() + " images, --samples asks for " + count);
+            images
+                + ": has "
+                + Sizes.count(source.count(), "image")
+                + ", --samples asks for "
+                + count);
       }
       requireEnough(count, images.toString());
       out.println("samples: " + images + ", " + Sizes.whole(count) + " of " + source.size());

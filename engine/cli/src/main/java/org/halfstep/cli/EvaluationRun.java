@@ -79,7 +79,7 @@ final class EvaluationRun {
     out.println(
         "reference: "
             + against.images().name()
-            + (count == 0 ? " (statistics)" : ", " + Sizes.whole(count) + " images")
+            + (count == 0 ? " (statistics)" : ", " + Sizes.count(count, "image"))
             + ", SHA-256 "
             + against.sha256());
     if (statistics != null) {

@@ -141,10 +141,10 @@ final class InfoCommand implements Callable<Integer> {
           LINE,
           "int8",
           "all convolutions but the first and the last; measured on "
-              + Sizes.whole(int8.evaluations())
-              + " evaluations of "
-              + Sizes.whole(int8.images())
-              + " images of "
+              + Sizes.count(int8.evaluations(), "evaluation")
+              + " of "
+              + Sizes.count(int8.images(), "image")
+              + " of "
               + int8.data()
               + ", seed "
               + int8.seed());

@@ -91,10 +91,9 @@ final class QuantizeCommand implements Callable<Integer> {
                 + "; "
                 + source.architecture().int8Layers().size()
                 + " convolutions in int8, measured on "
-                + quantized.quantization().evaluations()
-                + " evaluations of "
-                + quantized.quantization().images()
-                + " images");
+                + Sizes.count(quantized.quantization().evaluations(), "evaluation")
+                + " of "
+                + Sizes.count(quantized.quantization().images(), "image"));
       }
     }
     return 0;

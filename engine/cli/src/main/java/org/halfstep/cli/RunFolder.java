@@ -13,6 +13,7 @@ import java.util.TreeSet;
 import org.halfstep.cli.console.InputException;
 import org.halfstep.cli.option.Settings;
 import org.halfstep.files.AtomicFile;
+import org.halfstep.files.Printable;
 
 /** A run's folder: its results, and the whole of what it was told, in config.json. */
 final class RunFolder {
@@ -89,6 +90,6 @@ final class RunFolder {
   }
 
   private static String text(JsonNode value) {
-    return value == null ? "not set" : value.toString();
+    return value == null ? "not set" : Printable.line(value.toString());
   }
 }

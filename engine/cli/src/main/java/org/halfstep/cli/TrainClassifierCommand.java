@@ -90,10 +90,10 @@ final class TrainClassifierCommand implements Callable<Integer> {
       out.println("on " + device.name());
       out.println(
           "data: "
-              + Sizes.whole(images.count())
-              + " images in "
-              + images.classNames().size()
-              + " classes; network: "
+              + Sizes.count(images.count(), "image")
+              + " in "
+              + Sizes.count(images.classNames().size(), "class", "classes")
+              + "; network: "
               + Sizes.whole(classifier.network().graph().parameterCount())
               + " parameters, "
               + classifier.network().features()

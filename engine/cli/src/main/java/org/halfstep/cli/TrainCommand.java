@@ -137,16 +137,16 @@ final class TrainCommand implements Callable<Integer> {
     out.println("on " + device.name());
     out.println(
         "data: "
-            + Sizes.whole(images.count())
-            + " images of "
+            + Sizes.count(images.count(), "image")
+            + " of "
             + images.height()
             + "x"
             + images.width()
             + "x"
             + images.channels()
             + " in "
-            + images.classNames().size()
-            + " classes, "
+            + Sizes.count(images.classNames().size(), "class", "classes")
+            + ", "
             + Sizes.bytes((long) images.count() * images.imageValues()));
     out.println(
         "network: "

@@ -97,6 +97,13 @@ class PicturesTest {
   }
 
   @Test
+  void oneOfAThingIsNotSeveral() throws IOException {
+    picture("data/1.png", 1);
+    String out = succeeds(train("data", "run"));
+    assertTrue(out.contains("data: 1 image of 8x8x1 in 1 class, 64 B"), out);
+  }
+
+  @Test
   void theNumberOfClassesIsNotChangedSilently() throws IOException {
     picture("data/cat/1.png", 1);
     picture("data/dog/1.png", 2);
@@ -127,6 +134,13 @@ class PicturesTest {
       Files.writeString(config, bad[0].replace("\u001b", "\\u001b"));
       String line = refused(train("data", "new", "--config", config));
       assertTrue(line.contains(bad[1]), line);
+    }
+    for (String[] bad :
+        new String[][] {{"", "nothing"}, {" \n", "nothing"}, {"[]", "a list"}, {"null", "null"}}) {
+      Files.writeString(config, bad[0]);
+      String line = config + ": expected an object of settings, found " + bad[1];
+      assertTrue(refused(train("data", "run")).endsWith(line), line);
+      assertTrue(refused(train("data", "new", "--config", config)).endsWith(line), line);
     }
     Files.writeString(config, "{\"teacher\": {\"seed\": 1e400000000}}");
     assertTrue(refused(train("data", "run")).contains("run"));

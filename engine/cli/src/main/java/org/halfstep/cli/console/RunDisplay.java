@@ -60,7 +60,7 @@ public final class RunDisplay implements RunListener, AutoCloseable {
     loss = Double.NaN;
     line(
         done == 0
-            ? name + ": " + Sizes.whole(total) + " updates"
+            ? name + ": " + Sizes.count(total, "update")
             : name + ": continues at update " + Sizes.whole(done) + " of " + Sizes.whole(total));
     if (terminal && done < total) {
       bar =

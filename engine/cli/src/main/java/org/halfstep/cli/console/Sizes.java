@@ -38,7 +38,12 @@ public final class Sizes {
 
   /** A number of things: {@code 1 image}, {@code 1,234 images}. */
   public static String count(long number, String thing) {
-    return whole(number) + " " + thing + (number == 1 ? "" : "s");
+    return count(number, thing, thing + "s");
+  }
+
+  /** The same where more than one is called something else: {@code 1 class}, {@code 2 classes}. */
+  public static String count(long number, String thing, String things) {
+    return whole(number) + " " + (number == 1 ? thing : things);
   }
 
   /** {@code 1:02:03} or {@code 2:03}. */

@@ -133,8 +133,8 @@ public final class DataOption {
             .orElse("");
     out.println(
         "each of "
-            + Sizes.whole(data.count())
-            + " images is seen about "
+            + Sizes.count(data.count(), "image")
+            + " is seen about "
             + Sizes.whole(times)
             + " times: more images, fewer updates"
             + hint

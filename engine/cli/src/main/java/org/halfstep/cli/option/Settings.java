@@ -18,6 +18,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 import org.halfstep.cli.console.InputException;
+import org.halfstep.cli.console.Sizes;
 import org.halfstep.files.InputFile;
 import org.halfstep.files.Json;
 import org.halfstep.files.Printable;
@@ -66,11 +67,7 @@ public final class Settings {
 
   /** Lays a config file over this: the run's own config.json, or any part of one. */
   public void overlay(Path file) throws IOException {
-    JsonNode read = read(file);
-    if (!(read instanceof ObjectNode layer)) {
-      throw new InputException(
-          file + ": expected a JSON object with \"teacher\", \"distillation\" or \"classifier\"");
-    }
+    ObjectNode layer = read(file);
     if (SECTIONS.stream().noneMatch(layer::has)) {
       throw new InputException(
           file + ": has none of \"teacher\", \"distillation\" and \"classifier\" in it");
@@ -84,14 +81,21 @@ public final class Settings {
    *
    * @throws InputException in one line with the file and the place in it
    */
-  public static JsonNode read(Path file) throws IOException {
+  public static ObjectNode read(Path file) throws IOException {
     InputFile.require(file, "a JSON file of settings", ".json");
     if (Files.size(file) > MAXIMUM_BYTES) {
       throw new InputException(
           file + ": has " + Files.size(file) + " bytes, expected a small JSON file of settings");
     }
     try {
-      return JSON.readTree(Files.readAllBytes(file));
+      JsonNode tree = JSON.readTree(Files.readAllBytes(file));
+      if (!(tree instanceof ObjectNode settings)) {
+        throw new InputException(
+            file
+                + ": expected an object of settings, found "
+                + (tree.isMissingNode() ? "nothing" : kind(tree)));
+      }
+      return settings;
     } catch (JsonProcessingException e) {
       throw new InputException(
           file
@@ -103,6 +107,15 @@ public final class Settings {
     } catch (IOException e) {
       throw new InputException(file + ": cannot be read as text: " + e.getMessage(), e);
     }
+  }
+
+  private static String kind(JsonNode tree) {
+    return switch (tree.getNodeType()) {
+      case ARRAY -> "a list";
+      case STRING -> "text";
+      case NUMBER -> "a number";
+      default -> tree.toString();
+    };
   }
 
   /** What a run that is in a folder already was told of one setting. */
@@ -219,8 +232,8 @@ public final class Settings {
               + " is "
               + wanted
               + ", but the data has "
-              + classes
-              + " classes; leave it out, or name the data that is meant");
+              + Sizes.count(classes, "class", "classes")
+              + "; leave it out, or name the data that is meant");
     }
     set(path, classes);
   }
