@@ -97,19 +97,19 @@ public final class DistillationRun {
       BooleanSupplier stop)
       throws IOException {
     String fingerprint = PhaseRun.fingerprint(settings, data) + " from " + digest(teacherFile);
-    try (PhaseRun phases =
-        new PhaseRun(
-            folder,
-            settings.checkpointEvery(),
-            fingerprint,
-            Map.of(GUIDED_PHASE, 1, HALVING_PHASE, settings.schedule().stages()),
-            resume,
-            listener,
-            stop)) {
-      DistillationRun run =
-          new DistillationRun(device, memory, data, settings, folder, listener, phases);
-      return run.guided(teacherFile) && run.halvings();
-    }
+    return PhaseRun.begin(
+        folder,
+        settings.checkpointEvery(),
+        fingerprint,
+        Map.of(GUIDED_PHASE, 1, HALVING_PHASE, settings.schedule().stages()),
+        resume,
+        listener,
+        stop,
+        phases -> {
+          DistillationRun run =
+              new DistillationRun(device, memory, data, settings, folder, listener, phases);
+          return run.guided(teacherFile) && run.halvings();
+        });
   }
 
   // Students of one teacher must not be continued with those of another.

@@ -160,18 +160,31 @@ public final class Checkpoints implements AutoCloseable {
       requireWhole(newest);
       return Optional.of("the newest checkpoint is whole, so the run goes on from it");
     } catch (IOException damage) {
-      Checkpoint previous = wholeBefore(newest).orElseThrow(() -> damaged(newest, damage));
-      Path aside = folder.resolve(DAMAGED + newest.number());
-      Files.move(newest.folder(), aside, StandardCopyOption.ATOMIC_MOVE);
-      AtomicFile.forceFolder(folder);
-      return Optional.of(
-          "going on from "
-              + previous.folder()
-              + "; the damaged one after it ("
-              + damage.getMessage()
-              + ") is kept as "
-              + aside);
+      return Optional.of(setAside(newest, damage));
     }
+  }
+
+  /**
+   * Sets the newest checkpoint aside, which turned out damaged when it was to be gone on from.
+   *
+   * @return what was done, for people
+   * @throws IOException when there is no whole one before it
+   */
+  String dropNewest(DamagedCheckpointException damage) throws IOException {
+    return setAside(complete().getLast(), (IOException) damage.getCause());
+  }
+
+  private String setAside(Checkpoint newest, IOException damage) throws IOException {
+    Checkpoint previous = wholeBefore(newest).orElseThrow(() -> damaged(newest, damage));
+    Path aside = folder.resolve(DAMAGED + newest.number());
+    Files.move(newest.folder(), aside, StandardCopyOption.ATOMIC_MOVE);
+    AtomicFile.forceFolder(folder);
+    return "going on from "
+        + previous.folder()
+        + "; the damaged one after it ("
+        + damage.getMessage()
+        + ") is kept as "
+        + aside;
   }
 
   private static void requireWhole(Checkpoint checkpoint) throws IOException {

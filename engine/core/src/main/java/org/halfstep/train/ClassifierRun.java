@@ -49,43 +49,46 @@ public final class ClassifierRun {
             data.classNames(),
             PhaseRun.provenance(settings.updates(), settings.batch(), data, settings.seed()));
     Path file = folder.resolve(FILE);
-    try (PhaseRun phases =
-        new PhaseRun(
-            folder,
-            settings.checkpointEvery(),
-            PhaseRun.fingerprint(settings, data),
-            Map.of(PHASE, 1),
-            resume,
-            listener,
-            stop)) {
-      if (phases.isDone(PHASE, 0, settings.updates(), file)) {
-        listener.note(file + ": is finished, nothing is left to do");
-        return true;
-      }
-      try (Network<ClassifierConfig, ClassifierCard> classifier =
-              Network.fresh(
-                  device,
-                  settings.network(),
-                  card,
-                  Philox.childSeed(settings.seed(), WEIGHTS_STREAM));
-          ClassifierTrainer trainer =
-              new ClassifierTrainer(
-                  classifier, data, settings, Philox.childSeed(settings.seed(), TRAINING_STREAM))) {
-        return phases.run(
-            PHASE,
-            0,
-            PHASE,
-            null,
-            classifier,
-            trainer,
-            new LearningRate.LinearToZero(settings.learningRate(), settings.updates()),
-            settings.updates(),
-            () -> {
-              classifier.save(file, card, Dtype.BF16, trainer.optimizer().result());
-              listener.saved(file);
-              return file;
-            });
-      }
-    }
+    return PhaseRun.begin(
+        folder,
+        settings.checkpointEvery(),
+        PhaseRun.fingerprint(settings, data),
+        Map.of(PHASE, 1),
+        resume,
+        listener,
+        stop,
+        phases -> {
+          if (phases.isDone(PHASE, 0, settings.updates(), file)) {
+            listener.note(file + ": is finished, nothing is left to do");
+            return true;
+          }
+          try (Network<ClassifierConfig, ClassifierCard> classifier =
+                  Network.fresh(
+                      device,
+                      settings.network(),
+                      card,
+                      Philox.childSeed(settings.seed(), WEIGHTS_STREAM));
+              ClassifierTrainer trainer =
+                  new ClassifierTrainer(
+                      classifier,
+                      data,
+                      settings,
+                      Philox.childSeed(settings.seed(), TRAINING_STREAM))) {
+            return phases.run(
+                PHASE,
+                0,
+                PHASE,
+                null,
+                classifier,
+                trainer,
+                new LearningRate.LinearToZero(settings.learningRate(), settings.updates()),
+                settings.updates(),
+                () -> {
+                  classifier.save(file, card, Dtype.BF16, trainer.optimizer().result());
+                  listener.saved(file);
+                  return file;
+                });
+          }
+        });
   }
 }

@@ -6,7 +6,7 @@ import java.io.IOException;
 public final class DamagedCheckpointException extends IOException {
   private static final long serialVersionUID = 1;
 
-  DamagedCheckpointException(String message, Throwable cause) {
+  DamagedCheckpointException(String message, IOException cause) {
     super(message, cause);
   }
 }

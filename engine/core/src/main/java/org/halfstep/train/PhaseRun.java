@@ -36,21 +36,61 @@ public final class PhaseRun implements AutoCloseable {
   private final RunListener listener;
   private final BooleanSupplier stop;
 
+  /** What a run does with its phases; true when all is done. */
+  @FunctionalInterface
+  public interface Body {
+    boolean run(PhaseRun phases) throws IOException;
+  }
+
   /**
+   * Runs what a run does. Where the newest checkpoint turns out damaged when its parts are read, as
+   * one without digests does, and that was asked for, everything begins once more with the one
+   * before it.
+   *
    * @param runFolder where checkpoints go
    * @param fingerprint identifies the settings; a checkpoint of other settings is refused
    * @param phases the phases that such a run has, each with its number of stages
    * @param resume which checkpoint to go on from
    * @param stop asked after every update; true ends the run after a checkpoint
+   * @return what the body returned
    * @throws IllegalArgumentException when the folder holds a run with another fingerprint
    * @throws IOException when the newest checkpoint is damaged or another run uses the folder
    */
-  public PhaseRun(
+  public static boolean begin(
       Path runFolder,
       long checkpointEvery,
       String fingerprint,
       Map<String, Integer> phases,
       Resume resume,
+      RunListener listener,
+      BooleanSupplier stop,
+      Body body)
+      throws IOException {
+    DamagedCheckpointException damage = null;
+    while (true) {
+      try (PhaseRun run =
+          new PhaseRun(
+              runFolder, checkpointEvery, fingerprint, phases, resume, damage, listener, stop)) {
+        return body.run(run);
+      } catch (DamagedCheckpointException found) {
+        if (resume != Resume.PREVIOUS_IF_DAMAGED || damage != null) {
+          throw found;
+        }
+        damage = found;
+      }
+    }
+  }
+
+  /**
+   * @param damage what is known of the newest checkpoint; null for nothing
+   */
+  private PhaseRun(
+      Path runFolder,
+      long checkpointEvery,
+      String fingerprint,
+      Map<String, Integer> phases,
+      Resume resume,
+      DamagedCheckpointException damage,
       RunListener listener,
       BooleanSupplier stop)
       throws IOException {
@@ -60,7 +100,9 @@ public final class PhaseRun implements AutoCloseable {
     this.stop = stop;
     this.checkpoints = new Checkpoints(runFolder);
     try {
-      if (resume == Resume.PREVIOUS_IF_DAMAGED) {
+      if (damage != null) {
+        listener.note(checkpoints.dropNewest(damage));
+      } else if (resume == Resume.PREVIOUS_IF_DAMAGED) {
         checkpoints.dropDamaged().ifPresent(listener::note);
       }
       Optional<Progress> saved = checkpoints.latest();

@@ -49,58 +49,58 @@ public final class TeacherRun {
             data.classNames(),
             PhaseRun.provenance(run.updates(), run.batch(), data, settings.seed()));
     Path file = folder.resolve(FILE);
-    try (PhaseRun phases =
-        new PhaseRun(
-            folder,
-            settings.checkpointEvery(),
-            PhaseRun.fingerprint(settings, data),
-            Map.of(PHASE, 1),
-            resume,
-            listener,
-            stop)) {
-      if (phases.isDone(PHASE, 0, run.updates(), file)) {
-        listener.note(file + ": is finished, nothing is left to do");
-        return true;
-      }
-      try (Network<UNetConfig, ModelCard> network =
-              Network.fresh(
-                  device,
-                  settings.network(),
-                  card,
-                  Philox.childSeed(settings.seed(), WEIGHTS_STREAM));
-          Trainer trainer =
-              new Trainer(
-                  network,
-                  data,
-                  run.batch(),
-                  run.precision(),
-                  settings.mirror(),
-                  Philox.childSeed(settings.seed(), TRAINING_STREAM),
-                  run.optimizer(),
-                  (batch, draws) ->
-                      new TeacherObjective(
-                          batch,
-                          draws,
-                          run.weighting(),
-                          settings.labelDropout(),
-                          network.architecture().isConditional()
-                              ? network.architecture().numClasses()
-                              : 0))) {
-        return phases.run(
-            PHASE,
-            0,
-            "teacher",
-            null,
-            network,
-            trainer,
-            run.schedule(),
-            run.updates(),
-            () -> {
-              network.save(file, card, Dtype.F32, trainer.optimizer().result());
-              listener.saved(file);
-              return file;
-            });
-      }
-    }
+    return PhaseRun.begin(
+        folder,
+        settings.checkpointEvery(),
+        PhaseRun.fingerprint(settings, data),
+        Map.of(PHASE, 1),
+        resume,
+        listener,
+        stop,
+        phases -> {
+          if (phases.isDone(PHASE, 0, run.updates(), file)) {
+            listener.note(file + ": is finished, nothing is left to do");
+            return true;
+          }
+          try (Network<UNetConfig, ModelCard> network =
+                  Network.fresh(
+                      device,
+                      settings.network(),
+                      card,
+                      Philox.childSeed(settings.seed(), WEIGHTS_STREAM));
+              Trainer trainer =
+                  new Trainer(
+                      network,
+                      data,
+                      run.batch(),
+                      run.precision(),
+                      settings.mirror(),
+                      Philox.childSeed(settings.seed(), TRAINING_STREAM),
+                      run.optimizer(),
+                      (batch, draws) ->
+                          new TeacherObjective(
+                              batch,
+                              draws,
+                              run.weighting(),
+                              settings.labelDropout(),
+                              network.architecture().isConditional()
+                                  ? network.architecture().numClasses()
+                                  : 0))) {
+            return phases.run(
+                PHASE,
+                0,
+                "teacher",
+                null,
+                network,
+                trainer,
+                run.schedule(),
+                run.updates(),
+                () -> {
+                  network.save(file, card, Dtype.F32, trainer.optimizer().result());
+                  listener.saved(file);
+                  return file;
+                });
+          }
+        });
   }
 }

@@ -1,5 +1,6 @@
 package org.halfstep.train;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -33,7 +34,7 @@ class UndigestedCheckpointTest {
 
   @TempDir Path folder;
 
-  private boolean train(int updates) throws IOException {
+  private boolean train(Path run, int updates, Resume resume) throws IOException {
     int[] made = {0};
     try (Device device = new CpuDevice();
         ImageDataset data = TinyNetworks.images(CheckpointsTest.SIDE, 6)) {
@@ -42,8 +43,8 @@ class UndigestedCheckpointTest {
           data,
           "patterns",
           CheckpointsTest.settings(1),
-          folder,
-          Resume.NEWEST,
+          run,
+          resume,
           CheckpointsTest.silent(() -> {}),
           () -> ++made[0] == updates);
     }
@@ -86,11 +87,13 @@ class UndigestedCheckpointTest {
         "moving average in half precision: is BF16, expected F32",
         "a weight that is no number: has NaN",
         "a first moment that is infinite: finite numbers of F32",
-        "a second moment below zero: expected squares, found less than 0"
+        "a second moment below zero: expected squares, found less than 0",
+        "an update beyond the end: it stands at update 6 of 5"
       })
   void isRefused(String kind) throws IOException {
-    assertFalse(train(3));
-    Path newest = folder.resolve("checkpoints/checkpoint-00000003");
+    Path run = folder.resolve("run");
+    assertFalse(train(run, 3, Resume.NEWEST));
+    Path newest = run.resolve("checkpoints/checkpoint-00000003");
     Path progress = newest.resolve("progress.json");
     String text = Files.readString(progress);
     Files.writeString(progress, text.replaceAll(",\\s*\"parts\"(?s:.*)", "}"));
@@ -102,12 +105,24 @@ class UndigestedCheckpointTest {
           rewrite(newest.resolve(WEIGHTS), values("out.2.bias", last(Float.NaN)));
       case "a first moment that is infinite" ->
           rewrite(newest.resolve(OPTIMIZER), values("m", last(Float.POSITIVE_INFINITY)));
+      case "an update beyond the end" ->
+          Files.writeString(
+              progress, Files.readString(progress).replace("\"update\" : 3", "\"update\" : 6"));
       default -> rewrite(newest.resolve(OPTIMIZER), values("v", last(-1e-9f)));
     }
-    IOException refused = assertThrows(DamagedCheckpointException.class, () -> train(9));
+    IOException refused =
+        assertThrows(DamagedCheckpointException.class, () -> train(run, 9, Resume.NEWEST));
     String line = refused.getMessage();
     assertTrue(line.startsWith(newest + ": the checkpoint is damaged ("), line);
     assertTrue(line.contains(kind.substring(kind.indexOf(':') + 2)), line);
     assertEquals(1, line.lines().count(), line);
+    assertTrue(line.endsWith("go on from that one with --from-previous"), line);
+    assertTrue(train(run, 9, Resume.PREVIOUS_IF_DAMAGED));
+    assertTrue(Files.exists(run.resolve("checkpoints/damaged-3")));
+    Path undisturbed = folder.resolve("undisturbed");
+    assertTrue(train(undisturbed, 9, Resume.NEWEST));
+    assertArrayEquals(
+        Files.readAllBytes(undisturbed.resolve(TeacherRun.FILE)),
+        Files.readAllBytes(run.resolve(TeacherRun.FILE)));
   }
 }
