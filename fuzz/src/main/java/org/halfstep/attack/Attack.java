@@ -12,13 +12,17 @@ import java.util.List;
  *
  * <pre>Attack FOLDER LAUNCHER SEED KILLS SAMPLES [PART...]</pre>
  *
- * The parts are kills, checkpoints, files, disks, commands, library, containers and crowd; all by
+ * The parts are kills, checkpoints, forgeries, files, disks, commands, library, containers and crowd; all by
  * default. Ends with 1 where something did not hold.
  */
 public final class Attack {
   private static final List<String> PARTS =
       List.of(
-          "commands", "library", "checkpoints", "files", "disks", "containers", "crowd", "kills");
+          "commands",
+          "library",
+          "checkpoints",
+          "forgeries",
+          "files", "disks", "containers", "crowd", "kills");
 
   private Attack() {}
 
@@ -41,6 +45,7 @@ public final class Attack {
         case "commands" -> new CommandMisuse(program, ground).attack(tally);
         case "library" -> new LibraryMisuse(ground).attack(tally);
         case "checkpoints" -> new Damage(program, ground, seed).checkpoints(tally);
+        case "forgeries" -> new Damage(program, ground, seed).forgeries(tally);
         case "files" -> new Damage(program, ground, seed).files(tally);
         case "disks" -> new FullDisks(program, ground).attack(tally);
         case "containers" -> new Containers(program, ground).attack(tally);
@@ -64,6 +69,7 @@ public final class Attack {
       case "commands" -> "misuse of the command line";
       case "library" -> "misuse of the library";
       case "checkpoints" -> "damage to checkpoints and settings of runs";
+      case "forgeries" -> "checkpoints that no run writes";
       case "files" -> "damage to models, samples, images, settings";
       case "disks" -> "full disks";
       case "containers" -> "a container of 400 MiB";
@@ -76,7 +82,7 @@ public final class Attack {
     return switch (part) {
       case "commands" -> "refused in one line";
       case "library" -> "an exception of one line, nothing left open";
-      case "checkpoints" -> "the same bits, or refused in one line";
+      case "checkpoints", "forgeries" -> "the same bits, or refused in one line";
       case "files" -> "read, or refused in one line";
       case "disks" -> "said in one line; the same bits elsewhere";
       case "containers" -> "fits, or refused in one line; not killed";

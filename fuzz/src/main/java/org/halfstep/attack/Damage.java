@@ -55,6 +55,15 @@ final class Damage {
       harm.to(run.resolve(stopped.relativize(config).toString()), random);
       refused += resume("config.json " + harm, run, whole, tally);
     }
+    tally.note(refused + " refused, the others went on to the same bits");
+  }
+
+  /** Checkpoints that no run writes, with digests that are right and without. */
+  void forgeries(Tally tally) throws IOException, InterruptedException {
+    Path stopped = stoppedRun();
+    Map<String, String> whole = Ground.models(ground.folder.resolve("teacher"));
+    Path newest = newest(stopped, 0);
+    int refused = 0;
     for (Forgery forgery : Forgery.values()) {
       for (boolean old : new boolean[] {false, true}) {
         if (!old || forgery.mayBeOld()) {
@@ -70,6 +79,7 @@ final class Damage {
 
   private Path stoppedRun() throws IOException, InterruptedException {
     Path stopped = ground.folder.resolve("stopped");
+    Ground.remove(stopped);
     Process process = program.start(ground.arguments("train", stopped));
     while (process.isAlive() && newest(stopped, 3) == null) {
       Thread.sleep(5);
