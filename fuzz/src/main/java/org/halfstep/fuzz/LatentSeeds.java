@@ -8,6 +8,7 @@ import org.halfstep.checkpoint.Checkpoint;
 import org.halfstep.checkpoint.CheckpointOptions;
 import org.halfstep.checkpoint.Component;
 import org.halfstep.checkpoint.Part;
+import org.halfstep.checkpoint.TinyClip;
 import org.halfstep.checkpoint.TinyPipeline;
 import org.halfstep.checkpoint.UNetDescription;
 import org.halfstep.device.Device;
@@ -36,6 +37,8 @@ final class LatentSeeds {
   private void checkpoints() throws IOException {
     Path tiny = seeds.folder().resolve(Seeds.TINY);
     TinyPipeline.write(tiny);
+    Path clip = TinyClip.write(tiny.resolve(Seeds.CLIP));
+    seeds.seed(Reader.CLIP, "tiny", Files.readAllBytes(clip.resolve("config.json")));
     byte[][] texts = new byte[Reader.PIPELINE_TEXTS.size()][];
     for (int i = 0; i < texts.length; i++) {
       texts[i] =

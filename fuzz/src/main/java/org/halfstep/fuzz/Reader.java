@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import org.halfstep.checkpoint.Checkpoint;
 import org.halfstep.checkpoint.CheckpointOptions;
+import org.halfstep.checkpoint.ClipCheckpoint;
 import org.halfstep.checkpoint.Component;
 import org.halfstep.checkpoint.LowRankUpdates;
 import org.halfstep.checkpoint.Part;
@@ -34,6 +35,7 @@ import org.halfstep.model.Network;
 import org.halfstep.model.UNetConfig;
 import org.halfstep.numpy.NpyArray;
 import org.halfstep.numpy.NpzFile;
+import org.halfstep.onnx.OnnxFile;
 import org.halfstep.report.Origin;
 import org.halfstep.report.Report;
 import org.halfstep.safetensors.SafetensorsFile;
@@ -113,6 +115,26 @@ enum Reader {
     @Override
     void read(byte[] input, Workplace place) throws IOException {
       TORCH.read(Archives.torch(input), place);
+    }
+  },
+  ONNX {
+    @Override
+    void read(byte[] input, Workplace place) throws IOException {
+      try (OnnxFile file = OnnxFile.open(place.write("x.onnx", input))) {
+        for (String name : file.names()) {
+          look(file.find(name).orElseThrow());
+        }
+      }
+    }
+  },
+  CLIP {
+    @Override
+    void read(byte[] input, Workplace place) throws IOException {
+      place.write("config.json", input);
+      Path whole = place.tiny().resolve(Seeds.CLIP);
+      place.link(whole, ".safetensors");
+      place.link(whole, ".txt");
+      ClipCheckpoint.open(place.folder()).close();
     }
   },
   NPZ {

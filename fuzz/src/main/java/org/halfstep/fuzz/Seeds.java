@@ -7,6 +7,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -53,6 +54,9 @@ final class Seeds {
 
   /** Folder of a whole latent model. */
   static final String TINY = "tiny";
+
+  /** Folder of a whole CLIP in it. */
+  static final String CLIP = "clip";
 
   /** A digest, in hexadecimal. */
   static final String HASH = "0".repeat(64);
@@ -200,6 +204,13 @@ final class Seeds {
         Map.of("format", "x"));
     byte[] bytes = Files.readAllBytes(file);
     seed(Reader.SAFETENSORS, "three", bytes);
+    // A product with a numbered matrix, a bias, and whole numbers.
+    String model =
+        "CAg6zAEKNQoBeAoOb25ueDo6TWF0TXVsXzcSAXkaFS9sYXllci4wL2RlbnNlL01hdE11bCIGTWF0TXVsEgFnKjAIAggD"
+            + "EAFCDm9ubng6Ok1hdE11bF83ShgAAAAAAACAPwAAAEAAAEBAAACAQAAAoEAqJggDEAFCEmxheWVyLjAuZGVuc2Uu"
+            + "Ymlhc0oMAAAAAAAAgD8AAABAKjYIAQgEEAdCDHBvc2l0aW9uX2lkc0ogAAAAAAAAAAABAAAAAAAAAAIAAAAAAAAA"
+            + "AwAAAAAAAABCAhAR";
+    seed(Reader.ONNX, "three", Base64.getDecoder().decode(model));
     seed(
         Reader.SAFETENSORS_HEADER,
         "two",

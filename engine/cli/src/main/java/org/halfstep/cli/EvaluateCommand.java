@@ -18,8 +18,10 @@ import org.halfstep.cli.option.Bounds;
 import org.halfstep.cli.option.CaptionOption;
 import org.halfstep.cli.option.ExtractorOption;
 import org.halfstep.cli.option.LabelList;
+import org.halfstep.cli.option.LatentOption;
 import org.halfstep.cli.option.MemoryOption;
 import org.halfstep.cli.option.ModelOption;
+import org.halfstep.cli.option.PromptOptions;
 import org.halfstep.cli.option.ReferenceOption;
 import org.halfstep.cli.option.SamplerOptions;
 import org.halfstep.cli.option.Settings;
@@ -31,8 +33,10 @@ import org.halfstep.files.AtomicFile;
 import org.halfstep.files.FileDigest;
 import org.halfstep.metrics.FeatureExtractor;
 import org.halfstep.metrics.Quality;
+import org.halfstep.sample.Condition;
 import org.halfstep.sample.DiffusionModel;
 import org.halfstep.sample.GeneratedImages;
+import org.halfstep.sample.LatentOptions.Residency;
 import org.halfstep.sample.ModelOptions;
 import org.halfstep.sample.SampleRequest;
 import picocli.CommandLine;
@@ -68,6 +72,8 @@ final class EvaluateCommand implements Callable<Integer> {
   @Mixin private ReferenceOption reference;
   @Mixin private ExtractorOption extractor;
   @Mixin private CaptionOption captions;
+  @Mixin private PromptOptions prompts;
+  @Mixin private LatentOption latent;
   @Mixin private SamplerOptions sampler;
 
   @Option(
@@ -133,7 +139,12 @@ final class EvaluateCommand implements Callable<Integer> {
         }
       }
       try (DiffusionModel opened =
-              ModelOption.open(model.orBundled(), memory.on(device).withMaxBatch(batch));
+              ModelOption.openAny(
+                  model.orBundled(),
+                  memory
+                      .on(device)
+                      .withMaxBatch(batch)
+                      .withLatent(latent.options().withResidency(Residency.KEEP)));
           FeatureExtractor network = extractor.open(device, out)) {
         return ofModel(opened, network, device, out, stop);
       }
@@ -142,18 +153,18 @@ final class EvaluateCommand implements Callable<Integer> {
 
   private void requirePlausible() throws IOException {
     boolean forModel = guidances != null || sampler.isGiven() || model.isGiven();
+    forModel |= prompts.isGiven() || latent.isGiven();
     if (images != null && (forModel || seeds != null || sampler.seed() != 0)) {
       throw new InputException(
-          "--images are there already: --model, --guidance, --steps, --sampler, --clamp, --seed and"
-              + " --seeds do not apply");
+          "--images are there already: what makes images (--model, --guidance, --steps, --sampler,"
+              + " --clamp, --seed, --seeds, --size, …) does not apply");
     }
     if (images != null && !Files.exists(images)) {
       throw new InputException(images + ": there is no such file or folder");
     }
     captions.requireWhole();
-    if (captions.isGiven() && images == null) {
-      throw new InputException(
-          "--captions belong to images that are there: give --images FILE or FOLDER as well");
+    if (!prompts.prompts().isEmpty()) {
+      throw new InputException("--captions FILE say what images show: --prompt does not apply");
     }
     if (seeds != null && sampler.seed() != 0) {
       throw new InputException("--seeds replaces --seed: give one of them");
@@ -183,14 +194,49 @@ final class EvaluateCommand implements Callable<Integer> {
       PrintWriter out,
       StopSignal stop)
       throws IOException {
-    int count = samples == null ? DEFAULT_SAMPLES : samples;
+    requireSuited(opened);
+    if (!captions.isGiven()) {
+      int count = samples == null ? DEFAULT_SAMPLES : samples;
+      int[] labels = LabelList.inTurn(LabelList.parse("all", opened), count);
+      return ofModel(opened, Condition.labels(labels), run(network, device, out, stop), out);
+    }
+    try (CaptionOption.Opened texts = captions.open(device, samples, out)) {
+      requireEnough(texts.captions().size(), texts.file().toString());
+      EvaluationRun run = run(network, device, out, stop).withCaptions(texts);
+      return ofModel(opened, prompts.condition(texts.captions()), run, out);
+    }
+  }
+
+  /** What goes with models of one kind only. */
+  private void requireSuited(DiffusionModel opened) {
+    String choice = model.orBundled();
+    if (opened.takesPrompts() != captions.isGiven()) {
+      throw new InputException(
+          opened.takesPrompts()
+              ? choice + ": makes pictures of texts: give --captions FILE and --clip FOLDER"
+              : choice
+                  + ": makes images of classes; --captions go with models of texts, and with"
+                  + " --images");
+    }
+    if (!opened.isLatent() && (prompts.isGiven() || latent.isGiven())) {
+      throw new InputException(
+          choice
+              + ": is a model of pixels; --size, --negative and how a latent model's files are read"
+              + " are for latent models");
+    }
+  }
+
+  /** Measures images of classes, or of texts. */
+  private int ofModel(
+      DiffusionModel opened, Condition condition, EvaluationRun run, PrintWriter out)
+      throws IOException {
+    int count = condition.count();
     List<Double> strengths = guidances == null ? List.of(opened.defaultGuidance()) : guidances;
     List<Long> noises =
         seeds == null ? List.of(sampler.seed()) : seeds.stream().distinct().toList();
-    int[] labels = LabelList.inTurn(LabelList.parse("all", opened), count);
     List<SampleRequest> requests = new ArrayList<>();
     for (double w : strengths) {
-      SampleRequest request = sampler.request(opened, labels, w);
+      SampleRequest request = sampler.request(opened, condition, w, prompts::sized);
       noises.forEach(noise -> requests.add(request.withSeed(noise)));
     }
     SampleRequest first = requests.getFirst();
@@ -208,9 +254,13 @@ final class EvaluateCommand implements Callable<Integer> {
     about.put("steps", first.steps());
     about.put("sampler", SampleMetadata.name(first));
     about.put("clip", first.clip());
+    about.put("size", opened.width(first) + "x" + opened.height(first));
+    if (condition instanceof Condition.Prompts texts) {
+      about.put("negative", texts.negatives().getFirst());
+      about.put("noise", first.noise().label());
+    }
     about.put("networkEvaluationsPerImage", opened.evaluations(first));
     reference.expect(opened.classNames());
-    EvaluationRun run = run(network, device, out, stop);
     try (ImageSource size = new GeneratedImages(opened, first)) {
       if (!run.begin(reference, size)) {
         return ErrorLine.INTERRUPTED;
@@ -259,7 +309,6 @@ final class EvaluateCommand implements Callable<Integer> {
         return ofFile(run(network, device, out, stop), source, count, network.batch(), about);
       }
       try (CaptionOption.Opened opened = captions.open(device, count, out)) {
-        about.set("captions", Settings.JSON.valueToTree(opened.description()));
         EvaluationRun run = run(network, device, out, stop).withCaptions(opened);
         return ofFile(run, source, count, network.batch(), about);
       }

@@ -150,6 +150,9 @@ final class EvaluationRun {
       referenceNode.put("images", against.images().images());
     }
     node.set("samples", about);
+    if (captions != null) {
+      node.set("captions", Settings.JSON.valueToTree(captions.description()));
+    }
     return node;
   }
 }

@@ -20,12 +20,19 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import org.halfstep.checkpoint.TinyClip;
+import org.halfstep.checkpoint.TinyPipeline;
 import org.halfstep.data.SampleBatchFile;
+import org.halfstep.device.Device;
+import org.halfstep.device.cpu.CpuDevice;
 import org.halfstep.fixtures.HashedInception;
 import org.halfstep.image.ImageBatch;
 import org.halfstep.image.ImageGrid;
 import org.halfstep.metrics.FeatureMoments;
 import org.halfstep.metrics.ReferenceStatistics;
+import org.halfstep.model.ClassifierCard;
+import org.halfstep.model.ClassifierConfig;
+import org.halfstep.model.Network;
+import org.halfstep.safetensors.Dtype;
 import org.halfstep.safetensors.NamedTensor;
 import org.halfstep.safetensors.SafetensorsWriter;
 import org.halfstep.sample.TinyModels;
@@ -334,8 +341,8 @@ class EvaluateCommandTest {
     assertTrue(done.out().contains("1 are longer than CLIP reads"), done.out());
     assertTrue(done.out().contains("CLIP score "), done.out());
     JsonNode written = new ObjectMapper().readTree(json.toFile());
-    assertEquals("ViT-64/8", written.at("/samples/captions/clip").asText());
-    assertEquals(64, written.at("/samples/captions/sha256").asText().length());
+    assertEquals("ViT-64/8", written.at("/captions/clip").asText());
+    assertEquals(64, written.at("/captions/sha256").asText().length());
     double cosine = written.at("/results/0/clipCosine").asDouble();
     assertTrue(Math.abs(cosine) > 0 && Math.abs(cosine) < 1, "" + cosine);
     assertEquals(Math.max(0, 100 * cosine), written.at("/results/0/clipScore").asDouble(), 1e-12);
@@ -355,6 +362,80 @@ class EvaluateCommandTest {
     assertTrue(
         halfstep("evaluate", "--captions=" + captions, "--clip=" + clip)
             .err()
-            .contains("give --images FILE or FOLDER as well"));
+            .contains("--captions go with models of texts, and with --images"));
+  }
+
+  @Test
+  void aModelOfTextsMakesPicturesOfCaptions() throws IOException {
+    TinyPipeline.write(folder.resolve("tiny"));
+    Path pipeline = folder.resolve("tiny").resolve("diffusers");
+    Path clip = TinyClip.write(folder.resolve("clip"));
+    Path classifier = folder.resolve("classifier.safetensors");
+    int side = 64;
+    try (Device device = new CpuDevice();
+        Network<ClassifierConfig, ClassifierCard> network =
+            Network.fresh(
+                device,
+                new ClassifierConfig(side, 3, 4, List.of(8, 8, 8)),
+                new ClassifierCard("none", List.of("a", "b", "c", "d"), Map.of()),
+                3)) {
+      network.save(classifier, network.card(), Dtype.F32);
+    }
+    Path real = folder.resolve("real.npz");
+    write(real, IMAGES, side, 3, 5);
+    List<String> lines = new ArrayList<>();
+    for (int i = 0; i < IMAGES; i++) {
+      lines.add("a photo of a cat and " + i);
+    }
+    Path captions = Files.write(folder.resolve("captions.txt"), lines);
+    Path json = folder.resolve("texts.json");
+    Commands.Outcome done =
+        halfstep(
+            "evaluate",
+            "--model=" + pipeline,
+            "--steps=1",
+            "--guidance=0",
+            "--captions=" + captions,
+            "--clip=" + clip,
+            "--classifier=" + classifier,
+            "--reference=" + real,
+            "--cache=" + folder.resolve("cache"),
+            "--out=" + json);
+    assertEquals(0, done.code(), done.err());
+    JsonNode written = new ObjectMapper().readTree(json.toFile());
+    assertEquals(IMAGES, written.at("/results/0/images").asInt());
+    assertEquals(1, written.at("/samples/networkEvaluationsPerImage").asInt());
+    assertEquals("64x64", written.at("/samples/size").asText());
+    assertTrue(written.at("/results/0").has("clipCosine"));
+    assertTrue(written.at("/results/0/fid").asDouble() > 0);
+    // The pictures are those that sample makes of the captions, in their order.
+    Path samples = folder.resolve("samples.npz");
+    List<Object> words =
+        new ArrayList<>(List.of("sample", "--model=" + pipeline, "--steps=1", "--guidance=0"));
+    lines.forEach(line -> words.addAll(List.of("--prompt", line)));
+    words.add("--npz=" + samples);
+    Commands.Outcome made = halfstep(words.toArray());
+    assertEquals(0, made.code(), made.err());
+    Path again = folder.resolve("again.json");
+    Commands.Outcome same =
+        halfstep(
+            "evaluate",
+            "--images=" + samples,
+            "--captions=" + captions,
+            "--clip=" + clip,
+            "--classifier=" + classifier,
+            "--reference=" + real,
+            "--cache=" + folder.resolve("cache"),
+            "--out=" + again);
+    assertEquals(0, same.code(), same.err());
+    JsonNode files = new ObjectMapper().readTree(again.toFile());
+    assertEquals(
+        files.at("/results/0/clipCosine").asDouble(),
+        written.at("/results/0/clipCosine").asDouble(),
+        1e-6);
+    assertTrue(
+        halfstep("evaluate", "--model=" + pipeline)
+            .err()
+            .contains("give --captions FILE and --clip FOLDER"));
   }
 }

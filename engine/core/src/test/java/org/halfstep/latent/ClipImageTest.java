@@ -15,6 +15,7 @@ import org.halfstep.checkpoint.HashedTensors;
 import org.halfstep.device.Device;
 import org.halfstep.device.DeviceArrays;
 import org.halfstep.device.cpu.CpuDevice;
+import org.halfstep.graph.GradientCheck;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
 import org.halfstep.image.ImageBatch;
@@ -80,6 +81,12 @@ class ClipImageTest {
     };
     float[] got = embeddings(false);
     assertArrayEquals(exact, Arrays.copyOf(got, EMBEDDING), 1e-5f);
+  }
+
+  @Test
+  void gradientsAreThoseOfDifferences() {
+    // A second image's token would be 1, and there is one that stands for the whole.
+    GradientCheck.of(new ClipImageConfig(image(true), EMBEDDING).graph(), 1, 2);
   }
 
   @Test

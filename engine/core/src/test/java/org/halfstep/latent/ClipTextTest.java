@@ -17,6 +17,7 @@ import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.DeviceArrays;
 import org.halfstep.device.cpu.CpuDevice;
+import org.halfstep.graph.GradientCheck;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
 import org.halfstep.model.ComponentCard;
@@ -118,6 +119,13 @@ class ClipTextTest {
     for (int token = 4; token < TOKENS; token++) {
       assertNotEquals(before[token * WIDTH], after[token * WIDTH], "token " + token);
     }
+  }
+
+  /** What the reference data has no gradients of: the end token's vector and its projection. */
+  @Test
+  void gradientsOfTheProjectedVectorAreThoseOfDifferences() {
+    TextDescription small = new TextDescription(9, 6, 12, 20, 2, 3, false);
+    GradientCheck.of(new ClipTextConfig(small, 0, 7).graph(), 2, 2);
   }
 
   @Test

@@ -89,10 +89,11 @@ public final class CaptionOption {
    * Opens both and says what they are.
    *
    * @param device stays the caller's
-   * @param count images that will come
+   * @param images that will come; null for as many as there are captions
    */
-  public Opened open(Device device, int count, PrintWriter out) throws IOException {
+  public Opened open(Device device, Integer images, PrintWriter out) throws IOException {
     List<String> lines = TextFile.lines(captions);
+    int count = images == null ? lines.size() : images;
     if (lines.size() < count) {
       throw new InputException(
           captions

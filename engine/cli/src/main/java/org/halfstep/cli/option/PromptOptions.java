@@ -55,6 +55,11 @@ public final class PromptOptions {
     return Condition.prompts(inTurn, negative);
   }
 
+  /** Texts from elsewhere, one for each image. */
+  public Condition condition(List<String> texts) {
+    return Condition.prompts(texts, negative);
+  }
+
   /** The texts. */
   public List<String> requirePrompts() {
     if (prompts.isEmpty()) {
