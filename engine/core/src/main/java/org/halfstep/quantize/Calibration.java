@@ -92,7 +92,7 @@ public final class Calibration implements AutoCloseable {
     return quantize(
         network,
         BATCH,
-        plan -> new CalibrationRows(network, plan, data, settings),
+        plan -> new ImageRows(network, plan, data, settings),
         dataName,
         settings.seed(),
         progress);

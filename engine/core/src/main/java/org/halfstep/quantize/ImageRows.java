@@ -22,7 +22,7 @@ import org.halfstep.random.Philox;
  * The rows that a network is calibrated on: each image at each of its sampler's times. A row's
  * noise, guidance strength and label depend on the seed and the row's number alone.
  */
-final class CalibrationRows implements CalibrationInputs {
+final class ImageRows implements CalibrationInputs {
   /** Steps of a network that was not distilled for a number of its own. */
   private static final int STEPS = 8;
 
@@ -45,7 +45,7 @@ final class CalibrationRows implements CalibrationInputs {
   private final HostView x;
   private final float[] noise;
 
-  CalibrationRows(
+  ImageRows(
       Network<UNetConfig, ModelCard> network,
       Plan plan,
       ImageDataset data,
