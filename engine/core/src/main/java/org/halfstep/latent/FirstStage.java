@@ -206,7 +206,7 @@ public final class FirstStage implements AutoCloseable {
     device.attach();
     FirstStageHalf half = encoder.half();
     for (int k = 0; k < count; k++) {
-      MemorySegment result = encoder.run(images, image * k, rows, columns);
+      MemorySegment result = run(encoder, images, image * k, rows, columns);
       for (long i = 0; i < latent; i++) {
         double number =
             half.isGaussian()
@@ -262,7 +262,7 @@ public final class FirstStage implements AutoCloseable {
     device.attach();
     FirstStageHalf half = decoder.half();
     for (int k = 0; k < count; k++) {
-      MemorySegment result = decoder.run(latents, latent * k, height, width);
+      MemorySegment result = run(decoder, latents, latent * k, height, width);
       for (long i = 0; i < image; i++) {
         double number = half.out(result.getAtIndex(ValueLayout.JAVA_FLOAT, i));
         put(images, image * k + i, Math.clamp(finite("decoder", k, number), -1, 1));
@@ -320,6 +320,20 @@ public final class FirstStage implements AutoCloseable {
   }
 
   // ---- Memory
+
+  /**
+   * Runs one image. Where it does not fit beside what was asked for before, that is given back
+   * first.
+   */
+  private MemorySegment run(
+      RunningHalf half, MemorySegment from, long first, int rows, int columns) {
+    try {
+      return half.run(from, first, rows, columns);
+    } catch (OutOfMemoryError full) {
+      release();
+      return half.run(from, first, rows, columns);
+    }
+  }
 
   /**
    * Gives back plans and packed weights; the next request makes them again from the checkpoint's

@@ -18,6 +18,7 @@ import org.halfstep.checkpoint.Component;
 import org.halfstep.checkpoint.HashedTensors;
 import org.halfstep.checkpoint.TextDescription;
 import org.halfstep.device.Device;
+import org.halfstep.device.OnePlanDevice;
 import org.halfstep.device.Slab;
 import org.halfstep.device.cpu.CpuDevice;
 import org.halfstep.image.ImageBatch;
@@ -266,6 +267,22 @@ class FirstStageTest {
     stage.release();
     assertTrue(Slab.live().size() < held);
     assertArrayEquals(expected, stage.decode(1, HEIGHT, WIDTH, latents).pixels());
+  }
+
+  @Test
+  void anotherSizeTakesTheMemoryOfTheLast() throws IOException {
+    MemorySegment latents = FirstStages.normal(arena, LATENT, 8);
+    byte[] expected = stage.decode(1, HEIGHT, WIDTH, latents).pixels();
+    stage.release();
+    try (Device small = new OnePlanDevice(new CpuDevice());
+        FirstStage tight =
+            FirstStage.open(
+                small, FirstStages.component(network, weights), FirstStageOptions.standard())) {
+      tight.decode(1, WIDTH, HEIGHT, latents);
+      assertArrayEquals(expected, tight.decode(1, HEIGHT, WIDTH, latents).pixels());
+      MemorySegment images = FirstStages.normal(arena, IMAGE, 9);
+      tight.encode(1, 2 * HEIGHT, 2 * WIDTH, images, LatentDraw.mode(), latents);
+    }
   }
 
   @Test
