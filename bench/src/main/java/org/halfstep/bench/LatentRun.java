@@ -24,8 +24,8 @@ import org.halfstep.model.TensorPlace;
 import org.halfstep.safetensors.SafetensorsFile;
 
 /**
- * One evaluation of the networks of Stable Diffusion 1.5 beside the peers: D, the UNet on latents of
- * 64x64 with 77 tokens of text, and V, the decoder to 512x512, from the float16 files that the
+ * One evaluation of the networks of Stable Diffusion 1.5 beside the peers: D, the UNet on latents
+ * of 64x64 with 77 tokens of text, and V, the decoder to 512x512, from the float16 files that the
  * peers' export wrote.
  */
 final class LatentRun {

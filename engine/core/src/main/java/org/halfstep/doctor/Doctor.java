@@ -97,8 +97,7 @@ public final class Doctor {
     }
     if (tokenizer.isEmpty()) {
       findings.accept(
-          Finding.skipped(
-              "text encoder", "the model has no tokenizer: name one with --tokenizer"));
+          Finding.skipped("text encoder", "the model has no tokenizer: name one with --tokenizer"));
       return Optional.empty();
     }
     try (TextEncoder open =

@@ -12,8 +12,7 @@ import org.halfstep.model.Network;
  * @param image a picture to encode and decode, for which a photo is best; null for a drawn one
  * @param memory bytes that packed weights may take, or {@link Network#DEFAULT_MEMORY}
  */
-public record DoctorOptions(
-    CheckpointOptions checkpoint, Path tokenizer, Path image, long memory) {
+public record DoctorOptions(CheckpointOptions checkpoint, Path tokenizer, Path image, long memory) {
   /** Files as they are, and a drawn picture. */
   public static DoctorOptions standard() {
     return new DoctorOptions(CheckpointOptions.standard(), null, null, Network.DEFAULT_MEMORY);

@@ -3,9 +3,9 @@ package org.halfstep.doctor;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
 import java.util.Locale;
 import java.util.function.Consumer;
-import java.nio.file.Path;
 import org.halfstep.latent.FirstStage;
 import org.halfstep.latent.LatentDraw;
 
@@ -30,11 +30,9 @@ final class FirstStageExamination {
    * @param file the user's picture; null for a drawn one
    * @param side of the picture that it is made to
    */
-  static Encoded run(
-      FirstStage stage, Path file, int side, Arena arena, Consumer<Finding> findings)
+  static Encoded run(FirstStage stage, Path file, int side, Arena arena, Consumer<Finding> findings)
       throws IOException {
-    MemorySegment picture =
-        arena.allocate(Float.BYTES * TestPicture.numbers(side), Float.BYTES);
+    MemorySegment picture = arena.allocate(Float.BYTES * TestPicture.numbers(side), Float.BYTES);
     TestPicture.write(file, side, picture);
     int latentSide = side / stage.factor();
     long latentNumbers = (long) latentSide * latentSide * stage.latentChannels();

@@ -23,8 +23,8 @@ import org.halfstep.sample.SampleRequest;
 
 /**
  * Pictures whose pixels are published: the values that diffusers' own tests expect of the published
- * models. Of its rows, those are asked that begin with numbers of NumPy's or PyTorch's generator and
- * draw none later. Nine values of the blue channel, before rounding to bytes.
+ * models. Of its rows, those are asked that begin with numbers of NumPy's or PyTorch's generator
+ * and draw none later. Nine values of the blue channel, before rounding to bytes.
  */
 public final class ReferencePictures {
   private static final String ASTRONAUT = "a photograph of an astronaut riding a horse";
@@ -65,31 +65,71 @@ public final class ReferencePictures {
               Solver.DDIM,
               3,
               1e-4,
-              0.38019, 0.28647, 0.27321, 0.40377, 0.38290, 0.35446, 0.39218, 0.38165, 0.42239),
+              0.38019,
+              0.28647,
+              0.27321,
+              0.40377,
+              0.38290,
+              0.35446,
+              0.39218,
+              0.38165,
+              0.42239),
           astronaut(
               "sd-v1-4",
               Solver.PNDM,
               3,
               3e-3,
-              0.5740, 0.4784, 0.3162, 0.6358, 0.5831, 0.5505, 0.5082, 0.5631, 0.5575),
+              0.5740,
+              0.4784,
+              0.3162,
+              0.6358,
+              0.5831,
+              0.5505,
+              0.5082,
+              0.5631,
+              0.5575),
           astronaut(
               "sd-v1-1",
               Solver.PNDM,
               3,
               3e-3,
-              0.4363, 0.4355, 0.3667, 0.4066, 0.3970, 0.3866, 0.4394, 0.4356, 0.4059),
+              0.4363,
+              0.4355,
+              0.3667,
+              0.4066,
+              0.3970,
+              0.3866,
+              0.4394,
+              0.4356,
+              0.4059),
           astronaut(
               "sd2-base",
               null,
               3,
               7e-3,
-              0.49493, 0.47896, 0.40798, 0.54214, 0.53212, 0.48202, 0.47656, 0.46329, 0.48506),
+              0.49493,
+              0.47896,
+              0.40798,
+              0.54214,
+              0.53212,
+              0.48202,
+              0.47656,
+              0.46329,
+              0.48506),
           astronaut(
               "lcm-dreamshaper-v7",
               null,
               1,
               1e-3,
-              0.1025, 0.0911, 0.0984, 0.0981, 0.0901, 0.0918, 0.1055, 0.0940, 0.0730),
+              0.1025,
+              0.0911,
+              0.0984,
+              0.0981,
+              0.0901,
+              0.0918,
+              0.1055,
+              0.0940,
+              0.0730),
           new Picture(
               "sd2-768-v",
               null,

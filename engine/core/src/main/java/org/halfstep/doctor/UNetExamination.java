@@ -73,8 +73,7 @@ final class UNetExamination {
    */
   void prediction(Answers answers) {
     if (predicts == Parameterization.X) {
-      findings.accept(
-          Finding.skipped("UNet: what it predicts", "it is said to predict the image"));
+      findings.accept(Finding.skipped("UNet: what it predicts", "it is said to predict the image"));
       return;
     }
     float[] noise = noise(0);
@@ -115,8 +114,7 @@ final class UNetExamination {
             "the conditional branch, bit for bit"));
   }
 
-  private void error(
-      Answers answers, float[] noised, float[] noise, float[] found, int level) {
+  private void error(Answers answers, float[] noised, float[] noise, float[] found, int level) {
     double right = error(noised, noise, found, level);
     double early = error(noised, noise, answers.evaluate(noised, 0), level);
     double late = error(noised, noise, answers.evaluate(noised, NOISE_LEVEL), level);

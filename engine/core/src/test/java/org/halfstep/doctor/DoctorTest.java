@@ -25,7 +25,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A small model whose weights are hashes is whole; damaged, it is not, and the doctor says where. */
+/**
+ * A small model whose weights are hashes is whole; damaged, it is not, and the doctor says where.
+ */
 @ExtendWith(LeakCheck.class)
 class DoctorTest {
   private static final String WEIGHTS = "diffusion_pytorch_model.safetensors";
@@ -117,7 +119,8 @@ class DoctorTest {
     List<Finding> findings = examine(DoctorOptions.standard());
     Finding found = find(findings, "UNet: finite numbers");
     assertEquals(Verdict.FAILED, found.verdict());
-    assertTrue(found.measured().contains("mid_block.attentions.0.proj_in.weight"), found.measured());
+    assertTrue(
+        found.measured().contains("mid_block.attentions.0.proj_in.weight"), found.measured());
     assertEquals(Verdict.SKIPPED, findings.getLast().verdict());
   }
 

@@ -33,8 +33,7 @@ class UNetExaminationTest {
 
   /** What a perfect network predicts that knows the picture: noise, or v. */
   private float[] perfect(float[] latent, double step, boolean isV) {
-    DiscreteSchedule schedule =
-        DiscreteSchedule.of(scheduler(SchedulerConfig.EPSILON).betas());
+    DiscreteSchedule schedule = DiscreteSchedule.of(scheduler(SchedulerConfig.EPSILON).betas());
     double time = schedule.time((int) step);
     double alpha = schedule.alpha(time);
     double sigma = schedule.sigma(time);
@@ -86,8 +85,7 @@ class UNetExaminationTest {
 
   @Test
   void aNetworkThatDoesNotKnowTheTimeIsUnusual() {
-    examination(SchedulerConfig.EPSILON)
-        .noise((latent, _) -> perfect(latent, 499, false), picture);
+    examination(SchedulerConfig.EPSILON).noise((latent, _) -> perfect(latent, 499, false), picture);
     assertTrue(
         findings.stream().allMatch(finding -> finding.verdict() == Verdict.UNUSUAL),
         findings.toString());
