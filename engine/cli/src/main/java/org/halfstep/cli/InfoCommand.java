@@ -22,7 +22,9 @@ import org.halfstep.graph.PlanOptions;
 import org.halfstep.model.ModelCard;
 import org.halfstep.model.ModelCard.Role;
 import org.halfstep.model.Quantization;
+import org.halfstep.sample.Condition;
 import org.halfstep.sample.DiffusionModel;
+import org.halfstep.sample.SampleRequest;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -77,9 +79,13 @@ final class InfoCommand implements Callable<Integer> {
           bundled.isEmpty() ? "no models" : String.join(", ", bundled));
       if (model.isGiven()) {
         String choice = model.orBundled();
-        try (DiffusionModel opened = ModelOption.open(choice, memory.on(device))) {
+        try (DiffusionModel opened = ModelOption.openAny(choice, memory.on(device))) {
           out.println();
-          describe(out, choice, opened);
+          if (opened.isLatent()) {
+            describeLatent(out, choice, opened);
+          } else {
+            describe(out, choice, opened);
+          }
         }
       }
     }
@@ -91,6 +97,27 @@ final class InfoCommand implements Callable<Integer> {
     String[] clauses = problem.split("[:;(]", 3);
     String start = clauses.length > 1 ? clauses[0] + ":" + clauses[1] : problem;
     return start.strip() + " (all of it: halfstep info --device " + device + ")";
+  }
+
+  private static void describeLatent(PrintWriter out, String choice, DiffusionModel model) {
+    SampleRequest usual = model.request(Condition.none(1));
+    out.println(ModelOption.describe(model, choice));
+    out.printf(
+        Locale.ROOT,
+        LINE,
+        "makes",
+        model.takesPrompts()
+            ? "pictures of texts"
+            : "pictures of classes, " + Sizes.whole(model.classes()));
+    out.printf(Locale.ROOT, LINE, "schedule", schedule(model.card()));
+    out.printf(
+        Locale.ROOT,
+        LINE,
+        "sampler",
+        SampleMetadata.steps(usual)
+            + " unless asked otherwise, "
+            + Guidance.describe(usual.guidance()));
+    model.notes().forEach(note -> out.printf(Locale.ROOT, LINE, "note", note));
   }
 
   private static void describe(PrintWriter out, String choice, DiffusionModel model) {
@@ -172,7 +199,10 @@ final class InfoCommand implements Callable<Integer> {
         betas == null
             ? "truncated cosine, log-SNR from " + card.maxLogSnr() + " to -" + card.maxLogSnr()
             : betas.steps()
-                + " levels of scaled linear betas from "
+                + (betas.rise() == Betas.Rise.LINEAR
+                    ? " levels of linear"
+                    : " levels of scaled linear")
+                + " betas from "
                 + betas.start()
                 + " to "
                 + betas.end()

@@ -241,6 +241,15 @@ class LatentCommandsTest {
   }
 
   @Test
+  void infoSaysWhatALatentModelIs() {
+    String said = succeeds("info", "--model", tiny("lcm"));
+    assertTrue(said.contains("latent"), said);
+    assertTrue(said.contains("pictures of texts"), said);
+    assertTrue(said.contains("1000 levels of scaled linear betas from 8.5E-4 to 0.012"), said);
+    assertTrue(said.contains("4 consistency steps unless asked otherwise"), said);
+  }
+
+  @Test
   void whatDoesNotGoTogetherIsRefused() throws IOException {
     Path pixels = TinyModels.teacher(folder.resolve("teacher.safetensors"));
     assertTrue(refused("sample", "--model", model).contains("--prompt TEXT"));

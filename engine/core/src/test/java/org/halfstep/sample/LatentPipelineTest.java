@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CancellationException;
 import org.halfstep.checkpoint.TinyPipeline;
 import org.halfstep.device.DataType;
@@ -22,6 +23,8 @@ import org.halfstep.diffusion.Solver;
 import org.halfstep.diffusion.TimeGrid.Spacing;
 import org.halfstep.image.ImageBatch;
 import org.halfstep.latent.Tiling;
+import org.halfstep.safetensors.NamedTensor;
+import org.halfstep.safetensors.SafetensorsWriter;
 import org.halfstep.sample.LatentOptions.Residency;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -275,6 +278,39 @@ class LatentPipelineTest {
       ImageBatch cut = other.sample(wide);
       assertEquals(128, cut.width());
       assertFalse(Arrays.equals(model.sample(wide).pixels(), cut.pixels()));
+    }
+  }
+
+  @Test
+  void updatesOfLowRankChangeThePicture() throws IOException {
+    String module = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_v";
+    float[] down = new float[2 * 64];
+    float[] up = new float[32 * 2];
+    Arrays.fill(down, 0.2f);
+    Arrays.fill(up, 0.3f);
+    Path file = folder.resolve("style.safetensors");
+    SafetensorsWriter.write(
+        file,
+        List.of(
+            NamedTensor.f32(module + ".lora_down.weight", new long[] {2, 64}, down),
+            NamedTensor.f32(module + ".lora_up.weight", new long[] {32, 2}, up)),
+        Map.of());
+    byte[] plain = model.sample(request("a fox")).pixels();
+    assertArrayEquals(plain, updated(file, 0));
+    assertFalse(Arrays.equals(plain, updated(file, 1)));
+    // Twice a half is once the whole, to the last bits of float32.
+    assertClose(updated(file, 1), updated(file, 0.5, 0.5));
+  }
+
+  private byte[] updated(Path file, double... scales) throws IOException {
+    List<LatentOptions.Update> updates =
+        Arrays.stream(scales).mapToObj(scale -> new LatentOptions.Update(file, scale)).toList();
+    LatentOptions latent =
+        LatentOptions.standard().withUpdates(updates).withResidency(Residency.RELEASE);
+    try (DiffusionModel other =
+        DiffusionModel.open(path("diffusers"), options().withLatent(latent))) {
+      other.sample(request("a cat"));
+      return other.sample(request("a fox")).pixels();
     }
   }
 

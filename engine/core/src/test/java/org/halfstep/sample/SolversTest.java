@@ -10,6 +10,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.cpu.CpuDevice;
 import org.halfstep.diffusion.Betas;
@@ -21,6 +22,7 @@ import org.halfstep.diffusion.Solver;
 import org.halfstep.diffusion.TimeGrid;
 import org.halfstep.diffusion.TimeGrid.End;
 import org.halfstep.diffusion.TimeGrid.Spacing;
+import org.halfstep.image.ImageBatch;
 import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
 import org.halfstep.model.SingleEvaluation;
@@ -117,6 +119,114 @@ class SolversTest {
     }
   }
 
+  /**
+   * A pixel network that may begin with a picture: latent ones do, and these are easier to follow.
+   */
+  private record Editable(PixelDenoiser pixels) implements Denoiser {
+    @Override
+    public Device device() {
+      return pixels.device();
+    }
+
+    @Override
+    public ModelCard card() {
+      return pixels.card();
+    }
+
+    @Override
+    public int height() {
+      return SIDE;
+    }
+
+    @Override
+    public int width() {
+      return SIDE;
+    }
+
+    @Override
+    public int channels() {
+      return 1;
+    }
+
+    @Override
+    public TimeGrid grid(Solver solver, Spacing spacing) {
+      return pixels.grid(solver, spacing);
+    }
+
+    @Override
+    public void requireCondition(SampleRequest request) {}
+
+    @Override
+    public Evaluation evaluation(Device stream, int batch, int branches, DataType type) {
+      return pixels.evaluation(stream, batch, branches, type);
+    }
+  }
+
+  /**
+   * z begins as alpha x + sigma n at the first of the steps that are run; where the mask keeps, it
+   * is that again at the level of each next step, with the same n, and x itself at the end.
+   */
+  @ParameterizedTest
+  @CsvSource({"0.6,false", "0.6,true", "1,true"})
+  void aPictureIsNoisedToTheFirstStepAndLedBackToAfterEach(double strength, boolean masked) {
+    int n = 5;
+    double[] picture = new double[LABELS.length * VALUES];
+    float[] values = new float[picture.length];
+    boolean[] painted = new boolean[VALUES];
+    for (int i = 0; i < picture.length; i++) {
+      values[i] = (float) Math.sin(i);
+      picture[i] = values[i];
+      painted[i % VALUES] = i % 3 == 0;
+    }
+    ImageBatch size = new ImageBatch(1, SIDE, SIDE, 3, new byte[VALUES * 3]);
+    SampleRequest request = SampleRequest.of(LABELS, SEED, W, n).withEdit(Edit.of(size, strength));
+    SamplingSchedule path =
+        SamplingSchedule.ofLast(
+            Solver.DDIM,
+            teacher.card().noiseSchedule(),
+            teacher.card().timeGrid(),
+            n,
+            (int) (strength * n));
+    float[] got = new float[picture.length];
+    try (Sampler sampler = new Sampler(new Editable(new PixelDenoiser(teacher)), 2, DataType.F32);
+        SingleEvaluation single = new SingleEvaluation(teacher)) {
+      sampler.sample(
+          request,
+          new KnownImage(MemorySegment.ofArray(values), false, masked ? painted : null),
+          0,
+          MemorySegment.ofArray(got),
+          new Cancellation(),
+          SampleProgress.NONE);
+      for (int image = 0; image < LABELS.length; image++) {
+        double[] x = Arrays.copyOfRange(picture, image * VALUES, (image + 1) * VALUES);
+        double[] noise = noise(request, image, 0, null);
+        List<SamplingStep> steps = path.steps();
+        double[] z = strength == 1 ? noise : noised(x, noise, steps.getFirst());
+        for (int k = 0; k < steps.size(); k++) {
+          z = follow(new SamplingSchedule(List.of(steps.get(k))), single, request, image, z, null);
+          if (masked) {
+            double[] known = k + 1 < steps.size() ? noised(x, noise, steps.get(k + 1)) : x;
+            for (int i = 0; i < VALUES; i++) {
+              z[i] = painted[i] ? z[i] : known[i];
+            }
+          }
+        }
+        double largest = Arrays.stream(z).map(Math::abs).max().orElseThrow();
+        for (int i = 0; i < VALUES; i++) {
+          assertEquals(z[i], got[image * VALUES + i], 5e-4 * largest, image + " at " + i);
+        }
+      }
+    }
+  }
+
+  private static double[] noised(double[] x, double[] noise, SamplingStep at) {
+    double[] z = new double[VALUES];
+    for (int i = 0; i < VALUES; i++) {
+      z[i] = at.alpha() * x[i] + at.sigma() * noise[i];
+    }
+    return z;
+  }
+
   private static double[] follow(
       SamplingSchedule path, SingleEvaluation network, SampleRequest request, int image) {
     NoiseSource.Draws draws =
@@ -127,6 +237,17 @@ class SolversTest {
     for (int i = 0; i < VALUES; i++) {
       z[i] *= path.start();
     }
+    return follow(path, network, request, image, z, draws);
+  }
+
+  private static double[] follow(
+      SamplingSchedule path,
+      SingleEvaluation network,
+      SampleRequest request,
+      int image,
+      double[] start,
+      NoiseSource.Draws draws) {
+    double[] z = start;
     List<double[]> kept = new ArrayList<>();
     for (int k = 0; k < path.steps().size(); k++) {
       SamplingStep step = path.steps().get(k);
