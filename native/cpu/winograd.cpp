@@ -147,14 +147,15 @@ static void product(int64_t rows, int64_t k, Matrix<const float> a, const float 
 template <typename F, typename T>
 static void product_of_taps(int64_t tiles, int64_t in, const float *v, int64_t v_stride, const T *taps,
                             float *u, int64_t most, Matrix<float> m, int64_t m_stride) {
+  const int64_t u_stride = point_stride(most, kPanel);
   for (int64_t begin = 0; begin < in; begin += most) {
     const int64_t count = smaller(most, in - begin);
     for (int64_t i = 0; i < count; i++)
-      transform_weight<F, false>(taps + (begin + i) * kTaps * kPanel, u + i * kPanel, most * kPanel);
+      transform_weight<F, false>(taps + (begin + i) * kTaps * kPanel, u + i * kPanel, u_stride);
     for (int p = 0; p < F::kPoints; p++) {
       const Matrix<const float> a = {v + p * v_stride + begin, in};
       const Matrix<float> c = {m.data + p * m_stride, m.row};
-      const float *b = u + p * most * kPanel;
+      const float *b = u + p * u_stride;
       if (begin == 0)
         product<false>(tiles, count, a, b, c);
       else
@@ -268,7 +269,7 @@ template <typename F> struct Schedule {
     m = F::kPoints * point_stride(tiles, staged ? out : kPanel);
     constexpr int64_t kChannel = F::kPoints * kPanel; // floats of transformed weights
     transformed = smaller(in, kTransformedBytes / (kChannel * static_cast<int64_t>(sizeof(float))));
-    u = args.taps ? transformed * kChannel : 0;
+    u = args.taps ? F::kPoints * point_stride(transformed, kPanel) : 0;
     all_moments = tiling.pieces() * 2 * out;
   }
 

@@ -22,10 +22,15 @@ final class ConvolutionCosts {
   private static final double SMALL_TILES = 430e6;
   private static final double LARGE_TILES = 740e6;
 
-  /** Filters whose taps are transformed per millisecond. */
-  private static final double SMALL_TRANSFORMS = 1.4e6;
+  /** The same where weights are kept as taps: what is multiplied passes by once per panel. */
+  private static final double SMALL_TILES_OF_TAPS = 400e6;
 
-  private static final double LARGE_TRANSFORMS = 0.48e6;
+  private static final double LARGE_TILES_OF_TAPS = 550e6;
+
+  /** Filters whose taps are transformed per millisecond. */
+  private static final double SMALL_TRANSFORMS = 0.9e6;
+
+  private static final double LARGE_TRANSFORMS = 0.37e6;
 
   /** Bytes of weights per millisecond. */
   private static final double BYTES = 41e6;
@@ -112,7 +117,7 @@ final class ConvolutionCosts {
 
   private WeightChoice taps(ConvolutionAlgorithm algorithm) {
     boolean large = algorithm == ConvolutionAlgorithm.WINOGRAD4;
-    double arithmetic = arithmetic(large ? LARGE_TILES : SMALL_TILES);
+    double arithmetic = arithmetic(large ? LARGE_TILES_OF_TAPS : SMALL_TILES_OF_TAPS);
     double transform = filters() / (large ? LARGE_TRANSFORMS : SMALL_TRANSFORMS);
     int tiles = WinogradConvolution.tiles(shape, side(algorithm));
     return choice(
