@@ -79,7 +79,7 @@ public final class TinyPipeline {
    * @param channels that the UNet sees
    * @param guidance width of its embedded guidance strength; 0 for none
    */
-  private static Checkpoint build(int channels, int guidance) throws IOException {
+  static Checkpoint build(int channels, int guidance) throws IOException {
     Checkpoint tiny = new Checkpoint(Path.of("tiny"), Checkpoint.Layout.FOLDER);
     add(
         tiny,
