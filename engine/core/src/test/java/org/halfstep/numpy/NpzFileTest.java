@@ -97,7 +97,7 @@ class NpzFileTest {
         () -> read(npy("{'descr': '|O', 'fortran_order': False, 'shape': (1,)}", 1)));
     refused(
         "type <c16", () -> read(npy("{'descr': '<c16', 'fortran_order': False, 'shape': ()}", 1)));
-    refused("no NumPy array", () -> read("hello, world".getBytes(StandardCharsets.UTF_8)));
+    refused("not a NumPy array", () -> read("hello, world".getBytes(StandardCharsets.UTF_8)));
     refused("ends inside", () -> read(Arrays.copyOf(npy(u1 + "(1,)}", 1), 30)));
     byte[] version = npy(u1 + "(1,)}", 1);
     version[6] = 9;
@@ -112,12 +112,12 @@ class NpzFileTest {
   void damagedArchivesAreRefused() throws IOException {
     Path file = folder.resolve("a.npz");
     Files.writeString(file, "no archive");
-    refused("no .npz file", () -> NpzFile.open(file));
+    refused("not an .npz file", () -> NpzFile.open(file));
     refused("missing", () -> NpzFile.open(folder.resolve("none.npz")));
     byte[] beyond = stored(npy("{'descr':'|u1','fortran_order':False,'shape':(3,)}", 5, 6, 7));
     beyond[beyond.length - 2] = 8; // a comment that is not there
     Files.write(file, beyond);
-    refused("no .npz file", () -> NpzFile.open(file));
+    refused("not an .npz file", () -> NpzFile.open(file));
     byte[] good = stored(npy("{'descr':'|u1','fortran_order':False,'shape':(3,)}", 5, 6, 7));
     Files.write(file, good);
     try (NpzFile npz = NpzFile.open(file)) {
@@ -133,7 +133,7 @@ class NpzFileTest {
       refused("a is damaged (wrong checksum)", () -> npz.array("a"));
     }
     Files.write(file, Arrays.copyOf(good, good.length - 5));
-    refused("no .npz file", () -> NpzFile.open(file));
+    refused("not an .npz file", () -> NpzFile.open(file));
   }
 
   /** What an attack found: the comment's length in an archive's last bytes, beyond its end. */

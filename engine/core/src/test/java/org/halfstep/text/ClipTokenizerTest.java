@@ -253,7 +253,7 @@ class ClipTokenizerTest {
     assertTrue(refusal("merges.txt", MERGES).contains("merge 7 joins \"at</w>2\""));
     assertTrue(refusal("merges.txt", "v\na b\na b\n").contains("merge 2 makes \"ab\""));
     assertTrue(refusal("merges.txt", "v\na b\nx\u001b[31m\n").contains("line 3: "));
-    assertTrue(refusal("x.gz", "no gzip file").contains("is damaged, or no gzip file"));
+    assertTrue(refusal("x.gz", "no gzip file").contains("is damaged, or not a gzip file"));
     assertTrue(refusal("tokenizer.json", "{}").contains("expected CLIP's"));
     String start = "{\"model\":{\"end_of_word_suffix\":\"</w>\",\"merges\":";
     assertTrue(refusal("tokenizer.json", start + "[]}}").contains("model.merges: expected"));
