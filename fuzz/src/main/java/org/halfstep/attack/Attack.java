@@ -12,8 +12,8 @@ import java.util.List;
  *
  * <pre>Attack FOLDER LAUNCHER SEED KILLS SAMPLES [PART...]</pre>
  *
- * The parts are kills, checkpoints, forgeries, files, disks, commands, library, containers and crowd; all by
- * default. Ends with 1 where something did not hold.
+ * The parts are kills, checkpoints, forgeries, files, disks, commands, library, containers and
+ * crowd; all by default. Ends with 1 where something did not hold.
  */
 public final class Attack {
   private static final List<String> PARTS =
@@ -22,7 +22,11 @@ public final class Attack {
           "library",
           "checkpoints",
           "forgeries",
-          "files", "disks", "containers", "crowd", "kills");
+          "files",
+          "disks",
+          "containers",
+          "crowd",
+          "kills");
 
   private Attack() {}
 

@@ -1,15 +1,18 @@
 package org.halfstep.fuzz;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.zip.CRC32;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
+import org.halfstep.files.Json;
 
 /** Wraps what a fuzzer changes in what a reader checks first: archives, lengths, checksums. */
 final class Archives {
@@ -102,5 +105,28 @@ final class Archives {
 
   static byte[] utf8(String text) {
     return text.getBytes(StandardCharsets.UTF_8);
+  }
+
+  /** A whole model's file with other texts in its metadata; an empty one is left out. */
+  static Path withMetadata(byte[] input, Workplace place, Path whole, String... keys)
+      throws IOException {
+    byte[][] parts = parts(input, keys.length);
+    ByteBuffer bytes = place.whole(whole);
+    int length = (int) bytes.getLong(0);
+    String text = new String(bytes.array(), Long.BYTES, length, StandardCharsets.UTF_8);
+    ObjectNode header = Json.parse(ObjectNode.class, "header", text);
+    ObjectNode metadata = (ObjectNode) header.get("__metadata__");
+    for (int i = 0; i < keys.length; i++) {
+      metadata.remove(keys[i]);
+      if (parts[i].length > 0) {
+        metadata.put(keys[i], new String(parts[i], StandardCharsets.UTF_8));
+      }
+    }
+    byte[] changed = utf8(Json.text(header));
+    int dataBytes = bytes.limit() - Long.BYTES - length;
+    byte[] file = safetensors(changed, dataBytes);
+    System.arraycopy(
+        bytes.array(), Long.BYTES + length, file, Long.BYTES + changed.length, dataBytes);
+    return place.write("model.safetensors", file);
   }
 }

@@ -71,7 +71,6 @@ final class LatentSeeds {
                 + "]}}"));
   }
 
-
   /** A file of ours. */
   private void unet() throws IOException {
     Path file = seeds.folder().resolve(Seeds.LATENT_UNET);
@@ -89,8 +88,7 @@ final class LatentSeeds {
     }
     try (SafetensorsFile whole = SafetensorsFile.open(file)) {
       byte[] config = Archives.utf8(whole.metadata().get("config"));
-      seeds.seed(
-          Reader.LATENT_UNET, "tiny", config, Archives.utf8(card.toJson()), new byte[0]);
+      seeds.seed(Reader.LATENT_UNET, "tiny", config, Archives.utf8(card.toJson()), new byte[0]);
     }
   }
 

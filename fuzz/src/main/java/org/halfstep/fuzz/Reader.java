@@ -1,8 +1,6 @@
 package org.halfstep.fuzz;
 
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,7 +21,6 @@ import org.halfstep.data.SampleBatchFile;
 import org.halfstep.data.Split;
 import org.halfstep.device.cuda.cudnn.CudnnPlanCacheReading;
 import org.halfstep.distill.DistillationSettings;
-import org.halfstep.files.Json;
 import org.halfstep.image.Fit;
 import org.halfstep.image.ImageFile;
 import org.halfstep.image.PngFile;
@@ -81,7 +78,8 @@ enum Reader {
   MODEL {
     @Override
     void read(byte[] input, Workplace place) throws IOException {
-      Path file = withMetadata(input, place, place.model(), "config", "card", "quantization");
+      Path file =
+          Archives.withMetadata(input, place, place.model(), "config", "card", "quantization");
       Network.load(place.device(), UNetConfig.FORMAT, file).close();
     }
   },
@@ -95,7 +93,7 @@ enum Reader {
   CLASSIFIER {
     @Override
     void read(byte[] input, Workplace place) throws IOException {
-      Path file = withMetadata(input, place, place.classifier(), "config", "card");
+      Path file = Archives.withMetadata(input, place, place.classifier(), "config", "card");
       Network.load(place.device(), ClassifierConfig.FORMAT, file).close();
     }
   },
@@ -350,7 +348,7 @@ enum Reader {
     void read(byte[] input, Workplace place) throws IOException {
       Path whole = place.tiny().resolve("tiny-bf16.safetensors");
       Path file =
-          withMetadata(
+          Archives.withMetadata(
               input,
               place,
               whole,
@@ -364,7 +362,8 @@ enum Reader {
   LATENT_UNET {
     @Override
     void read(byte[] input, Workplace place) throws IOException {
-      Path file = withMetadata(input, place, place.latentUNet(), "config", "card", "quantization");
+      Path file =
+          Archives.withMetadata(input, place, place.latentUNet(), "config", "card", "quantization");
       Network.load(place.device(), LatentUNetConfig.FORMAT, file).close();
     }
   },
@@ -426,28 +425,5 @@ enum Reader {
     try (ImageDataset data = Datasets.open(place.folder(), options)) {
       data.batch(0);
     }
-  }
-
-  /** A whole model's file with other texts in its metadata; an empty one is left out. */
-  private static Path withMetadata(byte[] input, Workplace place, Path whole, String... keys)
-      throws IOException {
-    byte[][] parts = Archives.parts(input, keys.length);
-    ByteBuffer bytes = place.whole(whole);
-    int length = (int) bytes.getLong(0);
-    String text = new String(bytes.array(), Long.BYTES, length, StandardCharsets.UTF_8);
-    ObjectNode header = Json.parse(ObjectNode.class, "header", text);
-    ObjectNode metadata = (ObjectNode) header.get("__metadata__");
-    for (int i = 0; i < keys.length; i++) {
-      metadata.remove(keys[i]);
-      if (parts[i].length > 0) {
-        metadata.put(keys[i], new String(parts[i], StandardCharsets.UTF_8));
-      }
-    }
-    byte[] changed = Archives.utf8(Json.text(header));
-    int dataBytes = bytes.limit() - Long.BYTES - length;
-    byte[] file = Archives.safetensors(changed, dataBytes);
-    System.arraycopy(
-        bytes.array(), Long.BYTES + length, file, Long.BYTES + changed.length, dataBytes);
-    return place.write("model.safetensors", file);
   }
 }

@@ -4,7 +4,6 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.BooleanSupplier;
-import org.halfstep.device.Coefficients;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.HostView;
@@ -13,9 +12,7 @@ import org.halfstep.device.Operations;
 import org.halfstep.device.Owned;
 import org.halfstep.device.Sequence;
 import org.halfstep.device.SlabLayout;
-import org.halfstep.diffusion.Guidance;
 import org.halfstep.diffusion.History;
-import org.halfstep.diffusion.LinearMap;
 
 /**
  * All steps of one schedule as one sequence of launches, for one batch. What differs from step to
@@ -24,14 +21,6 @@ import org.halfstep.diffusion.LinearMap;
  */
 final class SamplingProgram implements AutoCloseable {
   private static final float IMAGE_LIMIT = 1;
-
-  /** Of z, of what a step keeps, of what steps before kept, and of the sum so far. */
-  private static final int NEXT_TERMS = 3 + History.MOST;
-
-  /** Terms of one sum. */
-  private static final int MOST_TERMS = 4;
-
-  private static final int PAIR = 2;
 
   /** A key is a seed of 8 bytes and a draw of 4, and starts at a multiple of 16. */
   private static final long KEY_BYTES = 16;
@@ -66,7 +55,7 @@ final class SamplingProgram implements AutoCloseable {
   private final Denoiser.Evaluation network;
   private final Operations operations;
   private final Memory memory;
-  private final Coefficients coefficients;
+  private final SamplingCoefficients coefficients;
   private final KeptPredictions kept;
   private final HostView keys;
   private final long keysAddress;
@@ -109,7 +98,7 @@ final class SamplingProgram implements AutoCloseable {
     try {
       int steps = schedule.evaluations();
       this.coefficients =
-          owned.add(new Coefficients(device, "sampling steps", steps * stepTerms() + PAIR, batch));
+          owned.add(new SamplingCoefficients(device, schedule, twoBranches, throughKept(), batch));
       this.timesStride =
           Math.ceilDiv((long) Float.BYTES * network.plan().batch(), SlabLayout.ALIGNMENT)
               * SlabLayout.ALIGNMENT;
@@ -145,40 +134,7 @@ final class SamplingProgram implements AutoCloseable {
     }
   }
 
-  // ---- Where coefficients lie
-
-  /** Terms of z and the outputs of the network's branches. */
-  private int outputTerms() {
-    return twoBranches ? 3 : 2;
-  }
-
-  private int stepTerms() {
-    return outputTerms() + NEXT_TERMS + PAIR + PAIR;
-  }
-
-  private int firstTerm(int step) {
-    return step * stepTerms();
-  }
-
-  private int nextTerm(int step) {
-    return firstTerm(step) + outputTerms();
-  }
-
-  private int noiseTerm(int step) {
-    return nextTerm(step) + NEXT_TERMS;
-  }
-
-  private int knownTerm(int step) {
-    return noiseTerm(step) + PAIR;
-  }
-
-  private int startTerm() {
-    return firstTerm(schedule.evaluations());
-  }
-
-  private long addressOf(int term) {
-    return coefficients.address() + (long) Float.BYTES * term * batch;
-  }
+  // ---- Noise
 
   private long drawBytes() {
     return (long) Float.BYTES * batch * imageValues;
@@ -218,9 +174,10 @@ final class SamplingProgram implements AutoCloseable {
     long noise = memory.known() == null ? network.z() : memory.known().noise();
     launches.add(normal(noise, 0, 0));
     if (kind.begins()) {
-      launches.add(memory.known().noised(network.z(), addressOf(startTerm())));
+      launches.add(
+          memory.known().noised(network.z(), coefficients.address(coefficients.startTerm())));
     } else if (noise != network.z() || schedule.start() != 1) {
-      launches.add(combine(network.z(), new long[] {noise}, startTerm()));
+      launches.add(combine(network.z(), new long[] {noise}, coefficients.startTerm()));
     }
     return launches;
   }
@@ -230,7 +187,8 @@ final class SamplingProgram implements AutoCloseable {
     evaluate(launches, step);
     advance(launches, step);
     if (kind.leadsBack()) {
-      launches.addAll(memory.known().leadBack(network.z(), addressOf(knownTerm(step))));
+      launches.addAll(
+          memory.known().leadBack(network.z(), coefficients.address(coefficients.knownTerm(step))));
     }
     return launches;
   }
@@ -262,20 +220,20 @@ final class SamplingProgram implements AutoCloseable {
         twoBranches ? new long[] {x, network.out(), second} : new long[] {x, network.out()};
     if (throughKept()) {
       long now = keptAddress(kept.slot(step));
-      launches.add(combine(now, outputs, firstTerm(step)));
+      launches.add(combine(now, outputs, coefficients.firstTerm(step)));
       if (kind.clip()) {
         launches.add(operations.clamp(now, now, -IMAGE_LIMIT, IMAGE_LIMIT, count, DataType.F32));
       }
       List<Long> terms = new ArrayList<>(List.of(x, now));
       kept.read(step).forEach(slot -> terms.add(keptAddress(slot)));
-      sum(launches, terms, nextTerm(step));
+      sum(launches, terms, coefficients.nextTerm(step));
     } else {
-      launches.add(combine(x, outputs, firstTerm(step)));
+      launches.add(combine(x, outputs, coefficients.firstTerm(step)));
     }
     if (isNoisy(step)) {
       // Draw 0 is the noise that the image starts from.
       launches.add(normal(memory.noise(), step + 1, foreignDraw(step)));
-      launches.add(combine(x, new long[] {x, memory.noise()}, noiseTerm(step)));
+      launches.add(combine(x, new long[] {x, memory.noise()}, coefficients.noiseTerm(step)));
     }
   }
 
@@ -290,12 +248,12 @@ final class SamplingProgram implements AutoCloseable {
   /** A sum of more terms than one launch takes goes on from what the first one wrote. */
   private void sum(List<Launch> launches, List<Long> terms, int term) {
     long x = network.z();
-    int first = Math.min(terms.size(), MOST_TERMS);
+    int first = Math.min(terms.size(), SamplingCoefficients.MOST_TERMS);
     launches.add(combine(x, addresses(terms.subList(0, first)), term));
     if (terms.size() > first) {
       List<Long> rest = new ArrayList<>(List.of(x));
       rest.addAll(terms.subList(first, terms.size()));
-      launches.add(combine(x, addresses(rest), term + MOST_TERMS));
+      launches.add(combine(x, addresses(rest), term + SamplingCoefficients.MOST_TERMS));
     }
   }
 
@@ -327,7 +285,7 @@ final class SamplingProgram implements AutoCloseable {
 
   private Launch combine(long y, long[] terms, int term) {
     return operations.linearCombination(
-        y, terms, addressOf(term), batch, imageValues, DataType.F32);
+        y, terms, coefficients.address(term), batch, imageValues, DataType.F32);
   }
 
   // ---- Running
@@ -370,17 +328,10 @@ final class SamplingProgram implements AutoCloseable {
     if (kind.isForeign()) {
       draw(request, first, skipped);
     }
-    for (int step = 0; step < schedule.evaluations(); step++) {
-      setCoefficients(step, request.guidance());
-    }
-    if (picture != null && picture.isStart()) {
-      coefficients.setAll(startTerm(), 1);
-      coefficients.setAll(startTerm() + 1, 0);
-    } else {
-      coefficients.setAll(startTerm(), kind.begins() ? schedule.step(0).alpha() : schedule.start());
-      coefficients.setAll(startTerm() + 1, schedule.step(0).sigma());
-    }
-    coefficients.push();
+    boolean isStart = picture != null && picture.isStart();
+    double onStart = kind.begins() ? schedule.step(0).alpha() : schedule.start();
+    coefficients.write(
+        request.guidance(), isStart ? 1 : onStart, isStart ? 0 : schedule.step(0).sigma());
     cancellation = wanted;
     progress = told;
     done = first;
@@ -405,28 +356,6 @@ final class SamplingProgram implements AutoCloseable {
     draws.push();
   }
 
-  private void setCoefficients(int step, double guidance) {
-    if (throughKept()) {
-      setOutputs(firstTerm(step), schedule.toKept(step), guidance);
-      LinearMap map = schedule.fromKept(step);
-      History history = schedule.step(step).history();
-      coefficients.setAll(nextTerm(step), map.onZ());
-      coefficients.setAll(nextTerm(step) + 1, map.onOutput());
-      for (int i = 0; i < history.onPrevious().size(); i++) {
-        // The one beyond the first sum is added to it.
-        int at = i + 2 < MOST_TERMS ? i + 2 : i + 3;
-        coefficients.setAll(nextTerm(step) + at, history.onPrevious().get(i));
-      }
-      coefficients.setAll(nextTerm(step) + MOST_TERMS, 1);
-    } else {
-      setOutputs(firstTerm(step), schedule.toNext(step), guidance);
-    }
-    coefficients.setAll(noiseTerm(step), 1);
-    coefficients.setAll(noiseTerm(step) + 1, schedule.step(step).noise());
-    coefficients.setAll(knownTerm(step), schedule.nextAlpha(step));
-    coefficients.setAll(knownTerm(step) + 1, schedule.nextSigma(step));
-  }
-
   /**
    * Runs the steps of the last {@link #run} again, one by one, up to the first after which a test
    * fails.
@@ -442,16 +371,6 @@ final class SamplingProgram implements AutoCloseable {
       }
     }
     return 0;
-  }
-
-  private void setOutputs(int term, LinearMap map, double guidance) {
-    coefficients.setAll(term, map.onZ());
-    if (twoBranches) {
-      coefficients.setAll(term + 1, map.onOutput() * Guidance.onConditional(guidance));
-      coefficients.setAll(term + 2, map.onOutput() * Guidance.onUnconditional(guidance));
-    } else {
-      coefficients.setAll(term + 1, map.onOutput());
-    }
   }
 
   @Override
