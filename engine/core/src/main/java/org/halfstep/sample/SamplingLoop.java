@@ -173,7 +173,7 @@ final class SamplingLoop implements AutoCloseable {
             new SamplingProgram.Memory(
                 noiseAddress, keptAddress, idsAddress, begins || leadsBack ? known : null),
             schedule,
-            new SamplingProgram.Kind(request.clip(), isForeign, begins, leadsBack),
+            new SamplingKind(request.clip(), isForeign, begins, leadsBack),
             twoBranches,
             batch,
             imageValues,

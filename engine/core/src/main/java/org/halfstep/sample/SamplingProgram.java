@@ -26,16 +26,6 @@ final class SamplingProgram implements AutoCloseable {
   private static final long KEY_BYTES = 16;
 
   /**
-   * What is done beside the steps.
-   *
-   * @param clip whether predicted images are limited to [-1, 1] before each step
-   * @param isForeign whether noise is another program's, drawn by the host
-   * @param begins whether the path begins with known pictures that were noised
-   * @param leadsBack whether pixels are led back to them after each step
-   */
-  record Kind(boolean clip, boolean isForeign, boolean begins, boolean leadsBack) {}
-
-  /**
    * Where the images of a batch are.
    *
    * @param noise room for fresh noise
@@ -47,7 +37,7 @@ final class SamplingProgram implements AutoCloseable {
 
   private final Owned owned = new Owned();
   private final PreparedSchedule schedule;
-  private final Kind kind;
+  private final SamplingKind kind;
   private final boolean twoBranches;
   private final int batch;
   private final int imageValues;
@@ -80,7 +70,7 @@ final class SamplingProgram implements AutoCloseable {
       Denoiser.Evaluation network,
       Memory memory,
       PreparedSchedule schedule,
-      Kind kind,
+      SamplingKind kind,
       boolean twoBranches,
       int batch,
       int imageValues,
@@ -292,11 +282,7 @@ final class SamplingProgram implements AutoCloseable {
 
   boolean isFor(
       PreparedSchedule wanted, boolean clip, boolean isForeign, boolean begins, boolean leadsBack) {
-    return schedule == wanted
-        && kind.clip() == clip
-        && kind.isForeign() == isForeign
-        && kind.begins() == begins
-        && kind.leadsBack() == leadsBack;
+    return schedule == wanted && kind.is(clip, isForeign, begins, leadsBack);
   }
 
   /** Whether it reads known pictures. */
