@@ -139,7 +139,7 @@ final class LatentRun {
               network.values());
       plan.prepare();
       x = graph.named(isUNet ? "x" : "z");
-      out = graph.named(isUNet ? "out" : "image");
+      out = graph.named("out");
     }
 
     /** The peers' inputs of a row: sin(0.37 i), channels first. */
