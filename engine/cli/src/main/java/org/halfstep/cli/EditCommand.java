@@ -1,20 +1,12 @@
 package org.halfstep.cli;
 
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
-import org.halfstep.cli.console.StopSignal;
-import org.halfstep.cli.option.EditOptions;
-import org.halfstep.cli.option.LatentOption;
-import org.halfstep.cli.option.MemoryOption;
-import org.halfstep.cli.option.ModelOption;
-import org.halfstep.cli.option.PrecisionOption;
-import org.halfstep.device.Device;
-import org.halfstep.sample.Cancellation;
-import org.halfstep.sample.DiffusionModel;
+import org.halfstep.image.ImageBatch;
 import org.halfstep.sample.Edit;
-import org.halfstep.sample.SampleRequest;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -33,14 +25,10 @@ import picocli.CommandLine.Spec;
       "  halfstep edit --model sd15 --image house.jpg --size 512x512 \\",
       "    --prompt 'a house in the snow' --strength 0.6 --out out/snow"
     })
-final class EditCommand implements Callable<Integer> {
+final class EditCommand implements Callable<Integer>, EditedPictures.Editing {
   @ParentCommand private Halfstep halfstep;
   @Spec private CommandLine.Model.CommandSpec spec;
-  @Mixin private ModelOption model;
-  @Mixin private MemoryOption memory;
-  @Mixin private PrecisionOption precision;
-  @Mixin private EditOptions options;
-  @Mixin private LatentOption latent;
+  @Mixin private EditedPictures pictures;
 
   @Option(
       names = "--strength",
@@ -55,36 +43,26 @@ final class EditCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    String choice = model.required();
-    Cancellation cancellation = new Cancellation();
-    try (Device device = halfstep.openDevice();
-        DiffusionModel opened =
-            ModelOption.openLatent(
-                choice,
-                memory
-                    .on(device)
-                    .withPrecision(precision.on(device))
-                    .withLatent(latent.options()));
-        StopSignal stop = new StopSignal(cancellation::cancel)) {
-      SampleRequest request = options.request(opened, picture -> Edit.of(picture, strength));
-      LatentMetadata metadata =
-          new LatentMetadata(
-              "edit",
-              choice,
-              opened,
-              latent,
-              request,
-              Map.of("--image", options.image()),
-              List.of("--strength", Double.toString(strength)));
-      return LatentWork.stoppable(
-          spec.commandLine().getOut(),
-          stop,
-          () ->
-              new LatentWork(spec.commandLine().getOut(), metadata)
-                  .run(
-                      new SampleOutputs(options.grid(), null, options.folder(), null),
-                      options.kinds(),
-                      cancellation));
-    }
+    return pictures.run(halfstep, spec.commandLine().getOut(), this);
+  }
+
+  @Override
+  public Edit of(ImageBatch picture) {
+    return Edit.of(picture, strength);
+  }
+
+  @Override
+  public String command() {
+    return spec.name();
+  }
+
+  @Override
+  public Map<String, Path> inputs() {
+    return Map.of();
+  }
+
+  @Override
+  public List<String> words() {
+    return List.of("--strength", Double.toString(strength));
   }
 }

@@ -1,23 +1,15 @@
 package org.halfstep.cli;
 
 import java.io.IOException;
-import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
-import org.halfstep.cli.console.StopSignal;
 import org.halfstep.cli.option.EditOptions;
-import org.halfstep.cli.option.LatentOption;
-import org.halfstep.cli.option.MemoryOption;
-import org.halfstep.cli.option.ModelOption;
-import org.halfstep.cli.option.PrecisionOption;
-import org.halfstep.device.Device;
 import org.halfstep.image.Fit;
 import org.halfstep.image.ImageBatch;
-import org.halfstep.sample.Cancellation;
 import org.halfstep.sample.DiffusionModel;
 import org.halfstep.sample.Edit;
 import org.halfstep.sample.SampleRequest;
@@ -39,17 +31,13 @@ import picocli.CommandLine.Spec;
       "  halfstep inpaint --model sd15-inpainting --image dog.png \\",
       "    --mask mask.png --prompt 'a cat on a bench' --out out/cat"
     })
-final class InpaintCommand implements Callable<Integer> {
+final class InpaintCommand implements Callable<Integer>, EditedPictures.Editing {
   /** With so few steps an ordinary network leaves seams. */
   private static final int FEW_STEPS = 4;
 
   @ParentCommand private Halfstep halfstep;
   @Spec private CommandLine.Model.CommandSpec spec;
-  @Mixin private ModelOption model;
-  @Mixin private MemoryOption memory;
-  @Mixin private PrecisionOption precision;
-  @Mixin private EditOptions options;
-  @Mixin private LatentOption latent;
+  @Mixin private EditedPictures pictures;
 
   @Option(
       names = "--mask",
@@ -82,47 +70,36 @@ final class InpaintCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    String choice = model.required();
-    Cancellation cancellation = new Cancellation();
-    try (Device device = halfstep.openDevice();
-        DiffusionModel opened =
-            ModelOption.openLatent(
-                choice,
-                memory
-                    .on(device)
-                    .withPrecision(precision.on(device))
-                    .withLatent(latent.options()));
-        StopSignal stop = new StopSignal(cancellation::cancel)) {
-      SampleRequest request = options.request(opened, this::edit);
-      Map<String, Path> inputs = new LinkedHashMap<>();
-      inputs.put("--image", options.image());
-      inputs.put("--mask", mask);
-      LatentMetadata metadata =
-          new LatentMetadata("inpaint", choice, opened, latent, request, inputs, words());
-      PrintWriter out = spec.commandLine().getOut();
-      if (request.steps() <= FEW_STEPS && !opened.isInpainting()) {
-        out.println(
-            "this network was not made for inpainting: with so few steps seams will show at the"
-                + " mask's edge");
-      }
-      return LatentWork.stoppable(
-          out,
-          stop,
-          () ->
-              new LatentWork(out, metadata)
-                  .run(
-                      new SampleOutputs(options.grid(), null, options.folder(), null),
-                      options.kinds(),
-                      cancellation));
-    }
+    return pictures.run(halfstep, spec.commandLine().getOut(), this);
   }
 
-  private Edit edit(ImageBatch picture) throws IOException {
+  @Override
+  public Edit of(ImageBatch picture) throws IOException {
     ImageBatch grey = EditOptions.read(mask, 1, picture.height(), picture.width(), Fit.CROP);
     return new Edit(picture, strength, grey, !noPaste, feather);
   }
 
-  private List<String> words() {
+  @Override
+  public String command() {
+    return spec.name();
+  }
+
+  @Override
+  public Map<String, Path> inputs() {
+    return Map.of("--mask", mask);
+  }
+
+  @Override
+  public Optional<String> warning(DiffusionModel opened, SampleRequest request) {
+    return request.steps() <= FEW_STEPS && !opened.isInpainting()
+        ? Optional.of(
+            "this network was not made for inpainting: with so few steps seams will show at the"
+                + " mask's edge")
+        : Optional.empty();
+  }
+
+  @Override
+  public List<String> words() {
     List<String> words =
         new ArrayList<>(
             List.of(

@@ -45,9 +45,27 @@ final class LatentWork {
    * Makes and writes all images.
    *
    * @param columns of the picture of all of them, as many as there are prompts
-   * @throws java.util.concurrent.CancellationException when it was stopped
+   * @param cancellation stops it
+   * @param stop whether Ctrl-C was what stopped it
+   * @return the exit code
+   * @throws java.util.concurrent.CancellationException when something else stopped it
    */
-  void run(SampleOutputs outputs, int columns, Cancellation cancellation) throws IOException {
+  int run(SampleOutputs outputs, int columns, Cancellation cancellation, StopSignal stop)
+      throws IOException {
+    try {
+      make(outputs, columns, cancellation);
+      return 0;
+    } catch (CancellationException stopped) {
+      if (!stop.getAsBoolean()) {
+        throw stopped;
+      }
+      out.println("stopped");
+      return ErrorLine.INTERRUPTED;
+    }
+  }
+
+  private void make(SampleOutputs outputs, int columns, Cancellation cancellation)
+      throws IOException {
     outputs.require(model, request, columns);
     out.println(ModelOption.describe(model, metadata.choice()) + " on " + model.device().name());
     model.notes().forEach(out::println);
@@ -83,26 +101,6 @@ final class LatentWork {
     }
     write(outputs, columns, images, joined(digests));
     report(secondsToFirst);
-  }
-
-  /** Work that may be stopped. */
-  @FunctionalInterface
-  interface Work {
-    void run() throws IOException;
-  }
-
-  /** Runs it; the exit code says whether Ctrl-C stopped it. */
-  static int stoppable(PrintWriter out, StopSignal stop, Work work) throws IOException {
-    try {
-      work.run();
-      return 0;
-    } catch (CancellationException stopped) {
-      if (!stop.getAsBoolean()) {
-        throw stopped;
-      }
-      out.println("stopped");
-      return ErrorLine.INTERRUPTED;
-    }
   }
 
   private static Map<String, String> joined(CompletableFuture<Map<String, String>> digests)

@@ -212,12 +212,8 @@ final class SampleCommand implements Callable<Integer> {
             opened, condition, guidance, plain -> prompts.sized(plain).withFirstImage(firstImage));
     LatentMetadata metadata =
         new LatentMetadata("sample", choice, opened, latent, request, Map.of(), List.of());
-    return LatentWork.stoppable(
-        spec.commandLine().getOut(),
-        stop,
-        () ->
-            new LatentWork(spec.commandLine().getOut(), metadata)
-                .run(new SampleOutputs(grid, scale, folder, npz), kinds, cancellation));
+    return new LatentWork(spec.commandLine().getOut(), metadata)
+        .run(new SampleOutputs(grid, scale, folder, npz), kinds, cancellation, stop);
   }
 
   private void requireFirst() {
