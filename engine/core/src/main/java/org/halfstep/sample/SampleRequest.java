@@ -1,5 +1,6 @@
 package org.halfstep.sample;
 
+import java.util.function.Consumer;
 import org.halfstep.diffusion.Solver;
 import org.halfstep.diffusion.TimeGrid;
 
@@ -88,168 +89,61 @@ public record SampleRequest(
 
   /** The same for other images, as many or not. */
   public SampleRequest withCondition(Condition other) {
-    return new SampleRequest(
-        other,
-        seed,
-        guidance,
-        steps,
-        sampler,
-        spacing,
-        clip,
-        firstImage,
-        noise,
-        height,
-        width,
-        edit);
+    return with(parts -> parts.condition = other);
   }
 
   /** The same with other noise. */
   public SampleRequest withSeed(long newSeed) {
-    return new SampleRequest(
-        condition,
-        newSeed,
-        guidance,
-        steps,
-        sampler,
-        spacing,
-        clip,
-        firstImage,
-        noise,
-        height,
-        width,
-        edit);
+    return with(parts -> parts.seed = newSeed);
   }
 
   /** The same with another guidance strength w. */
   public SampleRequest withGuidance(double w) {
-    return new SampleRequest(
-        condition, seed, w, steps, sampler, spacing, clip, firstImage, noise, height, width, edit);
+    return with(parts -> parts.guidance = w);
   }
 
   /** The same with another number of steps. */
   public SampleRequest withSteps(int number) {
-    return new SampleRequest(
-        condition,
-        seed,
-        guidance,
-        number,
-        sampler,
-        spacing,
-        clip,
-        firstImage,
-        noise,
-        height,
-        width,
-        edit);
+    return with(parts -> parts.steps = number);
   }
 
   /** The same with steps made another way. */
   public SampleRequest withSampler(Solver newSampler) {
-    return new SampleRequest(
-        condition,
-        seed,
-        guidance,
-        steps,
-        newSampler,
-        spacing,
-        clip,
-        firstImage,
-        noise,
-        height,
-        width,
-        edit);
+    return with(parts -> parts.sampler = newSampler);
   }
 
   /** The same at other times; null for what the model's file says of the sampler. */
   public SampleRequest withSpacing(TimeGrid.Spacing newSpacing) {
-    return new SampleRequest(
-        condition,
-        seed,
-        guidance,
-        steps,
-        sampler,
-        newSpacing,
-        clip,
-        firstImage,
-        noise,
-        height,
-        width,
-        edit);
+    return with(parts -> parts.spacing = newSpacing);
   }
 
   /** The same with or without clipping of predicted images. */
   public SampleRequest withClip(boolean newClip) {
-    return new SampleRequest(
-        condition,
-        seed,
-        guidance,
-        steps,
-        sampler,
-        spacing,
-        newClip,
-        firstImage,
-        noise,
-        height,
-        width,
-        edit);
+    return with(parts -> parts.clip = newClip);
   }
 
   /** The same from another image number on. */
   public SampleRequest withFirstImage(long number) {
-    return new SampleRequest(
-        condition, seed, guidance, steps, sampler, spacing, clip, number, noise, height, width,
-        edit);
+    return with(parts -> parts.firstImage = number);
   }
 
   /** The same with another program's random numbers. */
   public SampleRequest withNoise(NoiseSource source) {
-    return new SampleRequest(
-        condition,
-        seed,
-        guidance,
-        steps,
-        sampler,
-        spacing,
-        clip,
-        firstImage,
-        source,
-        height,
-        width,
-        edit);
+    return with(parts -> parts.noise = source);
   }
 
   /** The same in another size, in pixels. */
   public SampleRequest withSize(int newHeight, int newWidth) {
-    return new SampleRequest(
-        condition,
-        seed,
-        guidance,
-        steps,
-        sampler,
-        spacing,
-        clip,
-        firstImage,
-        noise,
-        newHeight,
-        newWidth,
-        edit);
+    return with(
+        parts -> {
+          parts.height = newHeight;
+          parts.width = newWidth;
+        });
   }
 
   /** The same, begun with a picture, whose size it takes. */
   public SampleRequest withEdit(Edit newEdit) {
-    return new SampleRequest(
-        condition,
-        seed,
-        guidance,
-        steps,
-        sampler,
-        spacing,
-        clip,
-        firstImage,
-        noise,
-        height,
-        width,
-        newEdit);
+    return with(parts -> parts.edit = newEdit);
   }
 
   /**
@@ -258,19 +152,12 @@ public record SampleRequest(
    * @throws IndexOutOfBoundsException if it has not so many
    */
   public SampleRequest slice(int from, int to) {
-    return new SampleRequest(
-        condition.slice(from, to),
-        seed,
-        guidance,
-        steps,
-        sampler,
-        spacing,
-        clip,
-        firstImage + from,
-        noise,
-        height,
-        width,
-        edit == null ? null : edit.slice(from, to));
+    return with(
+        parts -> {
+          parts.condition = condition.slice(from, to);
+          parts.firstImage = firstImage + from;
+          parts.edit = edit == null ? null : edit.slice(from, to);
+        });
   }
 
   /** Number of images. */
@@ -288,5 +175,58 @@ public record SampleRequest(
       return classes.labels();
     }
     throw new IllegalStateException("the images of this request have no labels");
+  }
+
+  private SampleRequest with(Consumer<Parts> change) {
+    Parts parts = new Parts(this);
+    change.accept(parts);
+    return parts.whole();
+  }
+
+  /** What a request consists of, while some of it is exchanged. */
+  private static final class Parts {
+    private Condition condition;
+    private long seed;
+    private double guidance;
+    private int steps;
+    private Solver sampler;
+    private TimeGrid.Spacing spacing;
+    private boolean clip;
+    private long firstImage;
+    private NoiseSource noise;
+    private int height;
+    private int width;
+    private Edit edit;
+
+    private Parts(SampleRequest request) {
+      condition = request.condition;
+      seed = request.seed;
+      guidance = request.guidance;
+      steps = request.steps;
+      sampler = request.sampler;
+      spacing = request.spacing;
+      clip = request.clip;
+      firstImage = request.firstImage;
+      noise = request.noise;
+      height = request.height;
+      width = request.width;
+      edit = request.edit;
+    }
+
+    private SampleRequest whole() {
+      return new SampleRequest(
+          condition,
+          seed,
+          guidance,
+          steps,
+          sampler,
+          spacing,
+          clip,
+          firstImage,
+          noise,
+          height,
+          width,
+          edit);
+    }
   }
 }
