@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Map;
 import org.halfstep.device.Device;
 import org.halfstep.device.HostView;
@@ -20,7 +19,6 @@ import org.halfstep.model.Architecture;
 import org.halfstep.model.ComponentCard;
 import org.halfstep.model.Network;
 import org.halfstep.model.TensorNames;
-import org.halfstep.model.TensorPlace;
 import org.halfstep.safetensors.SafetensorsFile;
 
 /**
@@ -44,23 +42,7 @@ final class LatentRun {
   private static final float TIME = 100;
 
   /** The files hold contexts, or the other half of a first stage, beside the network. */
-  private static final TensorNames NAMES =
-      new TensorNames() {
-        @Override
-        public String layout() {
-          return OWN.layout();
-        }
-
-        @Override
-        public List<TensorPlace> places(String parameter) {
-          return OWN.places(parameter);
-        }
-
-        @Override
-        public boolean ignores(String tensor) {
-          return true;
-        }
-      };
+  private static final TensorNames NAMES = TensorNames.own(TensorNames.OWN.layout(), _ -> true);
 
   private LatentRun() {}
 

@@ -3,6 +3,7 @@ package org.halfstep.checkpoint;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import org.halfstep.diffusion.Betas;
+import org.halfstep.diffusion.Parameterization;
 import org.halfstep.files.DataException;
 
 /**
@@ -172,6 +173,15 @@ public record SchedulerConfig(
   /** The betas before any rescaling. */
   Betas plainBetas() {
     return Betas.scaledLinear(betaStart, betaEnd, trainSteps);
+  }
+
+  /** What the network predicts. */
+  public Parameterization parameterization() {
+    return switch (prediction) {
+      case EPSILON -> Parameterization.EPS;
+      case VELOCITY -> Parameterization.V;
+      default -> Parameterization.X;
+    };
   }
 
   /**

@@ -8,7 +8,6 @@ import java.util.List;
 import java.util.SequencedMap;
 import org.halfstep.files.DataException;
 import org.halfstep.model.TensorNames;
-import org.halfstep.model.TensorPlace;
 
 /**
  * A latent UNet with transformers: diffusers' UNet2DConditionModel.
@@ -310,17 +309,7 @@ public record UNetDescription(
 
   @Override
   public TensorNames diffusers() {
-    return new TensorNames() {
-      @Override
-      public String layout() {
-        return "diffusers'";
-      }
-
-      @Override
-      public List<TensorPlace> places(String parameter) {
-        return List.of(TensorPlace.Stored.whole(parameter));
-      }
-    };
+    return TensorNames.own("diffusers'", _ -> false);
   }
 
   @Override

@@ -35,12 +35,7 @@ final class UNetExamination {
    */
   UNetExamination(int numbers, SchedulerConfig scheduler, Consumer<Finding> findings) {
     this.numbers = numbers;
-    this.predicts =
-        switch (scheduler.prediction()) {
-          case SchedulerConfig.EPSILON -> Parameterization.EPS;
-          case SchedulerConfig.VELOCITY -> Parameterization.V;
-          default -> Parameterization.X;
-        };
+    this.predicts = scheduler.parameterization();
     this.schedule = DiscreteSchedule.of(scheduler.betas());
     this.findings = findings;
   }

@@ -3,7 +3,6 @@ package org.halfstep.latent;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.HashSet;
-import java.util.List;
 import java.util.Set;
 import org.halfstep.checkpoint.AutoencoderDescription;
 import org.halfstep.files.Json;
@@ -12,7 +11,6 @@ import org.halfstep.model.ComponentCard;
 import org.halfstep.model.Layers;
 import org.halfstep.model.NetworkFormat;
 import org.halfstep.model.TensorNames;
-import org.halfstep.model.TensorPlace;
 
 /**
  * One half of a first stage: the encoder or the decoder of diffusers' AutoencoderKL or VQModel, for
@@ -143,22 +141,7 @@ public record AutoencoderConfig(
   public TensorNames names() {
     Set<String> others = new HashSet<>(network.shapes().keySet());
     others.removeIf(this::has);
-    return new TensorNames() {
-      @Override
-      public String layout() {
-        return OWN.layout();
-      }
-
-      @Override
-      public List<TensorPlace> places(String parameter) {
-        return OWN.places(parameter);
-      }
-
-      @Override
-      public boolean ignores(String tensor) {
-        return others.contains(tensor);
-      }
-    };
+    return TensorNames.own(TensorNames.OWN.layout(), others::contains);
   }
 
   @Override

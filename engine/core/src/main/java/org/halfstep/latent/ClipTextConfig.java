@@ -1,7 +1,6 @@
 package org.halfstep.latent;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.util.List;
 import org.halfstep.checkpoint.TextDescription;
 import org.halfstep.files.Json;
 import org.halfstep.graph.AttentionMask;
@@ -12,7 +11,6 @@ import org.halfstep.model.ComponentCard;
 import org.halfstep.model.Layers;
 import org.halfstep.model.NetworkFormat;
 import org.halfstep.model.TensorNames;
-import org.halfstep.model.TensorPlace;
 
 /**
  * CLIP's text encoder: embeddings of tokens and their places, layers in which each token sees
@@ -84,27 +82,16 @@ public record ClipTextConfig(TextDescription network, int skipped, int embedding
    * Where a checkpoint has the parameters: under their own names. What is not run is passed over.
    */
   public TensorNames names() {
-    return new TensorNames() {
-      @Override
-      public String layout() {
-        return "transformers'";
-      }
+    return TensorNames.own("transformers'", this::isNotRun);
+  }
 
-      @Override
-      public List<TensorPlace> places(String parameter) {
-        return OWN.places(parameter);
+  private boolean isNotRun(String tensor) {
+    for (int layer = run(); layer < network.layers(); layer++) {
+      if (tensor.startsWith(LAYER + layer + ".")) {
+        return true;
       }
-
-      @Override
-      public boolean ignores(String tensor) {
-        for (int layer = run(); layer < network.layers(); layer++) {
-          if (tensor.startsWith(LAYER + layer + ".")) {
-            return true;
-          }
-        }
-        return embedding == 0 && tensor.equals(PROJECTION + ".weight");
-      }
-    };
+    }
+    return embedding == 0 && tensor.equals(PROJECTION + ".weight");
   }
 
   @Override

@@ -1,6 +1,7 @@
 package org.halfstep.model;
 
 import java.util.List;
+import java.util.function.Predicate;
 
 /**
  * The names and forms under which one kind of file keeps the parameters of one architecture: the
@@ -10,18 +11,32 @@ import java.util.List;
  */
 public interface TensorNames {
   /** Parameters under their own names, and nothing else. */
-  TensorNames OWN =
-      new TensorNames() {
-        @Override
-        public String layout() {
-          return "Halfstep";
-        }
+  TensorNames OWN = own("Halfstep", _ -> false);
 
-        @Override
-        public List<TensorPlace> places(String parameter) {
-          return List.of(TensorPlace.Stored.whole(parameter));
-        }
-      };
+  /**
+   * Parameters under their own names, in files that may have more.
+   *
+   * @param layout what people call such files
+   * @param ignored further tensors that are passed over
+   */
+  static TensorNames own(String layout, Predicate<String> ignored) {
+    return new TensorNames() {
+      @Override
+      public String layout() {
+        return layout;
+      }
+
+      @Override
+      public List<TensorPlace> places(String parameter) {
+        return List.of(TensorPlace.Stored.whole(parameter));
+      }
+
+      @Override
+      public boolean ignores(String tensor) {
+        return ignored.test(tensor);
+      }
+    };
+  }
 
   /** What people call such files, for error texts. */
   String layout();

@@ -133,7 +133,7 @@ final class LatentComponents implements AutoCloseable {
         isGuided ? SampleRequest.MOST_GUIDANCE : null,
         NoiseSchedule.MAX_LOG_SNR,
         sampling.config().betas(),
-        sampling.prediction(),
+        sampling.config().parameterization(),
         sampling.grid(sampling.solver(), null),
         provenance);
   }
@@ -187,7 +187,8 @@ final class LatentComponents implements AutoCloseable {
   /** Rows and columns of an image that the model was made for. */
   int usualSide() {
     boolean isSecond =
-        unet().context() == SECOND_CONTEXT && sampling.prediction() == Parameterization.V;
+        unet().context() == SECOND_CONTEXT
+            && sampling.config().parameterization() == Parameterization.V;
     int side =
         checkpoint
             .components()

@@ -5,7 +5,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import org.halfstep.checkpoint.SchedulerConfig;
-import org.halfstep.diffusion.Parameterization;
 import org.halfstep.diffusion.Solver;
 import org.halfstep.diffusion.TimeGrid;
 import org.halfstep.diffusion.TimeGrid.End;
@@ -67,15 +66,6 @@ record LatentSampling(SchedulerConfig config) {
 
   private ObjectNode json() {
     return config.json();
-  }
-
-  /** What the network predicts. */
-  Parameterization prediction() {
-    return switch (config.prediction()) {
-      case SchedulerConfig.EPSILON -> Parameterization.EPS;
-      case SchedulerConfig.VELOCITY -> Parameterization.V;
-      default -> Parameterization.X;
-    };
   }
 
   /**
