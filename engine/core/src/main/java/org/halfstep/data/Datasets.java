@@ -9,14 +9,15 @@ import org.halfstep.files.DataException;
 
 /** Opens a dataset of any kind by what lies in its folder. */
 public final class Datasets {
-  private static final int DEFAULT_CHANNELS = 3;
+  static final int DEFAULT_CHANNELS = 3;
 
   private Datasets() {}
 
   /**
    * Opens a folder of IDX files ({@link IdxFiles}), CIFAR binary files ({@link CifarFiles}), or
-   * pictures, in one sub-folder per class or all in one ({@link ImageFolder}, which needs a size;
-   * RGB unless asked otherwise). The images of the first two have one size: another one is refused.
+   * pictures, with a table of captions ({@link CaptionedPictures}), in one sub-folder per class or
+   * all in one ({@link ImageFolder}); pictures need a size, and are RGB unless asked otherwise. The
+   * images of the first two have one size: another one is refused.
    *
    * @throws DataException in one line, when the folder is of no known kind or its files cannot be
    *     used
@@ -36,7 +37,8 @@ public final class Datasets {
 
   /** Whether a folder has a part of its own for each split; other folders are one whole. */
   public static boolean hasSplits(Path folder) throws IOException {
-    return IdxFiles.isIdxFolder(folder)
+    return CaptionedPictures.hasSplits(folder)
+        || IdxFiles.isIdxFolder(folder)
         || CifarFiles.isCifarFolder(folder)
         || ImageFolder.hasSplits(folder);
   }
@@ -59,7 +61,10 @@ public final class Datasets {
     if (CifarFiles.isCifarFolder(folder)) {
       return ofSize(folder, options, CifarFiles.open(folder, options.split()));
     }
-    if (PictureFiles.subFolders(folder).isEmpty() && PictureFiles.in(folder).isEmpty()) {
+    boolean captioned = CaptionedPictures.hasTable(folder);
+    if (!captioned
+        && PictureFiles.subFolders(folder).isEmpty()
+        && PictureFiles.in(folder).isEmpty()) {
       Map<String, Integer> others = PictureFiles.in(folder).others();
       throw new DataException(
           folder,
@@ -70,6 +75,9 @@ public final class Datasets {
     if (options.height() == 0) {
       throw new DataException(
           folder, "is a folder of images: say the size to bring them to, height and width");
+    }
+    if (captioned) {
+      return CaptionedPictures.load(folder, options);
     }
     int channels = options.channels() == 0 ? DEFAULT_CHANNELS : options.channels();
     return ImageFolder.open(folder, options.withSize(options.height(), options.width(), channels));

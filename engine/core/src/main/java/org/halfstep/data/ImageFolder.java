@@ -1,21 +1,14 @@
 package org.halfstep.data;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
-import java.util.concurrent.atomic.AtomicInteger;
-import java.util.stream.IntStream;
 import org.halfstep.files.DataException;
 import org.halfstep.image.Fit;
-import org.halfstep.image.ImageFile;
 
 /**
  * Reader of a folder with one sub-folder of PNG and JPEG files per class, in order of name (as
@@ -58,7 +51,13 @@ final class ImageFolder {
       found.noteBeside(folder);
     }
     PictureFiles.leftOut(root, found.others).ifPresent(found.notes::add);
-    ImageDataset dataset = found.load(options);
+    ImageDataset dataset =
+        new DecodedPictures(options)
+            .load(
+                found.files,
+                found.labels.stream().mapToInt(Integer::intValue).toArray(),
+                found.classNames,
+                found.notes);
     try {
       return options.split() == Split.TEST
           ? dataset.withClasses(
@@ -178,76 +177,6 @@ final class ImageFolder {
               + String.join(", ", beside.subList(0, Math.min(NAMED_FOLDERS, beside.size())))
               + (beside.size() > NAMED_FOLDERS ? ", ..." : "")
               + "; only train and test are read");
-    }
-  }
-
-  private ImageDataset load(DatasetOptions options) throws IOException {
-    int height = options.height();
-    int width = options.width();
-    int channels = options.channels();
-    int imageBytes = Math.multiplyExact(height * width, channels);
-    AtomicInteger turned = new AtomicInteger();
-    AtomicInteger reshaped = new AtomicInteger();
-    Arena arena = Arena.ofShared();
-    try {
-      MemorySegment pixels = arena.allocate((long) files.size() * imageBytes, Long.BYTES);
-      IntStream.range(0, files.size())
-          .parallel()
-          .forEach(
-              i -> {
-                try {
-                  ImageFile.Resized image =
-                      ImageFile.read(files.get(i), channels, height, width, options.fit());
-                  turned.addAndGet(image.turned() ? 1 : 0);
-                  reshaped.addAndGet(image.reshaped() ? 1 : 0);
-                  store(image.values(), pixels.asSlice((long) i * imageBytes, imageBytes));
-                } catch (IOException failure) {
-                  throw new UncheckedIOException(failure);
-                }
-              });
-      note(turned.get(), reshaped.get(), options.fit(), height == width);
-      return new ImageDataset(
-          arena,
-          pixels,
-          labels.stream().mapToInt(Integer::intValue).toArray(),
-          height,
-          width,
-          channels,
-          classNames,
-          notes);
-    } catch (UncheckedIOException failure) {
-      arena.close();
-      throw failure.getCause();
-    } catch (Throwable failure) {
-      arena.close();
-      throw failure;
-    }
-  }
-
-  private static void store(float[] values, MemorySegment target) {
-    for (int i = 0; i < values.length; i++) {
-      target.set(ValueLayout.JAVA_BYTE, i, (byte) Math.clamp(Math.round(values[i]), 0, 255));
-    }
-  }
-
-  private void note(int turned, int reshaped, Fit fit, boolean square) {
-    if (turned > 0) {
-      notes.add(turned + " of " + files.size() + " pictures are stored sideways and were turned");
-    }
-    if (reshaped > 0) {
-      String shape = square ? "not square" : "of another shape";
-      notes.add(
-          reshaped
-              + " of "
-              + files.size()
-              + " pictures are "
-              + shape
-              + ": "
-              + switch (fit) {
-                case CROP -> "their middle is cut out (fit crop; pad and squeeze show all of them)";
-                case PAD -> "they have black bars (fit pad)";
-                case SQUEEZE -> "they are stretched (fit squeeze)";
-              });
     }
   }
 }

@@ -32,7 +32,12 @@ public final class TextFile {
     return read(path).lines().toList();
   }
 
-  /** The whole text; as {@link #lines}. */
+  /** The lines of a larger text, a table say; as {@link #lines(Path)}. */
+  public static List<String> lines(Path path, long mostBytes) throws IOException {
+    return decode(path, bytes(path, mostBytes, "a text file")).lines().toList();
+  }
+
+  /** The whole text; as {@link #lines(Path)}. */
   public static String read(Path path) throws IOException {
     return decode(path, bytes(path, MAXIMUM_BYTES, "a text file"));
   }
