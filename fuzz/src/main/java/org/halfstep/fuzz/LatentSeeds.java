@@ -3,6 +3,7 @@ package org.halfstep.fuzz;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import org.halfstep.checkpoint.Checkpoint;
 import org.halfstep.checkpoint.CheckpointOptions;
@@ -14,7 +15,7 @@ import org.halfstep.checkpoint.UNetDescription;
 import org.halfstep.device.Device;
 import org.halfstep.device.cpu.CpuDevice;
 import org.halfstep.latent.LatentUNetConfig;
-import org.halfstep.model.ComponentCard;
+import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
 import org.halfstep.model.TensorNames;
 import org.halfstep.safetensors.Dtype;
@@ -75,13 +76,13 @@ final class LatentSeeds {
   private void unet() throws IOException {
     Path file = seeds.folder().resolve(Seeds.LATENT_UNET);
     Path tiny = seeds.folder().resolve(Seeds.TINY).resolve("diffusers");
-    ComponentCard card = new ComponentCard("x", Map.of("from", "y"));
+    ModelCard card = ModelCard.teacher("x", List.of(), Map.of("from", "y"));
     try (Checkpoint checkpoint = Checkpoint.open(tiny, CheckpointOptions.standard());
         Device device = new CpuDevice()) {
       Component component = checkpoint.component(Part.UNET).orElseThrow();
       LatentUNetConfig config =
           new LatentUNetConfig((UNetDescription) component.network(), 8, 8, 4);
-      try (Network<LatentUNetConfig, ComponentCard> network =
+      try (Network<LatentUNetConfig, ModelCard> network =
           Network.load(device, config, card, component.tensors(), TensorNames.OWN)) {
         network.save(file, card, Dtype.BF16);
       }

@@ -13,9 +13,9 @@ import org.halfstep.graph.PlanOptions;
 import org.halfstep.graph.PlanProfile;
 import org.halfstep.graph.StepInfo;
 import org.halfstep.graph.Value;
+import org.halfstep.model.ClassInputs;
 import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
-import org.halfstep.model.NetworkInputs;
 import org.halfstep.model.UNetConfig;
 import org.halfstep.sample.DiffusionModel;
 import org.halfstep.train.Optimizer;
@@ -174,7 +174,7 @@ abstract sealed class MeasuredPass implements AutoCloseable {
   }
 
   private static void fillInputs(DiffusionModel model, Plan plan) {
-    try (NetworkInputs inputs = new NetworkInputs(model.network(), plan)) {
+    try (ClassInputs inputs = new ClassInputs(model.network(), plan)) {
       for (int row = 0; row < plan.batch(); row++) {
         inputs.set(row, MIDDLE_TIME, row % model.classes(), model.defaultGuidance());
       }

@@ -53,9 +53,25 @@ public final class FolderWriter {
       throws IOException {
     List<String> notes = new ArrayList<>();
     FolderWriter writer = new FolderWriter(checkpoint, options);
-    String last = writer.isOneNetwork() ? ConfigFiles.CONFIG : FolderReader.INDEX;
-    AtomicFolder.write(folder, last, aside -> notes.addAll(writer.write(aside)));
+    AtomicFolder.write(folder, writer.last(), aside -> notes.addAll(writer.write(aside)));
     return notes;
+  }
+
+  /**
+   * The same in the place of a folder that was written before, which stays until the new one is
+   * whole.
+   */
+  public static List<String> replace(Checkpoint checkpoint, Path folder, WriteOptions options)
+      throws IOException {
+    List<String> notes = new ArrayList<>();
+    FolderWriter writer = new FolderWriter(checkpoint, options);
+    AtomicFolder.replace(folder, writer.last(), aside -> notes.addAll(writer.write(aside)));
+    return notes;
+  }
+
+  /** The file without which a folder means nothing. */
+  private String last() {
+    return isOneNetwork() ? ConfigFiles.CONFIG : FolderReader.INDEX;
   }
 
   /** Writes weights beside those that a folder has, under the name of a variant. */

@@ -22,6 +22,9 @@ import org.halfstep.model.Network;
 import org.halfstep.model.UNetConfig;
 import org.halfstep.random.Philox;
 import org.halfstep.safetensors.Dtype;
+import org.halfstep.train.ClassConditioned;
+import org.halfstep.train.Examples;
+import org.halfstep.train.LabelledImages;
 import org.halfstep.train.PhaseRun;
 import org.halfstep.train.Progress;
 import org.halfstep.train.Resume;
@@ -45,7 +48,7 @@ public final class DistillationRun {
 
   private final Device device;
   private final long memory;
-  private final ImageDataset data;
+  private final Examples examples;
   private final DistillationSettings settings;
   private final Path folder;
   private final RunListener listener;
@@ -54,14 +57,14 @@ public final class DistillationRun {
   private DistillationRun(
       Device device,
       long memory,
-      ImageDataset data,
+      Examples examples,
       DistillationSettings settings,
       Path folder,
       RunListener listener,
       PhaseRun phases) {
     this.device = device;
     this.memory = memory;
-    this.data = data;
+    this.examples = examples;
     this.settings = settings;
     this.folder = folder;
     this.listener = listener;
@@ -96,7 +99,9 @@ public final class DistillationRun {
       RunListener listener,
       BooleanSupplier stop)
       throws IOException {
-    String fingerprint = PhaseRun.fingerprint(settings, data) + " from " + digest(teacherFile);
+    Examples examples = new LabelledImages(data, settings.mirror());
+    String fingerprint =
+        PhaseRun.fingerprint(settings, examples.identity()) + " from " + digest(teacherFile);
     return PhaseRun.begin(
         folder,
         settings.checkpointEvery(),
@@ -107,7 +112,7 @@ public final class DistillationRun {
         stop,
         phases -> {
           DistillationRun run =
-              new DistillationRun(device, memory, data, settings, folder, listener, phases);
+              new DistillationRun(device, memory, examples, settings, folder, listener, phases);
           return run.guided(teacherFile) && run.halvings();
         });
   }
@@ -180,7 +185,11 @@ public final class DistillationRun {
                 Philox.childSeed(settings.seed(), GUIDED_STREAM),
                 (batch, draws) ->
                     new GuidedObjective(
-                        teacher, batch, draws, settings.guidance(), run.weighting()))) {
+                        new ClassConditioned(teacher),
+                        batch,
+                        draws,
+                        settings.guidance(),
+                        run.weighting()))) {
       return phases.run(
           GUIDED_PHASE,
           0,
@@ -256,7 +265,12 @@ public final class DistillationRun {
                   Philox.childSeed(settings.seed(), HALVING_STREAM + stage.index()),
                   (batch, draws) ->
                       new HalvingObjective(
-                          teacher, batch, draws, settings.guidance(), run.weighting(), target))) {
+                          new ClassConditioned(teacher),
+                          batch,
+                          draws,
+                          settings.guidance(),
+                          run.weighting(),
+                          target))) {
         return phases.run(
             HALVING_PHASE,
             stage.index(),
@@ -281,11 +295,10 @@ public final class DistillationRun {
       long seed,
       Trainer.ObjectiveFactory objective) {
     return new Trainer(
-        student,
-        data,
+        new ClassConditioned(student),
+        examples,
         run.batch(),
         run.precision(),
-        settings.mirror(),
         seed,
         run.optimizer(),
         objective);

@@ -1,5 +1,6 @@
 package org.halfstep.distill;
 
+import java.util.ArrayList;
 import java.util.List;
 import org.halfstep.device.Coefficients;
 import org.halfstep.device.DataType;
@@ -13,11 +14,12 @@ import org.halfstep.diffusion.GuidanceRange;
 import org.halfstep.diffusion.LossWeighting;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
+import org.halfstep.model.DiffusionArchitecture;
+import org.halfstep.model.DiffusionPorts;
 import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
 import org.halfstep.model.NetworkInputs;
-import org.halfstep.model.UNetConfig;
-import org.halfstep.model.UNetPorts;
+import org.halfstep.train.ConditionedNetwork;
 import org.halfstep.train.Objective;
 import org.halfstep.train.TrainingBatch;
 
@@ -31,7 +33,7 @@ public final class GuidedObjective implements Objective {
   private final ExampleDraws draws;
   private final GuidanceRange range;
   private final LossWeighting weighting;
-  private final int nullLabel;
+  private final int without;
   private final Plan teacher;
   private final NetworkInputs inputs;
   private final Coefficients coefficients;
@@ -40,38 +42,45 @@ public final class GuidedObjective implements Objective {
   private final Launch toUnconditional;
   private final Launch combine;
 
-  /** The teacher's weights must not change while this lives. */
+  /**
+   * The teacher's weights must not change while this lives.
+   *
+   * @param conditioned the teacher
+   */
   public GuidedObjective(
-      Network<UNetConfig, ModelCard> teacherNetwork,
+      ConditionedNetwork conditioned,
       TrainingBatch batch,
       ExampleDraws draws,
       GuidanceRange range,
       LossWeighting weighting) {
-    if (!teacherNetwork.architecture().nullLabel()) {
-      throw new IllegalArgumentException(
-          "stage one needs a teacher trained with label dropout (\"cfg\": true)");
-    }
+    Network<? extends DiffusionArchitecture, ModelCard> network = conditioned.network();
     Device device = batch.device();
     this.draws = draws;
     this.range = range;
     this.weighting = weighting;
-    this.nullLabel = teacherNetwork.architecture().numClasses();
+    this.without =
+        conditioned
+            .without()
+            .orElseThrow(
+                () ->
+                    new IllegalArgumentException(
+                        "stage one needs a teacher trained with label dropout (\"cfg\": true)"));
     int size = batch.size();
     try {
       this.teacher =
           owned.add(
               Plan.inference(
                   device,
-                  teacherNetwork.graph(),
+                  network.graph(),
                   PlanOptions.inference(2 * size).withType(batch.precision()),
-                  teacherNetwork.values()));
+                  network.values()));
       teacher.prepare();
-      this.inputs = owned.add(new NetworkInputs(teacherNetwork, teacher));
+      this.inputs = owned.add(conditioned.inputs(teacher));
       this.coefficients = owned.add(new Coefficients(device, "guided target", 2, size));
       this.operations = owned.add(device.operations());
-      long count = (long) size * batch.imageValues();
+      long count = (long) size * batch.values();
       long half = Float.BYTES * count;
-      UNetPorts ports = teacherNetwork.architecture().ports(teacher.graph());
+      DiffusionPorts ports = network.architecture().ports(teacher.graph());
       long x = teacher.address(ports.x());
       long out = teacher.address(ports.out());
       this.toConditional = operations.convert(batch.noised(), DataType.F32, x, DataType.F32, count);
@@ -83,7 +92,7 @@ public final class GuidedObjective implements Objective {
               new long[] {out, out + half},
               coefficients.address(),
               size,
-              batch.imageValues(),
+              batch.values(),
               DataType.F32);
     } catch (RuntimeException | Error failure) {
       owned.close();
@@ -106,8 +115,8 @@ public final class GuidedObjective implements Objective {
     for (int row = 0; row < size; row++) {
       double time = batch.times()[row];
       double w = batch.guidances()[row];
-      inputs.set(row, time, batch.labels()[row], 0);
-      inputs.set(size + row, time, nullLabel, 0);
+      inputs.set(row, time, batch.conditions()[row], 0);
+      inputs.set(size + row, time, without, 0);
       coefficients.set(0, row, Guidance.onConditional(w));
       coefficients.set(1, row, Guidance.onUnconditional(w));
     }
@@ -117,7 +126,9 @@ public final class GuidedObjective implements Objective {
 
   @Override
   public List<Launch> target() {
-    return List.of(toConditional, toUnconditional, teacher.forwardSequence(), combine);
+    List<Launch> launches = new ArrayList<>(inputs.launches());
+    launches.addAll(List.of(toConditional, toUnconditional, teacher.forwardSequence(), combine));
+    return launches;
   }
 
   @Override

@@ -1,6 +1,7 @@
 package org.halfstep.distill;
 
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
 import java.util.List;
 import org.halfstep.device.Coefficients;
 import org.halfstep.device.DataType;
@@ -17,11 +18,12 @@ import org.halfstep.diffusion.LossWeighting;
 import org.halfstep.diffusion.NoiseSchedule;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
+import org.halfstep.model.DiffusionArchitecture;
+import org.halfstep.model.DiffusionPorts;
 import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
 import org.halfstep.model.NetworkInputs;
-import org.halfstep.model.UNetConfig;
-import org.halfstep.model.UNetPorts;
+import org.halfstep.train.ConditionedNetwork;
 import org.halfstep.train.Objective;
 import org.halfstep.train.TrainingBatch;
 
@@ -55,23 +57,25 @@ public final class HalvingObjective implements Objective {
   /**
    * The teacher's weights must not change while this lives.
    *
+   * @param conditioned the teacher
    * @param target which chain of students, and how many steps the student has
    */
   public HalvingObjective(
-      Network<UNetConfig, ModelCard> teacherNetwork,
+      ConditionedNetwork conditioned,
       TrainingBatch batch,
       ExampleDraws draws,
       GuidanceRange range,
       LossWeighting weighting,
       DistillationTarget target) {
+    Network<? extends DiffusionArchitecture, ModelCard> network = conditioned.network();
     Device device = batch.device();
     this.draws = draws;
     this.range = range;
     this.weighting = weighting;
     this.target = target;
-    this.schedule = teacherNetwork.card().noiseSchedule();
+    this.schedule = network.card().noiseSchedule();
     int size = batch.size();
-    int values = batch.imageValues();
+    int values = batch.values();
     long count = (long) size * values;
     this.rows = new DistillationTarget.Coefficients[size];
     try {
@@ -79,11 +83,11 @@ public final class HalvingObjective implements Objective {
           owned.add(
               Plan.inference(
                   device,
-                  teacherNetwork.graph(),
+                  network.graph(),
                   PlanOptions.inference(size).withType(batch.precision()),
-                  teacherNetwork.values()));
+                  network.values()));
       teacher.prepare();
-      this.inputs = owned.add(new NetworkInputs(teacherNetwork, teacher));
+      this.inputs = owned.add(conditioned.inputs(teacher));
       this.toMid = owned.add(new Coefficients(device, "teacher's first step", 2, size));
       this.toTarget = owned.add(new Coefficients(device, "halving target", 3, size));
       this.firstPrediction =
@@ -93,7 +97,7 @@ public final class HalvingObjective implements Objective {
           owned.add(device.allocate("times of the teacher's second step", timesBytes));
       this.midTimes = owned.add(device.view(midTimesSlab.address(), timesBytes));
       this.operations = owned.add(device.operations());
-      UNetPorts ports = teacherNetwork.architecture().ports(teacher.graph());
+      DiffusionPorts ports = network.architecture().ports(teacher.graph());
       long x = teacher.address(ports.x());
       long out = teacher.address(ports.out());
       long first = firstPrediction.address();
@@ -137,7 +141,7 @@ public final class HalvingObjective implements Objective {
   public void write(TrainingBatch batch) {
     for (int row = 0; row < batch.size(); row++) {
       DistillationTarget.Coefficients now = rows[row];
-      inputs.set(row, now.time(), batch.labels()[row], batch.guidances()[row]);
+      inputs.set(row, now.time(), batch.conditions()[row], batch.guidances()[row]);
       midTimes
           .memory()
           .setAtIndex(ValueLayout.JAVA_FLOAT, row, (float) schedule.timeInput(now.midTime()));
@@ -155,14 +159,17 @@ public final class HalvingObjective implements Objective {
 
   @Override
   public List<Launch> target() {
-    return List.of(
-        toTeacher,
-        teacher.forwardSequence(),
-        keepFirst,
-        midPoint,
-        toMidTimes,
-        teacher.forwardSequence(),
-        combine);
+    List<Launch> launches = new ArrayList<>(inputs.launches());
+    launches.addAll(
+        List.of(
+            toTeacher,
+            teacher.forwardSequence(),
+            keepFirst,
+            midPoint,
+            toMidTimes,
+            teacher.forwardSequence(),
+            combine));
+    return launches;
   }
 
   @Override

@@ -65,9 +65,60 @@ public final class AtomicFolder {
    */
   public static void write(Path folder, String last, Content content) throws IOException {
     Place place = place(folder);
-    AtomicFile.createFolder(place.parent());
-    Leftovers.sweep(place.parent());
-    Path aside = place.parent().resolve(Leftovers.name(COUNTER.incrementAndGet()));
+    write(
+        folder,
+        place.parent(),
+        content,
+        aside -> {
+          if (place.isThere()) {
+            moveUp(aside, last);
+          } else {
+            Files.move(aside, place.path(), StandardCopyOption.ATOMIC_MOVE);
+          }
+        });
+  }
+
+  /**
+   * Writes a folder in the place of what was written there before, which stays until the new one is
+   * whole.
+   *
+   * @param last as in {@link #write}
+   * @throws DataException when there is a file of that name, or the content cannot be made
+   * @throws IOException when it cannot be written (a full disk, say); what was there is there then
+   */
+  public static void replace(Path folder, String last, Content content) throws IOException {
+    Path path = WriteTarget.behindLinks(folder);
+    if (!Files.exists(path.resolve(last))) {
+      write(folder, last, content);
+      return;
+    }
+    Path old = path.resolveSibling(Leftovers.name(COUNTER.incrementAndGet()));
+    write(
+        folder,
+        path.getParent(),
+        content,
+        aside -> {
+          Files.move(path, old, StandardCopyOption.ATOMIC_MOVE);
+          try {
+            Files.move(aside, path, StandardCopyOption.ATOMIC_MOVE);
+          } catch (IOException failure) {
+            Files.move(old, path, StandardCopyOption.ATOMIC_MOVE);
+            throw failure;
+          }
+        });
+    Leftovers.remove(old);
+  }
+
+  /**
+   * Writes a folder aside and has it moved to its place.
+   *
+   * @param parent where it is written
+   */
+  private static void write(Path folder, Path parent, Content content, Content move)
+      throws IOException {
+    AtomicFile.createFolder(parent);
+    Leftovers.sweep(parent);
+    Path aside = parent.resolve(Leftovers.name(COUNTER.incrementAndGet()));
     try {
       Files.createDirectory(aside);
       Path claim = aside.resolve(Leftovers.CLAIM);
@@ -77,11 +128,7 @@ public final class AtomicFolder {
         content.writeTo(aside);
         Files.delete(claim);
         AtomicFile.forceFolder(aside);
-        if (place.isThere()) {
-          moveUp(aside, last);
-        } else {
-          Files.move(aside, place.path(), StandardCopyOption.ATOMIC_MOVE);
-        }
+        move.writeTo(aside);
       }
     } catch (DataException own) {
       throw own;
@@ -91,7 +138,7 @@ public final class AtomicFolder {
     } finally {
       Leftovers.remove(aside);
     }
-    AtomicFile.forceFolder(place.parent());
+    AtomicFile.forceFolder(parent);
   }
 
   private static void moveUp(Path aside, String last) throws IOException {

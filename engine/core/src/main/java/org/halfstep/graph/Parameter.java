@@ -15,7 +15,9 @@ public final class Parameter {
     /** Uniform in ±1/sqrt(fan in), PyTorch's default for convolutions and linear layers. */
     FAN_IN_UNIFORM,
     /** Standard normal, PyTorch's default for embeddings. */
-    NORMAL
+    NORMAL,
+    /** Normal with a deviation of 0.02, as transformers begin their tables of tokens and places. */
+    SMALL_NORMAL
   }
 
   private final String name;

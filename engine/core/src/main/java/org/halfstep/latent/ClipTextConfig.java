@@ -107,6 +107,18 @@ public record ClipTextConfig(TextDescription network, int skipped, int embedding
   @Override
   public void write(Layers layers) {
     Graph graph = layers.graph();
+    Value last = states(layers);
+    if (embedding > 0) {
+      Value end = graph.labels(ClipTextPorts.END);
+      Value pooled = graph.name("pooled", graph.gather("pooled", last, end));
+      last = layers.linearWithoutBias(PROJECTION, pooled, embedding);
+    }
+    graph.name(ClipTextPorts.OUT, last);
+  }
+
+  /** Writes all but the projection. What comes out are the states of all tokens, float32. */
+  Value states(Layers layers) {
+    Graph graph = layers.graph();
     Value ids = graph.tokens(ClipTextPorts.IDS, network.positions());
     Value rows =
         layers.embedding(
@@ -120,16 +132,9 @@ public record ClipTextConfig(TextDescription network, int skipped, int embedding
             network.heads(),
             ClipTransformer.activation(network.isQuick()),
             AttentionMask.CAUSAL);
-    Value last =
-        graph.toFloat(
-            layers.layerNorm(
-                PREFIX + ".final_layer_norm", transformer.write(layers, x), ClipTransformer.EPS));
-    if (embedding > 0) {
-      Value end = graph.labels(ClipTextPorts.END);
-      Value pooled = graph.name("pooled", graph.gather("pooled", last, end));
-      last = layers.linearWithoutBias(PROJECTION, pooled, embedding);
-    }
-    graph.name(ClipTextPorts.OUT, last);
+    return graph.toFloat(
+        layers.layerNorm(
+            PREFIX + ".final_layer_norm", transformer.write(layers, x), ClipTransformer.EPS));
   }
 
   @Override

@@ -44,18 +44,27 @@ final class LatentUNet {
 
   private final CrossAttention context;
 
-  private LatentUNet(LatentUNetConfig config, Layers layers) {
+  private LatentUNet(LatentUNetConfig config, Layers layers, Value context) {
     this.config = config;
     this.network = config.network();
     this.layers = layers;
     this.graph = layers.graph();
     this.times = times(graph.name("emb", embedding()));
-    this.context = new CrossAttention(layers, context(), transformers());
+    this.context = new CrossAttention(layers, context, transformers());
   }
 
-  /** Writes the network. */
+  /** Writes the network with its context as an input. */
   static void write(LatentUNetConfig config, Layers layers) {
-    new LatentUNet(config, layers).describe();
+    write(config, layers, context(config, layers));
+  }
+
+  /**
+   * Writes the network behind what makes its context.
+   *
+   * @param context float32, {@code tokens x 1 x context width}
+   */
+  static void write(LatentUNetConfig config, Layers layers, Value context) {
+    new LatentUNet(config, layers, context).describe();
   }
 
   private void describe() {
@@ -136,7 +145,9 @@ final class LatentUNet {
     return block.resnet() + ".time_emb_proj";
   }
 
-  private Value context() {
+  private static Value context(LatentUNetConfig config, Layers layers) {
+    UNetDescription network = config.network();
+    Graph graph = layers.graph();
     if (config.hasClasses()) {
       Value labels = graph.condition(graph.labels(LatentUNetPorts.LABELS));
       return layers.embedding("class_table", labels, network.classRows(), network.context());

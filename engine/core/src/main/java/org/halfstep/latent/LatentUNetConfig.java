@@ -7,9 +7,9 @@ import org.halfstep.checkpoint.UNetDescription;
 import org.halfstep.checkpoint.UNetStage;
 import org.halfstep.files.Json;
 import org.halfstep.graph.Graph;
-import org.halfstep.model.Architecture;
-import org.halfstep.model.ComponentCard;
+import org.halfstep.model.DiffusionArchitecture;
 import org.halfstep.model.Layers;
+import org.halfstep.model.ModelCard;
 import org.halfstep.model.NetworkFormat;
 
 /**
@@ -24,15 +24,15 @@ import org.halfstep.model.NetworkFormat;
  * @param tokens of a context, from 1 to {@value #MAXIMUM_TOKENS}; 77 of CLIP's, 1 of a class
  */
 public record LatentUNetConfig(UNetDescription network, int height, int width, int tokens)
-    implements Architecture {
+    implements DiffusionArchitecture {
   /** Files of latent UNets. */
-  public static final NetworkFormat<LatentUNetConfig, ComponentCard> FORMAT =
+  public static final NetworkFormat<LatentUNetConfig, ModelCard> FORMAT =
       new NetworkFormat<>(
           "halfstep-latent-unet-1",
           "latent UNet",
           LatentUNetConfig::fromJson,
-          ComponentCard::fromJson,
-          (_, _) -> {});
+          ModelCard::fromJson,
+          (_, card) -> card.requireTimes());
 
   // Far above every latent there is, and low enough that no size worked out from them overflows.
   private static final int MAXIMUM_SIDE = 1 << 12;
@@ -107,7 +107,7 @@ public record LatentUNetConfig(UNetDescription network, int height, int width, i
   }
 
   @Override
-  public NetworkFormat<LatentUNetConfig, ComponentCard> format() {
+  public NetworkFormat<LatentUNetConfig, ModelCard> format() {
     return FORMAT;
   }
 

@@ -2,7 +2,7 @@ package org.halfstep.latent;
 
 import org.halfstep.graph.Graph;
 import org.halfstep.graph.Value;
-import org.halfstep.model.Ports;
+import org.halfstep.model.DiffusionPorts;
 
 /**
  * The inputs and the output of a latent UNet. Context and labels are condition inputs: {@link
@@ -18,7 +18,8 @@ import org.halfstep.model.Ports;
  * @param out float32, {@code height x width x outChannels}
  */
 public record LatentUNetPorts(
-    Value x, Value time, Value context, Value labels, Value guidance, Value out) implements Ports {
+    Value x, Value time, Value context, Value labels, Value guidance, Value out)
+    implements DiffusionPorts {
   static final String X = "x";
   static final String TIME = "t";
   static final String CONTEXT = "context";

@@ -7,6 +7,8 @@ import org.halfstep.random.Philox;
 
 /** How parameters start. */
 public final class Initialization {
+  private static final float SMALL_DEVIATION = 0.02f;
+
   private Initialization() {}
 
   /** Fresh parameters; the same seed gives the same numbers on any machine. */
@@ -23,6 +25,12 @@ public final class Initialization {
       case ZERO -> {}
       case ONE -> Arrays.fill(values, 1);
       case NORMAL -> Philox.normal(seed, 0, 0, values);
+      case SMALL_NORMAL -> {
+        Philox.normal(seed, 0, 0, values);
+        for (int i = 0; i < values.length; i++) {
+          values[i] *= SMALL_DEVIATION;
+        }
+      }
       case FAN_IN_UNIFORM -> {
         Philox.uniform(seed, 0, 0, values);
         double bound = 1 / Math.sqrt(parameter.fanIn());

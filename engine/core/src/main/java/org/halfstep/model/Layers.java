@@ -349,10 +349,11 @@ public abstract sealed class Layers permits FusedLayers, SeparateLayers, Int8Lay
    * @param width of a row
    */
   public final Value embedding(String name, Value ids, int rows, int width) {
-    return graph.embedding(name, table(name, rows, width), ids);
+    Parameter table = graph.parameter(name + ".weight", Initializer.SMALL_NORMAL, 1, rows, width);
+    return graph.embedding(name, table, ids);
   }
 
-  /** Declares a table of rows: of an embedding, or of codes. */
+  /** Declares a table of codes. */
   public final Parameter table(String name, int rows, int width) {
     return graph.parameter(name + ".weight", Initializer.NORMAL, 1, rows, width);
   }
@@ -361,7 +362,7 @@ public abstract sealed class Layers permits FusedLayers, SeparateLayers, Int8Lay
   public final Value positions(String name, Value x) {
     int width = x.shape().channels();
     Parameter table =
-        graph.parameter(name + ".weight", Initializer.NORMAL, 1, x.shape().pixels(), width);
+        graph.parameter(name + ".weight", Initializer.SMALL_NORMAL, 1, x.shape().pixels(), width);
     return graph.positions(name, x, table);
   }
 

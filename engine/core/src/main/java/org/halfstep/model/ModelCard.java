@@ -141,7 +141,7 @@ public record ModelCard(
    *
    * @throws IllegalArgumentException in one line, where they do not
    */
-  void requireTimes() {
+  public void requireTimes() {
     try {
       timeGrid().times(noiseSchedule(), steps == null ? 1 : steps);
     } catch (IllegalArgumentException impossible) {

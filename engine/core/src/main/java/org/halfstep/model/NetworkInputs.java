@@ -1,90 +1,31 @@
 package org.halfstep.model;
 
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import org.halfstep.device.HostView;
-import org.halfstep.diffusion.GuidanceRange;
-import org.halfstep.diffusion.NoiseSchedule;
-import org.halfstep.graph.Plan;
+import java.util.List;
+import org.halfstep.device.Launch;
 
 /**
- * The small inputs of a plan, time, label and guidance strength per row, as the host writes them.
+ * What a plan of a diffusion network is told per row beside the noised image: time, condition and
+ * guidance strength, as the host writes them. A condition is a number: of a class, or of a caption
+ * among those of the data.
  */
-public final class NetworkInputs implements AutoCloseable {
-  private final NoiseSchedule schedule;
-  private final HostView times;
-  private final HostView labels;
-  private final int labelRows;
-  private final HostView guidances;
-  private final GuidanceRange range;
-
-  public NetworkInputs(Network<UNetConfig, ModelCard> network, Plan plan) {
-    UNetConfig config = network.architecture();
-    UNetPorts ports = config.ports(plan.graph());
-    schedule = network.card().noiseSchedule();
-    long batch = plan.batch();
-    times = plan.device().view(plan.address(ports.time()), Float.BYTES * batch);
-    labels =
-        config.isConditional()
-            ? plan.device().view(plan.address(ports.labels()), Integer.BYTES * batch)
-            : null;
-    labelRows = config.labelRows();
-    guidances =
-        config.isGuided()
-            ? plan.device().view(plan.address(ports.guidance()), Float.BYTES * batch)
-            : null;
-    range =
-        guidances == null
-            ? null
-            : new GuidanceRange(network.card().guidanceMin(), network.card().guidanceMax());
-  }
-
+public interface NetworkInputs extends AutoCloseable {
   /**
-   * Sets one row.
+   * Sets one row. Does not allocate.
    *
    * @param time t in [0, 1]
-   * @param label class or null label; ignored by an unconditional network
+   * @param condition its number; ignored by an unconditional network
    * @param guidance w; ignored by a network without that input
-   * @throws IllegalArgumentException if the network has no such label; a GPU could not say so
    */
-  public void set(int row, double time, int label, double guidance) {
-    times.memory().setAtIndex(ValueLayout.JAVA_FLOAT, row, (float) schedule.timeInput(time));
-    if (labels != null) {
-      if (label < 0 || label >= labelRows) {
-        throw new IllegalArgumentException(
-            "this network's labels, with the null label if it has one, run from 0 to "
-                + (labelRows - 1)
-                + ", got "
-                + label);
-      }
-      MemorySegment memory = labels.memory();
-      memory.setAtIndex(ValueLayout.JAVA_INT, row, label);
-    }
-    if (guidances != null) {
-      MemorySegment memory = guidances.memory();
-      memory.setAtIndex(ValueLayout.JAVA_FLOAT, row, (float) range.networkInput(guidance));
-    }
-  }
+  void set(int row, double time, int condition, double guidance);
 
   /** Makes all rows visible to the device. */
-  public void push() {
-    times.push();
-    if (labels != null) {
-      labels.push();
-    }
-    if (guidances != null) {
-      guidances.push();
-    }
+  void push();
+
+  /** What runs after that and before the plan's forward pass, where conditions are computed. */
+  default List<Launch> launches() {
+    return List.of();
   }
 
   @Override
-  public void close() {
-    times.close();
-    if (labels != null) {
-      labels.close();
-    }
-    if (guidances != null) {
-      guidances.close();
-    }
-  }
+  void close();
 }

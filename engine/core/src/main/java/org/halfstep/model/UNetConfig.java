@@ -61,7 +61,7 @@ public record UNetConfig(
     @JsonProperty("use_new_attention_order") boolean newAttentionOrder,
     @JsonProperty("dropout") float dropout,
     @JsonProperty("guidance_embed_dim") Integer guidanceEmbedDim)
-    implements Architecture {
+    implements DiffusionArchitecture {
 
   /** Files of diffusion models. */
   public static final NetworkFormat<UNetConfig, ModelCard> FORMAT =

@@ -14,7 +14,7 @@ import org.halfstep.graph.Value;
  * @param out float32, {@code imageSize x imageSize x outChannels}
  */
 public record UNetPorts(Value x, Value time, Value labels, Value guidance, Value out)
-    implements Ports {
+    implements DiffusionPorts {
   static final String X = "x";
   static final String TIME = "t";
   static final String LABELS = "y";

@@ -11,9 +11,9 @@ import org.halfstep.diffusion.SamplingSchedule;
 import org.halfstep.diffusion.SamplingStep;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.Value;
+import org.halfstep.model.ClassInputs;
 import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
-import org.halfstep.model.NetworkInputs;
 import org.halfstep.model.UNetConfig;
 import org.halfstep.random.Permutation;
 import org.halfstep.random.Philox;
@@ -41,7 +41,7 @@ final class ImageRows implements CalibrationInputs {
   private final Permutation order;
   private final long seed;
   private final int images;
-  private final NetworkInputs inputs;
+  private final ClassInputs inputs;
   private final HostView x;
   private final float[] noise;
 
@@ -83,7 +83,7 @@ final class ImageRows implements CalibrationInputs {
             ? null
             : new GuidanceRange(card.guidanceMin(), card.guidanceMax());
     this.noise = new float[data.imageValues()];
-    this.inputs = new NetworkInputs(network, plan);
+    this.inputs = new ClassInputs(network, plan);
     Value images = network.architecture().ports(plan.graph()).x();
     this.x = plan.device().view(plan.address(images), Float.BYTES * plan.count(images));
   }

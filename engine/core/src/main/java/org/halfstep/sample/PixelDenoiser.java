@@ -10,10 +10,10 @@ import org.halfstep.diffusion.Solver;
 import org.halfstep.diffusion.TimeGrid;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
+import org.halfstep.model.ClassInputs;
 import org.halfstep.model.ModelCard;
 import org.halfstep.model.ModelCard.Role;
 import org.halfstep.model.Network;
-import org.halfstep.model.NetworkInputs;
 import org.halfstep.model.UNetConfig;
 import org.halfstep.model.UNetPorts;
 
@@ -124,7 +124,7 @@ record PixelDenoiser(Network<UNetConfig, ModelCard> network) implements Denoiser
     private final int branches;
     private final UNetPorts ports;
     private final Plan plan;
-    private final NetworkInputs inputs;
+    private final ClassInputs inputs;
 
     private Bound(Device stream, int batch, int branches, DataType type) {
       this.batch = batch;
@@ -139,7 +139,7 @@ record PixelDenoiser(Network<UNetConfig, ModelCard> network) implements Denoiser
                     PlanOptions.inference(branches * batch).withType(type),
                     network.values()));
         plan.prepare();
-        this.inputs = owned.add(new NetworkInputs(network, plan));
+        this.inputs = owned.add(new ClassInputs(network, plan));
       } catch (RuntimeException | Error failure) {
         owned.close();
         throw failure;

@@ -3,6 +3,7 @@ package org.halfstep.text;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.List;
 import java.util.stream.IntStream;
 
@@ -16,6 +17,9 @@ import java.util.stream.IntStream;
 public final class ClipTokenizer {
   /** Positions of the published text encoders. */
   public static final int LENGTH = 77;
+
+  /** Merges of the published vocabulary, and most of one that is made here. */
+  public static final int MOST_MERGES = 48_894;
 
   private static final int SHORTEST = 2;
 
@@ -51,11 +55,43 @@ public final class ClipTokenizer {
   }
 
   /**
+   * A tokenizer made for some texts: the pairs of symbols that are most frequent in their words are
+   * merged. The same texts, in any order, give the same tokenizer.
+   *
+   * @param texts each counts once
+   * @param mostMerges how many merges at most, from 1 to {@value #MOST_MERGES}
+   * @throws IllegalArgumentException in one line, when no pair occurs twice in the texts
+   */
+  public static ClipTokenizer trained(Collection<String> texts, int mostMerges) {
+    if (mostMerges < 1 || mostMerges > MOST_MERGES) {
+      throw new IllegalArgumentException(
+          "a vocabulary is made of 1 to " + MOST_MERGES + " merges, got " + mostMerges);
+    }
+    List<String[]> merges = PairTraining.merges(texts, PromptCleaning.TRANSFORMERS, mostMerges);
+    if (merges.isEmpty()) {
+      throw new IllegalArgumentException(
+          "no pair of letters occurs twice in "
+              + texts.size()
+              + " texts: there is nothing to make a vocabulary of");
+    }
+    return of(merges);
+  }
+
+  /**
    * Writes the files of a tokenizer's folder, as transformers reads them: merges.txt, vocab.json,
    * tokenizer_config.json and special_tokens_map.json.
    */
   public void write(Path folder) throws IOException {
-    ClipVocabularyFiles.write(folder, pairs, pairs.token(padding));
+    write(folder, LENGTH);
+  }
+
+  /**
+   * The same for a text encoder of another length.
+   *
+   * @param length positions of the encoder
+   */
+  public void write(Path folder, int length) throws IOException {
+    ClipVocabularyFiles.write(folder, pairs, pairs.token(padding), length);
   }
 
   /**

@@ -27,8 +27,8 @@ final class ClipVocabularyFiles {
   private static final String CONFIG = "tokenizer_config.json";
   private static final String PACKED = ".gz";
 
-  /** Merges of the published vocabulary; its first file holds more, which no model uses. */
-  private static final int MOST_MERGES = 48_894;
+  /** The published vocabulary's first file holds more merges, which no model uses. */
+  private static final int MOST_MERGES = ClipTokenizer.MOST_MERGES;
 
   private ClipVocabularyFiles() {}
 
@@ -51,7 +51,7 @@ final class ClipVocabularyFiles {
     return new ClipTokenizer(pairs, PromptCleaning.TRANSFORMERS, padding(path, pairs));
   }
 
-  static void write(Path folder, BytePairs pairs, String padding) throws IOException {
+  static void write(Path folder, BytePairs pairs, String padding, int length) throws IOException {
     StringBuilder merges = new StringBuilder("#version: 0.2\n");
     for (String[] pair : pairs.merges()) {
       merges.append(pair[0]).append(' ').append(pair[1]).append('\n');
@@ -70,7 +70,7 @@ final class ClipVocabularyFiles {
     Json.write(folder.resolve(SPECIAL), special);
     ObjectNode config = special.deepCopy();
     config.put("do_lower_case", true);
-    config.put("model_max_length", ClipTokenizer.LENGTH);
+    config.put("model_max_length", length);
     config.put("tokenizer_class", "CLIPTokenizer");
     Json.write(folder.resolve(CONFIG), config);
   }

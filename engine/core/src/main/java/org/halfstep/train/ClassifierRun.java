@@ -47,12 +47,13 @@ public final class ClassifierRun {
         new ClassifierCard(
             dataName,
             data.classNames(),
-            PhaseRun.provenance(settings.updates(), settings.batch(), data, settings.seed()));
+            PhaseRun.provenance(
+                settings.updates(), settings.batch(), data.count(), settings.seed()));
     Path file = folder.resolve(FILE);
     return PhaseRun.begin(
         folder,
         settings.checkpointEvery(),
-        PhaseRun.fingerprint(settings, data),
+        PhaseRun.fingerprint(settings, LabelledImages.identity(data)),
         Map.of(PHASE, 1),
         resume,
         listener,

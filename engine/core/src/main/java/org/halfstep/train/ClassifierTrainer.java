@@ -17,7 +17,6 @@ import org.halfstep.model.ClassifierCard;
 import org.halfstep.model.ClassifierConfig;
 import org.halfstep.model.ExtractorPorts;
 import org.halfstep.model.Network;
-import org.halfstep.random.Permutation;
 
 /**
  * One training step of a classifier, prepared: images, mirrored and moved at random, through the
@@ -33,7 +32,7 @@ public final class ClassifierTrainer implements UpdateStep, AutoCloseable {
   private final Owned owned = new Owned();
   private final ImageDataset data;
   private final ClassifierSettings settings;
-  private final long seed;
+  private final ExampleOrder order;
   private final ExampleDraws draws;
   private final Plan plan;
   private final Optimizer optimizer;
@@ -42,8 +41,6 @@ public final class ClassifierTrainer implements UpdateStep, AutoCloseable {
   private final HostView losses;
   private final Launch crossEntropy;
   private final float[] whole;
-  private Permutation order;
-  private long orderEpoch = -1;
 
   /**
    * @param classifier trained in place
@@ -62,7 +59,7 @@ public final class ClassifierTrainer implements UpdateStep, AutoCloseable {
     int batch = settings.batch();
     this.data = data;
     this.settings = settings;
-    this.seed = seed;
+    this.order = ExampleOrder.shuffled(seed, data.count());
     this.draws = new ExampleDraws(seed);
     this.whole = new float[data.imageValues()];
     try {
@@ -152,7 +149,7 @@ public final class ClassifierTrainer implements UpdateStep, AutoCloseable {
     long first = update * settings.batch();
     for (int row = 0; row < settings.batch(); row++) {
       long example = first + row;
-      int index = imageOf(example);
+      int index = order.at(example);
       labels.memory().setAtIndex(ValueLayout.JAVA_INT, row, data.label(index));
       data.copyNormalized(
           index,
@@ -166,15 +163,6 @@ public final class ClassifierTrainer implements UpdateStep, AutoCloseable {
     }
     labels.push();
     images.push();
-  }
-
-  private int imageOf(long example) {
-    long epoch = example / data.count();
-    if (epoch != orderEpoch) {
-      order = new Permutation(seed, epoch, data.count());
-      orderEpoch = epoch;
-    }
-    return (int) order.at(example % data.count());
   }
 
   private void copyShifted(int down, int right, long offset) {

@@ -6,7 +6,6 @@ import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
-import org.halfstep.data.ImageDataset;
 import org.halfstep.diffusion.LearningRate;
 import org.halfstep.files.DataException;
 import org.halfstep.files.FileDigest;
@@ -27,8 +26,8 @@ public final class PhaseRun implements AutoCloseable {
     Path write() throws IOException;
   }
 
-  /** Stands in fingerprints before the digest of the images; older versions had none. */
-  private static final String IMAGES = ", SHA-256 ";
+  /** Stands in fingerprints before the digest of the data; older versions had none. */
+  static final String DIGEST = ", SHA-256 ";
 
   private final Checkpoints checkpoints;
   private final long checkpointEvery;
@@ -127,17 +126,17 @@ public final class PhaseRun implements AutoCloseable {
   }
 
   /** What a model card says of how one network was trained from data. */
-  static Map<String, String> provenance(long updates, int batch, ImageDataset data, long seed) {
+  static Map<String, String> provenance(long updates, int batch, int images, long seed) {
     return Map.of(
         "updates", Long.toString(updates),
         "batch", Integer.toString(batch),
         "examples", Long.toString(updates * batch),
-        "images", Integer.toString(data.count()),
+        "images", Integer.toString(images),
         "seed", Long.toString(seed));
   }
 
   private static boolean isSame(String saved, String wanted) {
-    return saved.equals(wanted) || saved.equals(wanted.replaceFirst(IMAGES + "[0-9a-f]{64}", ""));
+    return saved.equals(wanted) || saved.equals(wanted.replaceFirst(DIGEST + "[0-9a-f]{64}", ""));
   }
 
   /** Where the newest checkpoint stands, if there is one. */
@@ -262,21 +261,12 @@ public final class PhaseRun implements AutoCloseable {
     checkpoints.close();
   }
 
-  /** Identifies settings and data, so that a run is not continued with others. */
-  public static String fingerprint(Object settings, ImageDataset data) {
-    return Json.text(settings)
-        + " on "
-        + data.count()
-        + " images of "
-        + data.height()
-        + "x"
-        + data.width()
-        + "x"
-        + data.channels()
-        + " in "
-        + data.classNames().size()
-        + " classes"
-        + IMAGES
-        + data.sha256();
+  /**
+   * Identifies settings and data, so that a run is not continued with others.
+   *
+   * @param data what {@link Examples#identity} says
+   */
+  public static String fingerprint(Object settings, String data) {
+    return Json.text(settings) + " on " + data;
   }
 }

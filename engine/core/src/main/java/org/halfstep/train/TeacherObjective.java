@@ -12,37 +12,38 @@ import org.halfstep.diffusion.LossWeighting;
 
 /**
  * Denoising score matching for the teacher: t uniform in (0, 1), the target is v = alpha eps -
- * sigma x, and the label is replaced by the null label at random, so that one network serves both
- * branches of guidance.
+ * sigma x, and the condition is left out at random, so that one network serves both branches of
+ * guidance.
  */
 public final class TeacherObjective implements Objective {
   private final Owned owned = new Owned();
   private final ExampleDraws draws;
   private final LossWeighting weighting;
-  private final double labelDropout;
-  private final int nullLabel;
+  private final double dropout;
+  private final int without;
   private final Coefficients coefficients;
   private final Operations operations;
   private final Launch combine;
 
   /**
-   * @param labelDropout probability of the null label, 0 for a network without one
-   * @param nullLabel its number
+   * @param dropout probability that a row's condition is left out, 0 for a network that cannot be
+   *     without
+   * @param without number of the condition that stands for none
    */
   public TeacherObjective(
       TrainingBatch batch,
       ExampleDraws draws,
       LossWeighting weighting,
-      double labelDropout,
-      int nullLabel) {
-    if (!(labelDropout >= 0 && labelDropout < 1)) {
-      throw new IllegalArgumentException("label dropout must lie in [0, 1), got " + labelDropout);
+      double dropout,
+      int without) {
+    if (!(dropout >= 0 && dropout < 1)) {
+      throw new IllegalArgumentException("label dropout must lie in [0, 1), got " + dropout);
     }
     Device device = batch.device();
     this.draws = draws;
     this.weighting = weighting;
-    this.labelDropout = labelDropout;
-    this.nullLabel = nullLabel;
+    this.dropout = dropout;
+    this.without = without;
     try {
       this.coefficients = owned.add(new Coefficients(device, "teacher target", 2, batch.size()));
       this.operations = owned.add(device.operations());
@@ -52,7 +53,7 @@ public final class TeacherObjective implements Objective {
               new long[] {batch.clean(), batch.noise()},
               coefficients.address(),
               batch.size(),
-              batch.imageValues(),
+              batch.values(),
               DataType.F32);
     } catch (RuntimeException | Error failure) {
       owned.close();
@@ -66,8 +67,8 @@ public final class TeacherObjective implements Objective {
       long example = batch.examples()[row];
       batch.times()[row] = draws.time(example);
       batch.guidances()[row] = 0;
-      if (draws.dropsLabel(example, labelDropout)) {
-        batch.labels()[row] = nullLabel;
+      if (draws.dropsLabel(example, dropout)) {
+        batch.conditions()[row] = without;
       }
     }
   }

@@ -47,12 +47,13 @@ public final class TeacherRun {
         ModelCard.teacher(
             dataName,
             data.classNames(),
-            PhaseRun.provenance(run.updates(), run.batch(), data, settings.seed()));
+            PhaseRun.provenance(run.updates(), run.batch(), data.count(), settings.seed()));
     Path file = folder.resolve(FILE);
+    Examples examples = new LabelledImages(data, settings.mirror());
     return PhaseRun.begin(
         folder,
         settings.checkpointEvery(),
-        PhaseRun.fingerprint(settings, data),
+        PhaseRun.fingerprint(settings, examples.identity()),
         Map.of(PHASE, 1),
         resume,
         listener,
@@ -70,11 +71,10 @@ public final class TeacherRun {
                       Philox.childSeed(settings.seed(), WEIGHTS_STREAM));
               Trainer trainer =
                   new Trainer(
-                      network,
-                      data,
+                      new ClassConditioned(network),
+                      examples,
                       run.batch(),
                       run.precision(),
-                      settings.mirror(),
                       Philox.childSeed(settings.seed(), TRAINING_STREAM),
                       run.optimizer(),
                       (batch, draws) ->
@@ -83,9 +83,7 @@ public final class TeacherRun {
                               draws,
                               run.weighting(),
                               settings.labelDropout(),
-                              network.architecture().isConditional()
-                                  ? network.architecture().numClasses()
-                                  : 0))) {
+                              new ClassConditioned(network).without().orElse(0)))) {
             return phases.run(
                 PHASE,
                 0,

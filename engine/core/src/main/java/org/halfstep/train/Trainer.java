@@ -3,7 +3,6 @@ package org.halfstep.train;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
-import org.halfstep.data.ImageDataset;
 import org.halfstep.device.Coefficients;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
@@ -20,22 +19,20 @@ import org.halfstep.diffusion.Parameterization;
 import org.halfstep.graph.ParameterSlab;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
+import org.halfstep.graph.Shape;
+import org.halfstep.model.DiffusionArchitecture;
+import org.halfstep.model.DiffusionPorts;
 import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
 import org.halfstep.model.NetworkInputs;
-import org.halfstep.model.UNetConfig;
-import org.halfstep.model.UNetPorts;
-import org.halfstep.random.Permutation;
 
 /**
- * One training step, prepared: noise real images, ask the objective for the target, run the network
- * forward and backward, update the weights. Everything random is a function of (seed, example
- * number), so update k does the same work in a resumed run as in an uninterrupted one. A warm step
- * allocates nothing.
+ * One training step, prepared: noise the examples, ask the objective for the target, run the
+ * network forward and backward, update the weights. Everything random is a function of (seed,
+ * example number), so update k does the same work in a resumed run as in an uninterrupted one. A
+ * warm step allocates nothing.
  */
 public final class Trainer implements UpdateStep, AutoCloseable {
-  private static final double MIRROR_PROBABILITY = 0.5;
-
   /** Makes an objective for the trainer's batch. */
   @FunctionalInterface
   public interface ObjectiveFactory {
@@ -43,10 +40,9 @@ public final class Trainer implements UpdateStep, AutoCloseable {
   }
 
   private final Owned owned = new Owned();
-  private final ImageDataset data;
+  private final Examples data;
+  private final ExampleOrder order;
   private final NoiseSchedule schedule;
-  private final boolean mirror;
-  private final long seed;
   private final ExampleDraws draws;
   private final Operations operations;
   private final ParameterSlab gradients;
@@ -68,25 +64,21 @@ public final class Trainer implements UpdateStep, AutoCloseable {
   private final Launch distance;
   private final Launch gradient;
   private final Sequence recorded;
-  private Permutation order;
-  private long orderEpoch = -1;
 
   /**
-   * @param network trained in place
-   * @param data its images must have the network's size and channels
+   * @param conditioned its network is trained in place
+   * @param data of the network's size and channels, with the conditions that it knows
    * @param batchSize examples per update
-   * @param mirror whether images are flipped left to right at random
    * @param seed of everything random in this stage
    */
   public Trainer(
-      Network<UNetConfig, ModelCard> network,
-      ImageDataset data,
+      ConditionedNetwork conditioned,
+      Examples data,
       int batchSize,
-      boolean mirror,
       long seed,
       OptimizerSettings optimizerSettings,
       ObjectiveFactory objectiveFactory) {
-    this(network, data, batchSize, DataType.F32, mirror, seed, optimizerSettings, objectiveFactory);
+    this(conditioned, data, batchSize, DataType.F32, seed, optimizerSettings, objectiveFactory);
   }
 
   /**
@@ -95,20 +87,21 @@ public final class Trainer implements UpdateStep, AutoCloseable {
    * @param precision storage type of activations; weights and optimizer stay float32
    */
   public Trainer(
-      Network<UNetConfig, ModelCard> network,
-      ImageDataset data,
+      ConditionedNetwork conditioned,
+      Examples data,
       int batchSize,
       DataType precision,
-      boolean mirror,
       long seed,
       OptimizerSettings optimizerSettings,
       ObjectiveFactory objectiveFactory) {
-    requireFit(network, data);
-    UNetPorts ports = network.architecture().ports(network.graph());
+    Network<? extends DiffusionArchitecture, ModelCard> network = conditioned.network();
+    DiffusionPorts ports = network.architecture().ports(network.graph());
+    requireFit(network.card(), ports, data.shape());
+    conditioned.requireConditions(data);
+    int values = data.shape().size();
     this.data = data;
+    this.order = data.order(seed);
     this.schedule = network.card().noiseSchedule();
-    this.mirror = mirror;
-    this.seed = seed;
     this.draws = new ExampleDraws(seed, schedule);
     try {
       Device device = owned.add(network.device().stream());
@@ -122,8 +115,8 @@ public final class Trainer implements UpdateStep, AutoCloseable {
                   PlanOptions.training(batchSize, seed).withType(precision),
                   network.weights(),
                   gradients));
-      this.inputs = owned.add(new NetworkInputs(network, plan));
-      this.batch = owned.add(new TrainingBatch(device, batchSize, data.imageValues(), precision));
+      this.inputs = owned.add(conditioned.inputs(plan));
+      this.batch = owned.add(new TrainingBatch(device, batchSize, values, precision));
       this.objective = owned.add(objectiveFactory.create(batch, draws));
       this.optimizer =
           owned.add(
@@ -151,7 +144,6 @@ public final class Trainer implements UpdateStep, AutoCloseable {
         this.dropoutIds = null;
         this.dropoutDraw = null;
       }
-      int values = data.imageValues();
       this.noise =
           operations.normal(
               batch.noise(), key.address(), examples.address(), batchSize, values, DataType.F32);
@@ -193,45 +185,24 @@ public final class Trainer implements UpdateStep, AutoCloseable {
     }
   }
 
-  private static void requireFit(Network<UNetConfig, ModelCard> network, ImageDataset data) {
-    if (network.card().predicts() != Parameterization.V) {
+  private static void requireFit(ModelCard card, DiffusionPorts ports, Shape data) {
+    if (card.predicts() != Parameterization.V) {
       throw new IllegalArgumentException(
           "training and distillation need networks that predict v, this one predicts "
-              + network.card().predicts());
+              + card.predicts());
     }
-    int side = network.architecture().imageSize();
-    if (data.height() != side
-        || data.width() != side
-        || data.channels() != network.architecture().inChannels()) {
+    Shape taken = ports.x().shape();
+    if (!taken.equals(data)) {
       throw new IllegalArgumentException(
-          "the network takes "
-              + side
-              + "x"
-              + side
-              + "x"
-              + network.architecture().inChannels()
-              + " images, the data has "
-              + data.height()
-              + "x"
-              + data.width()
-              + "x"
-              + data.channels());
+          "the network takes " + taken + " images, the data has " + data);
     }
-    if (network.architecture().outChannels() != network.architecture().inChannels()) {
+    if (!ports.out().shape().equals(taken)) {
       throw new IllegalArgumentException(
           "the network must predict as many channels as it reads, got "
-              + network.architecture().inChannels()
+              + taken.channels()
               + " in and "
-              + network.architecture().outChannels()
+              + ports.out().shape().channels()
               + " out");
-    }
-    if (network.architecture().isConditional()
-        && data.classNames().size() != network.architecture().numClasses()) {
-      throw new IllegalArgumentException(
-          "the network has "
-              + network.architecture().numClasses()
-              + " classes, the data "
-              + data.classNames().size());
     }
   }
 
@@ -250,9 +221,8 @@ public final class Trainer implements UpdateStep, AutoCloseable {
       double sigma = batch.sigmas()[row];
       noising.set(0, row, alpha);
       noising.set(1, row, sigma);
-      inputs.set(row, batch.times()[row], batch.labels()[row], batch.guidances()[row]);
-      double factor =
-          weighting.gradientOfDifference(alpha, sigma, batch.imageValues(), batch.size());
+      inputs.set(row, batch.times()[row], batch.conditions()[row], batch.guidances()[row]);
+      double factor = weighting.gradientOfDifference(alpha, sigma, batch.values(), batch.size());
       lossGradient.set(0, row, factor);
       lossGradient.set(1, row, -factor);
     }
@@ -269,6 +239,7 @@ public final class Trainer implements UpdateStep, AutoCloseable {
   /** All of an update that runs on the device; it waits for nothing in between. */
   private Sequence record() {
     List<Launch> launches = new ArrayList<>(List.of(noise, addNoise, copyToPlan));
+    launches.addAll(inputs.launches());
     launches.addAll(objective.target());
     launches.addAll(
         List.of(
@@ -285,24 +256,21 @@ public final class Trainer implements UpdateStep, AutoCloseable {
     long first = update * batch.size();
     for (int row = 0; row < batch.size(); row++) {
       long example = first + row;
-      int index = imageOf(example);
+      int index = order.at(example);
       batch.examples()[row] = example;
-      batch.labels()[row] = data.label(index);
+      batch.conditions()[row] = data.condition(index, example, draws);
       ids.memory().setAtIndex(ValueLayout.JAVA_LONG, row, example);
       if (dropoutIds != null) {
         dropoutIds.memory().setAtIndex(ValueLayout.JAVA_LONG, row, example);
       }
-      data.copyNormalized(
-          index,
-          mirror && draws.mirrors(example, MIRROR_PROBABILITY),
-          batch.cleanImages(),
-          (long) Float.BYTES * row * batch.imageValues());
+      data.write(
+          index, example, draws, batch.cleanValues(), (long) Float.BYTES * row * batch.values());
     }
     ids.push();
     if (dropoutIds != null) {
       dropoutIds.push();
     }
-    batch.pushCleanImages();
+    batch.pushClean();
     objective.draw(batch);
     for (int row = 0; row < batch.size(); row++) {
       batch.alphas()[row] = schedule.alpha(batch.times()[row]);
@@ -310,22 +278,12 @@ public final class Trainer implements UpdateStep, AutoCloseable {
     }
   }
 
-  private int imageOf(long example) {
-    long epoch = example / data.count();
-    if (epoch != orderEpoch) {
-      order = new Permutation(seed, epoch, data.count());
-      orderEpoch = epoch;
-    }
-    return (int) order.at(example % data.count());
-  }
-
   private double loss(LossWeighting weighting) {
     distances.pull();
     double sum = 0;
     for (int row = 0; row < batch.size(); row++) {
       sum +=
-          weighting.lossOfSquaredDistance(
-                  batch.alphas()[row], batch.sigmas()[row], batch.imageValues())
+          weighting.lossOfSquaredDistance(batch.alphas()[row], batch.sigmas()[row], batch.values())
               * distances.memory().getAtIndex(ValueLayout.JAVA_DOUBLE, row);
     }
     return sum / batch.size();

@@ -8,13 +8,13 @@ import org.halfstep.device.Slab;
 import org.halfstep.device.SlabLayout;
 
 /**
- * The examples of one update: what was drawn for each row on the host, and their images on the
+ * The examples of one update: what was drawn for each row on the host, and their values on the
  * device. Rows are float32 NHWC.
  */
 public final class TrainingBatch implements AutoCloseable {
   private final Device device;
   private final int size;
-  private final int imageValues;
+  private final int values;
   private final DataType precision;
   private final Slab slab;
   private final HostView cleanWindow;
@@ -23,7 +23,7 @@ public final class TrainingBatch implements AutoCloseable {
   private final SlabLayout.Part noised;
   private final SlabLayout.Part target;
   private final long[] examples;
-  private final int[] labels;
+  private final int[] conditions;
   private final double[] times;
   private final double[] alphas;
   private final double[] sigmas;
@@ -31,23 +31,23 @@ public final class TrainingBatch implements AutoCloseable {
 
   /**
    * @param size rows
-   * @param imageValues numbers of one image
+   * @param values numbers of one image, or latent
    * @param precision storage type of activations in the plans that run on this batch
    */
-  public TrainingBatch(Device device, int size, int imageValues, DataType precision) {
+  public TrainingBatch(Device device, int size, int values, DataType precision) {
     this.device = device;
     this.precision = precision;
     this.size = size;
-    this.imageValues = imageValues;
+    this.values = values;
     SlabLayout images = new SlabLayout();
-    this.clean = images.floats((long) size * imageValues);
-    this.noise = images.floats((long) size * imageValues);
-    this.noised = images.floats((long) size * imageValues);
-    this.target = images.floats((long) size * imageValues);
+    this.clean = images.floats((long) size * values);
+    this.noise = images.floats((long) size * values);
+    this.noised = images.floats((long) size * values);
+    this.target = images.floats((long) size * values);
     this.slab = images.allocate(device, "training batch");
     this.cleanWindow = clean.window();
     this.examples = new long[size];
-    this.labels = new int[size];
+    this.conditions = new int[size];
     this.times = new double[size];
     this.alphas = new double[size];
     this.sigmas = new double[size];
@@ -63,9 +63,9 @@ public final class TrainingBatch implements AutoCloseable {
     return size;
   }
 
-  /** Numbers of one image. */
-  public int imageValues() {
-    return imageValues;
+  /** Numbers of one image, or latent. */
+  public int values() {
+    return values;
   }
 
   /** Storage type of activations; the batch itself is float32. */
@@ -94,11 +94,11 @@ public final class TrainingBatch implements AutoCloseable {
   }
 
   /** The clean images as the host writes them. */
-  MemorySegment cleanImages() {
+  MemorySegment cleanValues() {
     return cleanWindow.memory();
   }
 
-  void pushCleanImages() {
+  void pushClean() {
     cleanWindow.push();
   }
 
@@ -107,9 +107,9 @@ public final class TrainingBatch implements AutoCloseable {
     return examples;
   }
 
-  /** Class of each row's image. */
-  public int[] labels() {
-    return labels;
+  /** Condition of each row: the number of a class, or of a caption. */
+  public int[] conditions() {
+    return conditions;
   }
 
   /** Time t of each row, in [0, 1]. */

@@ -24,6 +24,8 @@ import org.halfstep.model.ModelCard.Role;
 import org.halfstep.model.Network;
 import org.halfstep.model.UNetConfig;
 import org.halfstep.random.Philox;
+import org.halfstep.train.ClassConditioned;
+import org.halfstep.train.LabelledImages;
 import org.halfstep.train.RunSettings;
 import org.halfstep.train.Trainer;
 import org.junit.jupiter.api.AfterEach;
@@ -158,15 +160,14 @@ class DistillationRunTest {
       long seed) {
     RunSettings run = settings.halving();
     return new Trainer(
-        student,
-        data,
+        new ClassConditioned(student),
+        new LabelledImages(data, true),
         run.batch(),
-        true,
         seed,
         run.optimizer(),
         (batch, draws) ->
             new HalvingObjective(
-                from,
+                new ClassConditioned(from),
                 batch,
                 draws,
                 settings.guidance(),

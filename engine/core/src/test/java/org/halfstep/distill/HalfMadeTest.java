@@ -19,6 +19,8 @@ import org.halfstep.model.TinyNetworks;
 import org.halfstep.model.UNetConfig;
 import org.halfstep.sample.SampleRequest;
 import org.halfstep.sample.Sampler;
+import org.halfstep.train.ClassConditioned;
+import org.halfstep.train.LabelledImages;
 import org.halfstep.train.OptimizerSettings;
 import org.halfstep.train.TeacherObjective;
 import org.halfstep.train.Trainer;
@@ -75,7 +77,13 @@ class HalfMadeTest {
 
   private Trainer trainer(
       Network<UNetConfig, ModelCard> network, Trainer.ObjectiveFactory objective) {
-    return new Trainer(network, data, 2, false, 1, OptimizerSettings.adam(0.9), objective);
+    return new Trainer(
+        new ClassConditioned(network),
+        new LabelledImages(data, false),
+        2,
+        1,
+        OptimizerSettings.adam(0.9),
+        objective);
   }
 
   @Test
@@ -104,7 +112,12 @@ class HalfMadeTest {
               trainer(
                   student,
                   (batch, draws) ->
-                      new GuidedObjective(teacher, batch, draws, RANGE, LossWeighting.SNR_PLUS_1)));
+                      new GuidedObjective(
+                          new ClassConditioned(teacher),
+                          batch,
+                          draws,
+                          RANGE,
+                          LossWeighting.SNR_PLUS_1)));
       failEachAllocation(
           12,
           () ->
@@ -112,7 +125,7 @@ class HalfMadeTest {
                   student,
                   (batch, draws) ->
                       new HalvingObjective(
-                          guided,
+                          new ClassConditioned(guided),
                           batch,
                           draws,
                           RANGE,

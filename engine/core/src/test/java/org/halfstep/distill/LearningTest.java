@@ -21,6 +21,8 @@ import org.halfstep.model.TinyNetworks;
 import org.halfstep.model.UNetConfig;
 import org.halfstep.sample.SampleRequest;
 import org.halfstep.sample.Sampler;
+import org.halfstep.train.ClassConditioned;
+import org.halfstep.train.LabelledImages;
 import org.halfstep.train.OptimizerSettings;
 import org.halfstep.train.TeacherObjective;
 import org.halfstep.train.Trainer;
@@ -46,10 +48,9 @@ class LearningTest {
       double[] losses = new double[UPDATES];
       try (Trainer trainer =
           new Trainer(
-              teacher,
-              data,
+              new ClassConditioned(teacher),
+              new LabelledImages(data, false),
               8,
-              false,
               2,
               NO_AVERAGE,
               (batch, draws) ->
@@ -82,15 +83,14 @@ class LearningTest {
       double before = distance(wanted, sample(ofTeacher, 1));
       try (Trainer trainer =
           new Trainer(
-              student,
-              data,
+              new ClassConditioned(student),
+              new LabelledImages(data, false),
               8,
-              false,
               3,
               NO_AVERAGE,
               (batch, draws) ->
                   new HalvingObjective(
-                      guided,
+                      new ClassConditioned(guided),
                       batch,
                       draws,
                       new GuidanceRange(0, MAX_W),

@@ -29,6 +29,7 @@ import org.halfstep.model.UNetConfig;
 import org.halfstep.random.Philox;
 import org.halfstep.sample.SampleRequest;
 import org.halfstep.sample.Sampler;
+import org.halfstep.train.ClassConditioned;
 import org.halfstep.train.Objective;
 import org.halfstep.train.TrainingBatch;
 import org.junit.jupiter.api.AfterEach;
@@ -66,7 +67,7 @@ class ObjectivesTest {
     DeviceArrays.write(device, batch.noised(), z);
     for (int row = 0; row < BATCH; row++) {
       batch.examples()[row] = 100 + row;
-      batch.labels()[row] = row % TinyNetworks.CLASSES;
+      batch.conditions()[row] = row % TinyNetworks.CLASSES;
     }
   }
 
@@ -95,7 +96,8 @@ class ObjectivesTest {
     try (Network<UNetConfig, ModelCard> teacher = TinyNetworks.teacher(device, SIDE, 1);
         SingleEvaluation single = new SingleEvaluation(teacher);
         Objective objective =
-            new GuidedObjective(teacher, batch, draws, RANGE, LossWeighting.SNR_PLUS_1)) {
+            new GuidedObjective(
+                new ClassConditioned(teacher), batch, draws, RANGE, LossWeighting.SNR_PLUS_1)) {
       objective.draw(batch);
       objective.write(batch);
       objective.target().forEach(Launch::run);
@@ -109,7 +111,7 @@ class ObjectivesTest {
         assertTrue(t > 0 && t < 1 && w > 0 && w < MAX_W);
         times.add(t);
         strengths.add(w);
-        double[] with = single.v(noised[row], t, batch.labels()[row], 0);
+        double[] with = single.v(noised[row], t, batch.conditions()[row], 0);
         double[] without = single.v(noised[row], t, TinyNetworks.CLASSES, 0);
         for (int i = 0; i < VALUES; i++) {
           expected[row][i] = (1 + w) * with[i] - w * without[i];
@@ -136,7 +138,12 @@ class ObjectivesTest {
         SingleEvaluation single = new SingleEvaluation(teacher);
         Objective objective =
             new HalvingObjective(
-                teacher, batch, draws, RANGE, LossWeighting.TRUNCATED_SNR, chain)) {
+                new ClassConditioned(teacher),
+                batch,
+                draws,
+                RANGE,
+                LossWeighting.TRUNCATED_SNR,
+                chain)) {
       objective.draw(batch);
       objective.write(batch);
       objective.target().forEach(Launch::run);
@@ -162,7 +169,7 @@ class ObjectivesTest {
       SingleEvaluation teacher, int row, long index, int steps, boolean stochastic) {
     double t = (double) index / steps;
     double w = batch.guidances()[row];
-    int label = batch.labels()[row];
+    int label = batch.conditions()[row];
     double[] z = noised[row];
     double[] first = teacher.v(z, t, label, w);
     if (stochastic && index == 1) {

@@ -30,7 +30,7 @@ import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
 import org.halfstep.graph.StepInfo;
 import org.halfstep.graph.Value;
-import org.halfstep.model.ComponentCard;
+import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
 import org.halfstep.safetensors.Dtype;
 import org.junit.jupiter.api.AfterEach;
@@ -40,7 +40,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Small latent UNets: sizes, phases, files, precision. What they compute is in fixtures. */
 class LatentUNetTest {
-  private static final ComponentCard CARD = new ComponentCard("a small one", Map.of());
+  private static final ModelCard CARD = ModelCard.teacher("a small one", List.of(), Map.of());
   private static final LatentUNetConfig TEXT =
       new LatentUNetConfig(TinyUNets.smallest(0, 0), 16, 16, 5);
   private static final LatentUNetConfig CLASSES =
@@ -65,20 +65,20 @@ class LatentUNetTest {
     device.close();
   }
 
-  private Network<LatentUNetConfig, ComponentCard> fresh(LatentUNetConfig config) {
+  private Network<LatentUNetConfig, ModelCard> fresh(LatentUNetConfig config) {
     return Network.fresh(device, config, CARD, 7);
   }
 
   private Path file(LatentUNetConfig config) throws IOException {
     Path file = folder.resolve("unet.safetensors");
-    try (Network<LatentUNetConfig, ComponentCard> network = fresh(config)) {
+    try (Network<LatentUNetConfig, ModelCard> network = fresh(config)) {
       network.save(file, CARD, Dtype.F16);
     }
     return file;
   }
 
   private static Plan plan(
-      Network<LatentUNetConfig, ComponentCard> network, LatentUNetConfig config, int batch) {
+      Network<LatentUNetConfig, ModelCard> network, LatentUNetConfig config, int batch) {
     Graph graph = config.equals(network.architecture()) ? network.graph() : config.graph();
     Plan plan =
         Plan.inference(network.device(), graph, PlanOptions.inference(batch), network.values());
@@ -143,12 +143,12 @@ class LatentUNetTest {
     Path file = file(TEXT);
     LatentUNetConfig wide = TEXT.withSize(24, 32, 9);
     float[] expected;
-    try (Network<LatentUNetConfig, ComponentCard> loaded =
+    try (Network<LatentUNetConfig, ModelCard> loaded =
             Network.load(device, LatentUNetConfig.FORMAT, file);
         Plan plan = plan(loaded, wide, 1)) {
       expected = evaluate(plan);
     }
-    try (Network<LatentUNetConfig, ComponentCard> opened =
+    try (Network<LatentUNetConfig, ModelCard> opened =
             Network.open(device, LatentUNetConfig.FORMAT, file);
         Plan first = plan(opened, TEXT, 1)) {
       FrozenWeights weights = (FrozenWeights) opened.values();
@@ -219,7 +219,7 @@ class LatentUNetTest {
   @Test
   void weightsOfAnotherNetworkAreRefused() {
     LatentUNetConfig guided = new LatentUNetConfig(TinyUNets.smallest(8, 0), 16, 16, 5);
-    try (Network<LatentUNetConfig, ComponentCard> network = fresh(TEXT)) {
+    try (Network<LatentUNetConfig, ModelCard> network = fresh(TEXT)) {
       IllegalArgumentException refused =
           assertThrows(IllegalArgumentException.class, () -> plan(network, guided, 1).close());
       assertTrue(refused.getMessage().contains("another network's"), refused.getMessage());
@@ -231,9 +231,9 @@ class LatentUNetTest {
     for (LatentUNetConfig config : List.of(TEXT, CLASSES)) {
       Path file = file(config);
       Path again = folder.resolve("again.safetensors");
-      try (Network<LatentUNetConfig, ComponentCard> loaded =
+      try (Network<LatentUNetConfig, ModelCard> loaded =
               Network.load(device, LatentUNetConfig.FORMAT, file);
-          Network<LatentUNetConfig, ComponentCard> opened =
+          Network<LatentUNetConfig, ModelCard> opened =
               Network.open(device, LatentUNetConfig.FORMAT, file);
           Plan one = plan(loaded, config, 2);
           Plan two = plan(opened, config, 2)) {
@@ -271,7 +271,7 @@ class LatentUNetTest {
 
   @Test
   void keysAndValuesOfTheTextAreFormedOncePerRequest() {
-    try (Network<LatentUNetConfig, ComponentCard> network = fresh(TEXT);
+    try (Network<LatentUNetConfig, ModelCard> network = fresh(TEXT);
         Plan plan = plan(network, TEXT, 2)) {
       assertTrue(labels(plan.conditionSteps()).contains("keys and values"));
       assertTrue(
@@ -290,7 +290,7 @@ class LatentUNetTest {
 
   @Test
   void aClassIsAVectorPerTransformerFormedOncePerRequest() {
-    try (Network<LatentUNetConfig, ComponentCard> network = fresh(CLASSES);
+    try (Network<LatentUNetConfig, ModelCard> network = fresh(CLASSES);
         Plan plan = plan(network, CLASSES, 2)) {
       float[] first = evaluate(plan);
       assertTrue(labels(plan.conditionSteps()).contains("class_table"));
@@ -305,7 +305,7 @@ class LatentUNetTest {
   /** Softmax over one token is 1: exactly no gradient, whatever lay there before. */
   @Test
   void gradientsOfWhatNothingReadsAreZero() {
-    try (Network<LatentUNetConfig, ComponentCard> network = fresh(CLASSES);
+    try (Network<LatentUNetConfig, ModelCard> network = fresh(CLASSES);
         ParameterSlab gradients = new ParameterSlab(device, network.graph(), "gradients");
         Plan plan =
             Plan.training(
@@ -347,7 +347,7 @@ class LatentUNetTest {
   @Test
   void bfloat16StaysClose() {
     for (LatentUNetConfig config : List.of(TEXT, CLASSES)) {
-      try (Network<LatentUNetConfig, ComponentCard> network = fresh(config)) {
+      try (Network<LatentUNetConfig, ModelCard> network = fresh(config)) {
         Pass exact = pass(network, DataType.F32);
         Pass rounded = pass(network, DataType.BF16);
         double out = error(rounded.out(), exact.out());
@@ -362,7 +362,7 @@ class LatentUNetTest {
 
   private record Pass(float[] out, float[] dx, float[] gradients) {}
 
-  private static Pass pass(Network<LatentUNetConfig, ComponentCard> network, DataType type) {
+  private static Pass pass(Network<LatentUNetConfig, ModelCard> network, DataType type) {
     Device device = network.device();
     PlanOptions options =
         PlanOptions.training(2, 0)

@@ -49,7 +49,7 @@ class Bfloat16NetworkTest {
             .withInputGradients(Set.of(network.architecture().ports(network.graph()).x()));
     try (ParameterSlab gradients = new ParameterSlab(device, network.graph(), "gradients");
         Plan plan = Plan.training(device, network.graph(), options, network.weights(), gradients);
-        NetworkInputs inputs = new NetworkInputs(network, plan)) {
+        ClassInputs inputs = new ClassInputs(network, plan)) {
       int count = (int) plan.count("x");
       DeviceArrays.write(device, plan.address("x"), noise(count, 1));
       for (int row = 0; row < BATCH; row++) {

@@ -8,7 +8,7 @@ import org.halfstep.graph.PlanOptions;
 public final class SingleEvaluation implements AutoCloseable {
   private final Network<UNetConfig, ModelCard> network;
   private final Plan plan;
-  private final NetworkInputs inputs;
+  private final ClassInputs inputs;
   private int evaluations;
 
   /** The network stays the caller's. */
@@ -18,7 +18,7 @@ public final class SingleEvaluation implements AutoCloseable {
         Plan.inference(
             network.device(), network.graph(), PlanOptions.inference(1), network.weights());
     plan.prepare();
-    this.inputs = new NetworkInputs(network, plan);
+    this.inputs = new ClassInputs(network, plan);
   }
 
   /** v at z, rounded to float32 first. */

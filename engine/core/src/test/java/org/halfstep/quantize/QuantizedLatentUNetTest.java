@@ -24,7 +24,7 @@ import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
 import org.halfstep.latent.LatentUNetConfig;
 import org.halfstep.latent.TinyUNets;
-import org.halfstep.model.ComponentCard;
+import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
 import org.halfstep.random.Philox;
 import org.halfstep.safetensors.Dtype;
@@ -38,7 +38,7 @@ import org.junit.jupiter.api.io.TempDir;
 class QuantizedLatentUNetTest {
   private static final LatentUNetConfig CONFIG =
       new LatentUNetConfig(TinyUNets.smallest(8, 0), 12, 8, 5);
-  private static final ComponentCard CARD = new ComponentCard("a small one", Map.of());
+  private static final ModelCard CARD = ModelCard.teacher("a small one", List.of(), Map.of());
   private static final double[] GUIDANCE = {0, 8};
 
   /** Two dozen layers with random weights of eight bits; trained networks come out closer. */
@@ -46,8 +46,8 @@ class QuantizedLatentUNetTest {
 
   @TempDir private Path folder;
   private static Device device;
-  private static Network<LatentUNetConfig, ComponentCard> source;
-  private static Network<LatentUNetConfig, ComponentCard> quantized;
+  private static Network<LatentUNetConfig, ModelCard> source;
+  private static Network<LatentUNetConfig, ModelCard> quantized;
 
   @BeforeAll
   static void quantize() {
@@ -102,7 +102,7 @@ class QuantizedLatentUNetTest {
   }
 
   private static float[] evaluate(
-      Network<LatentUNetConfig, ComponentCard> network, Graph graph, int batch) {
+      Network<LatentUNetConfig, ModelCard> network, Graph graph, int batch) {
     Device device = network.device();
     try (Plan plan =
         Plan.inference(device, graph, PlanOptions.inference(batch), network.values())) {
@@ -183,7 +183,7 @@ class QuantizedLatentUNetTest {
     float[] expected = evaluate(quantized, quantized.graph(), 2);
     LatentUNetConfig larger = CONFIG.withSize(24, 16, 7);
     float[] exact = evaluate(source, larger.graph(), 1);
-    try (Network<LatentUNetConfig, ComponentCard> opened =
+    try (Network<LatentUNetConfig, ModelCard> opened =
             Network.open(device, LatentUNetConfig.FORMAT, file);
         Plan first = plan(opened, opened.graph())) {
       assertTrue(opened.isQuantized());
@@ -200,7 +200,7 @@ class QuantizedLatentUNetTest {
     }
   }
 
-  private static Plan plan(Network<LatentUNetConfig, ComponentCard> network, Graph graph) {
+  private static Plan plan(Network<LatentUNetConfig, ModelCard> network, Graph graph) {
     return Plan.inference(device, graph, PlanOptions.inference(1), network.values());
   }
 

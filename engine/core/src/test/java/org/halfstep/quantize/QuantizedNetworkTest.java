@@ -26,9 +26,9 @@ import org.halfstep.device.cpu.CpuDevice;
 import org.halfstep.graph.ParameterSlab;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
+import org.halfstep.model.ClassInputs;
 import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
-import org.halfstep.model.NetworkInputs;
 import org.halfstep.model.Quantization;
 import org.halfstep.model.TinyNetworks;
 import org.halfstep.model.UNetConfig;
@@ -280,7 +280,7 @@ class QuantizedNetworkTest {
     try (Plan plan =
             Plan.inference(
                 device, network.graph(), PlanOptions.inference(batch), network.weights());
-        NetworkInputs inputs = new NetworkInputs(network, plan)) {
+        ClassInputs inputs = new ClassInputs(network, plan)) {
       plan.prepare();
       int each = (int) plan.count("x") / batch;
       float[] x = new float[batch * each];

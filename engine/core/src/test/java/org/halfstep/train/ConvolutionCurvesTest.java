@@ -55,10 +55,9 @@ class ConvolutionCurvesTest {
             Network.fresh(device, TinyNetworks.config(SIDE, 0), TinyNetworks.teacherCard(), 1);
         Trainer trainer =
             new Trainer(
-                network,
-                data,
+                new ClassConditioned(network),
+                new LabelledImages(data, false),
                 4,
-                false,
                 2,
                 settings,
                 (batch, draws) ->

@@ -53,10 +53,9 @@ class TrainerAllocationTest {
                 device, config, ModelCard.teacher("noise", classes, java.util.Map.of()), 1);
         Trainer trainer =
             new Trainer(
-                network,
-                data,
+                new ClassConditioned(network),
+                new LabelledImages(data, true),
                 BATCH,
-                true,
                 1,
                 OptimizerSettings.adam(0.9),
                 (batch, draws) ->

@@ -58,10 +58,9 @@ class TrainerTest {
 
   private Trainer trainer(int batchSize, OptimizerSettings optimizer, LossWeighting weighting) {
     return new Trainer(
-        network,
-        data,
+        new ClassConditioned(network),
+        new LabelledImages(data, true),
         batchSize,
-        true,
         SEED,
         optimizer,
         (batch, draws) -> {
@@ -222,7 +221,7 @@ class TrainerTest {
         for (int row = 0; row < BATCH; row++) {
           times.add(batch.times()[row]);
           noises.add(noise[row * VALUES]);
-          labels.add(batch.labels()[row]);
+          labels.add(batch.conditions()[row]);
         }
       }
       assertEquals(updates * BATCH, times.size());
@@ -240,10 +239,9 @@ class TrainerTest {
               IllegalArgumentException.class,
               () ->
                   new Trainer(
-                      network,
-                      large,
+                      new ClassConditioned(network),
+                      new LabelledImages(large, false),
                       1,
-                      false,
                       SEED,
                       PLAIN,
                       (batch, draws) -> {

@@ -24,6 +24,8 @@ import org.halfstep.model.UNetConfig;
 import org.halfstep.sample.SampleRequest;
 import org.halfstep.sample.Sampler;
 import org.halfstep.sample.TinyModels;
+import org.halfstep.train.ClassConditioned;
+import org.halfstep.train.LabelledImages;
 import org.halfstep.train.OptimizerSettings;
 import org.halfstep.train.TeacherObjective;
 import org.halfstep.train.Trainer;
@@ -129,10 +131,9 @@ class RecordedRunsTest {
         Network<UNetConfig, ModelCard> network = TinyNetworks.teacher(device, 8, 3);
         Trainer trainer =
             new Trainer(
-                network,
-                data,
+                new ClassConditioned(network),
+                new LabelledImages(data, true),
                 3,
-                true,
                 11,
                 OptimizerSettings.adam(0.9),
                 (batch, draws) ->

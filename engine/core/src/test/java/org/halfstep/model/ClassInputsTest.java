@@ -12,14 +12,14 @@ import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
 import org.junit.jupiter.api.Test;
 
-class NetworkInputsTest {
+class ClassInputsTest {
   @Test
   void labelsAreThoseOfTheNetwork() {
     try (Device device = new CpuDevice(1);
         Network<UNetConfig, ModelCard> network = TinyNetworks.teacher(device, 8, 1);
         Plan plan =
             Plan.inference(device, network.graph(), PlanOptions.inference(2), network.weights());
-        NetworkInputs inputs = new NetworkInputs(network, plan)) {
+        ClassInputs inputs = new ClassInputs(network, plan)) {
       int nullLabel = TinyNetworks.CLASSES;
       inputs.set(0, 0.5, 0, 0);
       inputs.set(1, 0.5, nullLabel, 0);

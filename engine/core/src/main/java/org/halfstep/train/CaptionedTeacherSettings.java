@@ -1,0 +1,90 @@
+package org.halfstep.train;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.util.Set;
+import org.halfstep.checkpoint.TextDescription;
+import org.halfstep.checkpoint.UNetDescription;
+import org.halfstep.graph.Shape;
+import org.halfstep.latent.LatentUNetConfig;
+import org.halfstep.latent.TextUNetConfig;
+import org.halfstep.text.ClipTokenizer;
+
+/**
+ * Everything that decides what a teacher of captioned latents becomes, beside the data and the
+ * autoencoder.
+ *
+ * @param text the text encoder in the keys of transformers' CLIPTextModel, without the size of its
+ *     vocabulary, which is the tokenizer's
+ * @param unet in the keys of diffusers' UNet2DConditionModel, without the channels of a latent,
+ *     which are the autoencoder's, and the width of the context, which is the text encoder's
+ * @param merges of the tokenizer that is made of the captions at most, from 1 to 48,894
+ * @param run updates, batch, rate, optimizer, loss
+ * @param captionDropout probability of training an example with the empty caption, from 0 to below
+ *     1
+ * @param mirror whether pictures are flipped left to right at random
+ * @param seed of everything random, any 64-bit number
+ * @param checkpointEvery updates between checkpoints, at least 1
+ */
+public record CaptionedTeacherSettings(
+    ObjectNode text,
+    ObjectNode unet,
+    int merges,
+    RunSettings run,
+    double captionDropout,
+    boolean mirror,
+    long seed,
+    long checkpointEvery) {
+  private static final String VOCABULARY = "vocab_size";
+  private static final String IN = "in_channels";
+  private static final String OUT = "out_channels";
+  private static final String CONTEXT = "cross_attention_dim";
+
+  public CaptionedTeacherSettings {
+    if (text == null || unet == null || run == null) {
+      throw new IllegalArgumentException("text, unet and run must be given");
+    }
+    if (merges < 1 || merges > ClipTokenizer.MOST_MERGES) {
+      throw new IllegalArgumentException(
+          "the tokenizer has 1 to " + ClipTokenizer.MOST_MERGES + " merges, got " + merges);
+    }
+    if (!(captionDropout >= 0 && captionDropout < 1)) {
+      throw new IllegalArgumentException(
+          "caption dropout must lie in [0, 1), got " + captionDropout);
+    }
+    if (checkpointEvery < 1) {
+      throw new IllegalArgumentException("checkpoints need at least one update between them");
+    }
+    requireMissing("text", text, Set.of(VOCABULARY));
+    requireMissing("unet", unet, Set.of(IN, OUT, CONTEXT));
+  }
+
+  private static void requireMissing(String name, ObjectNode keys, Set<String> known) {
+    for (String key : known) {
+      if (keys.has(key)) {
+        throw new IllegalArgumentException(
+            name + "." + key + " follows from the data and the autoencoder: leave it out");
+      }
+    }
+  }
+
+  /**
+   * The network for latents of a shape.
+   *
+   * @param vocabulary entries of the tokenizer
+   * @throws IllegalArgumentException in one line that names the key, when there is no such network
+   */
+  public TextUNetConfig network(int vocabulary, Shape latent) {
+    TextDescription encoder = TextDescription.fromJson(text.deepCopy().put(VOCABULARY, vocabulary));
+    ObjectNode keys = unet.deepCopy();
+    keys.put(IN, latent.channels()).put(OUT, latent.channels()).put(CONTEXT, encoder.width());
+    try {
+      UNetDescription denoiser = UNetDescription.of(keys, "unet");
+      return new TextUNetConfig(
+          encoder,
+          new LatentUNetConfig(denoiser, latent.height(), latent.width(), encoder.positions()));
+    } catch (IOException refused) {
+      throw new IllegalArgumentException(refused.getMessage(), refused);
+    }
+  }
+}
