@@ -95,6 +95,7 @@ final class LatentUNet {
         h = up(stage.resampler(), h, skips.peek().shape());
       }
     }
+    graph.cut();
     Layers exact = layers.exact();
     Normed last =
         exact.norm("conv_out", "conv_norm_out", h, network.groups(), EPS, null, Activation.SILU);
