@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
@@ -53,6 +54,23 @@ public final class Checkpoint implements AutoCloseable {
       return FolderReader.open(path, options);
     }
     return SingleFileReader.open(path, options);
+  }
+
+  /**
+   * A checkpoint of parts that are in memory or open elsewhere, to be written.
+   *
+   * @param path what it is, for error texts
+   * @param components stay their owners', and open until it is written
+   * @param scheduler null for none, as of one network alone
+   * @param tokenizer folder of the tokenizer; null for none
+   */
+  public static Checkpoint assemble(
+      Path path, Collection<Component> components, SchedulerConfig scheduler, Path tokenizer) {
+    Checkpoint assembled = new Checkpoint(path, Layout.FOLDER);
+    components.forEach(assembled::add);
+    assembled.setScheduler(scheduler);
+    assembled.setTokenizer(tokenizer);
+    return assembled;
   }
 
   /**

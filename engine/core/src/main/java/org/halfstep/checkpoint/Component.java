@@ -1,6 +1,21 @@
 package org.halfstep.checkpoint;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.halfstep.files.DataException;
+import org.halfstep.files.FileDigest;
+import org.halfstep.files.Json;
+import org.halfstep.graph.Weights;
+import org.halfstep.model.ModelCard;
+import org.halfstep.safetensors.TensorView;
 import org.halfstep.safetensors.Tensors;
 
 /**
@@ -13,8 +28,89 @@ import org.halfstep.safetensors.Tensors;
  *     does nothing
  */
 public record Component(NetworkDescription network, ObjectNode config, Tensors tensors) {
+  /**
+   * The key of a UNet's configuration under which its card lies. Other programs pass over keys that
+   * begin so, and every layout keeps a configuration.
+   */
+  private static final String CARD = "_halfstep_card";
+
+  /** Bytes that are digested together. */
+  private static final long PART = 1 << 20;
+
+  private static final String SAMPLE_SIZE = "sample_size";
+
+  /** Keys of a configuration that say nothing of the network's shape, and go with it. */
+  static final List<String> BESIDE = List.of(SAMPLE_SIZE, CARD);
+
+  /**
+   * A UNet in memory, to be written.
+   *
+   * @param network what it is
+   * @param side rows and columns of the latents that it was made for
+   * @param origin what it is, for error texts
+   * @param weights under its parameters' names; they stay the caller's, and are copied when the
+   *     component's tensors are asked for
+   * @throws IOException in one line, when they are not those of the description
+   */
+  public static Component of(
+      UNetDescription network, int side, String origin, Weights weights, ModelCard card)
+      throws IOException {
+    ObjectNode config = network.toJson();
+    config.put(SAMPLE_SIZE, side);
+    config.set(CARD, Json.tree(card));
+    Tensors tensors = new WeightTensors(origin, weights);
+    return new Component(
+        network, config, NetworkTensors.find(tensors, network, network.diffusers()));
+  }
+
   /** Which network it is. */
   public Part part() {
     return network.part();
+  }
+
+  /**
+   * SHA-256 of its parameters, by name, extents, type and numbers: the same for the same network in
+   * any layout.
+   */
+  public String sha256() {
+    MessageDigest digest = FileDigest.begin();
+    for (Map.Entry<String, long[]> parameter : network.shapes().entrySet()) {
+      TensorView tensor = tensors.find(parameter.getKey()).orElseThrow();
+      String said =
+          parameter.getKey() + " " + tensor.dtype() + " " + Arrays.toString(parameter.getValue());
+      digest.update(said.getBytes(StandardCharsets.UTF_8));
+      for (long at = 0; at < tensor.data().byteSize(); at += PART) {
+        long bytes = Math.min(PART, tensor.data().byteSize() - at);
+        digest.update(tensor.data().asSlice(at, bytes).asByteBuffer());
+      }
+    }
+    return HexFormat.of().formatHex(digest.digest());
+  }
+
+  /**
+   * What a UNet of ours says of itself beside its shape; other programs' say nothing.
+   *
+   * @throws DataException in one line, when it is no card, or not that of this network
+   */
+  public Optional<ModelCard> card() throws DataException {
+    JsonNode said = config.path(CARD);
+    if (said.isMissingNode() || !(network instanceof UNetDescription unet)) {
+      return Optional.empty();
+    }
+    try {
+      ModelCard card = ModelCard.fromJson(said.toString());
+      boolean takesGuidance = unet.guidanceWidth() > 0;
+      if (takesGuidance != (card.role() != ModelCard.Role.TEACHER)) {
+        throw new IllegalArgumentException(
+            "model card: says that it is a "
+                + card.role()
+                + ", but the network takes "
+                + (takesGuidance ? "a" : "no")
+                + " guidance strength");
+      }
+      return Optional.of(card);
+    } catch (IllegalArgumentException refused) {
+      throw new DataException(tensors.origin(), refused.getMessage());
+    }
   }
 }

@@ -131,7 +131,7 @@ public final class FolderWriter {
     UNetDescription unet =
         (UNetDescription) checkpoint.component(Part.UNET).orElseThrow().network();
     ObjectNode index = JsonNodeFactory.instance.objectNode();
-    index.put("_class_name", pipeline(unet));
+    index.put("_class_name", pipeline(unet, scheduler));
     index.put("_diffusers_version", VERSION);
     boolean text = checkpoint.component(Part.TEXT_ENCODER).isPresent();
     if (text) {
@@ -157,11 +157,12 @@ public final class FolderWriter {
     return index;
   }
 
-  private static String pipeline(UNetDescription unet) {
+  /** The class that runs it: stock pipelines take a network with embedded guidance as well. */
+  private static String pipeline(UNetDescription unet, SchedulerConfig scheduler) {
     if (unet.classRows() > 0) {
       return "LDMPipeline";
     }
-    if (unet.guidanceWidth() > 0) {
+    if (unet.guidanceWidth() > 0 && scheduler.className().equals("LCMScheduler")) {
       return "LatentConsistencyModelPipeline";
     }
     return unet.inChannels() == 2 * unet.outChannels() + 1

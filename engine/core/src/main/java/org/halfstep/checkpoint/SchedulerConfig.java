@@ -41,6 +41,7 @@ public record SchedulerConfig(
   public static final String VELOCITY = "v_prediction";
 
   private static final String SCALED = "scaled_linear";
+  private static final String TRAILING = "trailing";
   private static final int STEPS = 1000;
 
   /** Reads a scheduler_config.json. */
@@ -63,7 +64,7 @@ public record SchedulerConfig(
     }
     boolean spaced = name.startsWith("Euler") || name.startsWith("DPMSolver");
     String spacing = keys.text("timestep_spacing", spaced ? "linspace" : "leading");
-    if (!spacing.equals("leading") && !spacing.equals("trailing") && !spacing.equals("linspace")) {
+    if (!spacing.equals("leading") && !spacing.equals(TRAILING) && !spacing.equals("linspace")) {
       throw keys.refuse(
           "timestep_spacing", "is " + spacing + "; expected leading, trailing or linspace");
     }
@@ -87,24 +88,7 @@ public record SchedulerConfig(
   /** What folders of Stable Diffusion say: the noise schedule of its networks, sampled by DDIM. */
   public static SchedulerConfig stableDiffusion(String prediction, boolean zeroTerminal) {
     SchedulerConfig usual = usual(0.00085, 0.012, prediction);
-    if (!zeroTerminal) {
-      return usual;
-    }
-    ObjectNode json = usual.json.deepCopy();
-    json.put("rescale_betas_zero_snr", true);
-    json.put("timestep_spacing", "trailing");
-    return new SchedulerConfig(
-        usual.className,
-        usual.betaStart,
-        usual.betaEnd,
-        usual.betaSchedule,
-        usual.trainSteps,
-        usual.prediction,
-        usual.stepsOffset,
-        usual.cleanEnd,
-        "trailing",
-        true,
-        json);
+    return zeroTerminal ? usual.withZeroTerminal() : usual;
   }
 
   /** The schedule of the class-conditional networks of latent diffusion. */
@@ -146,6 +130,57 @@ public record SchedulerConfig(
     json.put("steps_offset", 1);
     return new SchedulerConfig(
         "DDIMScheduler", start, end, SCALED, STEPS, prediction, 1, false, "leading", false, json);
+  }
+
+  /**
+   * What the folder of a network that was distilled on this noise schedule says: it predicts v, and
+   * is sampled by DDIM at the trailing steps, down to the image. Stock pipelines take such a folder
+   * as it is.
+   */
+  public SchedulerConfig distilled() {
+    ObjectNode own = JsonNodeFactory.instance.objectNode();
+    own.put("_class_name", "DDIMScheduler");
+    own.put("beta_end", betaEnd);
+    own.put("beta_schedule", betaSchedule);
+    own.put("beta_start", betaStart);
+    own.put("clip_sample", false);
+    own.put("num_train_timesteps", trainSteps);
+    own.put("prediction_type", VELOCITY);
+    own.put("rescale_betas_zero_snr", zeroTerminal);
+    own.put("set_alpha_to_one", true);
+    own.put("steps_offset", 1); // not used by trailing steps; another value makes pipelines warn
+    own.put("timestep_spacing", TRAILING);
+    return new SchedulerConfig(
+        "DDIMScheduler",
+        betaStart,
+        betaEnd,
+        betaSchedule,
+        trainSteps,
+        VELOCITY,
+        1,
+        true,
+        TRAILING,
+        zeroTerminal,
+        own);
+  }
+
+  /** The same with a last level of pure noise, to which the others are rescaled. */
+  public SchedulerConfig withZeroTerminal() {
+    ObjectNode changed = json.deepCopy();
+    changed.put("rescale_betas_zero_snr", true);
+    changed.put("timestep_spacing", TRAILING);
+    return new SchedulerConfig(
+        className,
+        betaStart,
+        betaEnd,
+        betaSchedule,
+        trainSteps,
+        prediction,
+        stepsOffset,
+        cleanEnd,
+        TRAILING,
+        true,
+        changed);
   }
 
   /** The same for a network that predicts something else. */

@@ -30,16 +30,14 @@ final class SingleFileReader {
 
   private static final double SAME_SCHEDULE = 1e-4;
 
-  private static final String SAMPLE_SIZE = "sample_size";
-
   private final CheckpointOptions options;
   private final Checkpoint checkpoint;
   private final Tensors file;
   private final Map<String, String> texts;
   private final Set<String> taken = new HashSet<>();
 
-  /** What configurations say of the usual size, which is no part of a network. */
-  private final Map<Part, JsonNode> sampleSizes = new EnumMap<>(Part.class);
+  /** The configurations that were read. */
+  private final Map<Part, ObjectNode> configs = new EnumMap<>(Part.class);
 
   private SingleFileReader(CheckpointOptions options, Checkpoint checkpoint, Tensors file) {
     this.options = options;
@@ -133,13 +131,13 @@ final class SingleFileReader {
     if (folder.isPresent()) {
       String origin = folder.get().resolve(ConfigFiles.CONFIG).toString();
       ObjectNode config = ConfigFiles.read(folder.get());
-      sampleSizes.put(part, config.get(SAMPLE_SIZE));
+      configs.put(part, config);
       return ConfigFiles.describe(part, config, origin, checkpoint::note);
     }
     String text = texts.get(SingleFileTexts.key(part));
     if (text != null) {
       ObjectNode config = parse(SingleFileTexts.key(part), text);
-      sampleSizes.put(part, config.get(SAMPLE_SIZE));
+      configs.put(part, config);
       return ConfigFiles.describe(part, config, file.origin(), checkpoint::note);
     }
     return derivation.derive(new DerivedNetworks(file, prefix));
@@ -157,8 +155,14 @@ final class SingleFileReader {
     NetworkTensors tensors = NetworkTensors.find(file, network, names);
     taken.addAll(tensors.taken());
     ObjectNode config = network.toJson();
-    if (sampleSizes.get(network.part()) != null) {
-      config.set(SAMPLE_SIZE, sampleSizes.get(network.part()));
+    if (configs.containsKey(network.part())) {
+      Component.BESIDE.forEach(
+          key -> {
+            JsonNode said = configs.get(network.part()).get(key);
+            if (said != null) {
+              config.set(key, said);
+            }
+          });
     }
     checkpoint.add(new Component(network, config, tensors));
   }

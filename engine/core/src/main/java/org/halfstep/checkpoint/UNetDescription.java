@@ -213,6 +213,23 @@ public record UNetDescription(
         rows);
   }
 
+  /** The same with an embedded guidance strength of this width. */
+  public UNetDescription withGuidance(int width) {
+    return new UNetDescription(
+        inChannels,
+        outChannels,
+        channels,
+        downAttention,
+        upAttention,
+        layers,
+        context,
+        heads,
+        linearProjection,
+        groups,
+        width,
+        classRows);
+  }
+
   @Override
   public ObjectNode toJson() {
     ObjectNode json = JsonNodeFactory.instance.objectNode();

@@ -48,6 +48,17 @@ public final class DiscreteSchedule implements NoiseSchedule {
     return rescaled;
   }
 
+  /**
+   * The same schedule with pure noise as its last level and all others as they are: what a student
+   * of one step sees when it is sampled, where the schedule it was trained on keeps a little of the
+   * image in its last level.
+   */
+  public DiscreteSchedule withNoiseEnd() {
+    double[] ending = alphaBars.clone();
+    ending[ending.length - 1] = 0;
+    return new DiscreteSchedule(ending);
+  }
+
   /** Number of levels. */
   public int steps() {
     return angles.length;

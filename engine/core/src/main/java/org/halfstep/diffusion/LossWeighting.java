@@ -9,7 +9,7 @@ package org.halfstep.diffusion;
  * {@code weightOnV * mean (v - v_hat)^2} with {@code weightOnV = sigma^2 weight}. That form is
  * finite at every noise level; use it.
  */
-public enum LossWeighting {
+public enum LossWeighting implements ErrorWeight {
   /** Weight 1: the plain error of x. */
   CONSTANT,
   /** alpha^2 / sigma^2: the error of eps. Zero at time 1, so it cannot train a one-step model. */
@@ -37,6 +37,7 @@ public enum LossWeighting {
    * Weight on the squared error of v: {@code sigma^2 weight}, in a form without a division; in 0 ..
    * 1.
    */
+  @Override
   public double weightOnV(double alpha, double sigma) {
     return switch (this) {
       case CONSTANT -> sigma * sigma;
@@ -44,25 +45,5 @@ public enum LossWeighting {
       case TRUNCATED_SNR -> Math.max(alpha * alpha, sigma * sigma);
       case SNR_PLUS_1 -> 1;
     };
-  }
-
-  /**
-   * Factor that turns an example's sum of {@code (v_hat - v)^2} into its loss.
-   *
-   * @param elements elements of one example
-   */
-  public double lossOfSquaredDistance(double alpha, double sigma, long elements) {
-    return weightOnV(alpha, sigma) / elements;
-  }
-
-  /**
-   * Factor g such that the gradient of the batch's loss for an example's v_hat is {@code g v_hat -
-   * g v}.
-   *
-   * @param elements elements of one example
-   * @param batch examples over which the loss is averaged
-   */
-  public double gradientOfDifference(double alpha, double sigma, long elements, long batch) {
-    return 2 * weightOnV(alpha, sigma) / ((double) elements * batch);
   }
 }

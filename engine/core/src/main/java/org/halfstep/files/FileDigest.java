@@ -14,6 +14,15 @@ import java.util.HexFormat;
 public final class FileDigest {
   private FileDigest() {}
 
+  /** A SHA-256 of nothing yet. */
+  public static MessageDigest begin() {
+    try {
+      return MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
   /**
    * SHA-256 of a file, in hexadecimal.
    *
@@ -22,12 +31,9 @@ public final class FileDigest {
   public static String sha256(Path file) throws IOException {
     InputFile.require(file, "a file", "");
     try (InputStream in = Files.newInputStream(file);
-        DigestInputStream digest =
-            new DigestInputStream(in, MessageDigest.getInstance("SHA-256"))) {
+        DigestInputStream digest = new DigestInputStream(in, begin())) {
       digest.transferTo(OutputStream.nullOutputStream());
       return HexFormat.of().formatHex(digest.getMessageDigest().digest());
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException(e);
     }
   }
 }

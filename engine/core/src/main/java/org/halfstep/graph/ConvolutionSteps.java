@@ -301,7 +301,7 @@ final class ConvolutionSteps implements Op.Binding {
           Buffer scratch =
               plan.transientBuffer(op.label() + " scratch", part.backwardDataScratchBytes());
           Buffer packed =
-              ownPack("packed backward", part.packedBackwardBytes(), part::packBackward);
+              ownPack(part, "packed backward", part.packedBackwardBytes(), part::packBackward);
           List<Buffer> uses = new ArrayList<>();
           addPresent(uses, dy, target, scratch, packed);
           plan.step(
@@ -350,7 +350,11 @@ final class ConvolutionSteps implements Op.Binding {
                   (stored, packed) -> convolution.packForward(stored, bias(), packed).run()));
     }
     Buffer packed =
-        ownPack("packed", bytes, (stored, to) -> convolution.packForward(stored, bias(), to));
+        ownPack(
+            convolution,
+            "packed",
+            bytes,
+            (stored, to) -> convolution.packForward(stored, bias(), to));
     return new StoredOrPacked(packed, () -> address(packed));
   }
 
@@ -368,16 +372,18 @@ final class ConvolutionSteps implements Op.Binding {
     Launch bind(long stored, long packed);
   }
 
-  private Buffer ownPack(String what, long bytes, Packing packing) {
+  /** What tells packs apart: those of an op that runs twice are the same. */
+  private record PackKey(ConvolutionOp op, String what, int part) {}
+
+  private Buffer ownPack(Convolution convolution, String what, long bytes, Packing packing) {
     if (bytes == 0) {
       return null;
     }
-    Buffer packed = plan.persistentBuffer(op.label() + " " + what, bytes);
-    plan.prepare(
-        StepInfo.memory(op.label() + " " + what, "pack weights", 2 * bytes),
-        List.of(packed),
-        () -> packing.bind(plan.weight(op.weight()), packed.address()));
-    return packed;
+    return plan.ownPack(
+        new PackKey(op, what, parts.indexOf(convolution)),
+        op.label() + " " + what,
+        bytes,
+        packed -> packing.bind(plan.weight(op.weight()), packed.address()));
   }
 
   /** Images in and out, the residual, and the weight as it is stored. */

@@ -21,6 +21,7 @@ public final class Graph {
   private final List<Op> ops = new ArrayList<>();
   private final List<Value> inputs = new ArrayList<>();
   private final List<Value> conditions = new ArrayList<>();
+  private final List<Integer> cuts = new ArrayList<>();
   private final ParameterLayout parameters = new ParameterLayout();
   private final Map<String, Value> named = new LinkedHashMap<>();
   private int values;
@@ -385,6 +386,11 @@ public final class Graph {
     return add(new CastOp(x.name() + " cast", x, Value.Storage.F32));
   }
 
+  /** Begins a block of ops, and ends the one before it: {@link PlanOptions#recomputes}. */
+  public void cut() {
+    cuts.add(ops.size());
+  }
+
   private Value add(Op op) {
     Value output =
         new Value(this, values++, op.label(), op.outputShape(), op.outputStorage(), op, List.of());
@@ -419,6 +425,10 @@ public final class Graph {
 
   public List<Value> inputs() {
     return Collections.unmodifiableList(inputs);
+  }
+
+  List<Integer> cuts() {
+    return cuts;
   }
 
   List<Value> conditions() {

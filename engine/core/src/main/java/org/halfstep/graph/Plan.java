@@ -1,7 +1,9 @@
 package org.halfstep.graph;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.Launch;
@@ -19,7 +21,7 @@ import org.halfstep.device.TracedLaunch;
  * the gradient of "out" and call {@link #backward}, which overwrites all parameter gradients.
  */
 public final class Plan implements AutoCloseable {
-  private static final String OUTPUT = "out";
+  static final String OUTPUT = "out";
 
   private final Device device;
   private final Graph graph;
@@ -168,7 +170,12 @@ public final class Plan implements AutoCloseable {
     builder.phase(PlanBuilder.Phase.BACKWARD);
     builder.claimGradient(output);
     builder.pinGradient(output);
+    Map<Integer, RecomputedBlock> blocks = new HashMap<>();
+    RecomputedBlock.of(graph, options).forEach(block -> blocks.put(block.to() - 1, block));
     for (int i = bindings.size() - 1; i >= 0; i--) {
+      if (blocks.containsKey(i)) {
+        runAgain(graph, blocks.get(i), builder, bindings);
+      }
       Value value = graph.ops().get(i).output();
       if (builder.needsGradient(value)) {
         if (!builder.hasGradient(value)) {
@@ -183,11 +190,21 @@ public final class Plan implements AutoCloseable {
     }
   }
 
+  private static void runAgain(
+      Graph graph, RecomputedBlock block, PlanBuilder builder, List<Op.Binding> bindings) {
+    builder.forget(block.inner());
+    for (int i = block.from(); i < block.to(); i++) {
+      Op.Binding binding = graph.ops().get(i).bind(builder);
+      bindings.set(i, binding);
+      binding.forward();
+    }
+  }
+
   private Launch[] bind(PlanBuilder.Phase phase, List<StepInfo> info) {
     List<Launch> launches = new ArrayList<>();
     for (PlanBuilder.Step step : builder.steps()) {
       if (step.phase() == phase) {
-        Launch launch = step.binder().get();
+        Launch launch = builder.bind(step);
         launches.add(
             TracedLaunch.isOn() ? new TracedLaunch(step.info().toString(), launch) : launch);
         info.add(step.info());

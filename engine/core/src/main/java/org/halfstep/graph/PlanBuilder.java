@@ -1,12 +1,15 @@
 package org.halfstep.graph;
 
 import java.util.ArrayList;
-import java.util.EnumMap;
+import java.util.BitSet;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.halfstep.device.DataType;
 import org.halfstep.device.GroupNormShape;
@@ -32,7 +35,10 @@ final class PlanBuilder {
     BACKWARD
   }
 
-  record Step(Phase phase, StepInfo info, Supplier<Launch> binder) {}
+  /**
+   * @param memory where values are when it runs
+   */
+  record Step(Phase phase, StepInfo info, Supplier<Launch> binder, ValueBuffers memory) {}
 
   private final Operations operations;
   private final PlanOptions options;
@@ -44,14 +50,14 @@ final class PlanBuilder {
   private final List<Buffer> buffers = new ArrayList<>();
   private final List<Buffer> persistent = new ArrayList<>();
   private final Set<Buffer> conditional = new HashSet<>();
-  private final Buffer[] valueBuffers;
+  private final Map<Object, Buffer> ownPacks = new HashMap<>();
   private final Buffer[] gradientBuffers;
   private final boolean[] gradientWritten;
   private final int[] sliceChannelsWritten;
   private final boolean[] needsGradient;
   private final boolean[] normalised;
   private final boolean[] kept;
-  private final EnumMap<Companion, Buffer[]> companions = new EnumMap<>(Companion.class);
+  private ValueBuffers memory;
   private Phase phase = Phase.FORWARD;
   private Buffer sampleIds;
   private Buffer draw;
@@ -67,44 +73,14 @@ final class PlanBuilder {
     this.weights = weights;
     this.gradients = gradients;
     int values = graph.valueCount();
-    this.valueBuffers = new Buffer[values];
+    this.memory = new ValueBuffers(values);
     this.gradientBuffers = new Buffer[values];
     this.gradientWritten = new boolean[values];
     this.sliceChannelsWritten = new int[values];
-    for (Companion companion : Companion.values()) {
-      companions.put(companion, new Buffer[values]);
-    }
-    this.normalised = normalised(graph);
+    this.normalised = ValueNeeds.normalised(graph);
     this.kept = new boolean[values];
     options.kept().forEach(value -> kept[value.id()] = true);
-    this.needsGradient = options.training() ? gradientNeeds(graph) : new boolean[values];
-  }
-
-  private static boolean[] normalised(Graph graph) {
-    boolean[] found = new boolean[graph.valueCount()];
-    for (Op op : graph.ops()) {
-      op.normalised().forEach(value -> found[value.id()] = true);
-    }
-    return found;
-  }
-
-  private boolean[] gradientNeeds(Graph graph) {
-    boolean[] needed = new boolean[graph.valueCount()];
-    for (Value input : graph.inputs()) {
-      needed[input.id()] = options.inputGradients().contains(input);
-    }
-    for (Op op : graph.ops()) {
-      boolean need = op.hasParameters();
-      for (Value input : op.inputs()) {
-        for (Value source : input.sources()) {
-          need |= needed[source.id()];
-        }
-      }
-      boolean passes = need && op.isDifferentiable();
-      needed[op.output().id()] = passes;
-      op.between().forEach(value -> needed[value.id()] = passes);
-    }
-    return needed;
+    this.needsGradient = ValueNeeds.gradients(graph, options);
   }
 
   // ---- What ops ask about
@@ -206,15 +182,20 @@ final class PlanBuilder {
     if (value.isConcatenation()) {
       throw new IllegalArgumentException("concatenation " + value + " has no memory of its own");
     }
-    if (valueBuffers[value.id()] == null) {
-      valueBuffers[value.id()] = transientBuffer(value.name(), bytes(value));
+    if (memory.value(value) == null) {
+      memory.put(value, transientBuffer(value.name(), bytes(value)));
     }
-    return valueBuffers[value.id()];
+    return memory.value(value);
   }
 
   /** Makes {@code value} share the memory of {@code other}. */
   void alias(Value value, Value other) {
-    valueBuffers[value.id()] = buffer(other);
+    memory.put(value, buffer(other));
+  }
+
+  /** Steps from here on compute some values anew, in memory of their own. */
+  void forget(BitSet values) {
+    memory = memory.without(values);
   }
 
   Buffer transientBuffer(String name, long bytes) {
@@ -254,17 +235,16 @@ final class PlanBuilder {
 
   /** Whether a step before has left something beside a value. */
   boolean has(Companion companion, Value value) {
-    return companions.get(companion)[value.id()] != null;
+    return memory.companion(companion, value) != null;
   }
 
   /** Memory of what is left beside a value; taken when it is first asked for. */
   Buffer companion(Companion companion, Value value, long bytes) {
-    Buffer[] all = companions.get(companion);
-    if (all[value.id()] == null) {
+    if (memory.companion(companion, value) == null) {
       String name = value.name() + " " + companion.name().toLowerCase(Locale.ROOT);
-      all[value.id()] = transientBuffer(name, bytes);
+      memory.put(companion, value, transientBuffer(name, bytes));
     }
-    return all[value.id()];
+    return memory.companion(companion, value);
   }
 
   /** Memory of a value's moments. */
@@ -408,6 +388,23 @@ final class PlanBuilder {
     add(Phase.PREPARE, info, uses, binder);
   }
 
+  /**
+   * A weight that this plan packs itself, once for all ops that read it so.
+   *
+   * @param key of the pack
+   * @param packing binds what fills the memory
+   */
+  Buffer ownPack(Object key, String name, long bytes, Function<Buffer, Launch> packing) {
+    return ownPacks.computeIfAbsent(
+        key,
+        _ -> {
+          Buffer packed = persistentBuffer(name, bytes);
+          StepInfo info = StepInfo.memory(name, "pack weights", 2 * bytes);
+          add(Phase.PREPARE, info, List.of(packed), () -> packing.apply(packed));
+          return packed;
+        });
+  }
+
   private void add(Phase when, StepInfo info, List<Buffer> uses, Supplier<Launch> binder) {
     for (Buffer buffer : uses) {
       buffer.useAt(steps.size());
@@ -417,7 +414,13 @@ final class PlanBuilder {
         persistent.add(buffer); // every forward pass reads it again
       }
     }
-    steps.add(new Step(when, info, binder));
+    steps.add(new Step(when, info, binder, memory));
+  }
+
+  /** Binds a step, once every buffer has its place. */
+  Launch bind(Step step) {
+    memory = step.memory();
+    return step.binder().get();
   }
 
   List<Step> steps() {

@@ -12,6 +12,9 @@ import org.halfstep.device.DataType;
  * @param inputGradients image inputs whose gradients are wanted
  * @param kept values that must survive the run, beside inputs and "out"
  * @param dropoutSeed seed of dropout masks
+ * @param recomputes whether a training plan keeps only what crosses the graph's cuts and runs the
+ *     ops between two of them once more on the way back: less memory, a third more work, the same
+ *     gradients
  */
 public record PlanOptions(
     int batch,
@@ -19,7 +22,8 @@ public record PlanOptions(
     boolean training,
     Set<Value> inputGradients,
     Set<Value> kept,
-    long dropoutSeed) {
+    long dropoutSeed,
+    boolean recomputes) {
   /** Most samples per run: twice the largest batch of a sampler, whose teachers need two rows. */
   public static final int MOST_BATCH = 1 << 17;
 
@@ -33,22 +37,26 @@ public record PlanOptions(
   }
 
   public static PlanOptions inference(int batch) {
-    return new PlanOptions(batch, DataType.F32, false, Set.of(), Set.of(), 0);
+    return new PlanOptions(batch, DataType.F32, false, Set.of(), Set.of(), 0, false);
   }
 
   public static PlanOptions training(int batch, long dropoutSeed) {
-    return new PlanOptions(batch, DataType.F32, true, Set.of(), Set.of(), dropoutSeed);
+    return new PlanOptions(batch, DataType.F32, true, Set.of(), Set.of(), dropoutSeed, false);
   }
 
   public PlanOptions withType(DataType newType) {
-    return new PlanOptions(batch, newType, training, inputGradients, kept, dropoutSeed);
+    return new PlanOptions(batch, newType, training, inputGradients, kept, dropoutSeed, recomputes);
   }
 
   public PlanOptions withInputGradients(Set<Value> inputs) {
-    return new PlanOptions(batch, type, training, inputs, kept, dropoutSeed);
+    return new PlanOptions(batch, type, training, inputs, kept, dropoutSeed, recomputes);
   }
 
   public PlanOptions withKept(Set<Value> values) {
-    return new PlanOptions(batch, type, training, inputGradients, values, dropoutSeed);
+    return new PlanOptions(batch, type, training, inputGradients, values, dropoutSeed, recomputes);
+  }
+
+  public PlanOptions withRecomputation(boolean wanted) {
+    return new PlanOptions(batch, type, training, inputGradients, kept, dropoutSeed, wanted);
   }
 }

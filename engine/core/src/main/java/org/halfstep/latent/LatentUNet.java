@@ -95,6 +95,7 @@ final class LatentUNet {
         h = up(stage.resampler(), h, skips.peek().shape());
       }
     }
+    graph.cut();
     Layers exact = layers.exact();
     Normed last =
         exact.norm("conv_out", "conv_norm_out", h, network.groups(), EPS, null, Activation.SILU);
@@ -121,9 +122,10 @@ final class LatentUNet {
       int width = network.guidanceWidth();
       Value embedded = graph.guidanceSinusoid("guidance sinusoid", w, GUIDANCE_SCALE, width);
       graph.name("w_embedding", embedded);
-      e =
-          graph.add(
-              "guidance", e, layers.linearWithoutBias("time_embedding.cond_proj", embedded, base));
+      // Zero at first: a teacher that gets this input says what it said before.
+      Value projected =
+          layers.linearWithoutBias("time_embedding.cond_proj", embedded, base, Initializer.ZERO);
+      e = graph.add("guidance", e, projected);
     }
     int width = EMBEDDING_MULTIPLE * base;
     e = layers.linear("time_embedding.linear_1", e, width);
@@ -172,6 +174,7 @@ final class LatentUNet {
   // ---- Blocks
 
   private Value block(UNetStage stage, UNetStage.Block block, Value x) {
+    graph.cut();
     Value h =
         ResidualBlock.write(
             layers, block.resnet(), x, block.out(), network.groups(), EPS, times.get(time(block)));
@@ -185,6 +188,7 @@ final class LatentUNet {
             network.heads().get(stage.level()),
             network.groups(),
             network.linearProjection());
+    graph.cut();
     return graph.name(block.transformer(), transformer.write(layers, h, context));
   }
 

@@ -96,6 +96,11 @@ public record LatentUNetConfig(UNetDescription network, int height, int width, i
     return new LatentUNetConfig(network, newHeight, newWidth, newTokens);
   }
 
+  /** The same network with the guidance strength as an input, embedded in so many numbers. */
+  public LatentUNetConfig withGuidance(int numbers) {
+    return new LatentUNetConfig(network.withGuidance(numbers), height, width, tokens);
+  }
+
   /** Whether classes take the place of a text. */
   public boolean hasClasses() {
     return network.classRows() > 0;

@@ -240,9 +240,13 @@ public abstract sealed class Layers permits FusedLayers, SeparateLayers, Int8Lay
 
   /** {@code x W^T} on vectors. */
   public final Value linearWithoutBias(String name, Value x, int out) {
+    return linearWithoutBias(name, x, out, Initializer.FAN_IN_UNIFORM);
+  }
+
+  /** The same with weights that start in a way of their own. */
+  public final Value linearWithoutBias(String name, Value x, int out, Initializer initializer) {
     int in = x.shape().channels();
-    Parameter weight = graph.parameter(name + ".weight", Initializer.FAN_IN_UNIFORM, in, out, in);
-    return graph.linear(name, x, weight, null);
+    return graph.linear(name, x, graph.parameter(name + ".weight", initializer, in, out, in), null);
   }
 
   /**

@@ -171,6 +171,28 @@ public record ModelCard(
         provenance);
   }
 
+  /** The card of the same kind of model that was taught to predict v by the one with this card. */
+  public ModelCard velocity(Map<String, String> newProvenance) {
+    return new ModelCard(
+        role,
+        dataset,
+        classNames,
+        steps,
+        chain,
+        guidanceMin,
+        guidanceMax,
+        maxLogSnr,
+        betas,
+        null,
+        grid,
+        newProvenance);
+  }
+
+  /** The same for a network whose last level is noise alone. */
+  public ModelCard withNoiseEnd() {
+    return withDiffusion(betas.withZeroTerminal(), prediction, grid);
+  }
+
   /** The card of a stage-one student, which predicts v, of the model with this card. */
   public ModelCard guided(double min, double max, Map<String, String> newProvenance) {
     return new ModelCard(

@@ -77,6 +77,7 @@ final class UNet {
       h = block(blocks.output().get(i), graph.concatenate(h, skips.pop()));
       graph.name("output_blocks." + i, h);
     }
+    graph.cut();
     Layers exact = layers.exact();
     Normed last = norm(exact, "out.2", "out.0", h, null, Activation.SILU);
     h = convolution3(exact, last, Resize.NONE, config.outChannels(), Initializer.ZERO, null);
@@ -138,6 +139,7 @@ final class UNet {
   }
 
   private Value residual(UNetLayer.Residual layer, Value x) {
+    graph.cut();
     String name = layer.name();
     Slice projection = projections.get(projection(layer));
     boolean modulates = config.scaleShiftNorm();
@@ -176,6 +178,7 @@ final class UNet {
 
   /** The checkpoint's weights of the projections have the shape [out, in, 1]. */
   private Value attention(UNetLayer.Attention layer, Value x) {
+    graph.cut();
     String name = layer.name();
     int channels = layer.channels();
     Normed norm = norm(layers, name + ".qkv", name + ".norm", x, null, Activation.NONE);

@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import org.halfstep.checkpoint.AutoencoderDescription;
 import org.halfstep.checkpoint.Checkpoint;
 import org.halfstep.checkpoint.Component;
@@ -118,11 +119,24 @@ final class LatentComponents implements AutoCloseable {
                         + ": expected a whole latent model"));
   }
 
-  private ModelCard card(Path path) {
+  /**
+   * The UNet's own card, or what its configuration says. Noise and times are the scheduler's, as
+   * for every other program that reads these files.
+   */
+  private ModelCard card(Path path) throws DataException {
+    Component component = component(Part.UNET);
+    Optional<ModelCard> own = component.card();
+    if (own.isPresent()) {
+      return own.get()
+          .withDiffusion(
+              sampling.config().betas(),
+              sampling.config().parameterization(),
+              sampling.grid(sampling.solver(), null));
+    }
     boolean isGuided = unet().guidanceWidth() > 0;
     Map<String, String> provenance = new LinkedHashMap<>();
     provenance.put("file", path.toString());
-    provenance.put("weights", checkpoint.components().get(Part.UNET).tensors().origin());
+    provenance.put("weights", component.tensors().origin());
     return new ModelCard(
         isGuided ? Role.GUIDED : Role.TEACHER,
         null,

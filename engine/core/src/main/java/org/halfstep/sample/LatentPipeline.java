@@ -13,6 +13,7 @@ import org.halfstep.latent.FirstStage;
 import org.halfstep.latent.LatentUNetConfig;
 import org.halfstep.latent.TextEncoder;
 import org.halfstep.model.ModelCard;
+import org.halfstep.model.ModelCard.Role;
 import org.halfstep.model.Network;
 import org.halfstep.sample.LatentOptions.Residency;
 
@@ -113,13 +114,15 @@ final class LatentPipeline implements Pipeline {
 
   @Override
   public SampleRequest request(Condition condition) {
-    Solver solver = components.sampling().solver();
-    boolean isConsistency = solver == Solver.CONSISTENCY;
-    return SampleRequest.of(
-            condition,
-            0,
-            components.isOfTexts() ? DEFAULT_GUIDANCE : DEFAULT_CLASS_GUIDANCE,
-            isConsistency ? DEFAULT_CONSISTENCY_STEPS : DEFAULT_STEPS)
+    ModelCard card = card();
+    boolean isStudent = card.role() == Role.STUDENT;
+    Solver solver = isStudent ? card.solver() : components.sampling().solver();
+    int steps = solver == Solver.CONSISTENCY ? DEFAULT_CONSISTENCY_STEPS : DEFAULT_STEPS;
+    double guidance = components.isOfTexts() ? DEFAULT_GUIDANCE : DEFAULT_CLASS_GUIDANCE;
+    if (card.role() != Role.TEACHER) {
+      guidance = Math.clamp(guidance, card.guidanceMin(), card.guidanceMax());
+    }
+    return SampleRequest.of(condition, 0, guidance, isStudent ? card.steps() : steps)
         .withSampler(solver);
   }
 

@@ -76,7 +76,7 @@ public final class Checkpoints implements AutoCloseable {
         delete(left);
       }
       for (Path left : list(runFolder, PARTIAL_MODEL)) {
-        Files.delete(left);
+        delete(left);
       }
     } catch (IOException | RuntimeException failure) {
       lock.close();
