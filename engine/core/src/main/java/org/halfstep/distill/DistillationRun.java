@@ -2,27 +2,27 @@ package org.halfstep.distill;
 
 import java.io.IOException;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.device.Device;
+import org.halfstep.diffusion.DiscreteSchedule;
 import org.halfstep.diffusion.DistillationTarget;
 import org.halfstep.diffusion.GuidanceRange;
 import org.halfstep.diffusion.HalvingSchedule;
 import org.halfstep.diffusion.HalvingSchedule.Stage;
 import org.halfstep.diffusion.NoiseSchedule;
+import org.halfstep.diffusion.Parameterization;
 import org.halfstep.diffusion.TimeGrid;
-import org.halfstep.files.FileDigest;
+import org.halfstep.graph.PlanOptions;
 import org.halfstep.model.ModelCard;
 import org.halfstep.model.ModelCard.Role;
-import org.halfstep.model.Network;
-import org.halfstep.model.UNetConfig;
 import org.halfstep.random.Philox;
-import org.halfstep.safetensors.Dtype;
-import org.halfstep.train.ClassConditioned;
+import org.halfstep.train.ConditionedNetwork;
 import org.halfstep.train.Examples;
 import org.halfstep.train.LabelledImages;
 import org.halfstep.train.PhaseRun;
@@ -34,55 +34,67 @@ import org.halfstep.train.Trainer;
 
 /**
  * Both stages of distillation, from a teacher's file to a student of every step count, from the
- * newest checkpoint on. Each student is kept and is the teacher of the next stage; which stage a
- * run is in is read from its checkpoint.
+ * newest checkpoint on. A teacher that predicts eps learns to predict v first. Each student is kept
+ * and is the teacher of the next stage; which stage a run is in is read from its checkpoint.
  */
 public final class DistillationRun {
   /** Name of the stage-one model in the run's folder. */
   public static final String GUIDED_FILE = "guided.safetensors";
 
-  private static final String GUIDED_PHASE = "guided";
-  private static final String HALVING_PHASE = "halving";
+  private static final String VELOCITY = "velocity";
+  private static final String GUIDED = "guided";
+  private static final String HALVING = "halving";
   private static final long GUIDED_STREAM = 2;
   private static final long HALVING_STREAM = 3;
+  // Far from those of any number of halvings.
+  private static final long VELOCITY_STREAM = 1000;
 
-  private final Device device;
-  private final long memory;
+  private final DistilledModels models;
   private final Examples examples;
+  private final VelocitySettings velocity;
   private final DistillationSettings settings;
-  private final Path folder;
+  private final boolean noiseEnd;
+  private final boolean recomputes;
   private final RunListener listener;
   private final PhaseRun phases;
 
   private DistillationRun(
-      Device device,
-      long memory,
+      DistilledModels models,
       Examples examples,
+      VelocitySettings velocity,
       DistillationSettings settings,
-      Path folder,
+      boolean noiseEnd,
+      boolean recomputes,
       RunListener listener,
       PhaseRun phases) {
-    this.device = device;
-    this.memory = memory;
+    this.models = models;
     this.examples = examples;
+    this.velocity = velocity;
     this.settings = settings;
-    this.folder = folder;
+    this.noiseEnd = noiseEnd;
+    this.recomputes = recomputes;
     this.listener = listener;
     this.phases = phases;
   }
 
-  /** Name of the file of a student with this number of steps. */
+  /** Name of the file of a student of pixels with this number of steps. */
   public static String studentFile(int steps) {
-    return "student-" + steps + ".safetensors";
+    return student(steps) + ".safetensors";
+  }
+
+  /** Name of a student with this number of steps, and of the folder of a latent one. */
+  public static String student(int steps) {
+    return "student-" + steps;
   }
 
   /**
-   * Distills until the last student is done.
+   * Distills a network of pixels until the last student is done.
    *
    * @param teacherFile a teacher trained with label dropout, or a stage-one model (then stage one
    *     is skipped)
    * @param memory bytes that packed weights of a teacher may take, or {@link
-   *     Network#DEFAULT_MEMORY}; another limit may change the last bits of what it says
+   *     org.halfstep.model.Network#DEFAULT_MEMORY}; another limit may change the last bits of what
+   *     it says
    * @param folder checkpoints, {@value #GUIDED_FILE} and the students go here
    * @param resume which checkpoint to go on from
    * @param stop asked after every update; true ends the run after a checkpoint
@@ -99,127 +111,253 @@ public final class DistillationRun {
       RunListener listener,
       BooleanSupplier stop)
       throws IOException {
+    DistilledModels models =
+        new PixelModels(device, teacherFile, memory, folder, settings.guidanceEmbedDim());
     Examples examples = new LabelledImages(data, settings.mirror());
+    return begin(
+        folder,
+        settings,
+        models,
+        examples,
+        settings,
+        resume,
+        listener,
+        stop,
+        phases ->
+            new DistillationRun(models, examples, null, settings, false, false, listener, phases));
+  }
+
+  /**
+   * Distills a latent model until the last student is done.
+   *
+   * @param models of the run
+   * @param examples latents of the models' size, with the conditions that they know
+   * @param folder checkpoints and a folder for each student go here
+   * @param resume which checkpoint to go on from
+   * @param stop asked after every update; true ends the run after a checkpoint
+   * @return whether every student is finished
+   */
+  public static boolean run(
+      LatentModels models,
+      Examples examples,
+      LatentDistillationSettings settings,
+      Path folder,
+      Resume resume,
+      RunListener listener,
+      BooleanSupplier stop)
+      throws IOException {
+    return begin(
+        folder,
+        settings,
+        models,
+        examples,
+        settings.students(),
+        resume,
+        listener,
+        stop,
+        phases ->
+            new DistillationRun(
+                models,
+                examples,
+                settings.velocity(),
+                settings.students(),
+                settings.noiseEnd(),
+                settings.recompute(),
+                listener,
+                phases));
+  }
+
+  @FunctionalInterface
+  private interface Beginning {
+    DistillationRun with(PhaseRun phases);
+  }
+
+  private static boolean begin(
+      Path folder,
+      Object said,
+      DistilledModels models,
+      Examples examples,
+      DistillationSettings settings,
+      Resume resume,
+      RunListener listener,
+      BooleanSupplier stop,
+      Beginning beginning)
+      throws IOException {
     String fingerprint =
-        PhaseRun.fingerprint(settings, examples.identity()) + " from " + digest(teacherFile);
+        PhaseRun.fingerprint(said, examples.identity()) + " from " + models.identity();
     return PhaseRun.begin(
         folder,
         settings.checkpointEvery(),
         fingerprint,
-        Map.of(GUIDED_PHASE, 1, HALVING_PHASE, settings.schedule().stages()),
+        Map.of(VELOCITY, 1, GUIDED, 1, HALVING, settings.schedule().stages()),
         resume,
         listener,
         stop,
         phases -> {
-          DistillationRun run =
-              new DistillationRun(device, memory, examples, settings, folder, listener, phases);
-          return run.guided(teacherFile) && run.halvings();
+          DistillationRun run = beginning.with(phases);
+          return run.velocity() && run.guided() && run.halvings();
         });
   }
 
-  // Students of one teacher must not be continued with those of another.
-  private static String digest(Path file) throws IOException {
-    try {
-      return FileDigest.sha256(file);
-    } catch (NoSuchFileException e) {
-      throw new IOException(file + ": there is no such file; distillation starts from a model", e);
-    }
+  private boolean isIn(String... names) throws IOException {
+    Optional<Progress> saved = phases.saved();
+    return saved.isPresent() && List.of(names).contains(saved.get().phase());
   }
 
-  private boolean guided(Path teacherFile) throws IOException {
-    Path file = folder.resolve(GUIDED_FILE);
-    Optional<Progress> saved = phases.saved();
-    // A run that has begun to halve is past stage one, whether or not its files are still there.
-    if (saved.isPresent() && saved.get().phase().equals(HALVING_PHASE)
-        || phases.isDone(GUIDED_PHASE, 0, settings.guided().updates(), file)) {
+  // ---- A teacher of eps learns v
+
+  private boolean velocity() throws IOException {
+    Path kept = models.place(VELOCITY);
+    if (velocity == null
+        || isIn(GUIDED, HALVING)
+        || phases.isDone(VELOCITY, 0, velocity.run().updates(), kept)) {
       return true;
     }
-    try (Network<UNetConfig, ModelCard> teacher =
-        Network.open(device, UNetConfig.FORMAT, teacherFile, memory)) {
-      ModelCard card = teacher.card();
-      if (card.role() == Role.STUDENT) {
-        throw new IllegalArgumentException(
-            teacherFile
-                + ": is a "
-                + card.steps()
-                + "-step student; distillation starts from a teacher or a stage-one model");
-      }
-      if (card.role() == Role.GUIDED) {
-        GuidanceRange known = new GuidanceRange(card.guidanceMin(), card.guidanceMax());
-        if (!known.equals(settings.guidance())) {
-          throw new IllegalArgumentException(
-              teacherFile
-                  + ": was made for guidance w in ["
-                  + known.min()
-                  + ", "
-                  + known.max()
-                  + "], the settings ask for ["
-                  + settings.guidance().min()
-                  + ", "
-                  + settings.guidance().max()
-                  + "]; use the model's range");
-        }
-        teacher.save(file, card, Dtype.F32);
+    ConditionedNetwork teacher = models.openTeacher();
+    try (var _ = teacher.network()) {
+      ModelCard card = teacher.network().card();
+      if (card.predicts() == Parameterization.V) {
         return true;
       }
-      return guided(teacher, file);
+      requireTeachable(card);
+      return velocity(teacher, kept);
     }
   }
 
-  private boolean guided(Network<UNetConfig, ModelCard> teacher, Path file) throws IOException {
+  private boolean velocity(ConditionedNetwork teacher, Path kept) throws IOException {
+    RunSettings run = velocity.run();
+    ModelCard card = teacher.network().card().velocity(provenance(run.updates(), run.batch()));
+    ConditionedNetwork student = models.student(teacher, false, card);
+    try (var _ = student.network();
+        Trainer trainer =
+            trainer(
+                student,
+                run,
+                VELOCITY_STREAM,
+                (batch, draws) ->
+                    new VelocityObjective(
+                        teacher, batch, draws, velocity.ramp(), velocity.dropout()))) {
+      return phases.run(
+          VELOCITY,
+          0,
+          "from eps to v",
+          null,
+          student.network(),
+          trainer,
+          run.schedule(),
+          run.updates(),
+          () -> save(student, trainer, kept));
+    }
+  }
+
+  // ---- Stage one
+
+  private boolean guided() throws IOException {
+    Path kept = models.place(GUIDED);
+    // A run that has begun to halve is past stage one, whether or not its files are still there.
+    if (isIn(HALVING) || phases.isDone(GUIDED, 0, settings.guided().updates(), kept)) {
+      return true;
+    }
+    Path learned = models.place(VELOCITY);
+    boolean changed = velocity != null && Files.exists(learned);
+    ConditionedNetwork teacher = changed ? models.open(learned) : models.openTeacher();
+    try (var _ = teacher.network()) {
+      ModelCard card = teacher.network().card();
+      requireTeachable(card);
+      if (card.role() == Role.GUIDED) {
+        requireRange(card);
+        models.save(teacher, teacher.network().values(), kept);
+        return true;
+      }
+      return guided(teacher, changed ? learned : null, kept);
+    }
+  }
+
+  private void requireTeachable(ModelCard card) {
+    if (card.predicts() != Parameterization.V && card.noiseSchedule().alpha(1) == 0) {
+      throw new IllegalArgumentException(
+          models.teacher()
+              + ": predicts "
+              + card.predicts()
+              + " on a schedule that ends in noise alone, where that says nothing of the image;"
+              + " expected a network that predicts v");
+    }
+    if (card.role() == Role.STUDENT) {
+      throw new IllegalArgumentException(
+          models.teacher()
+              + ": is a "
+              + card.steps()
+              + "-step student; distillation starts from a teacher or a stage-one model");
+    }
+  }
+
+  private void requireRange(ModelCard card) {
+    GuidanceRange known = new GuidanceRange(card.guidanceMin(), card.guidanceMax());
+    if (!known.equals(settings.guidance())) {
+      throw new IllegalArgumentException(
+          models.teacher()
+              + ": was made for guidance w in ["
+              + known.min()
+              + ", "
+              + known.max()
+              + "], the settings ask for ["
+              + settings.guidance().min()
+              + ", "
+              + settings.guidance().max()
+              + "]; use the model's range");
+    }
+  }
+
+  private boolean guided(ConditionedNetwork teacher, Path from, Path kept) throws IOException {
     RunSettings run = settings.guided();
-    UNetConfig config =
-        teacher.architecture().withGuidance(settings.guidanceEmbedDim()).withDropout(0);
     ModelCard card =
         teacher
+            .network()
             .card()
             .guided(
                 settings.guidance().min(),
                 settings.guidance().max(),
                 provenance(run.updates(), run.batch()));
-    try (Network<UNetConfig, ModelCard> student = Network.like(device, config, card, teacher);
+    ConditionedNetwork student = models.student(teacher, true, card);
+    try (var _ = student.network();
         Trainer trainer =
             trainer(
                 student,
                 run,
-                Philox.childSeed(settings.seed(), GUIDED_STREAM),
+                GUIDED_STREAM,
                 (batch, draws) ->
                     new GuidedObjective(
-                        new ClassConditioned(teacher),
-                        batch,
-                        draws,
-                        settings.guidance(),
-                        run.weighting()))) {
+                        teacher, batch, draws, settings.guidance(), run.weighting()))) {
       return phases.run(
-          GUIDED_PHASE,
+          GUIDED,
           0,
           "stage one: guidance",
-          null,
-          student,
+          from,
+          student.network(),
           trainer,
           run.schedule(),
           run.updates(),
-          () -> {
-            student.save(file, card, Dtype.F32, trainer.optimizer().result());
-            listener.saved(file);
-            return file;
-          });
+          () -> save(student, trainer, kept));
     }
   }
+
+  // ---- Stage two
 
   private boolean halvings() throws IOException {
     HalvingSchedule schedule = settings.schedule();
     Optional<Progress> saved = phases.saved();
     int first = 0;
-    if (saved.isPresent() && saved.get().phase().equals(HALVING_PHASE)) {
-      first = saved.get().stage();
+    if (isIn(HALVING)) {
+      first = saved.orElseThrow().stage();
       Stage stage = schedule.stage(first);
-      if (phases.isDone(HALVING_PHASE, first, stage.updates(), student(stage))) {
+      if (phases.isDone(HALVING, first, stage.updates(), place(stage.studentSteps()))) {
         first++;
       }
     }
     if (first == schedule.stages()) {
-      listener.note(folder + ": every student is finished, nothing is left to do");
+      listener.note(
+          models.shown(place(schedule.lastSteps())).getParent()
+              + ": every student is finished, nothing is left to do");
     }
     for (int stage = first; stage < schedule.stages(); stage++) {
       if (!halving(schedule, schedule.stage(stage))) {
@@ -229,85 +367,94 @@ public final class DistillationRun {
     return true;
   }
 
-  private Path student(Stage stage) {
-    return folder.resolve(studentFile(stage.studentSteps()));
+  private Path place(int steps) {
+    return models.place(student(steps));
   }
 
   private boolean halving(HalvingSchedule schedule, Stage stage) throws IOException {
-    Path file = student(stage);
-    Path teacherFile =
-        folder.resolve(stage.index() == 0 ? GUIDED_FILE : studentFile(stage.teacherSteps()));
-    if (!Files.exists(teacherFile)) {
+    Path from = stage.index() == 0 ? models.place(GUIDED) : place(stage.teacherSteps());
+    if (!Files.exists(from)) {
       throw new IOException(
-          teacherFile
+          models.shown(from)
               + ": is missing; the run stands after the stage that wrote it and needs it as teacher");
     }
-    RunSettings run = settings.halving();
-    try (Network<UNetConfig, ModelCard> teacher =
-        Network.open(device, UNetConfig.FORMAT, teacherFile, memory)) {
-      NoiseSchedule noise = teacher.card().noiseSchedule();
-      TimeGrid grid = teacher.card().timeGrid();
-      DistillationTarget target =
-          settings.stochastic()
-              ? DistillationTarget.stochastic(noise, grid, stage.studentSteps())
-              : DistillationTarget.deterministic(noise, grid, stage.studentSteps());
-      ModelCard card =
-          teacher
-              .card()
-              .student(
-                  stage.studentSteps(), target.chain(), provenance(stage.updates(), run.batch()));
-      try (Network<UNetConfig, ModelCard> student =
-              Network.like(device, teacher.architecture(), card, teacher);
-          Trainer trainer =
-              trainer(
-                  student,
-                  run,
-                  Philox.childSeed(settings.seed(), HALVING_STREAM + stage.index()),
-                  (batch, draws) ->
-                      new HalvingObjective(
-                          new ClassConditioned(teacher),
-                          batch,
-                          draws,
-                          settings.guidance(),
-                          run.weighting(),
-                          target))) {
-        return phases.run(
-            HALVING_PHASE,
-            stage.index(),
-            "stage two: " + stage.teacherSteps() + " to " + stage.studentSteps() + " steps",
-            teacherFile,
-            student,
-            trainer,
-            schedule.learningRate(stage.index()),
-            stage.updates(),
-            () -> {
-              student.save(file, card, Dtype.F32);
-              listener.saved(file);
-              return file;
-            });
-      }
+    ConditionedNetwork teacher = models.open(from);
+    try (var _ = teacher.network()) {
+      return halving(schedule, stage, teacher, from);
     }
   }
 
+  private boolean halving(
+      HalvingSchedule schedule, Stage stage, ConditionedNetwork teacher, Path from)
+      throws IOException {
+    RunSettings run = settings.halving();
+    int steps = stage.studentSteps();
+    ModelCard known = teacher.network().card();
+    NoiseSchedule noise = known.noiseSchedule();
+    boolean ends = noiseEnd && steps == 1 && noise instanceof DiscreteSchedule;
+    if (ends) {
+      noise = ((DiscreteSchedule) noise).withNoiseEnd();
+    }
+    TimeGrid grid = known.timeGrid();
+    DistillationTarget target =
+        settings.stochastic()
+            ? DistillationTarget.stochastic(noise, grid, steps)
+            : DistillationTarget.deterministic(noise, grid, steps);
+    ModelCard plain =
+        known.student(steps, target.chain(), provenance(stage.updates(), run.batch()));
+    ModelCard card = ends ? plain.withNoiseEnd() : plain;
+    Path kept = place(steps);
+    ConditionedNetwork student = models.student(teacher, true, card);
+    try (var _ = student.network();
+        Trainer trainer =
+            trainer(
+                student,
+                run,
+                HALVING_STREAM + stage.index(),
+                (batch, draws) ->
+                    new HalvingObjective(
+                        teacher, batch, draws, settings.guidance(), run.weighting(), target))) {
+      return phases.run(
+          HALVING,
+          stage.index(),
+          "stage two: " + stage.teacherSteps() + " to " + steps + " steps",
+          from,
+          student.network(),
+          trainer,
+          schedule.learningRate(stage.index()),
+          stage.updates(),
+          () -> save(student, trainer, kept));
+    }
+  }
+
+  private Path save(ConditionedNetwork student, Trainer trainer, Path kept) throws IOException {
+    models.save(student, trainer.optimizer().result(), kept);
+    listener.saved(models.shown(kept));
+    return kept;
+  }
+
   private Trainer trainer(
-      Network<UNetConfig, ModelCard> student,
+      ConditionedNetwork student,
       RunSettings run,
-      long seed,
+      long stream,
       Trainer.ObjectiveFactory objective) {
+    long seed = Philox.childSeed(settings.seed(), stream);
     return new Trainer(
-        new ClassConditioned(student),
+        student,
         examples,
-        run.batch(),
-        run.precision(),
+        PlanOptions.training(run.batch(), seed)
+            .withType(run.precision())
+            .withRecomputation(recomputes),
         seed,
         run.optimizer(),
         objective);
   }
 
   private Map<String, String> provenance(long updates, int batch) {
-    return Map.of(
-        "updates", Long.toString(updates),
-        "batch", Integer.toString(batch),
-        "seed", Long.toString(settings.seed()));
+    Map<String, String> provenance = new LinkedHashMap<>();
+    provenance.put("updates", Long.toString(updates));
+    provenance.put("batch", Integer.toString(batch));
+    provenance.put("seed", Long.toString(settings.seed()));
+    return provenance;
   }
 }

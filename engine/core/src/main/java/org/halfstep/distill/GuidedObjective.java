@@ -1,6 +1,9 @@
 package org.halfstep.distill;
 
+import static org.halfstep.diffusion.Parameterization.V;
+
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.halfstep.device.Coefficients;
 import org.halfstep.device.DataType;
@@ -12,6 +15,7 @@ import org.halfstep.diffusion.ExampleDraws;
 import org.halfstep.diffusion.Guidance;
 import org.halfstep.diffusion.GuidanceRange;
 import org.halfstep.diffusion.LossWeighting;
+import org.halfstep.diffusion.Parameterization;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
 import org.halfstep.model.DiffusionArchitecture;
@@ -26,7 +30,8 @@ import org.halfstep.train.TrainingBatch;
 /**
  * Stage one (Meng et al., 2023, algorithm 1): t uniform, w uniform in a range for each example, and
  * the target is the teacher's guided prediction (1 + w) v_cond - w v_uncond at the same z_t,
- * unclipped. Both branches are one batch.
+ * unclipped. Both branches are one batch. A teacher of eps or of x gives the same target by way of
+ * its v.
  */
 public final class GuidedObjective implements Objective {
   private final Owned owned = new Owned();
@@ -34,6 +39,7 @@ public final class GuidedObjective implements Objective {
   private final GuidanceRange range;
   private final LossWeighting weighting;
   private final int without;
+  private final Parameterization predicts;
   private final Plan teacher;
   private final NetworkInputs inputs;
   private final Coefficients coefficients;
@@ -58,6 +64,7 @@ public final class GuidedObjective implements Objective {
     this.draws = draws;
     this.range = range;
     this.weighting = weighting;
+    this.predicts = network.card().predicts();
     this.without =
         conditioned
             .without()
@@ -76,7 +83,9 @@ public final class GuidedObjective implements Objective {
                   network.values()));
       teacher.prepare();
       this.inputs = owned.add(conditioned.inputs(teacher));
-      this.coefficients = owned.add(new Coefficients(device, "guided target", 2, size));
+      // The v of another prediction is one of z as well: GuidedTarget.
+      int terms = predicts == V ? 2 : 3;
+      this.coefficients = owned.add(new Coefficients(device, "guided target", terms, size));
       this.operations = owned.add(device.operations());
       long count = (long) size * batch.values();
       long half = Float.BYTES * count;
@@ -89,7 +98,7 @@ public final class GuidedObjective implements Objective {
       this.combine =
           operations.linearCombination(
               batch.target(),
-              new long[] {out, out + half},
+              Arrays.copyOf(new long[] {out, out + half, batch.noised()}, terms),
               coefficients.address(),
               size,
               batch.values(),
@@ -117,8 +126,14 @@ public final class GuidedObjective implements Objective {
       double w = batch.guidances()[row];
       inputs.set(row, time, batch.conditions()[row], 0);
       inputs.set(size + row, time, without, 0);
-      coefficients.set(0, row, Guidance.onConditional(w));
-      coefficients.set(1, row, Guidance.onUnconditional(w));
+      double alpha = batch.alphas()[row];
+      double sigma = batch.sigmas()[row];
+      double onOutput = predicts.onOutput(V, alpha, sigma);
+      coefficients.set(0, row, onOutput * Guidance.onConditional(w));
+      coefficients.set(1, row, onOutput * Guidance.onUnconditional(w));
+      if (predicts != V) {
+        coefficients.set(2, row, predicts.onZ(V, alpha, sigma));
+      }
     }
     inputs.push();
     coefficients.push();

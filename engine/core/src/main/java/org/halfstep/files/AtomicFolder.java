@@ -141,19 +141,6 @@ public final class AtomicFolder {
     AtomicFile.forceFolder(parent);
   }
 
-  /**
-   * Removes a folder with what is in it, if it is there: first its name, so that what is left of it
-   * after a crash is no folder of that name.
-   */
-  public static void remove(Path folder) throws IOException {
-    if (!Files.exists(folder, LinkOption.NOFOLLOW_LINKS)) {
-      return;
-    }
-    Path aside = folder.resolveSibling(Leftovers.name(COUNTER.incrementAndGet()));
-    Files.move(folder, aside, StandardCopyOption.ATOMIC_MOVE);
-    Leftovers.remove(aside);
-  }
-
   private static void moveUp(Path aside, String last) throws IOException {
     try (Stream<Path> entries = Files.list(aside)) {
       for (Path entry : entries.filter(path -> !path.endsWith(last)).toList()) {

@@ -2,7 +2,7 @@ package org.halfstep.train;
 
 import java.util.List;
 import org.halfstep.device.Launch;
-import org.halfstep.diffusion.LossWeighting;
+import org.halfstep.diffusion.ErrorWeight;
 
 /**
  * What a network is trained towards: which time and guidance strength each example gets, and which
@@ -28,7 +28,8 @@ public interface Objective extends AutoCloseable {
    */
   List<Launch> target();
 
-  LossWeighting weighting();
+  /** Weight of each row's error; asked for once an update. */
+  ErrorWeight weighting();
 
   @Override
   void close();

@@ -12,8 +12,8 @@ import org.halfstep.device.Operations;
 import org.halfstep.device.Owned;
 import org.halfstep.device.Sequence;
 import org.halfstep.device.SlabLayout;
+import org.halfstep.diffusion.ErrorWeight;
 import org.halfstep.diffusion.ExampleDraws;
-import org.halfstep.diffusion.LossWeighting;
 import org.halfstep.diffusion.NoiseSchedule;
 import org.halfstep.diffusion.Parameterization;
 import org.halfstep.graph.ParameterSlab;
@@ -94,6 +94,28 @@ public final class Trainer implements UpdateStep, AutoCloseable {
       long seed,
       OptimizerSettings optimizerSettings,
       ObjectiveFactory objectiveFactory) {
+    this(
+        conditioned,
+        data,
+        PlanOptions.training(batchSize, seed).withType(precision),
+        seed,
+        optimizerSettings,
+        objectiveFactory);
+  }
+
+  /**
+   * A trainer of a chosen plan.
+   *
+   * @param options of the network's training plan
+   */
+  public Trainer(
+      ConditionedNetwork conditioned,
+      Examples data,
+      PlanOptions options,
+      long seed,
+      OptimizerSettings optimizerSettings,
+      ObjectiveFactory objectiveFactory) {
+    int batchSize = options.batch();
     Network<? extends DiffusionArchitecture, ModelCard> network = conditioned.network();
     DiffusionPorts ports = network.architecture().ports(network.graph());
     requireFit(network.card(), ports, data.shape());
@@ -108,15 +130,9 @@ public final class Trainer implements UpdateStep, AutoCloseable {
       this.operations = owned.add(device.operations());
       this.gradients = owned.add(new ParameterSlab(device, network.graph(), "gradients"));
       this.plan =
-          owned.add(
-              Plan.training(
-                  device,
-                  network.graph(),
-                  PlanOptions.training(batchSize, seed).withType(precision),
-                  network.weights(),
-                  gradients));
+          owned.add(Plan.training(device, network.graph(), options, network.weights(), gradients));
       this.inputs = owned.add(conditioned.inputs(plan));
-      this.batch = owned.add(new TrainingBatch(device, batchSize, values, precision));
+      this.batch = owned.add(new TrainingBatch(device, batchSize, values, options.type()));
       this.objective = owned.add(objectiveFactory.create(batch, draws));
       this.optimizer =
           owned.add(
@@ -215,7 +231,7 @@ public final class Trainer implements UpdateStep, AutoCloseable {
   @Override
   public double step(long update, double learningRate) {
     drawExamples(update);
-    LossWeighting weighting = objective.weighting();
+    ErrorWeight weighting = objective.weighting();
     for (int row = 0; row < batch.size(); row++) {
       double alpha = batch.alphas()[row];
       double sigma = batch.sigmas()[row];
@@ -278,7 +294,7 @@ public final class Trainer implements UpdateStep, AutoCloseable {
     }
   }
 
-  private double loss(LossWeighting weighting) {
+  private double loss(ErrorWeight weighting) {
     distances.pull();
     double sum = 0;
     for (int row = 0; row < batch.size(); row++) {

@@ -1,0 +1,54 @@
+package org.halfstep.distill;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import org.halfstep.graph.Weights;
+import org.halfstep.model.ModelCard;
+import org.halfstep.train.ConditionedNetwork;
+
+/**
+ * The networks of a distillation: how they are opened, made, and kept in the run's folder. What is
+ * opened or made is closed by the caller, through its network.
+ */
+interface DistilledModels {
+  /** What the run begins with, for error texts. */
+  Path teacher();
+
+  /**
+   * SHA-256 of what the run begins with: students of one teacher must not be continued with those
+   * of another.
+   */
+  String identity() throws IOException;
+
+  /** Opens what the run begins with, for inference. */
+  ConditionedNetwork openTeacher() throws IOException;
+
+  /** Opens a model that the run has kept, for inference. */
+  ConditionedNetwork open(Path kept) throws IOException;
+
+  /**
+   * Where a model of the run is kept.
+   *
+   * @param name such as "guided"
+   * @return the file of its weights, whose digest stands for the model
+   */
+  Path place(String name);
+
+  /** What people are told that a model is kept in. */
+  Path shown(Path kept);
+
+  /**
+   * A network to train, with the weights of another one.
+   *
+   * @param guided whether it takes the guidance strength; where its teacher does not, its weights
+   *     are zero
+   */
+  ConditionedNetwork student(ConditionedNetwork teacher, boolean guided, ModelCard card);
+
+  /**
+   * Keeps a model, in place of what is there.
+   *
+   * @param weights of the network, or their moving average
+   */
+  void save(ConditionedNetwork model, Weights weights, Path kept) throws IOException;
+}

@@ -1,0 +1,72 @@
+package org.halfstep.distill;
+
+import java.io.IOException;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import org.halfstep.device.Device;
+import org.halfstep.files.FileDigest;
+import org.halfstep.graph.Weights;
+import org.halfstep.model.ModelCard;
+import org.halfstep.model.Network;
+import org.halfstep.model.UNetConfig;
+import org.halfstep.safetensors.Dtype;
+import org.halfstep.train.ClassConditioned;
+import org.halfstep.train.ConditionedNetwork;
+
+/**
+ * Networks of pixels, each in a file of ours.
+ *
+ * @param teacher file of what the run begins with
+ * @param memory bytes that packed weights of a teacher may take, or {@link Network#DEFAULT_MEMORY}
+ * @param folder of the run
+ * @param guidanceEmbedDim numbers of the embedding of w
+ */
+record PixelModels(Device device, Path teacher, long memory, Path folder, int guidanceEmbedDim)
+    implements DistilledModels {
+  @Override
+  public String identity() throws IOException {
+    try {
+      return FileDigest.sha256(teacher);
+    } catch (NoSuchFileException e) {
+      throw new IOException(
+          teacher + ": there is no such file; distillation starts from a model", e);
+    }
+  }
+
+  @Override
+  public ConditionedNetwork openTeacher() throws IOException {
+    return open(teacher);
+  }
+
+  @Override
+  public ConditionedNetwork open(Path kept) throws IOException {
+    return new ClassConditioned(Network.open(device, UNetConfig.FORMAT, kept, memory));
+  }
+
+  @Override
+  public Path place(String name) {
+    return folder.resolve(name + ".safetensors");
+  }
+
+  @Override
+  public Path shown(Path kept) {
+    return kept;
+  }
+
+  @Override
+  public ConditionedNetwork student(ConditionedNetwork teacher, boolean guided, ModelCard card) {
+    UNetConfig config = ((ClassConditioned) teacher).network().architecture().withDropout(0);
+    return new ClassConditioned(
+        Network.like(
+            device,
+            guided && !config.isGuided() ? config.withGuidance(guidanceEmbedDim) : config,
+            card,
+            teacher.network()));
+  }
+
+  @Override
+  public void save(ConditionedNetwork model, Weights weights, Path kept) throws IOException {
+    Network<UNetConfig, ModelCard> network = ((ClassConditioned) model).network();
+    network.save(kept, network.card(), Dtype.F32, weights);
+  }
+}

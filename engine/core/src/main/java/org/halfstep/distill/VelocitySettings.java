@@ -1,0 +1,33 @@
+package org.halfstep.distill;
+
+import org.halfstep.diffusion.LossWeighting;
+import org.halfstep.diffusion.WeightRamp;
+import org.halfstep.train.RunSettings;
+
+/**
+ * How a teacher of eps is taught to predict v before it is distilled.
+ *
+ * @param run its {@code weighting} is what the ramp ends at
+ * @param rampUpdates updates over which the error's weight goes from that of eps to the run's own,
+ *     at least 0
+ * @param dropout probability that an example's text or class is left out, at least 0 and below 1
+ */
+public record VelocitySettings(RunSettings run, long rampUpdates, double dropout) {
+  public VelocitySettings {
+    if (run == null) {
+      throw new IllegalArgumentException("run must be given");
+    }
+    if (rampUpdates < 0) {
+      throw new IllegalArgumentException("a ramp cannot have " + rampUpdates + " updates");
+    }
+    if (!(dropout >= 0 && dropout < 1)) {
+      throw new IllegalArgumentException(
+          "the dropout of conditions must lie in [0, 1), got " + dropout);
+    }
+  }
+
+  /** The weight of the error over the updates. */
+  public WeightRamp ramp() {
+    return new WeightRamp(LossWeighting.SNR, run.weighting(), rampUpdates);
+  }
+}

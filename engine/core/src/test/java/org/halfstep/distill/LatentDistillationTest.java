@@ -1,0 +1,188 @@
+package org.halfstep.distill;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+import org.halfstep.checkpoint.TinyPipeline;
+import org.halfstep.device.Device;
+import org.halfstep.device.cpu.CpuDevice;
+import org.halfstep.diffusion.Chain;
+import org.halfstep.diffusion.Parameterization;
+import org.halfstep.distill.SmallRuns.Events;
+import org.halfstep.model.ModelCard;
+import org.halfstep.model.ModelCard.Role;
+import org.halfstep.sample.DiffusionModel;
+import org.halfstep.sample.ModelOptions;
+import org.halfstep.sample.SampleRequest;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The tiny latent model through every phase, stopped and crashed in each. */
+class LatentDistillationTest {
+  @TempDir private static Path folder;
+  private Device device;
+
+  @BeforeAll
+  static void write() throws IOException {
+    TinyPipeline.write(folder.resolve("tiny"));
+  }
+
+  @BeforeEach
+  void open() {
+    device = new CpuDevice();
+  }
+
+  @AfterEach
+  void close() {
+    device.close();
+  }
+
+  private static Path teacher() {
+    return folder.resolve("tiny/diffusers");
+  }
+
+  private TreeMap<String, byte[]> whole(String name, LatentDistillationSettings settings)
+      throws IOException {
+    Path run = folder.resolve(name);
+    assertTrue(
+        LatentRuns.distill(device, teacher(), settings, run, Events.collecting(), () -> false));
+    return LatentRuns.models(run);
+  }
+
+  private static void assertSame(TreeMap<String, byte[]> expected, TreeMap<String, byte[]> found) {
+    assertEquals(expected.keySet(), found.keySet());
+    expected.forEach((name, bytes) -> assertArrayEquals(bytes, found.get(name), name));
+  }
+
+  @Test
+  void everyModelOfARunIsAModel() throws IOException {
+    LatentDistillationSettings settings = LatentRuns.settings(false, false, true, false);
+    Path run = folder.resolve("models");
+    Events events = Events.collecting();
+    assertTrue(LatentRuns.distill(device, teacher(), settings, run, events, () -> false));
+    assertEquals(
+        List.of(
+            "from eps to v",
+            "stage one: guidance",
+            "stage two: 4 to 2 steps",
+            "stage two: 2 to 1 steps"),
+        events.lines().stream()
+            .filter(line -> line.startsWith("phase "))
+            .map(line -> line.substring(6, line.lastIndexOf(' ')))
+            .toList());
+    for (String name : List.of("velocity", "guided", "student-2", "student-1")) {
+      try (DiffusionModel model =
+          DiffusionModel.open(run.resolve(name), ModelOptions.standard().withDevice(device))) {
+        ModelCard card = model.card();
+        assertEquals(Parameterization.V, card.predicts(), name);
+        SampleRequest request = model.request("a fox").withSeed(2);
+        switch (name) {
+          case "velocity" -> assertEquals(Role.TEACHER, card.role());
+          case "guided" -> assertEquals(Role.GUIDED, card.role());
+          default -> {
+            assertEquals(Role.STUDENT, card.role());
+            assertEquals(Chain.DETERMINISTIC, card.chain());
+            assertEquals(request.steps(), model.evaluations(request));
+          }
+        }
+        if (name.startsWith("student")) {
+          assertEquals(
+              name.equals("student-1"), card.betas().zeroTerminal(), "noise alone at the end");
+          byte[] weak = model.sample(request.withGuidance(2)).pixels();
+          byte[] strong = model.sample(request.withGuidance(14)).pixels();
+          assertNotEquals(java.util.Arrays.hashCode(weak), java.util.Arrays.hashCode(strong));
+        }
+      }
+    }
+    Events again = Events.collecting();
+    assertTrue(LatentRuns.distill(device, teacher(), settings, run, again, () -> false));
+    assertEquals(List.of(), again.lines(), "nothing is left to do");
+  }
+
+  @Test
+  void aRunThatIsStoppedAfterEachUpdateEndsWithTheSameBits() throws IOException {
+    LatentDistillationSettings settings = LatentRuns.settings(false, true, false, false);
+    TreeMap<String, byte[]> expected = whole("undisturbed", settings);
+    Path run = folder.resolve("stopped");
+    int lives = 0;
+    while (!LatentRuns.distill(device, teacher(), settings, run, Events.collecting(), () -> true)) {
+      lives++;
+    }
+    assertEquals(4, lives, "each phase has two updates, and ends after the second");
+    assertSame(expected, LatentRuns.models(run));
+  }
+
+  /** Thrown where a process would have been killed. */
+  private static final class Killed extends RuntimeException {
+    private static final long serialVersionUID = 1;
+  }
+
+  @Test
+  void aRunThatCrashesAtEveryEventEndsWithTheSameBits() throws IOException {
+    LatentDistillationSettings settings = LatentRuns.settings(true, false, false, false);
+    TreeMap<String, byte[]> expected = whole("uncrashed", settings);
+    Path run = folder.resolve("crashed");
+    int at = 0;
+    boolean done = false;
+    while (!done) {
+      int event = ++at;
+      int[] heard = {0};
+      Events crashing =
+          Events.calling(
+              _ -> {
+                if (++heard[0] == 1 + event % 4) {
+                  throw new Killed();
+                }
+              });
+      try {
+        done = LatentRuns.distill(device, teacher(), settings, run, crashing, () -> false);
+      } catch (Killed expectedDeath) {
+        assertTrue(at < 60, "the run gets no further");
+      }
+    }
+    assertSame(expected, LatentRuns.models(run));
+    try (Stream<Path> left = Files.list(run)) {
+      assertEquals(List.of(), left.filter(path -> path.toString().contains("partial")).toList());
+    }
+  }
+
+  @Test
+  void recomputationChangesNoBit() throws IOException {
+    TreeMap<String, byte[]> expected =
+        whole("kept", LatentRuns.settings(true, false, false, false));
+    TreeMap<String, byte[]> found = whole("again", LatentRuns.settings(true, false, false, true));
+    assertSame(expected, found);
+    assertFalse(expected.isEmpty());
+  }
+
+  @Test
+  void whatIsNoTeacherIsRefused() throws IOException {
+    LatentDistillationSettings settings = LatentRuns.settings(true, false, false, false);
+    String foreign =
+        assertThrows(
+                IOException.class,
+                () ->
+                    LatentRuns.distill(
+                        device,
+                        folder.resolve("tiny/lcm"),
+                        settings,
+                        folder.resolve("foreign"),
+                        Events.collecting(),
+                        () -> false))
+            .getMessage();
+    assertTrue(foreign.contains("distilled already"), foreign);
+  }
+}

@@ -1,0 +1,155 @@
+package org.halfstep.distill;
+
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.function.BooleanSupplier;
+import java.util.stream.Stream;
+import org.halfstep.checkpoint.Checkpoint;
+import org.halfstep.checkpoint.CheckpointOptions;
+import org.halfstep.checkpoint.Component;
+import org.halfstep.checkpoint.Part;
+import org.halfstep.checkpoint.TextDescription;
+import org.halfstep.device.Device;
+import org.halfstep.diffusion.ExampleDraws;
+import org.halfstep.diffusion.GuidanceRange;
+import org.halfstep.diffusion.LossWeighting;
+import org.halfstep.graph.Shape;
+import org.halfstep.latent.ClipTextConfig;
+import org.halfstep.model.ComponentCard;
+import org.halfstep.model.Network;
+import org.halfstep.random.Philox;
+import org.halfstep.text.TokenTable;
+import org.halfstep.train.Examples;
+import org.halfstep.train.OptimizerSettings;
+import org.halfstep.train.Resume;
+import org.halfstep.train.RunListener;
+import org.halfstep.train.RunSettings;
+
+/** Distillations of the tiny latent model, of a few updates each. */
+final class LatentRuns {
+  static final Shape LATENT = new Shape(8, 8, 4);
+  private static final List<String> CAPTIONS = List.of("a red fox", "a cat", "snow on a house");
+  private static final OptimizerSettings NO_AVERAGE =
+      new OptimizerSettings(0.9, 0.999, 1e-8, 0, false, 1, 0);
+
+  private LatentRuns() {}
+
+  /** Latents that are noise of their own, with captions in turn. */
+  record Latents(int count, Shape shape, int conditions) implements Examples {
+    @Override
+    public int condition(int index, long example, ExampleDraws draws) {
+      return (int) (example % conditions);
+    }
+
+    @Override
+    public void write(
+        int index, long example, ExampleDraws draws, MemorySegment destination, long byteOffset) {
+      for (int i = 0; i < shape.size(); i++) {
+        destination.set(
+            ValueLayout.JAVA_FLOAT,
+            byteOffset + 4L * i,
+            (float) Philox.normal(draws.seed(), index, 7, i));
+      }
+    }
+
+    @Override
+    public String identity() {
+      return count + " latents of noise";
+    }
+  }
+
+  private static RunSettings run(long updates, OptimizerSettings optimizer) {
+    return new RunSettings(2, updates, 1e-4, 0, true, optimizer, LossWeighting.TRUNCATED_SNR);
+  }
+
+  /**
+   * From eps to v where that is needed, stage one, then 4 to 2 and 2 to 1 steps.
+   *
+   * @param merged whether stage one takes the teacher's eps
+   */
+  static LatentDistillationSettings settings(
+      boolean merged, boolean stochastic, boolean noiseEnd, boolean recompute) {
+    return new LatentDistillationSettings(
+        merged ? null : new VelocitySettings(run(2, OptimizerSettings.adam(0.9)), 1, 0.3),
+        new DistillationSettings(
+            new GuidanceRange(2, 14),
+            16,
+            run(2, OptimizerSettings.adam(0.99)),
+            run(2, NO_AVERAGE),
+            4,
+            1,
+            2,
+            1,
+            stochastic,
+            false,
+            6,
+            1),
+        noiseEnd,
+        recompute);
+  }
+
+  static boolean distill(
+      Device device,
+      Path teacher,
+      LatentDistillationSettings settings,
+      Path folder,
+      RunListener listener,
+      BooleanSupplier stop)
+      throws IOException {
+    try (Checkpoint checkpoint = Checkpoint.open(teacher, CheckpointOptions.standard())) {
+      Component text = checkpoint.component(Part.TEXT_ENCODER).orElseThrow();
+      TextDescription description = (TextDescription) text.network();
+      ClipTextConfig config = ClipTextConfig.context(description);
+      TokenTable captions =
+          TokenTable.of(
+              checkpoint.openTokenizer().orElseThrow(), CAPTIONS, description.positions());
+      try (Network<ClipTextConfig, ComponentCard> encoder =
+          Network.open(
+              device,
+              config,
+              new ComponentCard("text encoder", Map.of()),
+              text.tensors(),
+              config.names(),
+              Network.DEFAULT_MEMORY)) {
+        LatentModels models =
+            new LatentModels(
+                device,
+                checkpoint,
+                Network.DEFAULT_MEMORY,
+                folder,
+                encoder,
+                captions,
+                LATENT,
+                settings.students().guidanceEmbedDim());
+        return DistillationRun.run(
+            models,
+            new Latents(6, LATENT, CAPTIONS.size()),
+            settings,
+            folder,
+            Resume.NEWEST,
+            listener,
+            stop);
+      }
+    }
+  }
+
+  /** All files of the models of a run by their places. */
+  static TreeMap<String, byte[]> models(Path folder) throws IOException {
+    TreeMap<String, byte[]> models = new TreeMap<>();
+    try (Stream<Path> files = Files.walk(folder)) {
+      for (Path file : files.filter(Files::isRegularFile).toList()) {
+        String place = folder.relativize(file).toString();
+        if (!place.startsWith("checkpoints")) {
+          models.put(place, Files.readAllBytes(file));
+        }
+      }
+    }
+    return models;
+  }
+}
