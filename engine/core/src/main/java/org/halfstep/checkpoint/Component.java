@@ -63,6 +63,20 @@ public record Component(NetworkDescription network, ObjectNode config, Tensors t
         network, config, NetworkTensors.find(tensors, network, network.diffusers()));
   }
 
+  /**
+   * A text encoder in memory, to be written.
+   *
+   * @param origin what it is, for error texts
+   * @param weights as for a UNet
+   * @throws IOException in one line, when they are not those of the description
+   */
+  public static Component of(TextDescription network, String origin, Weights weights)
+      throws IOException {
+    Tensors tensors = new WeightTensors(origin, weights);
+    return new Component(
+        network, network.toJson(), NetworkTensors.find(tensors, network, network.diffusers()));
+  }
+
   /** Which network it is. */
   public Part part() {
     return network.part();

@@ -3,9 +3,12 @@ package org.halfstep.train;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.function.BooleanSupplier;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.device.Device;
+import org.halfstep.files.DataException;
+import org.halfstep.files.FileDigest;
 import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
 import org.halfstep.model.UNetConfig;
@@ -42,18 +45,43 @@ public final class TeacherRun {
       RunListener listener,
       BooleanSupplier stop)
       throws IOException {
+    return run(device, data, dataName, settings, null, folder, resume, listener, stop);
+  }
+
+  /**
+   * The same, beginning with the weights of another teacher; moments begin at zero all the same.
+   *
+   * @param from a teacher's file, of the settings' network but for its dropout; null for new
+   *     weights
+   * @throws IOException when {@code from} is something else
+   */
+  public static boolean run(
+      Device device,
+      ImageDataset data,
+      String dataName,
+      TeacherSettings settings,
+      Path from,
+      Path folder,
+      Resume resume,
+      RunListener listener,
+      BooleanSupplier stop)
+      throws IOException {
     RunSettings run = settings.run();
-    ModelCard card =
-        ModelCard.teacher(
-            dataName,
-            data.classNames(),
+    String begun = from == null ? null : FileDigest.sha256(from);
+    Map<String, String> provenance =
+        new TreeMap<>(
             PhaseRun.provenance(run.updates(), run.batch(), data.count(), settings.seed()));
+    if (from != null) {
+      provenance.put("from", begun);
+    }
+    ModelCard card = ModelCard.teacher(dataName, data.classNames(), provenance);
     Path file = folder.resolve(FILE);
     Examples examples = new LabelledImages(data, settings.mirror());
     return PhaseRun.begin(
         folder,
         settings.checkpointEvery(),
-        PhaseRun.fingerprint(settings, examples.identity()),
+        PhaseRun.fingerprint(settings, examples.identity())
+            + (from == null ? "" : ", from " + begun),
         Map.of(PHASE, 1),
         resume,
         listener,
@@ -63,12 +91,7 @@ public final class TeacherRun {
             listener.note(file + ": is finished, nothing is left to do");
             return true;
           }
-          try (Network<UNetConfig, ModelCard> network =
-                  Network.fresh(
-                      device,
-                      settings.network(),
-                      card,
-                      Philox.childSeed(settings.seed(), WEIGHTS_STREAM));
+          try (Network<UNetConfig, ModelCard> network = begin(device, settings, card, from);
               Trainer trainer =
                   new Trainer(
                       new ClassConditioned(network),
@@ -100,5 +123,27 @@ public final class TeacherRun {
                 });
           }
         });
+  }
+
+  private static Network<UNetConfig, ModelCard> begin(
+      Device device, TeacherSettings settings, ModelCard card, Path from) throws IOException {
+    UNetConfig config = settings.network();
+    if (from == null) {
+      return Network.fresh(device, config, card, Philox.childSeed(settings.seed(), WEIGHTS_STREAM));
+    }
+    try (Network<UNetConfig, ModelCard> known = Network.load(device, UNetConfig.FORMAT, from)) {
+      if (known.card().role() != ModelCard.Role.TEACHER || known.isQuantized()) {
+        throw new DataException(from, "was distilled or quantized: training begins with a teacher");
+      }
+      if (!known.architecture().withDropout(config.dropout()).equals(config)) {
+        throw new DataException(
+            from,
+            "has another network than the settings: "
+                + known.architecture().toJson()
+                + ", not "
+                + config.toJson());
+      }
+      return Network.like(device, config, card, known);
+    }
   }
 }

@@ -4,8 +4,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -19,7 +17,6 @@ import org.halfstep.device.DeviceArrays;
 import org.halfstep.device.cpu.CpuDevice;
 import org.halfstep.diffusion.Betas;
 import org.halfstep.diffusion.DiscreteSchedule;
-import org.halfstep.diffusion.ExampleDraws;
 import org.halfstep.diffusion.LossWeighting;
 import org.halfstep.diffusion.Parameterization;
 import org.halfstep.diffusion.TimeGrid;
@@ -30,7 +27,6 @@ import org.halfstep.latent.TextUNetConfig;
 import org.halfstep.latent.TinyUNets;
 import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
-import org.halfstep.random.Philox;
 import org.halfstep.text.ClipTokenizer;
 import org.halfstep.text.TokenTable;
 import org.junit.jupiter.api.AfterEach;
@@ -40,8 +36,8 @@ import org.junit.jupiter.api.Test;
 /** A step of a text encoder and a latent UNet together, on a discrete schedule. */
 class CaptionedTrainerTest {
   private static final int SIDE = 4;
-  private static final int CHANNELS = 4;
-  private static final int VALUES = SIDE * SIDE * CHANNELS;
+  private static final Shape SHAPE = new Shape(SIDE, SIDE, 4);
+  private static final int VALUES = SHAPE.size();
   private static final int TOKENS = 5;
   private static final int BATCH = 3;
   private static final long SEED = 11;
@@ -58,38 +54,6 @@ class CaptionedTrainerTest {
   private Device device;
   private Network<TextUNetConfig, ModelCard> network;
   private final List<TrainingBatch> batches = new ArrayList<>();
-
-  /** Latents that say which picture and example they are of. */
-  private record Latents(int conditions) implements Examples {
-    @Override
-    public int count() {
-      return 7;
-    }
-
-    @Override
-    public Shape shape() {
-      return new Shape(SIDE, SIDE, CHANNELS);
-    }
-
-    @Override
-    public int condition(int index, long example, ExampleDraws draws) {
-      return (int) ((index + example) % conditions);
-    }
-
-    @Override
-    public void write(
-        int index, long example, ExampleDraws draws, MemorySegment destination, long byteOffset) {
-      for (int i = 0; i < VALUES; i++) {
-        float value = (float) (4 * Philox.uniform(index, example, 7, i) - 2);
-        destination.set(ValueLayout.JAVA_FLOAT, byteOffset + (long) Float.BYTES * i, value);
-      }
-    }
-
-    @Override
-    public String identity() {
-      return "latents";
-    }
-  }
 
   @BeforeEach
   void open() {
@@ -113,7 +77,7 @@ class CaptionedTrainerTest {
   private Trainer trainer(int batchSize) {
     return new Trainer(
         new TextConditioned(network, TABLE),
-        new Latents(CAPTIONS.size()),
+        new RandomLatents(7, SHAPE, CAPTIONS),
         batchSize,
         SEED,
         PLAIN,
@@ -218,7 +182,7 @@ class CaptionedTrainerTest {
             () ->
                 new Trainer(
                     new TextConditioned(network, TABLE),
-                    new Latents(CAPTIONS.size() + 1),
+                    new RandomLatents(7, SHAPE, List.of("1", "2", "3", "4", "5", "6")),
                     1,
                     SEED,
                     PLAIN,

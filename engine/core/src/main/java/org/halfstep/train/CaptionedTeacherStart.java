@@ -1,0 +1,177 @@
+package org.halfstep.train;
+
+import java.io.IOException;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.halfstep.checkpoint.Checkpoint;
+import org.halfstep.checkpoint.Component;
+import org.halfstep.checkpoint.Part;
+import org.halfstep.checkpoint.SchedulerConfig;
+import org.halfstep.checkpoint.TextDescription;
+import org.halfstep.checkpoint.UNetDescription;
+import org.halfstep.device.Device;
+import org.halfstep.diffusion.Parameterization;
+import org.halfstep.diffusion.TimeGrid;
+import org.halfstep.files.DataException;
+import org.halfstep.graph.Shape;
+import org.halfstep.latent.LatentUNetConfig;
+import org.halfstep.latent.TextUNetConfig;
+import org.halfstep.model.ModelCard;
+import org.halfstep.model.Network;
+import org.halfstep.model.TensorNames;
+import org.halfstep.safetensors.JoinedTensors;
+import org.halfstep.safetensors.Tensors;
+import org.halfstep.text.ClipTokenizer;
+import org.halfstep.text.TokenTable;
+
+/**
+ * What the training of a teacher of captioned latents begins with: a tokenizer, the captions as its
+ * tokens, a noise schedule, the network, and its first weights.
+ */
+public final class CaptionedTeacherStart {
+  private static final TimeGrid TRAILING =
+      new TimeGrid(TimeGrid.Spacing.TRAILING, 0, TimeGrid.End.CLEAN);
+
+  private final ClipTokenizer tokenizer;
+  private final TokenTable captions;
+  private final SchedulerConfig scheduler;
+  private final TextUNetConfig config;
+
+  /** Null where the weights are new; else with their digest. */
+  private final Tensors weights;
+
+  private final String digest;
+
+  private CaptionedTeacherStart(
+      ClipTokenizer tokenizer,
+      TokenTable captions,
+      SchedulerConfig scheduler,
+      TextUNetConfig config,
+      Tensors weights,
+      String digest) {
+    this.tokenizer = tokenizer;
+    this.captions = captions;
+    this.scheduler = scheduler;
+    this.config = config;
+    this.weights = weights;
+    this.digest = digest;
+  }
+
+  /**
+   * New weights, a tokenizer made of the captions, and Stable Diffusion's noise schedule rescaled
+   * to a last level of noise alone, on which the network predicts v.
+   *
+   * @param texts the captions by their numbers
+   * @param latent what the autoencoder makes of a picture
+   * @throws IllegalArgumentException in one line, when the settings describe no network
+   */
+  public static CaptionedTeacherStart fresh(
+      CaptionedTeacherSettings settings, List<String> texts, Shape latent) {
+    ClipTokenizer tokenizer = ClipTokenizer.trained(texts, settings.merges());
+    TextUNetConfig config = settings.network(tokenizer.size(), latent);
+    return new CaptionedTeacherStart(
+        tokenizer,
+        TokenTable.of(tokenizer, texts, config.text().positions()),
+        SchedulerConfig.stableDiffusion(SchedulerConfig.VELOCITY, true).distilled(),
+        config,
+        null,
+        null);
+  }
+
+  /**
+   * The weights of another model, and its tokenizer, networks and noise schedule.
+   *
+   * @param from stays the caller's, and open until the training has begun
+   * @throws IOException in one line, when it lacks a part, or predicts something else than v
+   */
+  public static CaptionedTeacherStart from(Checkpoint from, List<String> texts, Shape latent)
+      throws IOException {
+    Component unet = part(from, Part.UNET);
+    Component encoder = part(from, Part.TEXT_ENCODER);
+    SchedulerConfig scheduler = from.scheduler().orElseThrow(() -> lacks(from, "noise schedule"));
+    ClipTokenizer tokenizer = from.openTokenizer().orElseThrow(() -> lacks(from, "tokenizer"));
+    if (scheduler.parameterization() != Parameterization.V) {
+      throw new DataException(
+          from.path(),
+          "predicts "
+              + scheduler.parameterization()
+              + ": expected a teacher that predicts v; distillation brings others to it");
+    }
+    UNetDescription network = (UNetDescription) unet.network();
+    if (network.guidanceWidth() > 0) {
+      throw new DataException(
+          from.path(), "takes the guidance strength: expected a teacher, not what was distilled");
+    }
+    if (network.inChannels() != latent.channels() || network.outChannels() != latent.channels()) {
+      throw new DataException(
+          from.path(),
+          "is of latents of "
+              + network.outChannels()
+              + " channels, the autoencoder's have "
+              + latent.channels());
+    }
+    TextDescription text = (TextDescription) encoder.network();
+    LatentUNetConfig size =
+        new LatentUNetConfig(network, latent.height(), latent.width(), text.positions());
+    return new CaptionedTeacherStart(
+        tokenizer,
+        TokenTable.of(tokenizer, texts, text.positions()),
+        scheduler,
+        new TextUNetConfig(text, size),
+        new JoinedTensors(List.of(unet.tensors(), encoder.tensors())),
+        unet.sha256() + " and " + encoder.sha256());
+  }
+
+  private static Component part(Checkpoint from, Part part) throws DataException {
+    return from.component(part).orElseThrow(() -> lacks(from, part.title()));
+  }
+
+  private static DataException lacks(Checkpoint from, String what) {
+    return new DataException(
+        from.path(), "has no " + what + ": expected the folder of a whole latent model");
+  }
+
+  /** The tokenizer that captions and prompts go through. */
+  public ClipTokenizer tokenizer() {
+    return tokenizer;
+  }
+
+  /** The captions as its tokens. */
+  public TokenTable captions() {
+    return captions;
+  }
+
+  /** The noise schedule, and how the finished model is sampled. */
+  SchedulerConfig scheduler() {
+    return scheduler;
+  }
+
+  /** The network. */
+  public TextUNetConfig config() {
+    return config;
+  }
+
+  /** The network with its first weights; closed by the caller. */
+  Network<TextUNetConfig, ModelCard> network(Device device, ModelCard card, long seed)
+      throws IOException {
+    return weights == null
+        ? Network.fresh(device, config, card, seed)
+        : Network.load(device, config, card, weights, TensorNames.OWN);
+  }
+
+  /** What of it a fingerprint must say beside settings and data. */
+  String origin() {
+    return digest == null ? "" : ", from " + digest;
+  }
+
+  /** The card of the model that comes of it. */
+  ModelCard card(String dataName, Map<String, String> provenance) {
+    Map<String, String> facts = new TreeMap<>(provenance);
+    if (digest != null) {
+      facts.put("from", digest);
+    }
+    return ModelCard.teacher(dataName, List.of(), facts)
+        .withDiffusion(scheduler.betas(), Parameterization.V, TRAILING);
+  }
+}
