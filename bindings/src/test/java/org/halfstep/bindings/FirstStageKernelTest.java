@@ -59,8 +59,7 @@ class FirstStageKernelTest {
       MemorySegment z = room(arena, HS_F32, count);
       MemorySegment divergence = room(arena, HS_F32, n);
       call(Kernel.POSTERIOR_FORWARD, "n hw c moments noise z divergence")
-          .with(
-              n, hw, c, put(arena, HS_F32, moments), put(arena, HS_F32, noise), z, divergence);
+          .with(n, hw, c, put(arena, HS_F32, moments), put(arena, HS_F32, noise), z, divergence);
       double[] wantZ = new double[count];
       double[] wantDivergence = new double[n];
       for (int i = 0; i < count; i++) {
@@ -149,8 +148,7 @@ class FirstStageKernelTest {
     "1, 33, 12, 3, 4, 1.5",
     "2, 5, 70, 1, 2, 1",
   })
-  void picturesAreComparedByNumbersAndEdges(
-      int n, int h, int w, int c, int scales, double edges) {
+  void picturesAreComparedByNumbersAndEdges(int n, int h, int w, int c, int scales, double edges) {
     int size = h * w * c;
     float factor = 1.7f;
     double[] x = normal(n * size, 1);
@@ -178,8 +176,7 @@ class FirstStageKernelTest {
           error[j] = x[i * size + j] - y[i * size + j];
         }
         double want = loss(error, h, w, c, scales, edges);
-        assertEquals(
-            want, losses.getAtIndex(ValueLayout.JAVA_DOUBLE, i), 2e-6 * want, "loss " + i);
+        assertEquals(want, losses.getAtIndex(ValueLayout.JAVA_DOUBLE, i), 2e-6 * want, "loss " + i);
         for (int j = 0; j < size; j++) {
           double slope = slope(error, j, h, w, c, scales, edges);
           assertEquals(factor * slope, got[i * size + j], 2e-5 / size, "dx " + j);

@@ -63,8 +63,7 @@ final class PosteriorOp extends Op {
         plan.step(
             StepInfo.memory(label(), "posterior forward", 4 * plan.bytes(output())),
             List.of(plan.buffer(moments), plan.buffer(noise), z, sums),
-            () ->
-                kernel("posterior_forward").with("z divergence", z.address(), sums.address()));
+            () -> kernel("posterior_forward").with("z divergence", z.address(), sums.address()));
       }
 
       @Override

@@ -45,8 +45,7 @@ public final class GradientCheck {
   private double[] coefficients;
   private double outputNorm;
 
-  private GradientCheck(
-      Graph graph, GraphRun run, int batch, int directions, Set<String> given) {
+  private GradientCheck(Graph graph, GraphRun run, int batch, int directions, Set<String> given) {
     this.given = given;
     this.graph = graph;
     this.run = run;
