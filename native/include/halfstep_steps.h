@@ -35,6 +35,40 @@ struct hs_softmax_cross_entropy {
   float *dlogits; // or NULL
 };
 
+// ---- First stages in training -----------------------------------------------------------------------------
+// The Gaussian that an encoder gives: of every pixel the means of its c channels, then the logarithms of
+// their variances, which are clamped to [-30, 20]; s = exp(clamped / 2).
+//
+// hs_posterior_forward: z = mean + s * noise, and divergence[i] = the sum over a sample of
+// (mean^2 + s^2 - 1 - clamped) / 2: the Kullback-Leibler divergence from the standard normal distribution,
+// summed in double.
+// hs_posterior_backward: the gradient of <dz, z> + weight * divergence; the logarithm of a variance that is
+// clamped has none.
+struct hs_posterior {
+  int64_t n, hw, c;
+  int32_t accumulate; // of dmoments
+  float weight;
+  const float *moments; // [n,hw,2c]
+  const float *noise;   // [n,hw,c]
+  float *z;             // [n,hw,c]      forward only, like the next
+  float *divergence;    // [n]
+  const float *dz;      // [n,hw,c]      backward only, like the next
+  float *dmoments;      // like moments
+};
+
+// hs_picture_loss: how far pictures x are from y, by their numbers and by their edges. With e = x - y:
+// losses[i] = (sum of |e| + edges * sum over d of sum over pairs of |e - e'|) / (h*w*c), where d is 1, 2, 4 to
+// 2^(scales-1) and the pairs are the numbers of one channel that lie d rows or d columns apart. dx = factor *
+// its gradient; |0| has none.
+struct hs_picture_loss {
+  int64_t n, h, w, c;
+  int32_t scales; // 0..16
+  float edges, factor;
+  const float *x, *y; // [n,h,w,c]
+  float *dx;          // like x
+  double *losses;     // [n]
+};
+
 // ---- Optimizer over one flat slab -------------------------------------------------------------------------
 // What changes from step to step lies where the kernel runs and is read then, so that a step can be recorded.
 struct hs_adam_values {

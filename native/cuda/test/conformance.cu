@@ -24,6 +24,7 @@ int main(int count, char **arguments) {
     check_padding(check, dtype);
   }
   check_embeddings(check);
+  check_first_stages(check);
   check_convolutions(check);
   check_optimizer(check);
   check.everything_was_compared();

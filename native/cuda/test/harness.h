@@ -113,6 +113,7 @@ void check_attention(const Check &check, int32_t dtype);
 void check_tokens(const Check &check, int32_t dtype);
 void check_padding(const Check &check, int32_t dtype);
 void check_embeddings(const Check &check);
+void check_first_stages(const Check &check);
 void check_filters(const Check &check, int32_t dtype);
 void check_convolutions(const Check &check);
 void check_optimizer(const Check &check);

@@ -71,6 +71,10 @@ public enum Kernel {
   SQUARED_DISTANCE(Structs.SQUARED_DISTANCE),
   SOFTMAX_CROSS_ENTROPY(Structs.SOFTMAX_CROSS_ENTROPY),
 
+  POSTERIOR_FORWARD(Structs.POSTERIOR),
+  POSTERIOR_BACKWARD(Structs.POSTERIOR),
+  PICTURE_LOSS(Structs.PICTURE_LOSS),
+
   ADAM_STEP(Structs.ADAM),
   SQUARE_SUM(Structs.SQUARE_SUM),
 
@@ -357,6 +361,22 @@ public enum Kernel {
             int64("n", "classes"),
             float32("dloss"),
             pointer("logits", "ids", "losses", "dlogits"));
+
+    static final Struct POSTERIOR =
+        Struct.of(
+            "hs_posterior",
+            int64("n", "hw", "c"),
+            int32("accumulate"),
+            float32("weight"),
+            pointer("moments", "noise", "z", "divergence", "dz", "dmoments"));
+
+    static final Struct PICTURE_LOSS =
+        Struct.of(
+            "hs_picture_loss",
+            int64("n", "h", "w", "c"),
+            int32("scales"),
+            float32("edges", "factor"),
+            pointer("x", "y", "dx", "losses"));
 
     static final Struct ADAM =
         Struct.of(

@@ -40,6 +40,7 @@ import picocli.CommandLine.ScopeType;
       DemoCommand.class,
       TrainCommand.class,
       TrainClassifierCommand.class,
+      TrainAutoencoderCommand.class,
       DistillCommand.class,
       SampleCommand.class,
       EditCommand.class,

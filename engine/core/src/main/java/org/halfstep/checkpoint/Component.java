@@ -14,6 +14,8 @@ import org.halfstep.files.DataException;
 import org.halfstep.files.FileDigest;
 import org.halfstep.files.Json;
 import org.halfstep.graph.Weights;
+import org.halfstep.model.Card;
+import org.halfstep.model.ComponentCard;
 import org.halfstep.model.ModelCard;
 import org.halfstep.safetensors.TensorView;
 import org.halfstep.safetensors.Tensors;
@@ -29,8 +31,8 @@ import org.halfstep.safetensors.Tensors;
  */
 public record Component(NetworkDescription network, ObjectNode config, Tensors tensors) {
   /**
-   * The key of a UNet's configuration under which its card lies. Other programs pass over keys that
-   * begin so, and every layout keeps a configuration.
+   * The key of a configuration under which its card lies. Other programs pass over keys that begin
+   * so, and every layout keeps a configuration.
    */
   private static final String CARD = "_halfstep_card";
 
@@ -54,6 +56,27 @@ public record Component(NetworkDescription network, ObjectNode config, Tensors t
    */
   public static Component of(
       UNetDescription network, int side, String origin, Weights weights, ModelCard card)
+      throws IOException {
+    return of((NetworkDescription) network, side, origin, weights, card);
+  }
+
+  /**
+   * A first stage in memory, to be written.
+   *
+   * @param network what it is
+   * @param side rows and columns of the pictures that it was made for
+   * @param origin what it is, for error texts
+   * @param weights as above
+   * @throws IOException in one line, when they are not those of the description
+   */
+  public static Component of(
+      AutoencoderDescription network, int side, String origin, Weights weights, ComponentCard card)
+      throws IOException {
+    return of((NetworkDescription) network, side, origin, weights, card);
+  }
+
+  private static Component of(
+      NetworkDescription network, int side, String origin, Weights weights, Card card)
       throws IOException {
     ObjectNode config = network.toJson();
     config.put(SAMPLE_SIZE, side);

@@ -23,10 +23,7 @@ public sealed interface LearningRate permits LearningRate.Constant, LearningRate
   record Constant(double rate, long warmUp) implements LearningRate {
     public Constant {
       requireRate(rate);
-      if (warmUp < 0) {
-        throw new IllegalArgumentException(
-            "a warm-up cannot have " + warmUp + " updates; 0 means none");
-      }
+      requireWarmUp(warmUp);
     }
 
     @Override
@@ -37,22 +34,37 @@ public sealed interface LearningRate permits LearningRate.Constant, LearningRate
 
   /**
    * {@code rate (1 - k / updates)}: the full rate at update 0, {@code rate / updates} at the last
-   * one, zero from then on.
+   * one, zero from then on; over a warm-up, {@code (k + 1) / warmUp} of it.
    *
-   * @param rate the rate of the first update, above 0
+   * @param rate the rate that falls, above 0
    * @param updates updates of the stage, at least 1
+   * @param warmUp updates of the warm-up; 0 for none
    */
-  record LinearToZero(double rate, long updates) implements LearningRate {
+  record LinearToZero(double rate, long updates, long warmUp) implements LearningRate {
     public LinearToZero {
       requireRate(rate);
+      requireWarmUp(warmUp);
       if (updates < 1) {
         throw new IllegalArgumentException("a stage needs at least one update, got " + updates);
       }
     }
 
+    /** Without a warm-up. */
+    public LinearToZero(double rate, long updates) {
+      this(rate, updates, 0);
+    }
+
     @Override
     public double at(long update) {
-      return update >= updates ? 0 : rate * (updates - update) / updates;
+      double falling = update >= updates ? 0 : rate * (updates - update) / updates;
+      return update >= warmUp ? falling : falling * (update + 1) / warmUp;
+    }
+  }
+
+  private static void requireWarmUp(long warmUp) {
+    if (warmUp < 0) {
+      throw new IllegalArgumentException(
+          "a warm-up cannot have " + warmUp + " updates; 0 means none");
     }
   }
 

@@ -241,21 +241,10 @@ public final class Graph {
    * @param newOrder channels of qkv are (q/k/v, head, channel) instead of (head, q/k/v, channel)
    */
   public Value attention(String name, Value qkv, int heads, boolean newOrder) {
-    int width = qkv.shape().channels() / (3 * heads);
-    if (qkv.shape().channels() != 3 * heads * width) {
-      throw new IllegalArgumentException(
-          qkv + " does not split into q, k and v of " + heads + " heads");
-    }
-    int stride = newOrder ? width : 3 * width;
-    int step = newOrder ? heads * width : width;
-    return add(
-        new AttentionOp(
-            name,
-            new Heads(qkv, 0, stride, width),
-            new Heads(qkv, step, stride, width),
-            new Heads(qkv, 2 * step, stride, width),
-            heads,
-            AttentionMask.NONE));
+    Heads q = Heads.ofQkv(qkv, heads, newOrder, 0);
+    Heads k = Heads.ofQkv(qkv, heads, newOrder, 1);
+    Heads v = Heads.ofQkv(qkv, heads, newOrder, 2);
+    return add(new AttentionOp(name, q, k, v, heads, AttentionMask.NONE));
   }
 
   /**
@@ -332,6 +321,16 @@ public final class Graph {
   /** The numbers of the rows of a codebook that are nearest to the pixels, for inference only. */
   public Value nearest(String name, Value x, Parameter codebook) {
     return add(new NearestOp(name, single(x), codebook));
+  }
+
+  /**
+   * A latent of an encoder's Gaussian: {@code mean + deviation noise}. A backward pass adds the
+   * gradient of {@code weight} times the batch's mean divergence from the normal distribution; that
+   * of each sample is the value {@code divergence}.
+   */
+  public Value posterior(String name, Value moments, Value noise, float weight, String divergence) {
+    Value sum = name(divergence, between(divergence, Shape.vector(1), Value.Storage.F32));
+    return add(new PosteriorOp(name, moments, noise, weight, sum));
   }
 
   public Value add(String name, Value a, Value b) {

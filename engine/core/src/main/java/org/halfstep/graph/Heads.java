@@ -26,6 +26,22 @@ record Heads(Value value, int offset, int stride, int width) {
     return new Heads(slice.vector(), slice.offset(), width, width);
   }
 
+  /**
+   * A third of the heads of a product of queries, keys and values.
+   *
+   * @param newOrder channels are (q/k/v, head, channel) instead of (head, q/k/v, channel)
+   * @param third 0 for queries, 1 for keys, 2 for values
+   */
+  static Heads ofQkv(Value qkv, int heads, boolean newOrder, int third) {
+    int width = qkv.shape().channels() / (3 * heads);
+    if (qkv.shape().channels() != 3 * heads * width) {
+      throw new IllegalArgumentException(
+          qkv + " does not split into q, k and v of " + heads + " heads");
+    }
+    int step = newOrder ? heads * width : width;
+    return new Heads(qkv, third * step, newOrder ? width : 3 * width, width);
+  }
+
   int tokens() {
     return value.shape().pixels();
   }

@@ -51,18 +51,35 @@ final class Autoencoder {
   void write() {
     Value out =
         switch (config.half()) {
-          case ENCODER -> encoder();
-          case DECODER -> decoder();
+          case ENCODER -> encoder(image());
+          case DECODER -> decoder(graph.image(AutoencoderPorts.LATENT, latent()));
         };
     graph.name(AutoencoderPorts.OUT, out);
   }
 
-  private Value encoder() {
+  /** Both halves, and between them the latent that is drawn with noise. */
+  void writeWhole(float divergence) {
+    Value image = image();
+    Value noise = graph.image(VariationalAutoencoderPorts.NOISE, latent());
+    Value moments = encoder(image);
+    Value z =
+        graph.posterior(
+            "posterior", moments, noise, divergence, VariationalAutoencoderPorts.DIVERGENCE);
+    graph.name(AutoencoderPorts.OUT, decoder(z));
+  }
+
+  private Value image() {
     int factor = config.factor();
-    Value image =
-        graph.image(
-            AutoencoderPorts.IMAGE,
-            new Shape(factor * config.height(), factor * config.width(), network.imageChannels()));
+    return graph.image(
+        AutoencoderPorts.IMAGE,
+        new Shape(factor * config.height(), factor * config.width(), network.imageChannels()));
+  }
+
+  private Shape latent() {
+    return new Shape(config.height(), config.width(), config.latentChannels());
+  }
+
+  private Value encoder(Value image) {
     List<Integer> channels = network.channels();
     Value h =
         convolution3(layers.exact(), "encoder.conv_in", graph.toActivation(image), channels.get(0));
@@ -83,11 +100,7 @@ final class Autoencoder {
     return pointwise("quant_conv", h, network.isQuantized() ? network.codeWidth() : moments);
   }
 
-  private Value decoder() {
-    Value z =
-        graph.image(
-            AutoencoderPorts.LATENT,
-            new Shape(config.height(), config.width(), config.latentChannels()));
+  private Value decoder(Value z) {
     Value h = network.isQuantized() ? codes(z) : z;
     h = graph.toActivation(pointwise("post_quant_conv", h, network.latentChannels()));
     List<Integer> channels = network.channels().reversed();

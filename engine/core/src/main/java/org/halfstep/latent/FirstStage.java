@@ -136,6 +136,32 @@ public final class FirstStage implements AutoCloseable {
     return decoder.half().imageChannels();
   }
 
+  /** Whether an image has a Gaussian over latents, and not a latent alone. */
+  public boolean isGaussian() {
+    return decoder.half().isGaussian();
+  }
+
+  /**
+   * What a number of a latent is multiplied by before a diffusion model sees it.
+   *
+   * @throws IllegalStateException when this first stage has no encoder
+   */
+  public double scalingFactor() {
+    requireEncoder();
+    return encoder.half().out(1);
+  }
+
+  /**
+   * Numbers of what {@link #moments} gives of an image.
+   *
+   * @param height of an image in pixels, a multiple of {@link #factor}
+   * @param width of an image in pixels, a multiple of {@link #factor}
+   */
+  public long momentNumbers(int height, int width) {
+    long latent = latentNumbers(latentExtent(height, "height"), latentExtent(width, "width"));
+    return isGaussian() ? 2 * latent : latent;
+  }
+
   private int latentExtent(int pixels, String what) {
     if (pixels < 1 || pixels % factor() != 0) {
       throw new IllegalArgumentException(
@@ -200,9 +226,7 @@ public final class FirstStage implements AutoCloseable {
     long latent = latentNumbers(rows, columns);
     require("images", count, image, images);
     require("latents", count, latent, latents);
-    if (encoder == null) {
-      throw new IllegalStateException("this first stage was opened without an encoder");
-    }
+    requireEncoder();
     device.attach();
     FirstStageHalf half = encoder.half();
     for (int k = 0; k < count; k++) {
@@ -213,6 +237,36 @@ public final class FirstStage implements AutoCloseable {
                 ? Posterior.latent(result, half.latentChannels(), i, draw, k)
                 : result.getAtIndex(ValueLayout.JAVA_FLOAT, i);
         put(latents, latent * k + i, finite("encoder", k, half.out(number)));
+      }
+    }
+  }
+
+  /**
+   * What latents of images are drawn from ({@link Posterior}): of every latent pixel the means of
+   * its channels, then the logarithms of their variances, not scaled and not clamped. A first stage
+   * without a Gaussian gives its latents, not scaled.
+   *
+   * @param images float32 in [-1, 1], count x height x width x channels
+   * @param moments float32, count x {@link #momentNumbers}
+   * @throws ArithmeticException in one line, when a number is not finite
+   * @throws IllegalStateException when this first stage has no encoder
+   */
+  public synchronized void moments(
+      int count, int height, int width, MemorySegment images, MemorySegment moments) {
+    requireOpen();
+    int rows = latentExtent(height, "height");
+    int columns = latentExtent(width, "width");
+    long image = imageNumbers(rows, columns);
+    long numbers = momentNumbers(height, width);
+    require("images", count, image, images);
+    require("moments", count, numbers, moments);
+    requireEncoder();
+    device.attach();
+    for (int k = 0; k < count; k++) {
+      MemorySegment result = run(encoder, images, image * k, rows, columns);
+      for (long i = 0; i < numbers; i++) {
+        double number = result.getAtIndex(ValueLayout.JAVA_FLOAT, i);
+        put(moments, numbers * k + i, finite("encoder", k, number));
       }
     }
   }
@@ -344,6 +398,12 @@ public final class FirstStage implements AutoCloseable {
       encoder.release();
     }
     decoder.release();
+  }
+
+  private void requireEncoder() {
+    if (encoder == null) {
+      throw new IllegalStateException("this first stage was opened without an encoder");
+    }
   }
 
   private void requireOpen() {

@@ -312,6 +312,29 @@ public final class Checkpoints implements AutoCloseable {
 
   /** All complete checkpoints, the newest last. */
   private List<Checkpoint> complete() throws IOException {
+    return complete(folder);
+  }
+
+  /**
+   * The weights that the newest checkpoint of a run would end with: their moving average where
+   * there is one. The run may go on meanwhile.
+   *
+   * @return their file; empty when there is no checkpoint
+   */
+  public static Optional<Path> newestResult(Path runFolder) throws IOException {
+    Path folder = runFolder.resolve(FOLDER);
+    if (!Files.isDirectory(folder)) {
+      return Optional.empty();
+    }
+    List<Checkpoint> known = complete(folder);
+    if (known.isEmpty()) {
+      return Optional.empty();
+    }
+    Path average = known.getLast().folder().resolve(AVERAGE);
+    return Optional.of(Files.exists(average) ? average : known.getLast().folder().resolve(WEIGHTS));
+  }
+
+  private static List<Checkpoint> complete(Path folder) throws IOException {
     return list(folder, COMPLETE).stream()
         .map(
             path ->

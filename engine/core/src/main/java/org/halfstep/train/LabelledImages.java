@@ -37,6 +37,18 @@ public record LabelledImages(ImageDataset data, boolean mirror) implements Examp
   @Override
   public void write(
       int index, long example, ExampleDraws draws, MemorySegment destination, long byteOffset) {
+    write(data, mirror, index, example, draws, destination, byteOffset);
+  }
+
+  /** Writes an image, flipped where that is drawn. */
+  static void write(
+      ImageDataset data,
+      boolean mirror,
+      int index,
+      long example,
+      ExampleDraws draws,
+      MemorySegment destination,
+      long byteOffset) {
     data.copyNormalized(
         index, mirror && draws.mirrors(example, MIRROR_PROBABILITY), destination, byteOffset);
   }

@@ -62,4 +62,16 @@ class HalvingScheduleTest {
     assertThrows(IllegalArgumentException.class, () -> new LearningRate.Constant(1e-3, -1));
     assertThrows(IllegalArgumentException.class, () -> new LearningRate.LinearToZero(1e-3, 0));
   }
+
+  @Test
+  void aRateThatFallsCanWarmUpToo() {
+    LearningRate rate = new LearningRate.LinearToZero(1e-3, 10, 4);
+    LearningRate falling = new LearningRate.LinearToZero(1e-3, 10);
+    assertEquals(0.25e-3, rate.at(0), 1e-18);
+    assertEquals(0.9e-3 * 2 / 4, rate.at(1), 1e-18);
+    for (int update = 3; update < 12; update++) {
+      assertEquals(falling.at(update), rate.at(update));
+    }
+    assertThrows(IllegalArgumentException.class, () -> new LearningRate.LinearToZero(1e-3, 9, -1));
+  }
 }

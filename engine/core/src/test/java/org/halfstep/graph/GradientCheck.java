@@ -39,12 +39,14 @@ public final class GradientCheck {
   private final GraphRun run;
   private final int batch;
   private final int directions;
+  private final Set<String> given;
   private final Map<String, double[]> weights = new LinkedHashMap<>();
   private final Map<String, double[]> inputs = new LinkedHashMap<>();
   private double[] coefficients;
   private double outputNorm;
 
-  private GradientCheck(Graph graph, GraphRun run, int batch, int directions) {
+  private GradientCheck(Graph graph, GraphRun run, int batch, int directions, Set<String> given) {
+    this.given = given;
     this.graph = graph;
     this.run = run;
     this.batch = batch;
@@ -57,14 +59,23 @@ public final class GradientCheck {
    * @param directions differences per parameter and input
    */
   public static void of(Graph graph, int batch, int directions) {
+    of(graph, batch, directions, Set.of());
+  }
+
+  /**
+   * The same.
+   *
+   * @param given inputs that have no gradient: noise
+   */
+  public static void of(Graph graph, int batch, int directions, Set<String> given) {
     Set<String> names = new TreeSet<>();
     for (Value input : graph.inputs()) {
-      if (isDifferentiable(input)) {
+      if (isDifferentiable(input) && !given.contains(input.name())) {
         names.add(input.name());
       }
     }
     try (GraphRun run = new GraphRun(graph, batch, names, Set.of())) {
-      new GradientCheck(graph, run, batch, directions).check();
+      new GradientCheck(graph, run, batch, directions, given).check();
     }
   }
 
@@ -116,7 +127,9 @@ public final class GradientCheck {
     for (Value input : graph.inputs()) {
       if (isDifferentiable(input)) {
         double[] values = normal(batch * input.shape().size(), 1);
-        inputs.put(input.name(), values);
+        if (!given.contains(input.name())) {
+          inputs.put(input.name(), values);
+        }
         run.input(input.name(), values);
       } else if (input.storage() == Value.Storage.I32) {
         long[] labels = new long[batch * input.shape().size()];

@@ -1,6 +1,7 @@
 package org.halfstep.graph;
 
 import java.util.List;
+import java.util.Set;
 import org.halfstep.device.Activation;
 import org.halfstep.device.Window;
 import org.halfstep.graph.Parameter.Initializer;
@@ -129,6 +130,18 @@ class TokenOpGradientTest {
     Parameter w = graph.parameter("w", Initializer.FAN_IN_UNIFORM, 5 * 8, 7, 5, 4, 2);
     Window window = new Window(4, 2, 3, 2, 1, 0, 1);
     check(graph.convolution("conv", x, w, null, window, null, Activation.NONE), 2);
+  }
+
+  /** The divergence's own gradient is no part of what comes out: its weight is 0 here. */
+  @ParameterizedTest
+  @CsvSource({"4, 3, 4", "1, 1, 1", "16, 16, 4"})
+  void latentsThatAreDrawn(int height, int width, int channels) {
+    Value moments = graph.image("moments", new Shape(height, width, 2 * channels));
+    Value noise = graph.image("noise", new Shape(height, width, channels));
+    Parameter w = weight("w", 2 * channels, 2 * channels);
+    Value read = graph.linear("moments read", moments, w, null);
+    graph.name("out", graph.posterior("posterior", read, noise, 0, "divergence"));
+    GradientCheck.of(graph, 3, DIRECTIONS, Set.of("noise"));
   }
 
   @Test

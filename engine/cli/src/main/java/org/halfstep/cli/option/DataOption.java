@@ -15,6 +15,8 @@ import java.util.zip.CRC32;
 import org.halfstep.cli.console.ErrorLine;
 import org.halfstep.cli.console.InputException;
 import org.halfstep.cli.console.Sizes;
+import org.halfstep.data.CaptionOptions;
+import org.halfstep.data.CaptionedPictures;
 import org.halfstep.data.DatasetOptions;
 import org.halfstep.data.Datasets;
 import org.halfstep.data.ImageDataset;
@@ -71,6 +73,16 @@ public final class DataOption {
    */
   public ImageDataset open(int side, int channels, List<String> classes) throws IOException {
     return open(DatasetOptions.of(Split.TRAIN).withSize(side, side, channels).withClasses(classes));
+  }
+
+  /**
+   * What is known of the training images where they are pictures with a table of captions, picture
+   * i of image i; else null.
+   */
+  public CaptionedPictures captioned() throws IOException {
+    return CaptionedPictures.hasTable(folder())
+        ? CaptionedPictures.open(folder(), CaptionOptions.training())
+        : null;
   }
 
   /** Opens images of any kind. */

@@ -29,7 +29,7 @@ import org.halfstep.files.Printable;
  */
 public final class Settings {
   /** The presets that come with the engine. */
-  public static final List<String> PRESETS = List.of("fashion-mnist", "tiny");
+  public static final List<String> PRESETS = List.of("fashion-mnist", "pictures", "tiny");
 
   public static final JsonMapper JSON =
       JsonMapper.builder()
@@ -37,7 +37,8 @@ public final class Settings {
           .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
           .build();
 
-  private static final List<String> SECTIONS = List.of("teacher", "distillation", "classifier");
+  private static final List<String> SECTIONS =
+      List.of("teacher", "distillation", "classifier", "autoencoder");
 
   /** The file in a run's folder with the whole of what it was told. */
   public static final String RUN_FILE = "config.json";
@@ -58,7 +59,7 @@ public final class Settings {
   public static Settings preset(String name) throws IOException {
     if (!PRESETS.contains(name)) {
       throw new InputException(
-          "there is no preset \"" + name + "\"; there are " + String.join(" and ", PRESETS));
+          "there is no preset \"" + name + "\"; there are " + String.join(", ", PRESETS));
     }
     try (InputStream in = Settings.class.getResourceAsStream(FOLDER + name + ".json")) {
       return new Settings((ObjectNode) JSON.readTree(in));
@@ -69,8 +70,7 @@ public final class Settings {
   public void overlay(Path file) throws IOException {
     ObjectNode layer = read(file);
     if (SECTIONS.stream().noneMatch(layer::has)) {
-      throw new InputException(
-          file + ": has none of \"teacher\", \"distillation\" and \"classifier\" in it");
+      throw new InputException(file + ": has none of " + String.join(", ", SECTIONS) + " in it");
     }
     merge(tree, layer);
     give("", layer);

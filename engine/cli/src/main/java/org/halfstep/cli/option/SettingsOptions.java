@@ -10,8 +10,9 @@ public final class SettingsOptions {
   @Option(
       names = "--preset",
       paramLabel = "NAME",
-      defaultValue = "fashion-mnist",
-      description = "Settings to start from: fashion-mnist or tiny (default: fashion-mnist).")
+      description =
+          "Settings to start from: fashion-mnist, pictures or tiny (default: pictures for an"
+              + " autoencoder, else fashion-mnist).")
   private String preset;
 
   @Option(
@@ -29,7 +30,16 @@ public final class SettingsOptions {
 
   /** The settings so far; the commands' own options are laid over them. */
   public Settings read() throws IOException {
-    Settings settings = Settings.preset(preset);
+    return read("fashion-mnist");
+  }
+
+  /**
+   * The same.
+   *
+   * @param usual the preset to start from where none was named
+   */
+  public Settings read(String usual) throws IOException {
+    Settings settings = Settings.preset(preset == null ? usual : preset);
     if (config != null) {
       settings.overlay(config);
     }

@@ -1,0 +1,46 @@
+package org.halfstep.safetensors;
+
+import java.lang.foreign.MemorySegment;
+
+/**
+ * A tensor whose numbers are computed while it is written, so that it need not be in memory.
+ *
+ * @param name unique within the file
+ * @param dtype element type in the file
+ * @param shape extents, outermost first
+ * @param content says its bytes
+ */
+public record ComputedTensor(String name, Dtype dtype, long[] shape, Content content)
+    implements WritableTensor {
+  /** Says the bytes of a tensor, each once, from the first to the last. */
+  @FunctionalInterface
+  public interface Content {
+    /**
+     * Writes a part of the bytes, little-endian.
+     *
+     * @param offset of the first byte: the end of the part before
+     * @param target as many bytes as are wanted
+     */
+    void write(long offset, MemorySegment target);
+  }
+
+  public ComputedTensor {
+    shape = shape.clone();
+  }
+
+  /** A copy of the extents. */
+  @Override
+  public long[] shape() {
+    return shape.clone();
+  }
+
+  @Override
+  public long bytes() {
+    return dtype.bytesOf(shape);
+  }
+
+  @Override
+  public void copy(long offset, MemorySegment target) {
+    content.write(offset, target);
+  }
+}
