@@ -21,8 +21,8 @@ import org.halfstep.text.ClipTokenizer;
  *     which are the autoencoder's, and the width of the context, which is the text encoder's
  * @param merges of the tokenizer that is made of the captions at most, from 1 to 48,894
  * @param run updates, batch, rate, optimizer, loss
- * @param captionDropout probability of training an example with the empty caption, from 0 to below
- *     1
+ * @param captionDropout probability of training an example with the empty caption, at least 0 and
+ *     below 1
  * @param mirror whether pictures are flipped left to right at random
  * @param seed of everything random, any 64-bit number
  * @param checkpointEvery updates between checkpoints, at least 1
