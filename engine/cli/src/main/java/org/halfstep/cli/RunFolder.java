@@ -18,7 +18,8 @@ import org.halfstep.files.Printable;
 /** A run's folder: its results, and the whole of what it was told, in config.json. */
 final class RunFolder {
   /** What may differ between a run and its continuation: it says where, not what. */
-  private static final Set<String> PLACES = Set.of("halfstep", "data.folder", "from.file");
+  private static final Set<String> PLACES =
+      Set.of("halfstep", "data.folder", "from.file", "autoencoder.folder");
 
   private RunFolder() {}
 

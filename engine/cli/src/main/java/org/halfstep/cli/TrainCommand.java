@@ -11,6 +11,7 @@ import org.halfstep.cli.console.Sizes;
 import org.halfstep.cli.console.StoppableRun;
 import org.halfstep.cli.option.Bounds;
 import org.halfstep.cli.option.DataOption;
+import org.halfstep.cli.option.LatentsOption;
 import org.halfstep.cli.option.PrecisionOption;
 import org.halfstep.cli.option.ResumeOption;
 import org.halfstep.cli.option.Settings;
@@ -19,10 +20,13 @@ import org.halfstep.cli.option.UpdateOptions;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.device.Device;
 import org.halfstep.files.AtomicFile;
+import org.halfstep.files.FileDigest;
 import org.halfstep.graph.Graph;
 import org.halfstep.graph.LeastMemory;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
+import org.halfstep.model.ModelCard;
+import org.halfstep.model.Network;
 import org.halfstep.model.UNetConfig;
 import org.halfstep.train.RunSettings;
 import org.halfstep.train.TeacherRun;
@@ -39,12 +43,15 @@ import picocli.CommandLine.Spec;
     name = "train",
     description = {
       "Train a teacher on labelled images, with the label left out at random, so that it can be guided.",
+      "With --autoencoder: on captions and latents of pictures, a text encoder with it; what comes out is a"
+          + " whole model as a folder of diffusers.",
       "The same command continues a run that was stopped."
     },
     footer = {
       "  halfstep train --data data/fashion-mnist --out out/teacher",
       "  halfstep train --data photos --image-size 32 --channels 3 \\",
-      "    --updates 20000 --batch 32 --out out/photos"
+      "    --updates 20000 --batch 32 --out out/photos",
+      "  halfstep train --data data/pictures --autoencoder out/autoencoder --out out/teacher"
     })
 final class TrainCommand implements Callable<Integer> {
   private static final String SECTION = "teacher";
@@ -56,6 +63,15 @@ final class TrainCommand implements Callable<Integer> {
   @Mixin private UpdateOptions updateOptions;
   @Mixin private ResumeOption resume;
   @Mixin private PrecisionOption precision;
+  @Mixin private LatentsOption latents;
+
+  @Option(
+      names = "--from",
+      paramLabel = "PATH",
+      description =
+          "Begin with the weights of this teacher: a file, or with --autoencoder a whole latent model's folder."
+              + " The optimizer's moments begin at zero, and the rate rises over 100 updates.")
+  private Path from;
 
   @Option(
       names = "--image-size",
@@ -74,13 +90,30 @@ final class TrainCommand implements Callable<Integer> {
       paramLabel = "FOLDER",
       defaultValue = "out/teacher",
       description =
-          "Where checkpoints, config.json and teacher.safetensors go (default: out/teacher).")
+          "Where checkpoints, config.json and teacher.safetensors, or the folder teacher, go (default:"
+              + " out/teacher).")
   private Path folder;
 
   @Override
   public Integer call() throws IOException {
     PrintWriter out = spec.commandLine().getOut();
     AtomicFile.requireWritableFolder(folder);
+    return latents.isGiven() ? onLatents(out) : onPixels(out);
+  }
+
+  private int onLatents(PrintWriter out) throws IOException {
+    Settings settings = settingsOptions.read("pictures");
+    updateOptions.override(settings, CaptionedTraining.SECTION, "run.");
+    settings.override(CaptionedTraining.SECTION, "imageSize", imageSize);
+    try (Device device = halfstep.openDevice()) {
+      return new CaptionedTraining(
+              device, settings, data, latents, precision, from, folder, resume.resume(), out)
+          .run();
+    }
+  }
+
+  private int onPixels(PrintWriter out) throws IOException {
+    latents.requireNone();
     Settings settings = settings();
     UNetConfig network = settings.section(SECTION, TeacherSettings.class).network();
     try (ImageDataset images = data.open(network.imageSize(), network.inChannels());
@@ -94,6 +127,12 @@ final class TrainCommand implements Callable<Integer> {
       ObjectNode config = Settings.JSON.createObjectNode();
       config.put("halfstep", Halfstep.VERSION);
       config.put("command", "train");
+      if (from != null) {
+        config
+            .putObject("from")
+            .put("file", from.toString())
+            .put("sha256", FileDigest.sha256(from));
+      }
       config.set("data", data.describe(images));
       config.set(SECTION, Settings.JSON.valueToTree(teacher));
       describe(out, device, images, teacher);
@@ -111,7 +150,15 @@ final class TrainCommand implements Callable<Integer> {
           teacher.run().updates(),
           (listener, stop) ->
               TeacherRun.run(
-                  device, images, data.name(), teacher, folder, resume.resume(), listener, stop));
+                  device,
+                  images,
+                  data.name(),
+                  teacher,
+                  from,
+                  folder,
+                  resume.resume(),
+                  listener,
+                  stop));
     }
   }
 
@@ -121,7 +168,22 @@ final class TrainCommand implements Callable<Integer> {
     settings.override(SECTION, "network.image_size", imageSize);
     settings.override(SECTION, "network.in_channels", channels);
     settings.override(SECTION, "network.out_channels", channels);
+    if (from != null) {
+      beginWith(settings);
+    }
     return settings;
+  }
+
+  /** The network is that of the weights, but for its dropout. */
+  private void beginWith(Settings settings) throws IOException {
+    try (Device device = halfstep.openDevice();
+        Network<UNetConfig, ModelCard> known = Network.open(device, UNetConfig.FORMAT, from)) {
+      UNetConfig wanted = settings.section(SECTION, TeacherSettings.class).network();
+      settings.override(SECTION, "network", known.architecture().withDropout(wanted.dropout()));
+    }
+    if (!settings.isGiven(SECTION + ".run.warmUp")) {
+      settings.set(SECTION + ".run.warmUp", CaptionedTraining.SHORT_WARM_UP);
+    }
   }
 
   private static void describe(

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.lang.reflect.RecordComponent;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -14,6 +15,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.halfstep.cli.option.Settings;
 import org.halfstep.distill.DistillationSettings;
+import org.halfstep.train.AutoencoderSettings;
+import org.halfstep.train.CaptionedTeacherSettings;
 import org.halfstep.train.ClassifierSettings;
 import org.halfstep.train.TeacherSettings;
 
@@ -25,8 +28,9 @@ final class ConfigurationPage {
       """
       # Configuration
 
-      Every setting of `train`, `distill` and `train-classifier`: its path as `--set` and a JSON file of `--config` take it, what it
-      means with its range, and what the two presets have. Made from the records by `make docs`; do not edit it.
+      Every setting of `train`, `distill`, `train-classifier` and `train-autoencoder`: its path as `--set` and a JSON file of
+      `--config` take it, what it means with its range, and what the presets have that know it. Made from the records by `make docs`;
+      do not edit it. `train --autoencoder` reads the section `latentTeacher`, `train` alone the section `teacher`.
 
           bin/halfstep train --preset tiny --set teacher.run.batch=32 --set teacher.mirror=true
           bin/halfstep train --config mine.json     # {"teacher": {"run": {"batch": 32}}}
@@ -36,11 +40,15 @@ final class ConfigurationPage {
       `--config` takes. `num_classes` follows the data where it is not given; null (with `cfg` false and `labelDropout` 0) makes a
       network without labels.
 
-      **The noise schedule is not a setting.** Teachers and students here are trained with the truncated cosine schedule: alpha =
+      **The noise schedule is not a setting.** Teachers and students of pixels are trained with the truncated cosine schedule: alpha =
       cos phi, sigma = sin phi, the angle phi linear in t between the ends where log-SNR = log(alpha² / sigma²) is 20 and -20
-      (Salimans and Ho, 2022), and predict v = alpha eps - sigma x. `halfstep info --model` names a model's schedule. Models of
-      others may have discrete levels instead (1000 of scaled linear betas, say); they are sampled, not trained.
+      (Salimans and Ho, 2022), and predict v = alpha eps - sigma x. Teachers of latents predict v on Stable Diffusion's 1000 levels of
+      scaled linear betas, rescaled so that the last one is noise alone (Lin et al., 2024); one that begins with another model
+      (`--from`) keeps that model's levels. `halfstep info --model` names a model's schedule.
       """;
+
+  /** The records of the sections, in the order of the page. */
+  static final Map<String, Class<?>> SECTIONS = sections();
 
   private final Map<Class<?>, Map<String, String>> meanings = new HashMap<>();
   private final Path root;
@@ -52,20 +60,32 @@ final class ConfigurationPage {
     this.root = root;
   }
 
-  /** The page as it should be. */
-  String text() throws IOException {
-    StringBuilder page = new StringBuilder(HEAD);
+  private static Map<String, Class<?>> sections() {
     Map<String, Class<?>> sections = new LinkedHashMap<>();
     sections.put("teacher", TeacherSettings.class);
     sections.put("distillation", DistillationSettings.class);
     sections.put("classifier", ClassifierSettings.class);
-    for (Map.Entry<String, Class<?>> section : sections.entrySet()) {
+    sections.put("autoencoder", AutoencoderSettings.class);
+    sections.put("latentTeacher", CaptionedTeacherSettings.class);
+    return sections;
+  }
+
+  /** The page as it should be. */
+  String text() throws IOException {
+    StringBuilder page = new StringBuilder(HEAD);
+    for (Map.Entry<String, Class<?>> section : SECTIONS.entrySet()) {
+      List<String> presets = new ArrayList<>();
+      for (String preset : Settings.PRESETS) {
+        if (Settings.preset(preset).section(section.getKey()) != null) {
+          presets.add(preset);
+        }
+      }
       page.append("\n## ").append(section.getKey()).append("\n\n");
-      page.append(
-          "| setting | meaning and range | fashion-mnist | tiny |\n| --- | --- | --- | --- |\n");
+      page.append("| setting | meaning and range | " + String.join(" | ", presets) + " |\n");
+      page.append("| --- | --- |" + " --- |".repeat(presets.size()) + "\n");
       for (Map.Entry<String, String> row : keys(section.getKey(), section.getValue()).entrySet()) {
         page.append("| `" + row.getKey() + "` | " + row.getValue() + " | ");
-        for (String preset : Settings.PRESETS) {
+        for (String preset : presets) {
           page.append("`" + value(preset, row.getKey()) + "` | ");
         }
         page.deleteCharAt(page.length() - 1).append('\n');

@@ -13,18 +13,11 @@ import java.util.List;
 import java.util.Map;
 import org.halfstep.cli.console.InputException;
 import org.halfstep.cli.option.Settings;
-import org.halfstep.distill.DistillationSettings;
-import org.halfstep.train.ClassifierSettings;
-import org.halfstep.train.TeacherSettings;
 import org.junit.jupiter.api.Test;
 
 /** The page of settings is the one that the records make, and its ranges are those that hold. */
 class ConfigurationPageTest {
-  private static final Map<String, Class<?>> SECTIONS =
-      Map.of(
-          "teacher", TeacherSettings.class,
-          "distillation", DistillationSettings.class,
-          "classifier", ClassifierSettings.class);
+  private static final Map<String, Class<?>> SECTIONS = ConfigurationPage.SECTIONS;
 
   /** What depends on other settings, and needs one of these changed with it. */
   private static final Map<String, String> TOGETHER =

@@ -193,6 +193,23 @@ public record ModelCard(
     return withDiffusion(betas.withZeroTerminal(), prediction, grid);
   }
 
+  /** The same with other words on how it was made. */
+  public ModelCard withProvenance(Map<String, String> other) {
+    return new ModelCard(
+        role,
+        dataset,
+        classNames,
+        steps,
+        chain,
+        guidanceMin,
+        guidanceMax,
+        maxLogSnr,
+        betas,
+        prediction,
+        grid,
+        other);
+  }
+
   /** The card of a stage-one student, which predicts v, of the model with this card. */
   public ModelCard guided(double min, double max, Map<String, String> newProvenance) {
     return new ModelCard(

@@ -126,17 +126,21 @@ final class LatentComponents implements AutoCloseable {
   private ModelCard card(Path path) throws DataException {
     Component component = component(Part.UNET);
     Optional<ModelCard> own = component.card();
+    Map<String, String> provenance = new LinkedHashMap<>();
+    if (own.isPresent()) {
+      provenance.putAll(own.get().provenance());
+    }
+    provenance.put("file", path.toString());
+    provenance.put("weights", component.tensors().origin());
     if (own.isPresent()) {
       return own.get()
+          .withProvenance(provenance)
           .withDiffusion(
               sampling.config().betas(),
               sampling.config().parameterization(),
               sampling.grid(sampling.solver(), null));
     }
     boolean isGuided = unet().guidanceWidth() > 0;
-    Map<String, String> provenance = new LinkedHashMap<>();
-    provenance.put("file", path.toString());
-    provenance.put("weights", component.tensors().origin());
     return new ModelCard(
         isGuided ? Role.GUIDED : Role.TEACHER,
         null,

@@ -14,19 +14,21 @@ import org.halfstep.text.ClipTokenizer;
  * Everything that decides what a teacher of captioned latents becomes, beside the data and the
  * autoencoder.
  *
+ * @param imageSize side of the pictures that latents are made of, from 1 to 16,384
  * @param text the text encoder in the keys of transformers' CLIPTextModel, without the size of its
  *     vocabulary, which is the tokenizer's
  * @param unet in the keys of diffusers' UNet2DConditionModel, without the channels of a latent,
  *     which are the autoencoder's, and the width of the context, which is the text encoder's
  * @param merges of the tokenizer that is made of the captions at most, from 1 to 48,894
  * @param run updates, batch, rate, optimizer, loss
- * @param captionDropout probability of training an example with the empty caption, from 0 to below
- *     1
+ * @param captionDropout probability of training an example with the empty caption, at least 0 and
+ *     below 1
  * @param mirror whether pictures are flipped left to right at random
  * @param seed of everything random, any 64-bit number
  * @param checkpointEvery updates between checkpoints, at least 1
  */
 public record CaptionedTeacherSettings(
+    int imageSize,
     ObjectNode text,
     ObjectNode unet,
     int merges,
@@ -35,6 +37,7 @@ public record CaptionedTeacherSettings(
     boolean mirror,
     long seed,
     long checkpointEvery) {
+  private static final int MOST_SIDE = 1 << 14;
   private static final String VOCABULARY = "vocab_size";
   private static final String IN = "in_channels";
   private static final String OUT = "out_channels";
@@ -43,6 +46,10 @@ public record CaptionedTeacherSettings(
   public CaptionedTeacherSettings {
     if (text == null || unet == null || run == null) {
       throw new IllegalArgumentException("text, unet and run must be given");
+    }
+    if (imageSize < 1 || imageSize > MOST_SIDE) {
+      throw new IllegalArgumentException(
+          "the side of pictures must be from 1 to " + MOST_SIDE + ", got " + imageSize);
     }
     if (merges < 1 || merges > ClipTokenizer.MOST_MERGES) {
       throw new IllegalArgumentException(

@@ -160,6 +160,11 @@ public final class CaptionedTeacherStart {
         : Network.load(device, config, card, weights, TensorNames.OWN);
   }
 
+  /** SHA-256 of the weights that are begun with; null for new ones. */
+  public String digest() {
+    return digest;
+  }
+
   /** What of it a fingerprint must say beside settings and data. */
   String origin() {
     return digest == null ? "" : ", from " + digest;

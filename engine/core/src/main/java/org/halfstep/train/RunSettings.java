@@ -10,7 +10,7 @@ import org.halfstep.diffusion.LossWeighting;
  * @param batch examples per update, from 1 to 65,536
  * @param updates updates of the phase, from 1 to 1,000,000,000,000
  * @param learningRate full rate, above 0 and at most 1,000
- * @param warmUp updates of linear warm-up, at least 0; ignored when the rate is annealed
+ * @param warmUp updates of linear warm-up, at least 0
  * @param anneal whether the rate falls linearly to zero over the phase
  * @param optimizer how weights are updated
  * @param weighting weight of the loss over noise levels: CONSTANT, SNR, TRUNCATED_SNR or SNR_PLUS_1
@@ -75,7 +75,7 @@ public record RunSettings(
   /** The learning rate over the phase. */
   public LearningRate schedule() {
     return anneal
-        ? new LearningRate.LinearToZero(learningRate, updates)
+        ? new LearningRate.LinearToZero(learningRate, updates, warmUp)
         : new LearningRate.Constant(learningRate, warmUp);
   }
 }

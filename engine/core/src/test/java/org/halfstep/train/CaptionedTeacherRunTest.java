@@ -113,6 +113,7 @@ class CaptionedTeacherRunTest {
 
   private static CaptionedTeacherSettings settings() {
     return new CaptionedTeacherSettings(
+        64,
         json(
             """
             {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1,
@@ -310,7 +311,7 @@ class CaptionedTeacherRunTest {
                 IllegalArgumentException.class,
                 () ->
                     new CaptionedTeacherSettings(
-                        known.text(), unet, 20, known.run(), 0.1, true, 1, 1))
+                        64, known.text(), unet, 20, known.run(), 0.1, true, 1, 1))
             .getMessage());
   }
 }

@@ -40,7 +40,12 @@ public final class ImageProgress implements AutoCloseable {
   }
 
   public void add(int images) {
-    done += images;
+    show(done + images);
+  }
+
+  /** Says how many images are done. */
+  public void show(long images) {
+    done = images;
     if (bar != null) {
       bar.stepTo(done);
       return;

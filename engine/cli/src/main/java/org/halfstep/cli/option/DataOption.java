@@ -85,6 +85,15 @@ public final class DataOption {
         : null;
   }
 
+  /**
+   * The captions of the training images, picture i of image i.
+   *
+   * @throws IOException in one line, when the images are no pictures with captions
+   */
+  public CaptionedPictures requireCaptioned() throws IOException {
+    return CaptionedPictures.open(folder(), CaptionOptions.training());
+  }
+
   /** Opens images of any kind. */
   public ImageDataset open(DatasetOptions options) throws IOException {
     if (folder == null && !Files.exists(DEFAULT)) {

@@ -38,7 +38,7 @@ public final class Settings {
           .build();
 
   private static final List<String> SECTIONS =
-      List.of("teacher", "distillation", "classifier", "autoencoder");
+      List.of("teacher", "distillation", "classifier", "autoencoder", "latentTeacher");
 
   /** The file in a run's folder with the whole of what it was told. */
   public static final String RUN_FILE = "config.json";

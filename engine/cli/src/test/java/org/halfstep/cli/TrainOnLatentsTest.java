@@ -1,0 +1,145 @@
+package org.halfstep.cli;
+
+import static org.halfstep.cli.Commands.refused;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.awt.Color;
+import java.awt.Graphics2D;
+import java.awt.image.BufferedImage;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import javax.imageio.ImageIO;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** From pictures with captions through an autoencoder and a teacher to a picture of a prompt. */
+class TrainOnLatentsTest {
+  private static final int SIDE = 16;
+  private static final List<Color> COLOURS = List.of(Color.RED, Color.GREEN, Color.BLUE);
+  private static final List<String> NAMES = List.of("red", "green", "blue");
+
+  @TempDir private static Path folder;
+
+  @BeforeAll
+  static void autoencoder() throws IOException {
+    Path data = Files.createDirectories(folder.resolve("data"));
+    List<String> lines = new ArrayList<>(List.of("file\tcaption\tlabel\tstyle\ttags\tsplit"));
+    for (int colour = 0; colour < NAMES.size(); colour++) {
+      for (String shape : List.of("disc", "square")) {
+        String name = NAMES.get(colour) + " " + shape;
+        String file = name.replace(' ', '-') + ".png";
+        draw(data.resolve(file), COLOURS.get(colour), shape);
+        String split = name.equals("blue disc") ? "held out" : "train";
+        lines.add(file + "\ta " + name + "\t" + name + "\tflat\tshape, " + shape + "\t" + split);
+      }
+    }
+    Files.write(data.resolve("captions.tsv"), lines);
+    succeeds("train-autoencoder", "--updates", "2", "--out", folder.resolve("autoencoder"));
+  }
+
+  private static void draw(Path file, Color colour, String shape) throws IOException {
+    BufferedImage image = new BufferedImage(SIDE, SIDE, BufferedImage.TYPE_INT_RGB);
+    Graphics2D graphics = image.createGraphics();
+    graphics.setColor(Color.WHITE);
+    graphics.fillRect(0, 0, SIDE, SIDE);
+    graphics.setColor(colour);
+    if (shape.equals("disc")) {
+      graphics.fillOval(4, 4, 8, 8);
+    } else {
+      graphics.fillRect(4, 4, 8, 8);
+    }
+    graphics.dispose();
+    ImageIO.write(image, "png", file.toFile());
+  }
+
+  private static String succeeds(String command, Object... more) {
+    Object[] base = {
+      command, "--preset", "tiny", "--threads", "1", "--data", folder.resolve("data")
+    };
+    Object[] all = Arrays.copyOf(base, base.length + more.length);
+    System.arraycopy(more, 0, all, base.length, more.length);
+    Commands.Outcome outcome = Commands.halfstep(all);
+    assertEquals(0, outcome.code(), outcome.err());
+    return outcome.out();
+  }
+
+  private static String train(String out, Object... more) {
+    Object[] base = {"--autoencoder", folder.resolve("autoencoder"), "--out", folder.resolve(out)};
+    Object[] all = Arrays.copyOf(base, base.length + more.length);
+    System.arraycopy(more, 0, all, base.length, more.length);
+    return succeeds("train", all);
+  }
+
+  private static byte[] weights(String run) throws IOException {
+    return Files.readAllBytes(
+        folder.resolve(run).resolve("teacher/unet/diffusion_pytorch_model.safetensors"));
+  }
+
+  @Test
+  void whatComesOutIsSampled() throws IOException {
+    String out = train("run", "--updates", "3");
+    assertTrue(out.contains("5 pictures as latents of 8x8x4"), out);
+    assertTrue(Files.exists(folder.resolve("run/latents.safetensors")));
+    String config = Files.readString(folder.resolve("run/config.json"));
+    assertTrue(config.contains("\"latentTeacher\"") && config.contains("\"autoencoder\""), config);
+    Path pictures = folder.resolve("pictures");
+    Commands.Outcome sampled =
+        Commands.halfstep(
+            "sample",
+            "--threads",
+            "1",
+            "--model",
+            folder.resolve("run/teacher"),
+            "--prompt",
+            "a red disc",
+            "--steps",
+            "2",
+            "--out",
+            pictures);
+    assertEquals(0, sampled.code(), sampled.err());
+    BufferedImage picture = ImageIO.read(pictures.resolve("seed-0-image-0.png").toFile());
+    assertEquals(SIDE, picture.getWidth());
+    // The same command once more has nothing to do, and latents that are there are taken.
+    assertTrue(train("run", "--updates", "3").contains("is finished, nothing is left to do"));
+    train("again", "--updates", "3", "--latents", folder.resolve("run/latents.safetensors"));
+    assertArrayEquals(weights("run"), weights("again"));
+    assertFalse(Files.exists(folder.resolve("again/latents.safetensors")));
+  }
+
+  @Test
+  void beginsWithAModel() throws IOException {
+    train("first", "--updates", "2");
+    Path model = folder.resolve("first/teacher");
+    train("second", "--updates", "2", "--from", model);
+    String config = Files.readString(folder.resolve("second/config.json"));
+    assertTrue(config.contains("\"from\"") && config.contains("\"warmUp\" : 100"), config);
+    assertFalse(Arrays.equals(weights("first"), weights("second")));
+  }
+
+  @Test
+  void refusesWhatHasNoMeaning() {
+    assertEquals(
+        "halfstep: --latents: latents are an autoencoder's; name it by --autoencoder",
+        refused("train", "--latents", "x", "--out", folder.resolve("pixels")));
+    String line =
+        refused(
+            "train",
+            "--preset",
+            "tiny",
+            "--data",
+            folder,
+            "--autoencoder",
+            folder.resolve("data"),
+            "--out",
+            folder.resolve("none"));
+    assertTrue(line.contains("expected captions: a captions.tsv"), line);
+  }
+}
