@@ -24,6 +24,7 @@ import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
 import org.halfstep.model.NetworkInputs;
 import org.halfstep.train.ConditionedNetwork;
+import org.halfstep.train.NoisedInput;
 import org.halfstep.train.Objective;
 import org.halfstep.train.TrainingBatch;
 
@@ -44,8 +45,7 @@ public final class GuidedObjective implements Objective {
   private final NetworkInputs inputs;
   private final Coefficients coefficients;
   private final Operations operations;
-  private final Launch toConditional;
-  private final Launch toUnconditional;
+  private final List<Launch> toTeacher;
   private final Launch combine;
 
   /**
@@ -90,11 +90,10 @@ public final class GuidedObjective implements Objective {
       long count = (long) size * batch.values();
       long half = Float.BYTES * count;
       DiffusionPorts ports = network.architecture().ports(teacher.graph());
-      long x = teacher.address(ports.x());
       long out = teacher.address(ports.out());
-      this.toConditional = operations.convert(batch.noised(), DataType.F32, x, DataType.F32, count);
-      this.toUnconditional =
-          operations.convert(batch.noised(), DataType.F32, x + half, DataType.F32, count);
+      this.toTeacher =
+          new ArrayList<>(NoisedInput.of(operations, batch.noised(), batch, teacher, ports.x(), 0));
+      toTeacher.addAll(NoisedInput.of(operations, batch.noised(), batch, teacher, ports.x(), size));
       this.combine =
           operations.linearCombination(
               batch.target(),
@@ -142,7 +141,8 @@ public final class GuidedObjective implements Objective {
   @Override
   public List<Launch> target() {
     List<Launch> launches = new ArrayList<>(inputs.launches());
-    launches.addAll(List.of(toConditional, toUnconditional, teacher.forwardSequence(), combine));
+    launches.addAll(toTeacher);
+    launches.addAll(List.of(teacher.forwardSequence(), combine));
     return launches;
   }
 

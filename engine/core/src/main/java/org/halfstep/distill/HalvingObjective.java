@@ -24,6 +24,7 @@ import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
 import org.halfstep.model.NetworkInputs;
 import org.halfstep.train.ConditionedNetwork;
+import org.halfstep.train.NoisedInput;
 import org.halfstep.train.Objective;
 import org.halfstep.train.TrainingBatch;
 
@@ -48,9 +49,9 @@ public final class HalvingObjective implements Objective {
   private final Slab midTimesSlab;
   private final HostView midTimes;
   private final Operations operations;
-  private final Launch toTeacher;
+  private final List<Launch> toTeacher;
   private final Launch keepFirst;
-  private final Launch midPoint;
+  private final List<Launch> midPoint;
   private final Launch toMidTimes;
   private final Launch combine;
 
@@ -101,11 +102,27 @@ public final class HalvingObjective implements Objective {
       long x = teacher.address(ports.x());
       long out = teacher.address(ports.out());
       long first = firstPrediction.address();
-      this.toTeacher = operations.convert(batch.noised(), DataType.F32, x, DataType.F32, count);
+      this.toTeacher = NoisedInput.of(operations, batch.noised(), batch, teacher, ports.x(), 0);
       this.keepFirst = operations.convert(out, DataType.F32, first, DataType.F32, count);
-      this.midPoint =
-          operations.linearCombination(
-              x, new long[] {x, first}, toMid.address(), size, values, DataType.F32);
+      if (batch.besideChannels() == 0) {
+        this.midPoint =
+            List.of(
+                operations.linearCombination(
+                    x, new long[] {x, first}, toMid.address(), size, values, DataType.F32));
+      } else {
+        Slab middle = owned.add(device.allocate("teacher's middle", Float.BYTES * count));
+        this.midPoint =
+            new ArrayList<>(
+                List.of(
+                    operations.linearCombination(
+                        middle.address(),
+                        new long[] {batch.noised(), first},
+                        toMid.address(),
+                        size,
+                        values,
+                        DataType.F32)));
+        midPoint.addAll(NoisedInput.of(operations, middle.address(), batch, teacher, ports.x(), 0));
+      }
       this.toMidTimes =
           operations.convert(
               midTimesSlab.address(),
@@ -160,15 +177,10 @@ public final class HalvingObjective implements Objective {
   @Override
   public List<Launch> target() {
     List<Launch> launches = new ArrayList<>(inputs.launches());
-    launches.addAll(
-        List.of(
-            toTeacher,
-            teacher.forwardSequence(),
-            keepFirst,
-            midPoint,
-            toMidTimes,
-            teacher.forwardSequence(),
-            combine));
+    launches.addAll(toTeacher);
+    launches.addAll(List.of(teacher.forwardSequence(), keepFirst));
+    launches.addAll(midPoint);
+    launches.addAll(List.of(toMidTimes, teacher.forwardSequence(), combine));
     return launches;
   }
 

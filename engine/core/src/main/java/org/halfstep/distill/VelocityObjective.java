@@ -21,6 +21,7 @@ import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
 import org.halfstep.model.NetworkInputs;
 import org.halfstep.train.ConditionedNetwork;
+import org.halfstep.train.NoisedInput;
 import org.halfstep.train.Objective;
 import org.halfstep.train.TrainingBatch;
 
@@ -42,7 +43,7 @@ public final class VelocityObjective implements Objective {
   private final NetworkInputs inputs;
   private final Coefficients coefficients;
   private final Operations operations;
-  private final Launch toTeacher;
+  private final List<Launch> toTeacher;
   private final Launch combine;
   private final ErrorWeight weighting = this::weight;
   private long update;
@@ -84,13 +85,7 @@ public final class VelocityObjective implements Objective {
       this.coefficients = owned.add(new Coefficients(device, "velocity target", 2, size));
       this.operations = owned.add(device.operations());
       DiffusionPorts ports = network.architecture().ports(teacher.graph());
-      this.toTeacher =
-          operations.convert(
-              batch.noised(),
-              DataType.F32,
-              teacher.address(ports.x()),
-              DataType.F32,
-              (long) size * batch.values());
+      this.toTeacher = NoisedInput.of(operations, batch.noised(), batch, teacher, ports.x(), 0);
       this.combine =
           operations.linearCombination(
               batch.target(),
@@ -138,7 +133,8 @@ public final class VelocityObjective implements Objective {
   @Override
   public List<Launch> target() {
     List<Launch> launches = new ArrayList<>(inputs.launches());
-    launches.addAll(List.of(toTeacher, teacher.forwardSequence(), combine));
+    launches.addAll(toTeacher);
+    launches.addAll(List.of(teacher.forwardSequence(), combine));
     return launches;
   }
 

@@ -45,6 +45,20 @@ public interface Examples {
   void write(
       int index, long example, ExampleDraws draws, MemorySegment destination, long byteOffset);
 
+  /** Channels that an inpainting network sees beside a noised latent; 0 for others. */
+  default int besideChannels() {
+    return 0;
+  }
+
+  /**
+   * Writes what is seen beside an example, float32 HWC of {@link #besideChannels}.
+   *
+   * @param index of the image
+   * @param example number of the example since the start of the stage
+   */
+  default void writeBeside(
+      int index, long example, ExampleDraws draws, MemorySegment destination, long byteOffset) {}
+
   /**
    * What they are, in one line, with a SHA-256: what a run's settings do not say of what is
    * written. Equal for equal examples only.

@@ -60,7 +60,7 @@ public final class Trainer implements UpdateStep, AutoCloseable {
   private final HostView dropoutDraw;
   private final Launch noise;
   private final Launch addNoise;
-  private final Launch copyToPlan;
+  private final List<Launch> copyToPlan;
   private final Launch distance;
   private final Launch gradient;
   private final Sequence recorded;
@@ -118,7 +118,7 @@ public final class Trainer implements UpdateStep, AutoCloseable {
     int batchSize = options.batch();
     Network<? extends DiffusionArchitecture, ModelCard> network = conditioned.network();
     DiffusionPorts ports = network.architecture().ports(network.graph());
-    requireFit(network.card(), ports, data.shape());
+    requireFit(network.card(), ports, data);
     conditioned.requireConditions(data);
     int values = data.shape().size();
     this.data = data;
@@ -132,7 +132,10 @@ public final class Trainer implements UpdateStep, AutoCloseable {
       this.plan =
           owned.add(Plan.training(device, network.graph(), options, network.weights(), gradients));
       this.inputs = owned.add(conditioned.inputs(plan));
-      this.batch = owned.add(new TrainingBatch(device, batchSize, values, options.type()));
+      this.batch =
+          owned.add(
+              new TrainingBatch(
+                  device, batchSize, data.shape(), data.besideChannels(), options.type()));
       this.objective = owned.add(objectiveFactory.create(batch, draws));
       this.optimizer =
           owned.add(
@@ -171,13 +174,7 @@ public final class Trainer implements UpdateStep, AutoCloseable {
               batchSize,
               values,
               DataType.F32);
-      this.copyToPlan =
-          operations.convert(
-              batch.noised(),
-              DataType.F32,
-              plan.address(ports.x()),
-              DataType.F32,
-              (long) batchSize * values);
+      this.copyToPlan = NoisedInput.of(operations, batch.noised(), batch, plan, ports.x(), 0);
       this.distance =
           operations.squaredDistance(
               plan.address(ports.out()),
@@ -201,21 +198,23 @@ public final class Trainer implements UpdateStep, AutoCloseable {
     }
   }
 
-  private static void requireFit(ModelCard card, DiffusionPorts ports, Shape data) {
+  private static void requireFit(ModelCard card, DiffusionPorts ports, Examples data) {
     if (card.predicts() != Parameterization.V) {
       throw new IllegalArgumentException(
           "training and distillation need networks that predict v, this one predicts "
               + card.predicts());
     }
+    Shape given = data.shape();
+    Shape seen = new Shape(given.height(), given.width(), given.channels() + data.besideChannels());
     Shape taken = ports.x().shape();
-    if (!taken.equals(data)) {
+    if (!taken.equals(seen)) {
       throw new IllegalArgumentException(
-          "the network takes " + taken + " images, the data has " + data);
+          "the network takes " + taken + " images, the data has " + seen);
     }
-    if (!ports.out().shape().equals(taken)) {
+    if (!ports.out().shape().equals(given)) {
       throw new IllegalArgumentException(
           "the network must predict as many channels as it reads, got "
-              + taken.channels()
+              + given.channels()
               + " in and "
               + ports.out().shape().channels()
               + " out");
@@ -254,7 +253,8 @@ public final class Trainer implements UpdateStep, AutoCloseable {
 
   /** All of an update that runs on the device; it waits for nothing in between. */
   private Sequence record() {
-    List<Launch> launches = new ArrayList<>(List.of(noise, addNoise, copyToPlan));
+    List<Launch> launches = new ArrayList<>(List.of(noise, addNoise));
+    launches.addAll(copyToPlan);
     launches.addAll(inputs.launches());
     launches.addAll(objective.target());
     launches.addAll(
@@ -281,6 +281,10 @@ public final class Trainer implements UpdateStep, AutoCloseable {
       }
       data.write(
           index, example, draws, batch.cleanValues(), (long) Float.BYTES * row * batch.values());
+      if (batch.besideChannels() > 0) {
+        long beside = (long) Float.BYTES * row * batch.pixels() * batch.besideChannels();
+        data.writeBeside(index, example, draws, batch.besideValues(), beside);
+      }
     }
     ids.push();
     if (dropoutIds != null) {

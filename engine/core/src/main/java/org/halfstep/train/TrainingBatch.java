@@ -6,6 +6,7 @@ import org.halfstep.device.Device;
 import org.halfstep.device.HostView;
 import org.halfstep.device.Slab;
 import org.halfstep.device.SlabLayout;
+import org.halfstep.graph.Shape;
 
 /**
  * The examples of one update: what was drawn for each row on the host, and their values on the
@@ -15,13 +16,17 @@ public final class TrainingBatch implements AutoCloseable {
   private final Device device;
   private final int size;
   private final int values;
+  private final int pixels;
+  private final int besideChannels;
   private final DataType precision;
   private final Slab slab;
   private final HostView cleanWindow;
+  private final HostView besideWindow;
   private final SlabLayout.Part clean;
   private final SlabLayout.Part noise;
   private final SlabLayout.Part noised;
   private final SlabLayout.Part target;
+  private final SlabLayout.Part beside;
   private final long[] examples;
   private final int[] conditions;
   private final double[] times;
@@ -30,22 +35,39 @@ public final class TrainingBatch implements AutoCloseable {
   private final double[] guidances;
 
   /**
+   * Without anything beside.
+   *
    * @param size rows
    * @param values numbers of one image, or latent
    * @param precision storage type of activations in the plans that run on this batch
    */
   public TrainingBatch(Device device, int size, int values, DataType precision) {
+    this(device, size, Shape.vector(values), 0, precision);
+  }
+
+  /**
+   * @param size rows
+   * @param shape extents of one image, or latent
+   * @param besideChannels of what a network sees beside it; 0 for nothing
+   * @param precision storage type of activations in the plans that run on this batch
+   */
+  public TrainingBatch(
+      Device device, int size, Shape shape, int besideChannels, DataType precision) {
+    this.values = shape.size();
+    this.pixels = shape.pixels();
+    this.besideChannels = besideChannels;
     this.device = device;
     this.precision = precision;
     this.size = size;
-    this.values = values;
     SlabLayout images = new SlabLayout();
     this.clean = images.floats((long) size * values);
     this.noise = images.floats((long) size * values);
     this.noised = images.floats((long) size * values);
     this.target = images.floats((long) size * values);
+    this.beside = images.floats((long) size * pixels * besideChannels);
     this.slab = images.allocate(device, "training batch");
     this.cleanWindow = clean.window();
+    this.besideWindow = besideChannels == 0 ? null : beside.window();
     this.examples = new long[size];
     this.conditions = new int[size];
     this.times = new double[size];
@@ -66,6 +88,21 @@ public final class TrainingBatch implements AutoCloseable {
   /** Numbers of one image, or latent. */
   public int values() {
     return values;
+  }
+
+  /** Pixels of one image, or latent. */
+  public int pixels() {
+    return pixels;
+  }
+
+  /** Channels of what a network sees beside an image; 0 for nothing. */
+  public int besideChannels() {
+    return besideChannels;
+  }
+
+  /** Device address of that: rows of pixels of these channels. */
+  public long beside() {
+    return beside.address();
   }
 
   /** Storage type of activations; the batch itself is float32. */
@@ -98,8 +135,16 @@ public final class TrainingBatch implements AutoCloseable {
     return cleanWindow.memory();
   }
 
+  /** What is seen beside them, as the host writes it. */
+  MemorySegment besideValues() {
+    return besideWindow.memory();
+  }
+
   void pushClean() {
     cleanWindow.push();
+    if (besideWindow != null) {
+      besideWindow.push();
+    }
   }
 
   /** Number of each row's example since the start of the stage. */
@@ -135,6 +180,9 @@ public final class TrainingBatch implements AutoCloseable {
   @Override
   public void close() {
     cleanWindow.close();
+    if (besideWindow != null) {
+      besideWindow.close();
+    }
     slab.close();
   }
 }

@@ -10,7 +10,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Random;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.halfstep.checkpoint.TinyPipeline;
@@ -19,9 +21,11 @@ import org.halfstep.device.cpu.CpuDevice;
 import org.halfstep.diffusion.Chain;
 import org.halfstep.diffusion.Parameterization;
 import org.halfstep.distill.SmallRuns.Events;
+import org.halfstep.image.ImageBatch;
 import org.halfstep.model.ModelCard;
 import org.halfstep.model.ModelCard.Role;
 import org.halfstep.sample.DiffusionModel;
+import org.halfstep.sample.Edit;
 import org.halfstep.sample.ModelOptions;
 import org.halfstep.sample.SampleRequest;
 import org.junit.jupiter.api.AfterEach;
@@ -103,7 +107,7 @@ class LatentDistillationTest {
               name.equals("student-1"), card.betas().zeroTerminal(), "noise alone at the end");
           byte[] weak = model.sample(request.withGuidance(2)).pixels();
           byte[] strong = model.sample(request.withGuidance(14)).pixels();
-          assertNotEquals(java.util.Arrays.hashCode(weak), java.util.Arrays.hashCode(strong));
+          assertNotEquals(Arrays.hashCode(weak), Arrays.hashCode(strong));
         }
       }
     }
@@ -156,6 +160,36 @@ class LatentDistillationTest {
     assertSame(expected, LatentRuns.models(run));
     try (Stream<Path> left = Files.list(run)) {
       assertEquals(List.of(), left.filter(path -> path.toString().contains("partial")).toList());
+    }
+  }
+
+  @Test
+  void anInpaintingModelIsDistilledWithWhatItSeesBeside() throws IOException {
+    Path run = folder.resolve("painted");
+    assertTrue(
+        LatentRuns.distill(
+            device,
+            folder.resolve("tiny/inpainting"),
+            LatentRuns.settings(false, false, false, false),
+            run,
+            Events.collecting(),
+            () -> false));
+    try (DiffusionModel model =
+        DiffusionModel.open(run.resolve("student-2"), ModelOptions.standard().withDevice(device))) {
+      int side = 64;
+      byte[] pixels = new byte[side * side * 3];
+      new Random(1).nextBytes(pixels);
+      byte[] mask = new byte[side * side];
+      Arrays.fill(mask, mask.length / 2, mask.length, (byte) 255);
+      Edit edit =
+          Edit.inpainting(
+              new ImageBatch(1, side, side, 3, pixels), new ImageBatch(1, side, side, 1, mask));
+      byte[] made = model.sample(model.request("a fox").withEdit(edit)).pixels();
+      assertArrayEquals(
+          Arrays.copyOf(pixels, pixels.length / 2),
+          Arrays.copyOf(made, made.length / 2),
+          "what is kept");
+      assertNotEquals(Arrays.hashCode(pixels), Arrays.hashCode(made));
     }
   }
 

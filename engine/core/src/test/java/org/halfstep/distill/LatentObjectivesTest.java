@@ -7,6 +7,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.halfstep.checkpoint.UNetDescription;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.DeviceArrays;
@@ -23,6 +24,7 @@ import org.halfstep.diffusion.TimeGrid;
 import org.halfstep.diffusion.WeightRamp;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
+import org.halfstep.graph.Shape;
 import org.halfstep.latent.LatentUNetConfig;
 import org.halfstep.latent.TinyUNets;
 import org.halfstep.model.ModelCard;
@@ -34,16 +36,16 @@ import org.halfstep.train.TableConditioned;
 import org.halfstep.train.TrainingBatch;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The targets for students of latent models as the device computes them, against plain loops. */
 class LatentObjectivesTest {
   private static final int SIDE = 4;
   private static final int VALUES = SIDE * SIDE * 4;
   private static final int BATCH = 5;
+  private static final int BESIDE = 5;
   private static final int CLASSES = 3;
   private static final GuidanceRange RANGE = new GuidanceRange(2, 14);
   private static final DiscreteSchedule SCHEDULE = DiscreteSchedule.of(Betas.STABLE_DIFFUSION);
@@ -53,10 +55,26 @@ class LatentObjectivesTest {
   private TrainingBatch batch;
   private double[][] noised;
 
+  /** What an inpainting network sees of each row beside the latent. */
+  private final float[] beside = new float[BATCH * SIDE * SIDE * BESIDE];
+
   @BeforeEach
   void open() {
     device = new CpuDevice();
-    batch = new TrainingBatch(device, BATCH, VALUES, DataType.F32);
+    Philox.normal(6, 0, 0, beside);
+    fill(0);
+  }
+
+  /** A batch of latents with so many channels beside them. */
+  private void fill(int besideChannels) {
+    if (batch != null) {
+      batch.close();
+    }
+    batch =
+        new TrainingBatch(device, BATCH, new Shape(SIDE, SIDE, 4), besideChannels, DataType.F32);
+    if (besideChannels > 0) {
+      DeviceArrays.write(device, batch.beside(), beside);
+    }
     noised = new double[BATCH][VALUES];
     float[] z = new float[BATCH * VALUES];
     for (int i = 0; i < z.length; i++) {
@@ -77,12 +95,27 @@ class LatentObjectivesTest {
   }
 
   private Network<LatentUNetConfig, ModelCard> network(Parameterization predicts, boolean guided) {
+    UNetDescription plain = TinyUNets.smallest(guided ? 8 : 0, CLASSES + 1);
+    UNetDescription network =
+        new UNetDescription(
+            4 + batch.besideChannels(),
+            4,
+            plain.channels(),
+            plain.downAttention(),
+            plain.upAttention(),
+            plain.layers(),
+            plain.context(),
+            plain.heads(),
+            plain.linearProjection(),
+            plain.groups(),
+            plain.guidanceWidth(),
+            plain.classRows());
     ModelCard teacher = ModelCard.teacher("patterns", List.of(), Map.of());
     ModelCard card = guided ? teacher.guided(2, 14, Map.of()) : teacher;
     return TinyNetworks.perturbed(
         Network.fresh(
             device,
-            new LatentUNetConfig(TinyUNets.smallest(guided ? 8 : 0, CLASSES + 1), SIDE, SIDE, 1),
+            new LatentUNetConfig(network, SIDE, SIDE, 1),
             card.withDiffusion(Betas.STABLE_DIFFUSION, predicts, TimeGrid.UNIFORM),
             3),
         4);
@@ -90,13 +123,24 @@ class LatentObjectivesTest {
 
   /** What a network says of one row. */
   private double[] evaluate(
-      Network<LatentUNetConfig, ModelCard> network, double[] z, int level, int label, double w) {
+      Network<LatentUNetConfig, ModelCard> network,
+      int row,
+      double[] z,
+      int level,
+      int label,
+      double w) {
     try (Plan plan =
         Plan.inference(device, network.graph(), PlanOptions.inference(1), network.values())) {
       plan.prepare();
-      float[] x = new float[VALUES];
-      for (int i = 0; i < VALUES; i++) {
-        x[i] = (float) z[i];
+      int extra = batch.besideChannels();
+      float[] x = new float[SIDE * SIDE * (4 + extra)];
+      for (int pixel = 0; pixel < SIDE * SIDE; pixel++) {
+        for (int c = 0; c < 4; c++) {
+          x[pixel * (4 + extra) + c] = (float) z[pixel * 4 + c];
+        }
+        for (int c = 0; c < extra; c++) {
+          x[pixel * (4 + extra) + 4 + c] = beside[(row * SIDE * SIDE + pixel) * extra + c];
+        }
       }
       DeviceArrays.write(device, plan.address("x"), x);
       DeviceArrays.write(device, plan.address("t"), new float[] {level});
@@ -140,8 +184,10 @@ class LatentObjectivesTest {
     }
   }
 
-  @Test
-  void aTeacherOfEpsIsTheTargetOfVAtItsOwnImage() {
+  @ParameterizedTest
+  @ValueSource(ints = {0, BESIDE})
+  void aTeacherOfEpsIsTheTargetOfVAtItsOwnImage(int besideChannels) {
+    fill(besideChannels);
     WeightRamp ramp = new WeightRamp(LossWeighting.SNR, LossWeighting.TRUNCATED_SNR, 40);
     try (Network<LatentUNetConfig, ModelCard> teacher = network(Parameterization.EPS, false);
         Objective objective =
@@ -152,7 +198,7 @@ class LatentObjectivesTest {
         int level = level(batch.times()[row]);
         double alpha = batch.alphas()[row];
         double sigma = batch.sigmas()[row];
-        double[] eps = evaluate(teacher, noised[row], level, batch.conditions()[row], 0);
+        double[] eps = evaluate(teacher, row, noised[row], level, batch.conditions()[row], 0);
         double[] expected = new double[VALUES];
         for (int i = 0; i < VALUES; i++) {
           double x = (noised[row][i] - sigma * eps[i]) / alpha;
@@ -171,8 +217,9 @@ class LatentObjectivesTest {
   }
 
   @ParameterizedTest
-  @EnumSource(names = {"EPS", "V"})
-  void stageOneGuidesATeacherOfEitherKind(Parameterization predicts) {
+  @CsvSource({"EPS,0", "V,0", "EPS,5"})
+  void stageOneGuidesATeacherOfEitherKind(Parameterization predicts, int besideChannels) {
+    fill(besideChannels);
     try (Network<LatentUNetConfig, ModelCard> teacher = network(predicts, false);
         Objective objective =
             new GuidedObjective(
@@ -184,8 +231,8 @@ class LatentObjectivesTest {
         int level = level(batch.times()[row]);
         double alpha = batch.alphas()[row];
         double sigma = batch.sigmas()[row];
-        double[] with = evaluate(teacher, noised[row], level, row % CLASSES, 0);
-        double[] without = evaluate(teacher, noised[row], level, CLASSES, 0);
+        double[] with = evaluate(teacher, row, noised[row], level, row % CLASSES, 0);
+        double[] without = evaluate(teacher, row, noised[row], level, CLASSES, 0);
         double[] expected = new double[VALUES];
         for (int i = 0; i < VALUES; i++) {
           double guided = (1 + w) * with[i] - w * without[i];
@@ -198,8 +245,10 @@ class LatentObjectivesTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"1,false", "4,false", "256,false", "1,true", "4,true"})
-  void oneStudentStepLandsWhereTwoTeacherStepsLand(int steps, boolean stochastic) {
+  @CsvSource({"1,false,0", "4,false,0", "256,false,0", "1,true,0", "4,true,0", "4,false,5"})
+  void oneStudentStepLandsWhereTwoTeacherStepsLand(
+      int steps, boolean stochastic, int besideChannels) {
+    fill(besideChannels);
     DistillationTarget chain =
         stochastic
             ? DistillationTarget.stochastic(SCHEDULE, TimeGrid.UNIFORM, steps)
@@ -227,12 +276,12 @@ class LatentObjectivesTest {
         double[] landing =
             ddim(
                 z,
-                evaluate(teacher, z, start, row % CLASSES, w),
+                evaluate(teacher, row, z, start, row % CLASSES, w),
                 start,
                 edge ? end : level(t - length / 2));
         if (!edge) {
           int mid = level(t - length / 2);
-          landing = ddim(landing, evaluate(teacher, landing, mid, row % CLASSES, w), mid, end);
+          landing = ddim(landing, evaluate(teacher, row, landing, mid, row % CLASSES, w), mid, end);
         }
         double[] v = new double[VALUES];
         for (int i = 0; i < VALUES; i++) {

@@ -15,6 +15,7 @@ import org.halfstep.checkpoint.CheckpointOptions;
 import org.halfstep.checkpoint.Component;
 import org.halfstep.checkpoint.Part;
 import org.halfstep.checkpoint.TextDescription;
+import org.halfstep.checkpoint.UNetDescription;
 import org.halfstep.device.Device;
 import org.halfstep.diffusion.ExampleDraws;
 import org.halfstep.diffusion.GuidanceRange;
@@ -40,8 +41,23 @@ final class LatentRuns {
 
   private LatentRuns() {}
 
-  /** Latents that are noise of their own, with captions in turn. */
-  record Latents(int count, Shape shape, int conditions) implements Examples {
+  /**
+   * Latents that are noise of their own, with captions in turn.
+   *
+   * @param besideChannels of noise that an inpainting network sees beside
+   */
+  record Latents(int count, Shape shape, int conditions, int besideChannels) implements Examples {
+    @Override
+    public void writeBeside(
+        int index, long example, ExampleDraws draws, MemorySegment destination, long byteOffset) {
+      for (int i = 0; i < shape.pixels() * besideChannels; i++) {
+        destination.set(
+            ValueLayout.JAVA_FLOAT,
+            byteOffset + 4L * i,
+            (float) Philox.normal(draws.seed(), index, 8, i));
+      }
+    }
+
     @Override
     public int condition(int index, long example, ExampleDraws draws) {
       return (int) (example % conditions);
@@ -103,6 +119,8 @@ final class LatentRuns {
       BooleanSupplier stop)
       throws IOException {
     try (Checkpoint checkpoint = Checkpoint.open(teacher, CheckpointOptions.standard())) {
+      UNetDescription unet =
+          (UNetDescription) checkpoint.component(Part.UNET).orElseThrow().network();
       Component text = checkpoint.component(Part.TEXT_ENCODER).orElseThrow();
       TextDescription description = (TextDescription) text.network();
       ClipTextConfig config = ClipTextConfig.context(description);
@@ -129,7 +147,7 @@ final class LatentRuns {
                 settings.students().guidanceEmbedDim());
         return DistillationRun.run(
             models,
-            new Latents(6, LATENT, CAPTIONS.size()),
+            new Latents(6, LATENT, CAPTIONS.size(), unet.inChannels() - unet.outChannels()),
             settings,
             folder,
             Resume.NEWEST,
