@@ -19,7 +19,7 @@ NATIVE := native/build/libhalfstep_cpu.so
 CUDA := $(wildcard native/build/libhalfstep_cuda.so)
 # Touched when the jars are newer than every source; a folder counts as well, so that a removed file is noticed.
 BUILT := engine/cli/target/built
-SOURCES := $(shell find pom.xml {bindings,engine,engine/core,engine/models,engine/cli}/pom.xml bindings/src/main engine/*/src/main)
+SOURCES := $(shell find pom.xml {bindings,engine,engine/core,engine/models,engine/cli}/pom.xml bindings/src/{main,build} engine/*/src/main native/include)
 
 .PHONY: help run build test test-long sanitize fixtures native native-cuda data data-clip data-emoji train distill report report-full sample bench bench-long bench-history fuzz attack format docs image install gpu-bundle verify-bindings clean force
 

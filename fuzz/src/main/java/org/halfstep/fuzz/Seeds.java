@@ -270,7 +270,7 @@ final class Seeds {
     seed(Reader.NPZ, "statistics", Files.readAllBytes(file));
     Path samples = folder.resolve("samples.npz");
     ImageBatch batch = new ImageBatch(2, SIDE, SIDE, 1, new byte[2 * SIDE * SIDE]);
-    SampleBatchFile.write(samples, 2, Optional.of(new int[] {0, 1}), List.of(batch).iterator());
+    SampleBatchFile.write(samples, 2, Optional.of(new int[] {0, 1}), () -> batch);
     seed(Reader.NPZ, "samples", Files.readAllBytes(samples));
     seed(Reader.NPZ_ARRAY, "doubles", npy(NpyType.FLOAT64, new byte[48], 2, 3));
     seed(

@@ -99,7 +99,7 @@ final class ConvertCommand implements Callable<Integer> {
   @Option(
       names = "--shards",
       paramLabel = "MB",
-      description = "Write each network of a folder into files of at most so many megabytes.")
+      description = "Split each network of a folder into files of at most this many megabytes.")
   private Integer shards;
 
   @Option(

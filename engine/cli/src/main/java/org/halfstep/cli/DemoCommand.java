@@ -130,7 +130,7 @@ final class DemoCommand implements Callable<Integer> {
       return model.evaluations(request);
     }
 
-    /** One turn: once, and again while it was brief. */
+    /** One turn: once, and again while it took little time. */
     void turn(int round) {
       List<Long> times = new ArrayList<>();
       double spent = 0;

@@ -67,7 +67,7 @@ final class EvaluationRun {
     return this;
   }
 
-  /** Looks at the reference; false when asked to stop. */
+  /** Reads the reference; false when asked to stop. */
   boolean begin(ReferenceOption reference, ImageSource size) throws IOException {
     ExtractorOption.requireSuited(network, size.height(), size.width(), size.channels());
     Optional<ReferenceOption.Opened> opened = reference.open(network, size, out, stop);

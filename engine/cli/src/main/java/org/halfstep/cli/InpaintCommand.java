@@ -32,7 +32,7 @@ import picocli.CommandLine.Spec;
       "    --mask mask.png --prompt 'a cat on a bench' --out out/cat"
     })
 final class InpaintCommand implements Callable<Integer>, EditedPictures.Editing {
-  /** With so few steps an ordinary network leaves seams. */
+  /** With fewer steps than this an ordinary network leaves seams. */
   private static final int FEW_STEPS = 4;
 
   @ParentCommand private Halfstep halfstep;

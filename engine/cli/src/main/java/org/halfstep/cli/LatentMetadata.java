@@ -20,7 +20,7 @@ import org.halfstep.sample.SampleRequest;
  * What a PNG file of a latent model's pictures says: enough to make them again.
  *
  * @param command "sample", "edit" or "inpaint"
- * @param inputs files that a picture begins with, by the options that name them
+ * @param inputs files that a picture starts from, by the options that name them
  * @param words further options of the command, as they are typed
  */
 record LatentMetadata(

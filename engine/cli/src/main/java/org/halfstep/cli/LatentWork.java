@@ -119,8 +119,7 @@ final class LatentWork {
       SampleOutputs outputs, int columns, ImageBatch images, Map<String, String> digests)
       throws IOException {
     if (outputs.npz() != null) {
-      SampleBatchFile.write(
-          outputs.npz(), request.count(), Optional.empty(), List.of(images).iterator());
+      SampleBatchFile.write(outputs.npz(), request.count(), Optional.empty(), () -> images);
       out.println("wrote " + outputs.npz());
     }
     if (outputs.grid() != null) {

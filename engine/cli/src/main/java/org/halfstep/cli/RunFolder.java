@@ -15,7 +15,7 @@ import org.halfstep.cli.option.Settings;
 import org.halfstep.files.AtomicFile;
 import org.halfstep.files.Printable;
 
-/** A run's folder: its results, and the whole of what it was told, in config.json. */
+/** A run's folder: its results, and all of its settings, in config.json. */
 final class RunFolder {
   /** What may differ between a run and its continuation: it says where, not what. */
   private static final Set<String> PLACES =
@@ -24,7 +24,7 @@ final class RunFolder {
   private RunFolder() {}
 
   /**
-   * Makes a folder the one of a run with this configuration.
+   * Makes a folder that of a run with this configuration.
    *
    * @throws InputException when it is another run's, with the first difference
    */

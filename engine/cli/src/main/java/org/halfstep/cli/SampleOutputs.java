@@ -14,7 +14,7 @@ import org.halfstep.sample.SampleRequest;
  * Where sampled images go, tried before the first is made.
  *
  * @param grid picture of all images; null for none
- * @param scale picture pixels per image pixel in the grid; null where it is ours to choose
+ * @param scale picture pixels per image pixel in the grid; null to choose one here
  * @param folder of a picture of each image; null for none
  * @param npz file of all images; null for none, otherwise the only output
  */

@@ -5,10 +5,8 @@ import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Locale;
-import java.util.NoSuchElementException;
 import java.util.Optional;
 import org.halfstep.cli.console.ImageProgress;
 import org.halfstep.cli.console.Sizes;
@@ -94,34 +92,20 @@ final class SampleWork {
     long start = System.nanoTime();
     Optional<int[]> written =
         model.config().isConditional() ? Optional.of(request.labels()) : Optional.empty();
-    try (ImageProgress progress = new ImageProgress(out, "sample", request.count())) {
-      SampleBatchFile.write(npz, request.count(), written, batches(progress));
+    try (GeneratedImages source = new GeneratedImages(model, request, cancellation);
+        ImageProgress progress = new ImageProgress(out, "sample", request.count())) {
+      SampleBatchFile.write(
+          npz,
+          request.count(),
+          written,
+          () -> {
+            ImageBatch some = source.next(ModelOptions.DEFAULT_MAX_BATCH);
+            progress.add(some.count());
+            return some;
+          });
     }
     out.println("wrote " + npz);
     return (System.nanoTime() - start) / 1e6 / request.count();
-  }
-
-  private Iterator<ImageBatch> batches(ImageProgress progress) {
-    GeneratedImages source = new GeneratedImages(model, request, cancellation);
-    return new Iterator<>() {
-      private int done;
-
-      @Override
-      public boolean hasNext() {
-        return done < request.count();
-      }
-
-      @Override
-      public ImageBatch next() {
-        if (!hasNext()) {
-          throw new NoSuchElementException();
-        }
-        ImageBatch some = source.next(ModelOptions.DEFAULT_MAX_BATCH);
-        done += some.count();
-        progress.add(some.count());
-        return some;
-      }
-    };
   }
 
   private void writeSingles(Path folder, ImageBatch images, int first) throws IOException {

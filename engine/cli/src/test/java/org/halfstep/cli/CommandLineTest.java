@@ -429,7 +429,7 @@ class CommandLineTest {
     assertTrue(trained.contains("16 features"), trained);
     assertTrue(trained.contains("there are no test images to measure it on: "), trained);
     assertTrue(trained.lines().anyMatch(line -> line.matches("classifier [0-9a-f]{64}")), trained);
-    assertTrue(succeeds(arguments).contains("is finished, nothing is left to do"));
+    assertTrue(succeeds(arguments).contains("is finished; there is nothing left to do"));
     String widths =
         refused(
             "train-classifier",

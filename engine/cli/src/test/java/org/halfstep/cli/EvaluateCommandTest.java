@@ -78,8 +78,8 @@ class EvaluateCommandTest {
 
   private static void write(Path file, int count, int side, int channels, long seed)
       throws IOException {
-    SampleBatchFile.write(
-        file, count, Optional.empty(), List.of(noise(count, side, channels, seed)).iterator());
+    ImageBatch noise = noise(count, side, channels, seed);
+    SampleBatchFile.write(file, count, Optional.empty(), () -> noise);
   }
 
   private static String text(Path path) {

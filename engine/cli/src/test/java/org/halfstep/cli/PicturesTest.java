@@ -84,11 +84,11 @@ class PicturesTest {
     String config = Files.readString(folder.resolve("run/config.json"));
     assertTrue(config.contains("\"mirror\" : true"), config);
     assertTrue(config.contains("\"num_classes\" : 2"), config);
-    assertFalse(out.contains("learning them by heart"), out);
+    assertFalse(out.contains("memorising them"), out);
     String often = succeeds(train("data", "often", "--batch", "1000"));
     assertTrue(often.contains("images is seen about 1,000 times"), often);
     assertTrue(often.contains("teacher.network.dropout=0.1"), often);
-    // The same command goes on, as it does for a run that was begun without mirroring.
+    // The same command continues, as it does for a run that was started without mirroring.
     succeeds(train("data", "run"));
     String plain = succeeds(train("data", "plain", "--set", "teacher.mirror=false"));
     assertFalse(plain.contains("mirrored"), plain);
@@ -293,7 +293,7 @@ class PicturesTest {
     byte[] whole = Files.readAllBytes(kept);
     Files.write(kept, Arrays.copyOf(whole, whole.length / 2));
     String again = succeeds(evaluate);
-    assertTrue(again.contains("looking at the reference again: " + kept), again);
+    assertTrue(again.contains("reading the reference again: " + kept), again);
     assertArrayEquals(whole, Files.readAllBytes(kept));
     // A file in the place of the folder: nothing can be kept, and nothing is lost.
     Files.delete(kept);

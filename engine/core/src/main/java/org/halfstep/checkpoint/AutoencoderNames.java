@@ -7,7 +7,7 @@ import org.halfstep.model.TensorPlace;
 
 /**
  * The names of a first stage: CompVis counts the decoder's levels from the image, diffusers from
- * the latent; early versions of diffusers called the parts of attention otherwise. Source:
+ * the latent; early versions of diffusers had other names for the parts of attention. Source:
  * specification 1.4.
  */
 final class AutoencoderNames {

@@ -23,7 +23,7 @@ final class ConfigKeys {
 
   /**
    * @param origin the file, for the errors
-   * @param notes takes a line about keys that nobody knows
+   * @param notes takes a line about unknown keys
    */
   ConfigKeys(ObjectNode json, String origin, Consumer<String> notes) {
     this.json = json;
@@ -200,7 +200,7 @@ final class ConfigKeys {
     asked.addAll(List.of(keys));
   }
 
-  /** Says what keys nobody asked for. */
+  /** Notes the keys that were never asked for. */
   void finish() {
     List<String> unknown = new ArrayList<>();
     json.fieldNames()
@@ -212,7 +212,7 @@ final class ConfigKeys {
             });
     if (!unknown.isEmpty()) {
       notes.accept(
-          new DataException(origin, "keys that are not known are passed over: " + first(unknown))
+          new DataException(origin, "unknown keys are passed over: " + first(unknown))
               .getMessage());
     }
   }

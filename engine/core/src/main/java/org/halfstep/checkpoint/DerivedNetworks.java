@@ -168,7 +168,7 @@ final class DerivedNetworks {
           throw refuse(
               "has a UNet with a context of "
                   + context
-                  + " channels, which is no published one's; a single file does not say its heads"
+                  + " channels, which no published network has; a single file does not say its heads"
                   + ASK);
     };
   }
@@ -230,7 +230,7 @@ final class DerivedNetworks {
               + layers
               + " layers and "
               + width
-              + " channels, which is no published one's; a single file does not say its heads"
+              + " channels, which no published network has; a single file does not say its heads"
               + ASK);
     }
     return new TextDescription(

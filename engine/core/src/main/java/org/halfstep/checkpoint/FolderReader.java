@@ -121,7 +121,10 @@ final class FolderReader {
     }
   }
 
-  /** A component is a pair of library and class; other values, and pairs of null, are none. */
+  /**
+   * A component is a pair of library and class; other values, and pairs of null, are not
+   * components.
+   */
   private static boolean isComponent(JsonNode value) {
     return value.isArray() && value.size() == 2 && value.get(1).isTextual();
   }
@@ -151,7 +154,10 @@ final class FolderReader {
     checkpoint.add(new Component(network, config, tensors));
   }
 
-  /** The table of classes is no part of diffusers' configuration: a file has it, or not. */
+  /**
+   * The table of classes is not in diffusers' configuration: only the file shows whether there is
+   * one.
+   */
   private static UNetDescription withClasses(UNetDescription unet, Tensors file) {
     Optional<TensorView> table = file.find(UNetDescription.CLASS_TABLE);
     return table.isPresent() && table.get().shape().length == 2 && table.get().elements() > 0

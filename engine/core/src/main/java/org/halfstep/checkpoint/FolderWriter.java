@@ -43,7 +43,7 @@ public final class FolderWriter {
   }
 
   /**
-   * Writes a folder that is not there yet, or empty.
+   * Writes a folder that does not exist yet, or is empty.
    *
    * @return lines about what is not in it
    * @throws IOException in one line, when the checkpoint does not say what a folder must, or the
@@ -204,7 +204,7 @@ public final class FolderWriter {
     Json.write(folder.resolve(stem + ".safetensors.index" + dotted + ".json"), index);
   }
 
-  /** Files of at most so many bytes, if no tensor has more. */
+  /** Files of at most this many bytes, unless a single tensor has more. */
   private List<List<ConvertedTensor>> shards(List<ConvertedTensor> tensors) {
     List<List<ConvertedTensor>> shards = new ArrayList<>();
     shards.add(new ArrayList<>());

@@ -28,7 +28,7 @@ import org.halfstep.safetensors.Tensors;
  * PEFT's. Without an alpha the factor is the strength.
  */
 public final class LowRankUpdates implements AutoCloseable {
-  /** Largest magnitude of a strength: far beyond any of use. */
+  /** Largest magnitude of a strength: far beyond any that is useful. */
   public static final double GREATEST_STRENGTH = 100;
 
   private static final String METADATA = "lora_adapter_metadata";
@@ -54,8 +54,8 @@ public final class LowRankUpdates implements AutoCloseable {
    * Opens a file of updates and compares it with the model that they are for.
    *
    * @param model the components of a {@link Checkpoint}
-   * @throws IOException in one line, when the file is damaged, has a key that is none of an update
-   *     of this model, or one of another shape
+   * @throws IOException in one line, when the file is damaged, has a key that belongs to no update
+   *     of this model, or an update of another shape
    */
   public static LowRankUpdates open(Path path, Collection<Component> model) throws IOException {
     Tensors file = TensorFiles.open(path);
@@ -77,7 +77,7 @@ public final class LowRankUpdates implements AutoCloseable {
    * component.
    *
    * @param component of the model that they were opened for; read while the result is in use
-   * @param strength what the updates are multiplied with, from -{@value #GREATEST_STRENGTH} to
+   * @param strength what the updates are multiplied by, from -{@value #GREATEST_STRENGTH} to
    *     {@value #GREATEST_STRENGTH}; 1 as trained
    * @return with tensors that the caller, or the network opened from them, closes; the component
    *     itself where nothing of it is changed
@@ -150,7 +150,7 @@ public final class LowRankUpdates implements AutoCloseable {
         Collections.sort(unknown);
         throw new DataException(
             file.origin(),
-            "has keys that are no low-rank updates of this model: "
+            "has keys that are not low-rank updates of this model: "
                 + ConfigKeys.first(unknown)
                 + "; expected a LoRA file of kohya or diffusers, trained on a model of this kind");
       }
@@ -174,7 +174,7 @@ public final class LowRankUpdates implements AutoCloseable {
         TensorView stored = parts.get(Role.ALPHA);
         if (!stored.dtype().isFloating() || stored.elements() != 1) {
           throw new DataException(
-              file.origin(), stored + " is no alpha; expected one number, F32, F16 or BF16");
+              file.origin(), stored + " is not an alpha; expected one number, F32, F16 or BF16");
         }
         alpha = stored.doubles()[0];
         requireFinite(stored.name(), alpha);

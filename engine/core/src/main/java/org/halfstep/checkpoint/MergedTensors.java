@@ -84,7 +84,7 @@ final class MergedTensors implements Tensors {
       case F32 -> data.set(FLOAT, index * Float.BYTES, value);
       case F16 -> data.set(SHORT, index * Short.BYTES, Float.floatToFloat16(value));
       case BF16 -> data.set(SHORT, index * Short.BYTES, Bfloat16.fromFloat(value));
-      default -> throw new IllegalStateException(tensor + " is no weight");
+      default -> throw new IllegalStateException(tensor + " is not a weight");
     }
   }
 

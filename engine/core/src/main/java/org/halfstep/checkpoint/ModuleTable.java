@@ -9,17 +9,17 @@ import org.halfstep.model.TensorNames;
 import org.halfstep.model.TensorPlace;
 
 /**
- * Names of modules in two kinds of files, as pairs; what lies in a module is called alike in both.
- * A module is matched by whole components of a name, the longest first.
+ * Names of modules in two kinds of files, as pairs; what lies in a module has the same name in
+ * both. A module is matched by whole components of a name, the longest first.
  */
 final class ModuleTable {
   private final Map<String, String> theirs = new HashMap<>();
   private final Map<String, String> ours = new HashMap<>();
 
-  /** One more pair. */
+  /** Adds a pair. */
   ModuleTable pair(String our, String their) {
     if (theirs.put(our, their) != null || ours.put(their, our) != null) {
-      throw new IllegalStateException(our + " and " + their + " are no pair of their own");
+      throw new IllegalStateException(our + " and " + their + " do not form a new pair");
     }
     return this;
   }

@@ -118,7 +118,7 @@ final class NetworkTensors implements Tensors {
   }
 
   /**
-   * Refuses what the file has besides.
+   * Refuses what else the file has.
    *
    * @param all names of the file, or those of one network in it
    * @param ignored names that mean nothing
@@ -136,7 +136,7 @@ final class NetworkTensors implements Tensors {
       Collections.sort(others);
       throw new DataException(
           origin,
-          "has tensors that are part of no network it describes: "
+          "has tensors that belong to none of the networks it describes: "
               + ConfigKeys.first(others)
               + "; the configuration is another network's, or this kind of network is not known");
     }

@@ -60,7 +60,7 @@ final class ParameterShapes {
   /**
    * A residual block.
    *
-   * @param time width of the time embedding; 0 for a block without
+   * @param time width of the time embedding; 0 for a block without one
    */
   void resnet(String name, int in, int out, int time) {
     norm(name + ".norm1", in);

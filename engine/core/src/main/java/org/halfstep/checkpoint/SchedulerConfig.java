@@ -7,8 +7,8 @@ import org.halfstep.diffusion.Parameterization;
 import org.halfstep.files.DataException;
 
 /**
- * The noise schedule and sampler of a checkpoint, as a scheduler_config.json says it. A key that is
- * missing has the value that its class gives it.
+ * The noise schedule and sampler of a checkpoint, as a scheduler_config.json states them. A key
+ * that is missing has the value that its class gives it.
  *
  * @param className the class of diffusers, such as "PNDMScheduler"
  * @param betaStart the first beta
@@ -183,7 +183,7 @@ public record SchedulerConfig(
         changed);
   }
 
-  /** The same for a network that predicts something else. */
+  /** The same schedule for a network that predicts something else. */
   SchedulerConfig withPrediction(String other) {
     ObjectNode changed = json.deepCopy();
     changed.put("prediction_type", other);

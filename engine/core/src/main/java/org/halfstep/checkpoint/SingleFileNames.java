@@ -28,7 +28,7 @@ final class SingleFileNames {
 
   static final String ALPHAS = "alphas_cumprod";
 
-  /** Fewer names than this are no moving average of a network. */
+  /** Fewer names than this are not the moving average of a network. */
   private static final int LEAST_AVERAGES = 100;
 
   private static final String MODEL = "model.";
@@ -74,7 +74,7 @@ final class SingleFileNames {
 
   /**
    * Names of the moving average of a UNet: those of the UNet without dots. Flattened names are not
-   * read apart but made from the others.
+   * parsed but made from the others.
    *
    * @param plain the UNet's, without prefix
    */

@@ -123,7 +123,10 @@ final class SingleFileReader {
     T derive(DerivedNetworks from) throws DataException;
   }
 
-  /** What a network is: as a folder beside the file says, as the file says, or as it looks. */
+  /**
+   * What a network is: what a folder beside the file says, what the file says, or what its tensors
+   * look like.
+   */
   private <T extends NetworkDescription> NetworkDescription describe(
       Part part, String prefix, Derivation<T> derivation) throws IOException {
     Optional<Path> folder =
@@ -167,7 +170,7 @@ final class SingleFileReader {
     checkpoint.add(new Component(network, config, tensors));
   }
 
-  /** Passes over what a network's names say means nothing. */
+  /** Leaves out what has no meaning, going by a network's names. */
   private void passOver(String prefix, TensorNames names) {
     for (String name : file.names()) {
       if (name.startsWith(prefix) && names.ignores(name.substring(prefix.length()))) {

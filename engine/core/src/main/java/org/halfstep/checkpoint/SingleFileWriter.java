@@ -119,7 +119,8 @@ public final class SingleFileWriter {
   }
 
   /**
-   * Empty words to programs that look for them: the network predicts v, its schedule ends in noise.
+   * Empty entries for programs that look for them: the network predicts v, its schedule ends in
+   * noise.
    */
   private void marks(Arena arena) {
     checkpoint

@@ -23,7 +23,7 @@ public final class TensorFiles {
   /**
    * Opens safetensors, PyTorch's files, or several by their index.
    *
-   * @throws IOException in one line, when the file is damaged, is none of these, or was not
+   * @throws IOException in one line, when the file is damaged, is of another kind, or was not
    *     downloaded
    */
   public static Tensors open(Path path) throws IOException {
@@ -42,7 +42,7 @@ public final class TensorFiles {
       if (Arrays.equals(in.readNBytes(POINTER.length), POINTER)) {
         throw new DataException(
             path,
-            "is a pointer of Git LFS and not the file it stands for, which was not downloaded: run"
+            "is a Git LFS pointer and not the file it stands for, which was not downloaded: run"
                 + " 'git lfs pull' where it came from, or download the file itself");
       }
     }

@@ -7,8 +7,8 @@ import org.halfstep.model.TensorPlace;
 import org.halfstep.model.TensorPlace.Stored;
 
 /**
- * The names of a text encoder: transformers' with or without what they begin with, and OpenCLIP's,
- * which keeps queries, keys and values in one tensor. Source: specification 1.4.
+ * The names of a text encoder: transformers' with or without their prefix, and OpenCLIP's, which
+ * keeps queries, keys and values in one tensor. Source: specification 1.4.
  */
 final class TextNames {
   static final String PREFIX = "text_model.";

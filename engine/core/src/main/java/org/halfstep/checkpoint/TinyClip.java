@@ -27,7 +27,7 @@ public final class TinyClip {
   /**
    * Writes it as transformers keeps it.
    *
-   * @param folder not there yet, or empty
+   * @param folder does not exist yet, or is empty
    * @return the folder
    */
   public static Path write(Path folder) throws IOException {

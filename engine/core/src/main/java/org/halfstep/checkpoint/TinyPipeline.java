@@ -68,13 +68,13 @@ public final class TinyPipeline {
     return ClipTokenizer.of(merges);
   }
 
-  /** The model, not written anywhere. */
+  /** The model, in memory only. */
   static Checkpoint build() throws IOException {
     return build(CHANNELS, 0);
   }
 
   /**
-   * One of its kind, not written anywhere.
+   * One of its kind, in memory only.
    *
    * @param channels that the UNet sees
    * @param guidance width of its embedded guidance strength; 0 for none
@@ -127,7 +127,7 @@ public final class TinyPipeline {
    * two of its kind as folders: inpainting, whose UNet sees a mask and a masked picture, and lcm, a
    * consistency model, which takes the guidance strength.
    *
-   * @param folder not there yet, or empty
+   * @param folder does not exist yet, or is empty
    * @return what was written
    */
   public static List<Path> write(Path folder) throws IOException {

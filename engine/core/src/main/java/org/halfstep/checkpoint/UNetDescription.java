@@ -23,8 +23,9 @@ import org.halfstep.model.TensorNames;
  * @param linearProjection whether transformers begin and end with linear layers in place of 1x1
  *     convolutions
  * @param groups of the group norms
- * @param guidanceWidth width of the embedded guidance strength, 0 for a network without
+ * @param guidanceWidth width of the embedded guidance strength, 0 for a network without one
  * @param classRows rows of a table of classes that takes the place of text, 0 for a network without
+ *     one
  */
 public record UNetDescription(
     int inChannels,
@@ -144,7 +145,7 @@ public record UNetDescription(
     return read;
   }
 
-  /** What another value of would make another network of. */
+  /** Keys of which another value would mean another network. */
   private static void requireUsual(ConfigKeys keys) throws DataException {
     keys.require("_class_name", "UNet2DConditionModel");
     keys.require("addition_embed_type", null, "an SDXL network has text_time here");

@@ -23,7 +23,7 @@ final class UNetNames {
             .pair("conv_in", "input_blocks.0.0")
             .pair("time_embedding.linear_1", "time_embed.0")
             .pair("time_embedding.linear_2", "time_embed.2")
-            // Theirs has none; ours is called so.
+            // The other one has no name of its own; ours is called this.
             .pair("time_embedding.cond_proj", "w_proj")
             .pair("conv_norm_out", "out.0")
             .pair("conv_out", "out.2");

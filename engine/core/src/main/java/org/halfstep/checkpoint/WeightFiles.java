@@ -28,7 +28,7 @@ final class WeightFiles {
    *
    * @param variant the one that is wanted, or null for the plain one
    * @param notes takes a line where another than the plain one is taken unasked
-   * @throws DataException in one line, when there is none, or none that is wanted
+   * @throws DataException in one line, when there is none, or not the one that is wanted
    */
   static Path choose(Path folder, Part part, String variant, Consumer<String> notes)
       throws IOException {

@@ -86,7 +86,7 @@ public final class CifarFiles {
     return open(folder, kind, split, split == Split.TRAIN ? kind.trainRecords : kind.testRecords);
   }
 
-  /** As {@link #open(Path, Split)}, for files of another number of records each. */
+  /** As {@link #open(Path, Split)}, for files with another number of records each. */
   static ImageDataset open(Path folder, Split split, int recordsPerFile) throws IOException {
     return open(folder, kindOf(folder), split, recordsPerFile);
   }

@@ -16,8 +16,8 @@ public final class Datasets {
   /**
    * Opens a folder of IDX files ({@link IdxFiles}), CIFAR binary files ({@link CifarFiles}), or
    * pictures, with a table of captions ({@link CaptionedPictures}), in one sub-folder per class or
-   * all in one ({@link ImageFolder}); pictures need a size, and are RGB unless asked otherwise. The
-   * images of the first two have one size: another one is refused.
+   * all in one ({@link ImageFolder}); pictures need a size, and are RGB by default. The images of
+   * the first two have one size: asking for another is refused.
    *
    * @throws DataException in one line, when the folder is of no known kind or its files cannot be
    *     used
@@ -74,7 +74,7 @@ public final class Datasets {
     }
     if (options.height() == 0) {
       throw new DataException(
-          folder, "is a folder of images: say the size to bring them to, height and width");
+          folder, "is a folder of images: say the height and width to resize them to");
     }
     if (captioned) {
       return CaptionedPictures.load(folder, options);

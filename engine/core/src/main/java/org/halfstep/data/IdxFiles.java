@@ -37,7 +37,7 @@ public final class IdxFiles {
       List.of("0", "1", "2", "3", "4", "5", "6", "7", "8", "9");
 
   /**
-   * In this file of a folder, a line each, stand the names of its classes, where they are neither
+   * The file of a folder that lists the names of its classes, a line each, where they are neither
    * of the above.
    */
   public static final String CLASS_NAMES_FILE = "classes.txt";
@@ -100,7 +100,8 @@ public final class IdxFiles {
   /**
    * Reads a pair of files.
    *
-   * @param classNames names of the classes, or null to recognise Fashion-MNIST and count otherwise
+   * @param classNames names of the classes, or null to recognise Fashion-MNIST, and number them
+   *     where it is not
    * @throws DataException when a file is truncated, damaged, or not what its place asks for
    */
   public static ImageDataset open(Path images, Path labels, List<String> classNames)

@@ -38,8 +38,8 @@ final class ImageFolder {
    *
    * @param folder one sub-folder per class, or {@code train} and {@code test} with these; without
    *     these two only {@link Split#TRAIN} is there
-   * @param options with a size and a number of channels; {@link DatasetOptions#classes} is the
-   *     caller's affair
+   * @param options with a size and a number of channels; {@link DatasetOptions#classes} is left to
+   *     the caller
    * @throws DataException when a class has no image, or an image is truncated, damaged or of
    *     another format
    */
@@ -69,7 +69,7 @@ final class ImageFolder {
     }
   }
 
-  /** Whether a folder has train and test images apart. */
+  /** Whether a folder keeps train and test images apart. */
   static boolean hasSplits(Path folder) throws IOException {
     return split(folder, TRAIN).isPresent() && split(folder, TEST).isPresent();
   }

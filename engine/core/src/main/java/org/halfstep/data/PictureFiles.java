@@ -50,7 +50,7 @@ final class PictureFiles {
    * All pictures below a folder, in order of their paths.
    *
    * @throws DataException when links lead nowhere or to one folder in too many ways, or something
-   *     with a picture's name is no file
+   *     with a picture's name is not a file
    * @throws AccessDeniedException when a folder or picture cannot be read
    */
   static PictureFiles below(Path folder) throws IOException {
@@ -138,8 +138,10 @@ final class PictureFiles {
     Path first = Collections.min(broken);
     throw new DataException(
         first,
-        (Files.isSymbolicLink(first) ? "is a link that leads nowhere" : "is no file")
-            + (broken.size() == 1 ? "" : "; there are " + broken.size() + " such below " + folder)
+        (Files.isSymbolicLink(first) ? "is a link that leads nowhere" : "is not a file")
+            + (broken.size() == 1
+                ? ""
+                : "; there are " + broken.size() + " of them below " + folder)
             + ": repair or remove what cannot be read");
   }
 
@@ -151,7 +153,7 @@ final class PictureFiles {
     return files.isEmpty();
   }
 
-  /** Files that are no PNG or JPEG files by their names, counted by ending. */
+  /** Files that are not PNG or JPEG files by their names, counted by ending. */
   Map<String, Integer> others() {
     return Collections.unmodifiableMap(others);
   }

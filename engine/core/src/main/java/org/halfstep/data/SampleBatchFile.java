@@ -3,7 +3,6 @@ package org.halfstep.data;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.Iterator;
 import java.util.Optional;
 import org.halfstep.files.DataException;
 import org.halfstep.image.ImageBatch;
@@ -154,19 +153,25 @@ public final class SampleBatchFile implements ImageSource {
     return new ImageBatch(images, height, width, channels, pixels);
   }
 
+  /** Gives images a few at a time, each time those after the ones that it gave before. */
+  @FunctionalInterface
+  public interface Batches {
+    ImageBatch next() throws IOException;
+  }
+
   /**
    * Writes a file, whole or not at all.
    *
-   * @param count number of images in all batches together, at least 1
+   * @param count number of images, at least 1
    * @param labels class of each image, or empty
-   * @param batches images of one size; each is asked for when the one before was written
+   * @param batches images of one size; asked for more when those before were written, until there
+   *     are {@code count}
    * @throws IllegalArgumentException if images or labels are not as many as announced, or images
    *     differ in size
    */
-  public static void write(
-      Path file, int count, Optional<int[]> labels, Iterator<ImageBatch> batches)
+  public static void write(Path file, int count, Optional<int[]> labels, Batches batches)
       throws IOException {
-    if (count < 1 || !batches.hasNext()) {
+    if (count < 1) {
       throw new IllegalArgumentException("a file of samples needs at least one image");
     }
     if (labels.isPresent() && labels.get().length != count) {
@@ -180,14 +185,18 @@ public final class SampleBatchFile implements ImageSource {
           writer.begin(
               IMAGES, NpyType.UINT8, count, first.height(), first.width(), first.channels());
           writer.write(first.pixels());
-          while (batches.hasNext()) {
+          for (int done = first.count(); done < count; ) {
             ImageBatch batch = batches.next();
+            if (batch.count() == 0) {
+              throw new IllegalArgumentException("there are " + done + " images, not " + count);
+            }
             if (batch.height() != first.height()
                 || batch.width() != first.width()
                 || batch.channels() != first.channels()) {
               throw new IllegalArgumentException("samples of one file must have one size");
             }
             writer.write(batch.pixels());
+            done += batch.count();
           }
           if (labels.isPresent()) {
             long[] values = Arrays.stream(labels.get()).asLongStream().toArray();

@@ -357,7 +357,7 @@ public final class DistillationRun {
     if (first == schedule.stages()) {
       listener.note(
           models.shown(place(schedule.lastSteps())).getParent()
-              + ": every student is finished, nothing is left to do");
+              + ": every student is finished; there is nothing left to do");
     }
     for (int stage = first; stage < schedule.stages(); stage++) {
       if (!halving(schedule, schedule.stage(stage))) {

@@ -154,8 +154,8 @@ public record BertConfig(BertDescription network, int tokens, boolean isPooled)
   }
 
   /**
-   * The mean of the tokens that are no padding: the attention of a query of zeros, which finds all
-   * of them equal. Its two inputs are zero as memory is, and nobody writes to them.
+   * The mean of the tokens that are not padding: the attention of a query of zeros, which finds all
+   * of them equal. Its two inputs stay zero, as memory starts: nothing writes to them.
    */
   private Value mean(Graph graph, Value x, AttentionMask mask) {
     int width = network.width();

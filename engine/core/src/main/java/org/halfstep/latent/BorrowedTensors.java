@@ -5,7 +5,7 @@ import java.util.Set;
 import org.halfstep.safetensors.TensorView;
 import org.halfstep.safetensors.Tensors;
 
-/** Tensors of somebody else, who closes them: several networks read one file. */
+/** Tensors that their owner closes: several networks read one file. */
 record BorrowedTensors(Tensors owner) implements Tensors {
   @Override
   public String origin() {

@@ -34,7 +34,7 @@ record ClipTransformer(
     return isQuick ? Activation.QUICK_GELU : Activation.GELU;
   }
 
-  /** What a graph calls the state after so many layers. */
+  /** The name that the state after this many layers has in a graph. */
   static String hidden(int layers) {
     return "hidden." + layers;
   }

@@ -274,7 +274,7 @@ public final class FirstStage implements AutoCloseable {
   /**
    * Encodes images of 8 bits; 0 to 255 becomes -1 to 1.
    *
-   * @throws IllegalArgumentException when their sides are no multiples of {@link #factor}, or they
+   * @throws IllegalArgumentException when their sides are not multiples of {@link #factor}, or they
    *     have other channels
    */
   public void encode(ImageBatch images, LatentDraw draw, MemorySegment latents) {

@@ -12,7 +12,7 @@ import org.halfstep.safetensors.Tensors;
 
 /**
  * One half of a first stage: an architecture that is written for latents of any size, and how its
- * numbers are read by those who know only images in [-1, 1] and the latents of a diffusion model.
+ * numbers are read by code that knows only images in [-1, 1] and the latents of a diffusion model.
  */
 public sealed interface FirstStageHalf extends Architecture
     permits AutoencoderConfig, TinyAutoencoderConfig {

@@ -17,7 +17,9 @@ public final class LatentPreview {
   /** Latents that the map is fitted to: this many rows and columns. */
   private static final int SIDE = 32;
 
-  /** They are the same in patches of so many rows and columns: a decoder blurs single pixels. */
+  /**
+   * They are constant over patches of this many rows and columns: a decoder blurs single pixels.
+   */
   private static final int PATCH = 4;
 
   private static final long SEED = 1;

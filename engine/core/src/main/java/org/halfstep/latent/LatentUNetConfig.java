@@ -34,7 +34,7 @@ public record LatentUNetConfig(UNetDescription network, int height, int width, i
           ModelCard::fromJson,
           (_, card) -> card.requireTimes());
 
-  // Far above every latent there is, and low enough that no size worked out from them overflows.
+  // Far above every latent in use, and low enough that no size computed from them overflows.
   private static final int MAXIMUM_SIDE = 1 << 12;
   private static final int MAXIMUM_TOKENS = 1 << 12;
   private static final int MAXIMUM_CLASSES = 1 << 20;

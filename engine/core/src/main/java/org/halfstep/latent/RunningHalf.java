@@ -123,7 +123,7 @@ final class RunningHalf implements AutoCloseable {
     return whole;
   }
 
-  /** Runs a window of an image or latent that has so many columns in all. */
+  /** Runs a window of an image or latent of this many columns. */
   private MemorySegment run(MemorySegment from, long first, int columns, Tiling.Window window) {
     Sized sized = sized(window.height(), window.width());
     MemorySegment to = sized.in.memory();

@@ -73,7 +73,7 @@ public final class TextEncoder implements AutoCloseable {
       throws IOException {
     if (!(component.network() instanceof TextDescription text)) {
       throw new IllegalArgumentException(
-          component.tensors().origin() + ": is no text encoder but another part of a model");
+          component.tensors().origin() + ": is not a text encoder but another part of a model");
     }
     if (tokenizer.size() > text.vocabulary()) {
       throw new IllegalArgumentException(

@@ -10,7 +10,7 @@ import java.util.List;
 /**
  * A large picture in overlapping tiles, each by itself, blended linearly where they overlap: memory
  * is that of one tile. It is not the whole picture's result: norms and attention see one tile, so
- * that tones may differ from tile to tile. Latents of at most one tile are not cut.
+ * that tones may differ from tile to tile. A latent no larger than one tile is not cut.
  *
  * <p>The numbers are diffusers': tiles begin every {@code side - overlap} latent pixels; of two
  * neighbours the upper, then the left one fades out over the overlap while the other fades in.

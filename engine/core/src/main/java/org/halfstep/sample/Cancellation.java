@@ -3,7 +3,7 @@ package org.halfstep.sample;
 import java.util.concurrent.CancellationException;
 
 /**
- * Stops requests that it was given to, from any thread: on a CPU before the next network
+ * Stops the requests that it was passed to, from any thread: on a CPU before the next network
  * evaluation, on a GPU, which runs all steps of a batch in one go, before the next batch.
  * Interrupting the thread that samples does the same. A request that was stopped fails with {@link
  * CancellationException}; the model is as good as before.
@@ -11,7 +11,7 @@ import java.util.concurrent.CancellationException;
 public final class Cancellation {
   private volatile boolean cancelled;
 
-  /** Stops what is running with this now, and what is begun with it later. */
+  /** Stops what is running with this now, and whatever is started with it later. */
   public void cancel() {
     cancelled = true;
   }
@@ -24,7 +24,7 @@ public final class Cancellation {
   /**
    * Fails when this was cancelled or the thread interrupted; it stays interrupted.
    *
-   * @throws CancellationException then
+   * @throws CancellationException in both cases
    */
   void check() {
     if (cancelled || Thread.currentThread().isInterrupted()) {

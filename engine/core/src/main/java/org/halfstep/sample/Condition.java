@@ -13,7 +13,7 @@ public sealed interface Condition {
   /**
    * The images from one (inclusive) to another (exclusive).
    *
-   * @throws IndexOutOfBoundsException if there are not so many
+   * @throws IndexOutOfBoundsException if there are fewer
    */
   Condition slice(int from, int to);
 

@@ -12,8 +12,8 @@ import org.halfstep.model.ModelCard;
 import org.halfstep.model.ModelCard.Role;
 
 /**
- * A network that predicts from noisy images of one size, whatever it is told beside them: a teacher
- * or a student, of pixels or of latents.
+ * A network that predicts from noisy images of one size, whatever else it is given: a teacher or a
+ * student, of pixels or of latents.
  */
 interface Denoiser {
   /** Where it computes. */
@@ -45,7 +45,7 @@ interface Denoiser {
   }
 
   /**
-   * Fails when it takes no such condition.
+   * Fails when it does not take this condition.
    *
    * @throws IllegalArgumentException in one line that says what it takes
    */
@@ -78,7 +78,7 @@ interface Denoiser {
     List<Launch> feed(Operations operations);
 
     /**
-     * Writes what the network is told of the images {@code first} and following.
+     * Writes what the network is given for the images from {@code first} on.
      *
      * @param time of the first step, 0 .. 1
      */

@@ -49,7 +49,7 @@ public final class DiffusionModel implements AutoCloseable {
   private final Device ownDevice;
   private final Pipeline pipeline;
 
-  /** Of requests that bring none of their own: only an interrupt stops them. */
+  /** Of requests without one of their own: only an interrupt stops those. */
   private final Cancellation unstoppable = new Cancellation();
 
   private boolean closed;
@@ -76,7 +76,7 @@ public final class DiffusionModel implements AutoCloseable {
    * Opens a weights file that this engine wrote, or a latent model of other programs: a folder of
    * diffusers, or a single file. On a GPU where one works, else on the CPU.
    *
-   * @throws IOException when it cannot be read or is no model; one line with the file's name
+   * @throws IOException in one line with the file's name, when it cannot be read or is not a model
    */
   public static DiffusionModel open(Path path) throws IOException {
     return open(path, ModelOptions.standard());
@@ -85,7 +85,7 @@ public final class DiffusionModel implements AutoCloseable {
   /**
    * Opens a weights file that this engine wrote, or a latent model of other programs.
    *
-   * @throws IOException when it cannot be read or is no model; one line with the file's name
+   * @throws IOException in one line with the file's name, when it cannot be read or is not a model
    */
   public static DiffusionModel open(Path path, ModelOptions options) throws IOException {
     return new DiffusionModel(
@@ -244,15 +244,15 @@ public final class DiffusionModel implements AutoCloseable {
   /**
    * Fails, in one line that says what the model takes, when it does not take this request.
    *
-   * @throws IllegalArgumentException then
+   * @throws IllegalArgumentException if it does not
    */
   public void requireSupported(SampleRequest request) {
     pipeline.requireSupported(request);
   }
 
   /**
-   * Network evaluations per image that a request costs: two for each of its sampler's for a guided
-   * teacher, else one.
+   * Network evaluations per image that a request costs: for a guided teacher two for each that its
+   * sampler makes, else one.
    */
   public long evaluations(SampleRequest request) {
     return pipeline.evaluations(request);

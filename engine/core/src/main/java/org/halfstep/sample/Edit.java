@@ -18,7 +18,7 @@ import org.halfstep.image.ImageBatch;
  * @param feather pixels over which the two are blended at the edge of what was painted
  */
 public record Edit(ImageBatch image, double strength, ImageBatch mask, boolean paste, int feather) {
-  /** Strength of an edit, unless asked otherwise. */
+  /** Strength of an edit where none is given. */
   public static final double DEFAULT_STRENGTH = 0.8;
 
   /** Widest blending. */

@@ -9,7 +9,7 @@ package org.halfstep.sample;
  * @param width columns
  */
 record Feather(float[] weights, int height, int width) {
-  /** The weights, blurred over so many pixels to each side. */
+  /** The weights, blurred over this many pixels to each side. */
   float[] over(int radius) {
     float[] rows = new float[weights.length];
     blur(weights, rows, height, width, width, 1, radius);

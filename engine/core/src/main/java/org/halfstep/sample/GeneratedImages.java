@@ -3,7 +3,10 @@ package org.halfstep.sample;
 import org.halfstep.data.ImageSource;
 import org.halfstep.image.ImageBatch;
 
-/** The images of a request, made when they are asked for: as many as wanted, few in memory. */
+/**
+ * The images of a request, made when they are asked for: any number of them, with only a few in
+ * memory.
+ */
 public final class GeneratedImages implements ImageSource {
   private final DiffusionModel model;
   private final SampleRequest request;

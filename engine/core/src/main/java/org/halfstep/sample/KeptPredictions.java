@@ -5,11 +5,11 @@ import java.util.List;
 import org.halfstep.diffusion.History;
 
 /**
- * Where the steps of a multistep solver keep what they predict: a step writes where nothing lies
- * that a later one reads.
+ * Where the steps of a multistep solver keep what they predict: a step writes where there is
+ * nothing that a later one reads.
  */
 final class KeptPredictions {
-  /** Places there are. */
+  /** How many places there are. */
   static final int SLOTS = History.MOST + 1;
 
   private final int[] slots;
@@ -40,7 +40,7 @@ final class KeptPredictions {
     return slots[step];
   }
 
-  /** Where lies what a step reads, the latest first. */
+  /** Where what a step reads lies, the latest first. */
   List<Integer> read(int step) {
     return read.get(step);
   }

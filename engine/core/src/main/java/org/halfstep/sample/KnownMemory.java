@@ -100,7 +100,7 @@ final class KnownMemory implements AutoCloseable {
    * 2022, equation 8).
    *
    * @param x the images
-   * @param coefficients as of {@link #noised}
+   * @param coefficients as in {@link #noised}
    */
   List<Launch> leadBack(long x, long coefficients) {
     long rows = (long) batch * pixels;

@@ -61,7 +61,7 @@ final class LatentComponents implements AutoCloseable {
    * Opens the files.
    *
    * @param device stays the caller's
-   * @throws IOException in one line that names the file, when they are no whole latent model
+   * @throws IOException in one line that names the file, when they are not a whole latent model
    */
   LatentComponents(Device device, Path path, ModelOptions options) throws IOException {
     this.device = device;

@@ -26,7 +26,7 @@ public record ModelOptions(
     DataType precision,
     long memory,
     LatentOptions latent) {
-  /** Images evaluated together unless asked otherwise. */
+  /** Images evaluated together by default. */
   public static final int DEFAULT_MAX_BATCH = 16;
 
   /** Most images evaluated together. */

@@ -8,7 +8,7 @@ import org.halfstep.diffusion.Solver;
 import org.halfstep.diffusion.TimeGrid;
 
 /**
- * A sampler's steps with everything that a loop over them asks for already worked out, for networks
+ * A sampler's steps with everything that a loop over them needs worked out in advance, for networks
  * of one kind of output.
  */
 final class PreparedSchedule {
@@ -89,12 +89,12 @@ final class PreparedSchedule {
     return start;
   }
 
-  /** Scale of the data where a step leads; 1 behind the last, whose noise is the image's own. */
+  /** Scale of the data where a step leads; 1 after the last, whose noise is the image's own. */
   double nextAlpha(int index) {
     return index + 1 < stages.length ? stages[index + 1].alpha() : 1;
   }
 
-  /** Scale of the noise where a step leads; 0 behind the last. */
+  /** Scale of the noise where a step leads; 0 after the last. */
   double nextSigma(int index) {
     return index + 1 < stages.length ? stages[index + 1].sigma() : 0;
   }

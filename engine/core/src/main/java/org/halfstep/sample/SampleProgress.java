@@ -1,9 +1,11 @@
 package org.halfstep.sample;
 
-/** Is told how far a request is. On a GPU, which runs all steps in one go, only of each batch. */
+/**
+ * Hears how far a request has come. On a GPU, which runs all steps in one go, only of each batch.
+ */
 @FunctionalInterface
 public interface SampleProgress {
-  /** Nobody is told. */
+  /** Tells nobody. */
   SampleProgress NONE = (done, step, steps) -> {};
 
   /**

@@ -87,7 +87,7 @@ public record SampleRequest(
     return of(Condition.labels(labels), seed, guidance, steps);
   }
 
-  /** The same for other images, as many or not. */
+  /** The same for other images, in the same number or another. */
   public SampleRequest withCondition(Condition other) {
     return with(parts -> parts.condition = other);
   }
@@ -141,7 +141,7 @@ public record SampleRequest(
         });
   }
 
-  /** The same, begun with a picture, whose size it takes. */
+  /** The same, starting from a picture, whose size it takes. */
   public SampleRequest withEdit(Edit newEdit) {
     return with(parts -> parts.edit = newEdit);
   }
@@ -149,7 +149,7 @@ public record SampleRequest(
   /**
    * Images {@code from} (inclusive) to {@code to} (exclusive) of this request, as they are in it.
    *
-   * @throws IndexOutOfBoundsException if it has not so many
+   * @throws IndexOutOfBoundsException if it has fewer
    */
   public SampleRequest slice(int from, int to) {
     return with(

@@ -35,7 +35,7 @@ public final class Sampler implements AutoCloseable {
   /** The schedules of recent requests, the latest last. */
   private final List<PreparedSchedule> schedules = new ArrayList<>();
 
-  /** Of requests that bring none of their own: only an interrupt stops them. */
+  /** Of requests without one of their own: only an interrupt stops those. */
   private final Cancellation unstoppable = new Cancellation();
 
   private boolean closed;
@@ -85,7 +85,7 @@ public final class Sampler implements AutoCloseable {
   }
 
   /**
-   * The same, begun with a picture, and with somebody who is told how far it is.
+   * The same, starting from a picture, with a listener for the progress.
    *
    * @param picture null for none
    * @param skipped draws of another program's noise that were used up before
@@ -203,7 +203,7 @@ public final class Sampler implements AutoCloseable {
   /**
    * Fails when the network was not made for this request.
    *
-   * @throws IllegalArgumentException then, in one line that says what it was made for
+   * @throws IllegalArgumentException in one line that says what it was made for
    */
   public void requireSupported(SampleRequest request) {
     requireSteps(denoiser.card(), request);
@@ -261,8 +261,8 @@ public final class Sampler implements AutoCloseable {
   }
 
   /**
-   * Network evaluations per image that a request costs: two for each of its solver's for a guided
-   * teacher, else one.
+   * Network evaluations per image that a request costs: for a guided teacher two for each that its
+   * solver makes, else one.
    */
   public long evaluations(SampleRequest request) {
     ModelCard card = denoiser.card();

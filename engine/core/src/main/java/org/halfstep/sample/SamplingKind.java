@@ -9,7 +9,7 @@ package org.halfstep.sample;
  * @param leadsBack whether pixels are led back to them after each step
  */
 record SamplingKind(boolean clip, boolean isForeign, boolean begins, boolean leadsBack) {
-  /** Whether it is this one; asked without making another. */
+  /** Whether it is of this kind; compared without allocating. */
   boolean is(boolean otherClip, boolean foreign, boolean otherBegins, boolean otherLeadsBack) {
     return clip == otherClip
         && isForeign == foreign

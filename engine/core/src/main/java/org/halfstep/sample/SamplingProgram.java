@@ -235,7 +235,7 @@ final class SamplingProgram implements AutoCloseable {
     return draw;
   }
 
-  /** A sum of more terms than one launch takes goes on from what the first one wrote. */
+  /** A sum of more terms than one launch takes is continued from what the first one wrote. */
   private void sum(List<Launch> launches, List<Long> terms, int term) {
     long x = network.z();
     int first = Math.min(terms.size(), SamplingCoefficients.MOST_TERMS);

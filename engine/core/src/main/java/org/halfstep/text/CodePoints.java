@@ -5,7 +5,10 @@ final class CodePoints {
   private static final int NEXT_LINE = 0x85;
   private static final int REPLACEMENT = 0xfffd;
 
-  /** First and last of each block of ideographs; Hangul and the Japanese alphabets are none. */
+  /**
+   * First and last of each block of ideographs; Hangul and the Japanese alphabets are not among
+   * them.
+   */
   private static final int[][] IDEOGRAPHS = {
     {0x4e00, 0x9fff},
     {0x3400, 0x4dbf},

@@ -19,12 +19,10 @@ import org.halfstep.files.Json;
 /**
  * A complete checkpoint: a numbered folder of files, one of which is the run's {@link Progress}
  * with size and SHA-256 of each of the others, and of itself. So no part can be cut short, changed,
- * or come from another checkpoint without being noticed.
- *
- * @param folder where it is
- * @param number higher is later
+ * or come from another checkpoint without being noticed. The progress is read once, when it is
+ * first asked for: nobody writes to a complete checkpoint.
  */
-record Checkpoint(Path folder, long number) {
+final class Checkpoint {
   static final String PROGRESS = "progress.json";
 
   private static final String PARTS = "parts";
@@ -33,6 +31,26 @@ record Checkpoint(Path folder, long number) {
 
   /** What the progress file holds: {@code parts} is null in one that an older version wrote. */
   private record Contents(Progress progress, ObjectNode parts) {}
+
+  private final Path folder;
+  private final long number;
+  private Contents contents;
+
+  /**
+   * @param number higher is later
+   */
+  Checkpoint(Path folder, long number) {
+    this.folder = folder;
+    this.number = number;
+  }
+
+  Path folder() {
+    return folder;
+  }
+
+  long number() {
+    return number;
+  }
 
   /** Writes the progress beside parts that are complete. */
   static void write(Path folder, Progress progress, List<String> parts) throws IOException {
@@ -52,7 +70,7 @@ record Checkpoint(Path folder, long number) {
    * @throws IOException with what is wrong in one line, when that is not known
    */
   Progress progress() throws IOException {
-    return read().progress();
+    return contents().progress();
   }
 
   /**
@@ -62,7 +80,7 @@ record Checkpoint(Path folder, long number) {
    * @throws IOException with the first difference in one line
    */
   boolean verify() throws IOException {
-    ObjectNode parts = read().parts();
+    ObjectNode parts = contents().parts();
     if (parts == null) {
       return false;
     }
@@ -88,6 +106,13 @@ record Checkpoint(Path folder, long number) {
     if (!FileDigest.sha256(file).equals(stated.path(SHA_256).asText())) {
       throw new IOException(name + " is not what was written: its SHA-256 differs");
     }
+  }
+
+  private Contents contents() throws IOException {
+    if (contents == null) {
+      contents = read();
+    }
+    return contents;
   }
 
   private Contents read() throws IOException {

@@ -60,6 +60,9 @@ public final class Checkpoints implements AutoCloseable {
   private final Path folder;
   private final FolderLock lock;
 
+  /** All complete checkpoints, the newest last; no other process writes here. */
+  private final List<Checkpoint> complete = new ArrayList<>();
+
   /**
    * The checkpoints under a run's folder; what an interrupted writer left there is removed.
    *
@@ -78,6 +81,7 @@ public final class Checkpoints implements AutoCloseable {
       for (Path left : list(runFolder, PARTIAL_MODEL)) {
         delete(left);
       }
+      complete.addAll(complete(folder));
     } catch (IOException | RuntimeException failure) {
       lock.close();
       throw failure;
@@ -91,29 +95,28 @@ public final class Checkpoints implements AutoCloseable {
    *     as they were before
    */
   public void save(Progress progress, Trainable network, Optimizer optimizer) throws IOException {
-    List<Checkpoint> known = complete();
-    long number = known.isEmpty() ? 1 : known.getLast().number() + 1;
+    long number = complete.isEmpty() ? 1 : complete.getLast().number() + 1;
     Path aside = folder.resolve(ASIDE + number);
+    Path named = folder.resolve(String.format(Locale.ROOT, "%s%08d", PREFIX, number));
     boolean done = false;
     Files.createDirectory(aside);
     try {
       write(aside, progress, network, optimizer);
-      Files.move(
-          aside,
-          folder.resolve(String.format(Locale.ROOT, "%s%08d", PREFIX, number)),
-          StandardCopyOption.ATOMIC_MOVE);
+      Files.move(aside, named, StandardCopyOption.ATOMIC_MOVE);
       done = true;
     } finally {
       if (!done) {
         delete(aside);
       }
     }
+    complete.add(new Checkpoint(named, number));
     AtomicFile.forceFolder(folder);
-    List<Checkpoint> all = complete();
-    for (Checkpoint old : all.subList(0, Math.max(0, all.size() - KEPT))) {
+    while (complete.size() > KEPT) {
       // Under another name first: a numbered folder is complete even if this is interrupted.
+      Checkpoint old = complete.getFirst();
       Path leaving = folder.resolve(ASIDE + old.number());
       Files.move(old.folder(), leaving, StandardCopyOption.ATOMIC_MOVE);
+      complete.removeFirst();
       delete(leaving);
     }
   }
@@ -151,33 +154,33 @@ public final class Checkpoints implements AutoCloseable {
    * @throws IOException when the newest is damaged and there is no whole one before it
    */
   public Optional<String> dropDamaged() throws IOException {
-    List<Checkpoint> known = complete();
-    if (known.isEmpty()) {
+    if (complete.isEmpty()) {
       return Optional.empty();
     }
-    Checkpoint newest = known.getLast();
+    Checkpoint newest = complete.getLast();
     try {
       requireWhole(newest);
-      return Optional.of("the newest checkpoint is whole, so the run goes on from it");
+      return Optional.of("the newest checkpoint is whole, so the run continues from it");
     } catch (IOException damage) {
       return Optional.of(setAside(newest, damage));
     }
   }
 
   /**
-   * Sets the newest checkpoint aside, which turned out damaged when it was to be gone on from.
+   * Sets the newest checkpoint aside, which turned out to be damaged when it was read.
    *
    * @return what was done, for people
    * @throws IOException when there is no whole one before it
    */
   String dropNewest(DamagedCheckpointException damage) throws IOException {
-    return setAside(complete().getLast(), (IOException) damage.getCause());
+    return setAside(complete.getLast(), (IOException) damage.getCause());
   }
 
   private String setAside(Checkpoint newest, IOException damage) throws IOException {
     Checkpoint previous = wholeBefore(newest).orElseThrow(() -> damaged(newest, damage));
     Path aside = folder.resolve(DAMAGED + newest.number());
     Files.move(newest.folder(), aside, StandardCopyOption.ATOMIC_MOVE);
+    complete.remove(newest);
     AtomicFile.forceFolder(folder);
     return "going on from "
         + previous.folder()
@@ -195,7 +198,7 @@ public final class Checkpoints implements AutoCloseable {
   /** The checkpoint before one, if it is whole. */
   private Optional<Checkpoint> wholeBefore(Checkpoint newest) throws IOException {
     Optional<Checkpoint> previous =
-        complete().stream()
+        complete.stream()
             .filter(known -> known.number() < newest.number())
             .reduce((_, later) -> later);
     if (previous.isPresent()) {
@@ -214,14 +217,13 @@ public final class Checkpoints implements AutoCloseable {
    * @throws DamagedCheckpointException when the newest checkpoint is damaged
    */
   public Optional<Progress> latest() throws IOException {
-    List<Checkpoint> known = complete();
-    if (known.isEmpty()) {
+    if (complete.isEmpty()) {
       return Optional.empty();
     }
     try {
-      return Optional.of(known.getLast().progress());
+      return Optional.of(complete.getLast().progress());
     } catch (IOException damage) {
-      throw damaged(known.getLast(), damage);
+      throw damaged(complete.getLast(), damage);
     }
   }
 
@@ -233,7 +235,7 @@ public final class Checkpoints implements AutoCloseable {
    * @throws DamagedCheckpointException when a part is damaged or not the one that was written
    */
   public boolean restore(Trainable network, Optimizer optimizer) throws IOException {
-    Checkpoint newest = complete().getLast();
+    Checkpoint newest = complete.getLast();
     try {
       boolean verified = newest.verify();
       network.restore(newest.folder().resolve(WEIGHTS), network.weights());
@@ -287,11 +289,11 @@ public final class Checkpoints implements AutoCloseable {
    * @param problem what is wrong with it
    */
   DamagedCheckpointException damaged(String problem) throws IOException {
-    return damaged(complete().getLast(), new IOException(problem));
+    return damaged(complete.getLast(), new IOException(problem));
   }
 
   private DamagedCheckpointException damaged(Checkpoint checkpoint, IOException damage) {
-    String way = "there is no whole one before it: begin again in another folder";
+    String way = "there is no whole one before it: start again in another folder";
     try {
       Optional<Checkpoint> previous = wholeBefore(checkpoint);
       if (previous.isPresent()) {
@@ -308,11 +310,6 @@ public final class Checkpoints implements AutoCloseable {
     return new DamagedCheckpointException(
         checkpoint.folder() + ": the checkpoint is damaged (" + damage.getMessage() + "); " + way,
         damage);
-  }
-
-  /** All complete checkpoints, the newest last. */
-  private List<Checkpoint> complete() throws IOException {
-    return complete(folder);
   }
 
   /**
@@ -334,6 +331,7 @@ public final class Checkpoints implements AutoCloseable {
     return Optional.of(Files.exists(average) ? average : known.getLast().folder().resolve(WEIGHTS));
   }
 
+  /** All complete checkpoints of a folder, the newest last. */
   private static List<Checkpoint> complete(Path folder) throws IOException {
     return list(folder, COMPLETE).stream()
         .map(

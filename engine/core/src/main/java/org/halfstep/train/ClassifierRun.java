@@ -29,7 +29,7 @@ public final class ClassifierRun {
    *
    * @param dataName what the classifier's card calls the data
    * @param folder checkpoints and {@value #FILE} (bfloat16) go here
-   * @param resume which checkpoint to go on from
+   * @param resume which checkpoint to continue from
    * @param stop asked after every update; true ends the run after a checkpoint
    * @return whether the classifier is finished
    */
@@ -60,7 +60,7 @@ public final class ClassifierRun {
         stop,
         phases -> {
           if (phases.isDone(PHASE, 0, settings.updates(), file)) {
-            listener.note(file + ": is finished, nothing is left to do");
+            listener.note(file + ": is finished; there is nothing left to do");
             return true;
           }
           try (Network<ClassifierConfig, ClassifierCard> classifier =

@@ -2,7 +2,7 @@ package org.halfstep.train;
 
 import java.io.IOException;
 
-/** A checkpoint that cannot be gone on from; the message is one line that says what to do. */
+/** A checkpoint that a run cannot continue from; the message is one line that says what to do. */
 public final class DamagedCheckpointException extends IOException {
   private static final long serialVersionUID = 1;
 

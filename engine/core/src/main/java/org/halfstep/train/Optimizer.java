@@ -20,7 +20,7 @@ import org.halfstep.graph.ParameterSlab;
  * training with the name of the first parameter concerned.
  */
 public final class Optimizer implements AutoCloseable {
-  /** Updates in a row that may be skipped before the run is given up. */
+  /** Updates in a row that may be skipped before the run ends. */
   static final int MAX_SKIPPED = 5;
 
   /** Room of the norm in front of its workspace, which keeps that aligned. */
@@ -123,7 +123,7 @@ public final class Optimizer implements AutoCloseable {
     return List.of(squareSum, adam);
   }
 
-  /** Reads back what became of the update; as {@link #update}. */
+  /** Reads back the outcome of the update, as {@link #update} returns it. */
   boolean finish() {
     normWindow.pull();
     lastNorm = Math.sqrt(normWindow.memory().get(ValueLayout.JAVA_DOUBLE, 0));

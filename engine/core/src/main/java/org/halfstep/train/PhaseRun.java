@@ -42,14 +42,14 @@ public final class PhaseRun implements AutoCloseable {
   }
 
   /**
-   * Runs what a run does. Where the newest checkpoint turns out damaged when its parts are read, as
-   * one without digests does, and that was asked for, everything begins once more with the one
+   * Runs a body of phases. Where the newest checkpoint turns out damaged when its parts are read,
+   * as one without digests does, and that was asked for, everything starts once more from the one
    * before it.
    *
    * @param runFolder where checkpoints go
    * @param fingerprint identifies the settings; a checkpoint of other settings is refused
    * @param phases the phases that such a run has, each with its number of stages
-   * @param resume which checkpoint to go on from
+   * @param resume which checkpoint to continue from
    * @param stop asked after every update; true ends the run after a checkpoint
    * @return what the body returned
    * @throws IllegalArgumentException when the folder holds a run with another fingerprint
@@ -194,7 +194,7 @@ public final class PhaseRun implements AutoCloseable {
       if (saved.get().teacher() != null && !saved.get().teacher().equals(from)) {
         throw new DataException(
             teacher,
-            "is not the file that this stage began with; bring that one back, or begin again in"
+            "is not the file that this stage began with; bring that one back, or start again in"
                 + " another folder");
       }
       if (!checkpoints.restore(network, trainer.optimizer())) {

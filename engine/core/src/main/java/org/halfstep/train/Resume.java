@@ -1,6 +1,6 @@
 package org.halfstep.train;
 
-/** Which checkpoint a run goes on from. */
+/** Which checkpoint a run continues from. */
 public enum Resume {
   /** The newest; a damaged one is refused, and the line says whether the one before it is whole. */
   NEWEST,

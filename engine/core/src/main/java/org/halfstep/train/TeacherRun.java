@@ -31,7 +31,7 @@ public final class TeacherRun {
    *
    * @param dataName what the model card calls the data
    * @param folder checkpoints and {@value #FILE} go here
-   * @param resume which checkpoint to go on from
+   * @param resume which checkpoint to continue from
    * @param stop asked after every update; true ends the run after a checkpoint
    * @return whether the teacher is finished
    */
@@ -88,7 +88,7 @@ public final class TeacherRun {
         stop,
         phases -> {
           if (phases.isDone(PHASE, 0, run.updates(), file)) {
-            listener.note(file + ": is finished, nothing is left to do");
+            listener.note(file + ": is finished; there is nothing left to do");
             return true;
           }
           try (Network<UNetConfig, ModelCard> network = begin(device, settings, card, from);

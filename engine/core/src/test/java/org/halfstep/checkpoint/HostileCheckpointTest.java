@@ -97,11 +97,11 @@ class HostileCheckpointTest {
   void aPointerInPlaceOfAFileIsSaid() throws IOException {
     String pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 3438167536\n";
     put(whole.resolve("unet").resolve(WEIGHTS), pointer);
-    says(whole, WEIGHTS + ": is a pointer of Git LFS");
-    says(put(single, pointer), "is a pointer of Git LFS");
-    says(put(folder.resolve("x.ckpt"), pointer), "is a pointer of Git LFS");
+    says(whole, WEIGHTS + ": is a Git LFS pointer");
+    says(put(single, pointer), "is a Git LFS pointer");
+    says(put(folder.resolve("x.ckpt"), pointer), "is a Git LFS pointer");
     put(shard(2), pointer);
-    says(folder.resolve("shards"), shard(2).getFileName() + ": is a pointer of Git LFS");
+    says(folder.resolve("shards"), shard(2).getFileName() + ": is a Git LFS pointer");
   }
 
   @Test
@@ -217,7 +217,7 @@ class HostileCheckpointTest {
     Path other = folder.resolve("other.safetensors");
     Synthetic.changed(weights, other, tensors -> Synthetic.add(tensors, "\u001b[31mextra", 1));
     put(weights, Files.readAllBytes(other));
-    says(whole, "has tensors that are part of no network it describes: ?[31mextra");
+    says(whole, "has tensors that belong to none of the networks it describes: ?[31mextra");
   }
 
   @Test
@@ -283,10 +283,12 @@ class HostileCheckpointTest {
         "tensor " + unet + "out.0.bias is missing");
     says(
         changed(tensors -> Synthetic.add(tensors, unet + "label_emb.0.0.weight", 1)),
-        "has tensors that are part of no network it describes: " + unet + "label_emb.0.0.weight");
+        "has tensors that belong to none of the networks it describes: "
+            + unet
+            + "label_emb.0.0.weight");
     says(
         changed(tensors -> Synthetic.add(tensors, "lora_unet_x", 1)),
-        "has tensors that are part of no network");
+        "has tensors that belong to none of the networks");
     says(
         changed(
             tensors -> {

@@ -291,7 +291,7 @@ class LowRankUpdatesTest {
     String up = LINEAR + ".lora_B.weight";
     factors(Part.UNET, LINEAR, down, up);
     add(LINEAR + ".hada_w1_a", 4, 4);
-    assertRefused("no low-rank updates of this model: " + LINEAR + ".hada_w1_a");
+    assertRefused("not low-rank updates of this model: " + LINEAR + ".hada_w1_a");
     factors(Part.UNET, LINEAR, down, up);
     add("lora_te2_text_model_encoder_layers_0_mlp_fc1.lora_down.weight", 4, 4);
     assertRefused("lora_te2_text_model_encoder_layers_0_mlp_fc1");
@@ -309,7 +309,7 @@ class LowRankUpdatesTest {
     assertRefused("updates " + LINEAR + ".weight twice");
     factors(Part.UNET, LINEAR, down, up);
     add(LINEAR + ".alpha", 2);
-    assertRefused("is no alpha");
+    assertRefused("is not an alpha");
     tensors.add(NamedTensor.f32(down, new long[] {1, 64}, nan(64)));
     add(up, 32, 1);
     assertRefused("has no finite number at 0");

@@ -167,7 +167,7 @@ class NetworkDescriptionTest {
   @Test
   void unknownKeysAreSaidAndPassedOver() throws DataException {
     describe(Part.UNET, "{'_name_or_path':'x','novelty':1}");
-    assertEquals(List.of("config.json: keys that are not known are passed over: novelty"), notes);
+    assertEquals(List.of("config.json: unknown keys are passed over: novelty"), notes);
   }
 
   @Test

@@ -3,19 +3,32 @@ package org.halfstep.graph;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeSet;
 import org.halfstep.fixtures.GraphRun;
+import org.halfstep.fixtures.Layout;
 
 /**
- * Compares every gradient of a graph with central differences of the scalar sum(out * c), summed in
- * double. Each parameter and input is moved as a whole along random directions of ±1, so that a
- * wrong or missing part of its gradient shows in the difference.
+ * Compares what a graph computes with its definition, and every gradient with central differences
+ * of the scalar sum(out * c), summed in double. Each parameter and input is moved as a whole along
+ * random directions of ±1, so that a wrong or missing part of its gradient shows in the difference.
  */
 public final class GradientCheck {
+  /**
+   * What a graph computes, in double.
+   *
+   * <p>{@code out} gives "out" of all samples, [n, pixels, channels], from the numbers of each
+   * input and parameter by its name; images lie like "out".
+   */
+  @FunctionalInterface
+  public interface Definition {
+    double[] out(Map<String, double[]> numbers);
+  }
+
   private static final double TOLERANCE = 0.01;
 
   /**
@@ -42,6 +55,10 @@ public final class GradientCheck {
   private final Set<String> given;
   private final Map<String, double[]> weights = new LinkedHashMap<>();
   private final Map<String, double[]> inputs = new LinkedHashMap<>();
+
+  /** Everything, as a definition reads it. */
+  private final Map<String, double[]> numbers = new LinkedHashMap<>();
+
   private double[] coefficients;
   private double outputNorm;
 
@@ -59,15 +76,29 @@ public final class GradientCheck {
    * @param directions differences per parameter and input
    */
   public static void of(Graph graph, int batch, int directions) {
-    of(graph, batch, directions, Set.of());
+    of(graph, batch, directions, Set.of(), null);
   }
 
   /**
-   * The same.
+   * The same for a graph that reads noise.
    *
-   * @param given inputs that have no gradient: noise
+   * @param given inputs that have no gradient
    */
   public static void of(Graph graph, int batch, int directions, Set<String> given) {
+    of(graph, batch, directions, given, null);
+  }
+
+  /**
+   * The same, and what the graph computes.
+   *
+   * @param definition of "out"; null where it is checked elsewhere
+   */
+  public static void of(Graph graph, int batch, int directions, Definition definition) {
+    of(graph, batch, directions, Set.of(), definition);
+  }
+
+  private static void of(
+      Graph graph, int batch, int directions, Set<String> given, Definition definition) {
     Set<String> names = new TreeSet<>();
     for (Value input : graph.inputs()) {
       if (isDifferentiable(input) && !given.contains(input.name())) {
@@ -75,7 +106,7 @@ public final class GradientCheck {
       }
     }
     try (GraphRun run = new GraphRun(graph, batch, names, Set.of())) {
-      new GradientCheck(graph, run, batch, directions, given).check();
+      new GradientCheck(graph, run, batch, directions, given).check(definition);
     }
   }
 
@@ -83,13 +114,17 @@ public final class GradientCheck {
     return input.storage() != Value.Storage.I32 && input.shape().size() > 1;
   }
 
-  private void check() {
+  private void check(Definition definition) {
     fill();
     run.fixDropout();
     run.forward();
     double[] out = run.value("out");
     coefficients = normal(out.length, 1);
     outputNorm = norm(out);
+    if (definition != null) {
+      double[] wanted = definition.out(numbers);
+      requireClose(wanted, Layout.toNhwc(out, batch, graph.named("out").shape()), "out");
+    }
     checkInference(out);
     run.backward(coefficients);
     Map<String, double[]> gradients = new LinkedHashMap<>();
@@ -104,13 +139,16 @@ public final class GradientCheck {
     if (run.drops()) {
       return;
     }
-    double[] difference = run.inferenceOutput();
-    for (int i = 0; i < out.length; i++) {
-      difference[i] -= out[i];
-    }
+    requireClose(out, run.inferenceOutput(), "inference");
+  }
+
+  private void requireClose(double[] wanted, double[] got, String what) {
+    assertEquals(wanted.length, got.length, what);
+    double[] difference = new double[got.length];
+    Arrays.setAll(difference, i -> got[i] - wanted[i]);
     assertTrue(
         norm(difference) <= NOISE * outputNorm,
-        () -> "inference is off by " + norm(difference) / outputNorm);
+        () -> what + " is off by " + norm(difference) / outputNorm);
   }
 
   private void fill() {
@@ -122,11 +160,13 @@ public final class GradientCheck {
         values[i] = (float) (mean + 0.5 * values[i]);
       }
       weights.put(parameter.name(), values);
+      numbers.put(parameter.name(), values);
       run.weight(parameter.name(), values);
     }
     for (Value input : graph.inputs()) {
       if (isDifferentiable(input)) {
         double[] values = normal(batch * input.shape().size(), 1);
+        numbers.put(input.name(), Layout.toNhwc(values, batch, input.shape()));
         if (!given.contains(input.name())) {
           inputs.put(input.name(), values);
         }
@@ -137,12 +177,14 @@ public final class GradientCheck {
           labels[i] = i % 2;
         }
         run.labels(input.name(), labels);
+        numbers.put(input.name(), Arrays.stream(labels).asDoubleStream().toArray());
       } else {
         double[] times = new double[batch];
         for (int i = 0; i < batch; i++) {
           times[i] = 0.9 * i + 0.25;
         }
         run.input(input.name(), times);
+        numbers.put(input.name(), times);
       }
     }
   }

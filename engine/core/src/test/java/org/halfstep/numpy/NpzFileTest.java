@@ -14,6 +14,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
 import java.util.zip.CRC32;
@@ -175,7 +176,8 @@ class NpzFileTest {
     ImageBatch all = new ImageBatch(5, 2, 3, 3, pixels);
     ImageBatch rest = new ImageBatch(2, 2, 3, 3, Arrays.copyOfRange(pixels, 54, 90));
     int[] labels = {1, 0, 4, 2, 9};
-    SampleBatchFile.write(file, 5, Optional.of(labels), List.of(all.first(3), rest).iterator());
+    Iterator<ImageBatch> parts = List.of(all.first(3), rest).iterator();
+    SampleBatchFile.write(file, 5, Optional.of(labels), parts::next);
     try (SampleBatchFile samples = SampleBatchFile.open(file)) {
       assertEquals(5, samples.count());
       assertEquals(
@@ -189,13 +191,17 @@ class NpzFileTest {
     }
     assertThrows(
         IllegalArgumentException.class,
-        () -> SampleBatchFile.write(file, 6, Optional.empty(), List.of(all).iterator()));
+        () -> SampleBatchFile.write(file, 6, Optional.empty(), () -> all));
+    Iterator<ImageBatch> tooFew = List.of(all, all.first(0)).iterator();
     assertThrows(
         IllegalArgumentException.class,
-        () -> SampleBatchFile.write(file, 4, Optional.empty(), List.of(all).iterator()));
+        () -> SampleBatchFile.write(file, 6, Optional.empty(), tooFew::next));
     assertThrows(
         IllegalArgumentException.class,
-        () -> SampleBatchFile.write(file, 5, Optional.of(new int[4]), List.of(all).iterator()));
+        () -> SampleBatchFile.write(file, 4, Optional.empty(), () -> all));
+    assertThrows(
+        IllegalArgumentException.class,
+        () -> SampleBatchFile.write(file, 5, Optional.of(new int[4]), () -> all));
     try (SampleBatchFile samples = SampleBatchFile.open(file)) {
       assertEquals(5, samples.count(), "a failed write left the old file");
     }

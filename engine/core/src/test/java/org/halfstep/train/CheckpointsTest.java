@@ -244,7 +244,7 @@ class CheckpointsTest {
     assertFalse(train(run, 1, 3));
     List<String> notes = new ArrayList<>();
     assertFalse(train(run, 1, 1, Resume.PREVIOUS_IF_DAMAGED, notes));
-    assertEquals(List.of("the newest checkpoint is whole, so the run goes on from it"), notes);
+    assertEquals(List.of("the newest checkpoint is whole, so the run continues from it"), notes);
     assertEquals(
         List.of("checkpoint-00000003", "checkpoint-00000004", "lock"),
         names(run.resolve("checkpoints")));

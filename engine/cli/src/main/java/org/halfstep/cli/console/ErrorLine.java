@@ -113,7 +113,7 @@ public final class ErrorLine {
         || text.startsWith("Requested array size");
   }
 
-  /** Names come from files of others: what would steer a terminal is not shown. */
+  /** Names come from other people's files: what would control a terminal is not shown. */
   private static String oneLine(String text) {
     return Printable.clean(text.strip().replaceAll("\\s*\\R\\s*", "; "));
   }

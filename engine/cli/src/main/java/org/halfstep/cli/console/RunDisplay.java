@@ -15,7 +15,7 @@ import org.halfstep.train.RunListener;
 public final class RunDisplay implements RunListener, AutoCloseable {
   private static final double SECONDS_BETWEEN_LINES = 5;
 
-  /** After which a rate says something, and below which nobody needs to know how long it takes. */
+  /** Before this a rate says nothing yet, and what takes less needs no estimate. */
   private static final double SECONDS_OF_TRIAL = 3;
 
   private static final int UPDATES_OF_TRIAL = 5;
@@ -81,7 +81,7 @@ public final class RunDisplay implements RunListener, AutoCloseable {
   public void update(
       long done, long total, double newLoss, double learningRate, double gradientNorm) {
     if (Double.isFinite(newLoss)) {
-      // The plain mean at first, so that the first update does not weigh for long.
+      // The plain mean at first, so that the first update does not dominate for long.
       double weight = Math.max(SMOOTHING, 1.0 / (done - firstUpdate));
       loss = Double.isNaN(loss) ? newLoss : loss + weight * (newLoss - loss);
     }
@@ -138,7 +138,7 @@ public final class RunDisplay implements RunListener, AutoCloseable {
             + Sizes.duration(left)
             + " left"
             + whole
-            + ". Ctrl-C stops after a checkpoint, the same command goes on.");
+            + ". Ctrl-C stops after a checkpoint; the same command continues.");
   }
 
   @Override

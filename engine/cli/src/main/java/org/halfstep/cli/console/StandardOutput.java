@@ -7,7 +7,7 @@ import java.util.Optional;
 
 /**
  * A process' output that remembers that it could not be written: the writers around it swallow
- * that, and numbers that went nowhere must not end in success.
+ * that, and numbers that were lost must not end in success.
  */
 public final class StandardOutput extends OutputStream {
   private static final String CLOSED_PIPE = "Broken pipe";
@@ -36,7 +36,7 @@ public final class StandardOutput extends OutputStream {
 
   /**
    * Why output was lost; empty when none was, and for a pipe whose reader has gone, which needs no
-   * words.
+   * message.
    */
   public Optional<String> problem() {
     return Optional.ofNullable(failure)

@@ -5,8 +5,8 @@ import java.lang.management.ManagementFactory;
 import org.halfstep.sample.SampleProgress;
 
 /**
- * Shows the steps of pictures that take long: which one is made, and how much time is left; and
- * remembers when the first of them began.
+ * Shows the steps of pictures that take long: which one is being made and how much time is left.
+ * Remembers when the first of them began.
  */
 public final class StepProgress implements SampleProgress, AutoCloseable {
   private static final double SECONDS_BETWEEN_LINES = 5;

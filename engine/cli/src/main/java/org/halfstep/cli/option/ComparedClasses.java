@@ -8,8 +8,8 @@ import org.halfstep.data.ClassNames;
 import org.halfstep.data.ImageDataset;
 
 /**
- * Generated images beside real ones of other classes: numbers that mean nothing. Whoever chose the
- * real images is told so; a default that does not suit the model is refused.
+ * Generated images beside real ones of other classes: numbers that mean nothing. Where the real
+ * images were chosen, a note says so; a default that does not suit the model is refused.
  */
 public final class ComparedClasses {
   private ComparedClasses() {}
@@ -18,7 +18,7 @@ public final class ComparedClasses {
    * @param made the classes that a model makes; empty where it names none
    * @param folder of the real images
    * @param option that names other real images
-   * @param chosen whether somebody did
+   * @param chosen whether they were chosen
    * @throws InputException when the default lacks a class
    */
   public static void check(

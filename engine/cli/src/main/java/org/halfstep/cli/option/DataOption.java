@@ -28,7 +28,7 @@ import picocli.CommandLine.Option;
 public final class DataOption {
   private static final Path DEFAULT = Path.of("data", "fashion-mnist");
 
-  /** Beyond which a small network begins to repeat its images. */
+  /** Above this a small network begins to repeat its images. */
   private static final int OFTEN = 1000;
 
   @Option(
@@ -51,7 +51,7 @@ public final class DataOption {
     return folder == null ? DEFAULT : folder;
   }
 
-  /** Whether somebody chose them. */
+  /** Whether they were chosen on the command line. */
   public boolean isGiven() {
     return folder != null;
   }
@@ -98,7 +98,8 @@ public final class DataOption {
   public ImageDataset open(DatasetOptions options) throws IOException {
     if (folder == null && !Files.exists(DEFAULT)) {
       throw new InputException(
-          DEFAULT + ": there are no images yet; run 'make data', or name a folder with --data");
+          DEFAULT
+              + ": there are no images here yet; run 'make data', or name a folder with --data");
     }
     try {
       return Datasets.open(folder(), options.withFit(fit));
@@ -114,10 +115,10 @@ public final class DataOption {
   }
 
   /**
-   * Mirrors photographs at random unless somebody said something else: a scene is as likely the
-   * other way round, and twice the images are learned from.
+   * Mirrors photographs at random unless the settings say otherwise: a scene is as likely the other
+   * way round, and there are twice as many images to learn from.
    *
-   * @param folder the run's; what a run that is there already does goes on
+   * @param folder the run's; a run that is there already keeps what it does
    * @param path of the setting
    */
   public void completeMirror(Settings settings, String path, Path folder, PrintWriter out)
@@ -136,10 +137,10 @@ public final class DataOption {
 
   /**
    * Says how often each image will be seen, and what helps where that is so often that a network
-   * would learn them by heart.
+   * would memorise them.
    *
    * @param draws examples that the whole run draws
-   * @param dropout path of the setting and its value, where there is such a one
+   * @param dropout path of the setting and its value, where there is one
    */
   public void noteRepeats(
       ImageDataset data, long draws, Optional<Map.Entry<String, Double>> dropout, PrintWriter out) {
@@ -159,7 +160,7 @@ public final class DataOption {
             + Sizes.whole(times)
             + " times: more images, fewer updates"
             + hint
-            + " keep a network from learning them by heart");
+            + " keep a network from memorising them");
     out.flush();
   }
 

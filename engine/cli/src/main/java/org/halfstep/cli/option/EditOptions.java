@@ -144,7 +144,7 @@ public final class EditOptions {
     return read(image, 3, size[1], size[0], Fit.CROP);
   }
 
-  /** Latents stand for 8 pixels, and UNets halve them up to three times without a rest. */
+  /** Latents stand for 8 pixels, and UNets halve them up to three times, without a remainder. */
   private static int whole(int side) {
     return Math.max(8, side / 8 * 8);
   }

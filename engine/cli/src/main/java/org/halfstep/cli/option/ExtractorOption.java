@@ -15,7 +15,7 @@ import picocli.CommandLine.Option;
 
 /** The choice of the network that image metrics take features from. */
 public final class ExtractorOption {
-  /** One or the other. */
+  /** At most one of the two. */
   public static final class Choice {
     @Option(
         names = "--inception",
@@ -80,7 +80,7 @@ public final class ExtractorOption {
       extractor.extract(black, new float[extractor.features()], new float[extractor.classes()]);
     } catch (IllegalArgumentException refused) {
       throw new InputException(
-          refused.getMessage() + "; --inception FILE looks at images of any size", refused);
+          refused.getMessage() + "; --inception FILE takes images of any size", refused);
     }
   }
 }

@@ -21,7 +21,7 @@ public final class LabelList {
   /**
    * The labels in the order written; every class of the model for {@code all}. A class's own name
    * comes before everything that it could mean as well, and one in double quotes means nothing
-   * else. A range of classes that are called by numbers goes by these.
+   * else. A range of classes whose names are numbers goes by the names.
    */
   public static int[] parse(String text, DiffusionModel model) {
     if (isName(text, model)) {

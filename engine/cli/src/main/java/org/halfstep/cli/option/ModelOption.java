@@ -49,7 +49,7 @@ public final class ModelOption {
   }
 
   /**
-   * Opens a model by file or bundled name; every reason why that fails is the user's input.
+   * Opens a model by file or bundled name; every failure is reported as the user's input.
    *
    * @param device stays the caller's
    */

@@ -12,7 +12,7 @@ public final class PrecisionOption {
   private static final List<DataType> PRECISIONS =
       List.of(DataType.F32, DataType.BF16, DataType.TF32);
 
-  /** Of the types that numbers are stored in those that networks compute in. */
+  /** Those of the storage types that networks compute in. */
   static final class Converter implements ITypeConverter<DataType> {
     @Override
     public DataType convert(String text) {

@@ -76,7 +76,8 @@ public final class ReferenceOption {
   public record Opened(ReferenceImages images, Path path, String sha256) {}
 
   /**
-   * Looks at the real images, or finds what was kept of them; empty when asked to stop.
+   * Extracts the features of the real images, or finds those that were kept; empty when asked to
+   * stop.
    *
    * @param samples what they are compared with: their size
    */
@@ -189,12 +190,12 @@ public final class ReferenceOption {
     return Optional.of(new Opened(seen, path, sha256));
   }
 
-  /** What was kept: a file that cannot be used is made again, since it is only a shortcut. */
+  /** What was kept. A file that cannot be used is made again: it only saves time. */
   private static Optional<ReferenceImages> kept(ReferenceFile file, String name, PrintWriter out) {
     try {
       return file.read(name);
     } catch (IOException unusable) {
-      out.println("  looking at the reference again: " + ErrorLine.line(unusable));
+      out.println("  reading the reference again: " + ErrorLine.line(unusable));
       return Optional.empty();
     }
   }

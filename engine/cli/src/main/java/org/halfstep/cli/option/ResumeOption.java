@@ -3,12 +3,12 @@ package org.halfstep.cli.option;
 import org.halfstep.train.Resume;
 import picocli.CommandLine.Option;
 
-/** The choice of the checkpoint that a run goes on from. */
+/** The choice of the checkpoint that a run continues from. */
 public final class ResumeOption {
   @Option(
       names = "--from-previous",
       description =
-          "Go on from the checkpoint before the newest when the newest is damaged; that one is set"
+          "Continue from the checkpoint before the newest when the newest is damaged; that one is set"
               + " aside, not deleted.")
   private boolean fromPrevious;
 

@@ -10,7 +10,7 @@ import org.halfstep.sample.NoiseSource;
 import org.halfstep.sample.SampleRequest;
 import picocli.CommandLine.Option;
 
-/** How images are sampled, whatever becomes of them. */
+/** How images are sampled, whatever is done with them. */
 public final class SamplerOptions {
   @Option(
       names = "--steps",

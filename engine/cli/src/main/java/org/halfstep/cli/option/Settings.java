@@ -24,8 +24,8 @@ import org.halfstep.files.Json;
 import org.halfstep.files.Printable;
 
 /**
- * What a run is told: a preset, with a config file laid over it, with single values laid over that.
- * Each layer is a JSON tree, so that any part may be left out of a later one.
+ * The settings of a run: a preset, overridden by a config file, overridden by single values. Each
+ * layer is a JSON tree, so that any part may be left out of a later one.
  */
 public final class Settings {
   /** The presets that come with the engine. */
@@ -40,7 +40,7 @@ public final class Settings {
   private static final List<String> SECTIONS =
       List.of("teacher", "distillation", "classifier", "autoencoder", "latentTeacher");
 
-  /** The file in a run's folder with the whole of what it was told. */
+  /** The file in a run's folder with all of its settings. */
   public static final String RUN_FILE = "config.json";
 
   private static final long MAXIMUM_BYTES = 1 << 20;
@@ -48,7 +48,7 @@ public final class Settings {
 
   private final ObjectNode tree;
 
-  /** Paths of the values that somebody gave, beside the preset. */
+  /** Paths of the values that were given, and do not come from the preset. */
   private final Set<String> given = new HashSet<>();
 
   private Settings(ObjectNode tree) {
@@ -66,7 +66,7 @@ public final class Settings {
     }
   }
 
-  /** Lays a config file over this: the run's own config.json, or any part of one. */
+  /** Overrides this with a config file: the run's own config.json, or any part of one. */
   public void overlay(Path file) throws IOException {
     ObjectNode layer = read(file);
     if (SECTIONS.stream().noneMatch(layer::has)) {
@@ -118,7 +118,7 @@ public final class Settings {
     };
   }
 
-  /** What a run that is in a folder already was told of one setting. */
+  /** The value of one setting that a run already in a folder has. */
   static Optional<JsonNode> ofRun(Path folder, String path) throws IOException {
     Path file = folder.resolve(RUN_FILE);
     if (!Files.exists(file)) {
@@ -222,7 +222,7 @@ public final class Settings {
   /**
    * Sets the number of classes of a network to that of the data.
    *
-   * @throws InputException when somebody asked for another number
+   * @throws InputException when another number was asked for
    */
   public void setClasses(String path, int classes) {
     JsonNode wanted = tree.at("/" + path.replace('.', '/'));

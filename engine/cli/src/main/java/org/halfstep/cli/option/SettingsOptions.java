@@ -5,7 +5,7 @@ import java.nio.file.Path;
 import java.util.List;
 import picocli.CommandLine.Option;
 
-/** Where a run's settings come from, in the order in which they win. */
+/** Where a run's settings come from, the later ones overriding the earlier. */
 public final class SettingsOptions {
   @Option(
       names = "--preset",
@@ -18,7 +18,8 @@ public final class SettingsOptions {
   @Option(
       names = "--config",
       paramLabel = "FILE",
-      description = "A JSON file laid over the preset: any part of a config.json that a run wrote.")
+      description =
+          "A JSON file that overrides the preset: any part of a config.json that a run wrote.")
   private Path config;
 
   @Option(
@@ -28,7 +29,7 @@ public final class SettingsOptions {
           "One setting by its path in config.json, such as teacher.labelDropout=0.2; may be repeated.")
   private List<String> assignments = List.of();
 
-  /** The settings so far; the commands' own options are laid over them. */
+  /** The settings so far; the commands' own options override them. */
   public Settings read() throws IOException {
     return read("fashion-mnist");
   }

@@ -34,7 +34,7 @@ public final class UpdateOptions {
   }
 
   /**
-   * Lays what was given over the settings of a run.
+   * Overrides the settings of a run with what was given.
    *
    * @param section of the settings
    * @param stages within the section, each ending in a dot; empty where it has only one

@@ -1,2 +1,2 @@
-/** Options that several commands share, and the settings that they are laid over. */
+/** Options that several commands share, and the settings that they override. */
 package org.halfstep.cli.option;

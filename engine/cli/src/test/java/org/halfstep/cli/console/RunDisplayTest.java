@@ -30,7 +30,7 @@ class RunDisplayTest {
     assertEquals(
         List.of(
             "stage one: about 33:15 left; all 6,000 updates take about 50:00 at this rate. Ctrl-C"
-                + " stops after a checkpoint, the same command goes on."),
+                + " stops after a checkpoint; the same command continues."),
         estimates(6_000, 4_000, 500, 40).stream()
             .map(line -> line.replaceAll("33:1\\d", "33:15"))
             .toList());
