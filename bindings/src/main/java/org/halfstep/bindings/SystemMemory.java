@@ -24,6 +24,7 @@ public final class SystemMemory {
   private static final long MAP_FAILED = -1;
   private static final int MADV_DONTNEED = 4;
   private static final int MADV_HUGEPAGE = 14;
+  private static final int MREMAP_MAYMOVE_FIXED = 0x1 | 0x2;
 
   private static final MethodHandle mmap =
       handle(
@@ -32,6 +33,10 @@ public final class SystemMemory {
               ADDRESS, ADDRESS, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG));
   private static final MethodHandle munmap =
       handle("munmap", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG));
+  private static final MethodHandle mremap =
+      handle(
+          "mremap",
+          FunctionDescriptor.of(ADDRESS, ADDRESS, JAVA_LONG, JAVA_LONG, JAVA_INT, ADDRESS));
   private static final MethodHandle madvise =
       handle("madvise", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT));
 
@@ -72,7 +77,32 @@ public final class SystemMemory {
     }
   }
 
-  /** Gives memory of {@link #allocate} back. */
+  /**
+   * Moves a part of {@link #allocate}'s memory, with what it holds, to where other such memory was,
+   * which is gone then. Nothing is mapped at the old place afterwards.
+   *
+   * @param from start of a large page
+   * @param to start of a large page
+   * @param bytes a multiple of {@link #LARGE_PAGE}; both parts in one piece as they were allocated
+   * @return whether the system did
+   */
+  public static boolean move(long from, long to, long bytes) {
+    try {
+      MemorySegment moved =
+          (MemorySegment)
+              mremap.invokeExact(
+                  MemorySegment.ofAddress(from),
+                  bytes,
+                  bytes,
+                  MREMAP_MAYMOVE_FIXED,
+                  MemorySegment.ofAddress(to));
+      return moved.address() == to;
+    } catch (Throwable failure) {
+      throw new IllegalStateException("mremap could not be called: " + failure, failure);
+    }
+  }
+
+  /** Gives memory of {@link #allocate}, or a part of it that begins at a page, back. */
   public static void release(long address, long bytes) {
     try {
       unmap(address, bytes);

@@ -74,8 +74,8 @@ public final class Checkpoint implements AutoCloseable {
   }
 
   /**
-   * Whether a path is a whole latent model, or is meant to be one: a folder, or a file with a latent
-   * UNet under the prefix that it has beside other networks. Damaged files are not.
+   * Whether a path is a whole latent model, or is meant to be one: a folder, or a file with a
+   * latent UNet under the prefix that it has beside other networks. Damaged files are not.
    */
   public static boolean matches(Path path) {
     if (Files.isDirectory(path)) {

@@ -62,6 +62,11 @@ abstract class DelegatingDevice implements Device {
   }
 
   @Override
+  public void trim() {
+    device.trim();
+  }
+
+  @Override
   public Slab allocate(String purpose, long bytes) {
     return device.allocate(purpose, bytes);
   }

@@ -48,6 +48,12 @@ public interface Device extends AutoCloseable {
   }
 
   /**
+   * Gives memory back to the system that closed slabs left and that is kept for the next ones, so
+   * that these need not touch fresh memory.
+   */
+  default void trim() {}
+
+  /**
    * Zeroed memory, aligned to 64 bytes.
    *
    * @param purpose what it is for, used in error texts and leak reports

@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.Arrays;
+import java.util.stream.LongStream;
 
 /**
  * One tensor of an open {@link SafetensorsFile}: its bytes are mapped, not copied, and are gone
@@ -27,6 +28,12 @@ public record TensorView(String name, Dtype dtype, long[] shape, MemorySegment d
       ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final ValueLayout.OfLong I64 =
       ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+  /** Elements that one thread reads; larger tensors are read by several. */
+  private static final long PIECE = 1 << 20;
+
+  /** What may be touched by a thread that nobody knows may be touched by all. */
+  private static final Thread ANY = Thread.ofPlatform().unstarted(() -> {});
 
   private static final int F32_EXPONENT = 0x7f80_0000;
   private static final long F64_EXPONENT = 0x7ff0_0000_0000_0000L;
@@ -67,6 +74,29 @@ public record TensorView(String name, Dtype dtype, long[] shape, MemorySegment d
    */
   public void copyFloats(MemorySegment destination, long byteOffset) {
     requireKind("floats", dtype.isFloating());
+    if (isDivided() && destination.isAccessibleBy(ANY)) {
+      pieces().forEach(at -> piece(at).convert(destination, byteOffset + at * Float.BYTES));
+    } else {
+      convert(destination, byteOffset);
+    }
+  }
+
+  private boolean isDivided() {
+    return elements() > PIECE && data.isAccessibleBy(ANY);
+  }
+
+  /** The first elements of the pieces, for the threads of the common pool and this one. */
+  private LongStream pieces() {
+    return LongStream.range(0, Math.ceilDiv(elements(), PIECE)).parallel().map(i -> i * PIECE);
+  }
+
+  private TensorView piece(long at) {
+    long count = Math.min(PIECE, elements() - at);
+    MemorySegment part = data.asSlice(at * dtype.bytes(), count * dtype.bytes());
+    return new TensorView(name, dtype, new long[] {count}, part);
+  }
+
+  private void convert(MemorySegment destination, long byteOffset) {
     long count = elements();
     switch (dtype) {
       case F32 ->
@@ -132,6 +162,21 @@ public record TensorView(String name, Dtype dtype, long[] shape, MemorySegment d
    * values has none. One pass over the bits.
    */
   public long firstNotFinite() {
+    if (!isDivided()) {
+      return firstHere();
+    }
+    return pieces()
+        .map(
+            at -> {
+              long first = piece(at).firstHere();
+              return first < 0 ? Long.MAX_VALUE : at + first;
+            })
+        .filter(first -> first < Long.MAX_VALUE)
+        .min()
+        .orElse(-1);
+  }
+
+  private long firstHere() {
     long count = elements();
     switch (dtype) {
       case F32 -> {

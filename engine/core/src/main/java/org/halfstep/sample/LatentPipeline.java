@@ -206,6 +206,7 @@ final class LatentPipeline implements Pipeline {
     } finally {
       if (!keeps) {
         release();
+        components.device().trim();
       }
     }
   }

@@ -35,6 +35,7 @@ public final class CpuDevice implements Device {
   private static final AvailableMemory MEMORY = new AvailableMemory(Path.of("/"));
 
   private final OneDnnEngine engine = new OneDnnEngine();
+  private final KeptPages pages = new KeptPages();
   private final int threads;
   private final ConvolutionAlgorithm algorithm;
 
@@ -117,7 +118,13 @@ public final class CpuDevice implements Device {
 
   @Override
   public OptionalLong availableMemory() {
-    return MEMORY.forTensors();
+    OptionalLong left = MEMORY.forTensors();
+    return left.isPresent() ? OptionalLong.of(left.getAsLong() + pages.bytes()) : left;
+  }
+
+  @Override
+  public void trim() {
+    pages.clear();
   }
 
   @Override
@@ -138,11 +145,11 @@ public final class CpuDevice implements Device {
       }
     }
     if (bytes >= LARGE) {
-      long address = SystemMemory.allocate(bytes);
+      long address = pages.take(bytes);
       if (address == 0) {
         throw refused(purpose, bytes);
       }
-      return Slab.owning(purpose, address, bytes, () -> SystemMemory.release(address, bytes));
+      return Slab.owning(purpose, address, bytes, () -> pages.give(address, bytes));
     }
     Arena arena = Arena.ofShared();
     try {
@@ -207,5 +214,6 @@ public final class CpuDevice implements Device {
   @Override
   public void close() {
     engine.close();
+    pages.close();
   }
 }
