@@ -7,6 +7,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
+import org.halfstep.checkpoint.Checkpoint;
+import org.halfstep.checkpoint.CheckpointOptions;
 import org.halfstep.cli.console.InputException;
 import org.halfstep.cli.console.Sizes;
 import org.halfstep.cli.console.StoppableRun;
@@ -47,7 +49,10 @@ import picocli.CommandLine.Spec;
       "Distill a teacher in two stages: guidance into one evaluation, then 2N steps into N, again and again.",
       "The same command continues a run that was stopped."
     },
-    footer = "  halfstep distill --teacher out/teacher/teacher.safetensors --out out/students")
+    footer = {
+      "  halfstep distill --teacher out/teacher/teacher.safetensors --out out/students",
+      "  halfstep distill --teacher stable-diffusion-v1-5 --data pictures --stages 8,4,2,1"
+    })
 final class DistillCommand implements Callable<Integer> {
   private static final String SECTION = "distillation";
 
@@ -62,10 +67,11 @@ final class DistillCommand implements Callable<Integer> {
 
   @Option(
       names = "--teacher",
-      paramLabel = "FILE",
+      paramLabel = "PATH",
       defaultValue = "out/teacher/teacher.safetensors",
       description =
-          "A teacher, or a stage-one model to begin with stage two (default: out/teacher/teacher.safetensors).")
+          "A teacher, or a stage-one model to begin with stage two: a file of ours, or the folder or file of a"
+              + " latent model such as Stable Diffusion (default: out/teacher/teacher.safetensors).")
   private Path teacher;
 
   @Option(
@@ -81,17 +87,66 @@ final class DistillCommand implements Callable<Integer> {
   private Integer lastSteps;
 
   @Option(
+      names = "--stages",
+      split = ",",
+      paramLabel = "N",
+      description =
+          "Steps of the students in turn, each half of the one before, such as 8,4,2,1: short for --steps 16"
+              + " --last-steps 1.")
+  private List<Integer> stages = List.of();
+
+  @Option(
+      names = "--guidance-range",
+      split = ",",
+      arity = "1",
+      paramLabel = "W",
+      description =
+          "Least and greatest guidance strength w that students take, such as 2,14; the guidance scale of other"
+              + " programs is w + 1.")
+  private List<Double> range = List.of();
+
+  @Option(
+      names = "--image-size",
+      paramLabel = "N",
+      description =
+          "Of a latent model: side of the pictures that it is distilled on (default: what it was made for).")
+  private Integer imageSize;
+
+  @Option(
+      names = "--latents",
+      paramLabel = "FILE",
+      description =
+          "Of a latent model: where latents of the pictures are kept; made where they are not there yet"
+              + " (default: latents.safetensors in --out).")
+  private Path latents;
+
+  @Option(
+      names = "--recompute",
+      arity = "0..1",
+      fallbackValue = "true",
+      paramLabel = "true|false",
+      description =
+          "Of a latent model: run blocks of the network again on the way back instead of keeping them: much less"
+              + " memory, a third more work, the same numbers.")
+  private Boolean recompute;
+
+  @Option(
       names = "--out",
       paramLabel = "FOLDER",
       defaultValue = "out/students",
       description =
-          "Where checkpoints, config.json, guided.safetensors and student-N.safetensors go (default: out/students).")
+          "Where checkpoints, config.json, guided.safetensors and student-N.safetensors, or the folders guided and"
+              + " student-N, go (default: out/students).")
   private Path folder;
 
   @Override
   public Integer call() throws IOException {
     PrintWriter out = spec.commandLine().getOut();
     AtomicFile.requireWritableFolder(folder);
+    if (Checkpoint.matches(teacher)) {
+      return onLatents(out);
+    }
+    requireNoLatents();
     if (!Files.isRegularFile(teacher)) {
       throw new InputException(
           teacher
@@ -144,6 +199,72 @@ final class DistillCommand implements Callable<Integer> {
     }
   }
 
+  private int onLatents(PrintWriter out) throws IOException {
+    String section = LatentDistillation.SECTION;
+    try (Checkpoint checkpoint = Checkpoint.open(teacher, CheckpointOptions.standard())) {
+      Settings given = settingsOptions.read(LatentDistillation.preset(checkpoint));
+      String students = section + ".students";
+      override(given, students);
+      given.override(section, "recompute", recompute);
+      try (Device device = halfstep.openDevice()) {
+        return new LatentDistillation(
+                device,
+                given,
+                checkpoint,
+                data,
+                imageSize,
+                latents,
+                precision,
+                memory.bytes(),
+                folder,
+                resume.resume(),
+                out)
+            .run();
+      }
+    }
+  }
+
+  private void requireNoLatents() {
+    if (imageSize != null || latents != null || recompute != null) {
+      throw new InputException(
+          (imageSize != null ? "--image-size" : latents != null ? "--latents" : "--recompute")
+              + ": is for latent models, and "
+              + teacher
+              + " is none");
+    }
+  }
+
+  /** Lays what the options say over the settings of students. */
+  private void override(Settings given, String section) {
+    updateOptions.override(given, section, "guided.", "halving.");
+    given.override(section, "updatesForFewSteps", updateOptions.updates());
+    given.override(section, "teacherSteps", steps);
+    given.override(section, "lastSteps", lastSteps);
+    if (!stages.isEmpty()) {
+      for (int i = 0; i + 1 < stages.size(); i++) {
+        if (stages.get(i) != 2 * stages.get(i + 1)) {
+          throw new InputException(
+              "--stages: each number of steps must be half of the one before, got "
+                  + stages.get(i)
+                  + " and then "
+                  + stages.get(i + 1));
+        }
+      }
+      given.override(section, "teacherSteps", 2 * stages.getFirst());
+      given.override(section, "lastSteps", stages.getLast());
+    }
+    if (!range.isEmpty()) {
+      if (range.size() != 2) {
+        throw new InputException(
+            "--guidance-range: expected the least and the greatest w, such as 2,14; got "
+                + range.size()
+                + " numbers");
+      }
+      given.override(section, "guidance.min", range.getFirst());
+      given.override(section, "guidance.max", range.getLast());
+    }
+  }
+
   /** The classes that labels of the data are to be the numbers of. */
   private static List<String> classes(UNetConfig network, ModelCard card) {
     return network.isConditional() ? card.classNames() : List.of();
@@ -165,10 +286,7 @@ final class DistillCommand implements Callable<Integer> {
 
   private Settings settings() throws IOException {
     Settings settings = settingsOptions.read();
-    updateOptions.override(settings, SECTION, "guided.", "halving.");
-    settings.override(SECTION, "updatesForFewSteps", updateOptions.updates());
-    settings.override(SECTION, "teacherSteps", steps);
-    settings.override(SECTION, "lastSteps", lastSteps);
+    override(settings, SECTION);
     return settings;
   }
 

@@ -15,6 +15,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.halfstep.cli.option.Settings;
 import org.halfstep.distill.DistillationSettings;
+import org.halfstep.distill.LatentDistillationSettings;
 import org.halfstep.train.AutoencoderSettings;
 import org.halfstep.train.CaptionedTeacherSettings;
 import org.halfstep.train.ClassifierSettings;
@@ -30,7 +31,8 @@ final class ConfigurationPage {
 
       Every setting of `train`, `distill`, `train-classifier` and `train-autoencoder`: its path as `--set` and a JSON file of
       `--config` take it, what it means with its range, and what the presets have that know it. Made from the records by `make docs`;
-      do not edit it. `train --autoencoder` reads the section `latentTeacher`, `train` alone the section `teacher`.
+      do not edit it. `train --autoencoder` reads the section `latentTeacher`, `train` alone the section `teacher`;
+      `distill` reads `latentDistillation` for latent models, `distillation` for others.
 
           bin/halfstep train --preset tiny --set teacher.run.batch=32 --set teacher.mirror=true
           bin/halfstep train --config mine.json     # {"teacher": {"run": {"batch": 32}}}
@@ -44,7 +46,7 @@ final class ConfigurationPage {
       cos phi, sigma = sin phi, the angle phi linear in t between the ends where log-SNR = log(alpha² / sigma²) is 20 and -20
       (Salimans and Ho, 2022), and predict v = alpha eps - sigma x. Teachers of latents predict v on Stable Diffusion's 1000 levels of
       scaled linear betas, rescaled so that the last one is noise alone (Lin et al., 2024); one that begins with another model
-      (`--from`) keeps that model's levels. `halfstep info --model` names a model's schedule.
+      (`--from`) keeps that model's levels, and so do students. `halfstep info --model` names a model's schedule.
       """;
 
   /** The records of the sections, in the order of the page. */
@@ -67,6 +69,7 @@ final class ConfigurationPage {
     sections.put("classifier", ClassifierSettings.class);
     sections.put("autoencoder", AutoencoderSettings.class);
     sections.put("latentTeacher", CaptionedTeacherSettings.class);
+    sections.put("latentDistillation", LatentDistillationSettings.class);
     return sections;
   }
 

@@ -21,14 +21,15 @@ final class ConvolutionOp extends Op {
   private final Value sums;
 
   /**
+   * @param graph whose op this is to be: in training, what an activation reads has memory of its
+   *     own
    * @param x what the sums read; the end of the prologue where there is one
    * @param prologue null for none
    * @param bias null for none
    * @param residual null for none
-   * @param sums what the activation reads, which has memory where that is not the output's: in
-   *     training; null where there is no activation
    */
   ConvolutionOp(
+      Graph graph,
       String label,
       Value x,
       Prologue prologue,
@@ -36,8 +37,7 @@ final class ConvolutionOp extends Op {
       Parameter bias,
       Window window,
       Value residual,
-      Activation activation,
-      Value sums) {
+      Activation activation) {
     super(label, inputs(x, prologue, residual));
     this.x = x;
     this.prologue = prologue;
@@ -46,7 +46,10 @@ final class ConvolutionOp extends Op {
     this.window = window;
     this.residual = residual;
     this.activation = activation;
-    this.sums = sums;
+    this.sums =
+        activation == Activation.NONE
+            ? null
+            : graph.between(label + " sums", outputShape(x, weight, window), x.storage());
     if (weight.shape().get(1) != x.shape().channels()) {
       throw new IllegalArgumentException(weight + " does not take the channels of " + x);
     }

@@ -112,7 +112,8 @@ public final class Graph {
       Value residual,
       Activation activation) {
     Value source = window.taps() == 1 ? x : single(x);
-    return add(convolutionOp(name, source, null, weight, bias, window, residual, activation));
+    return add(
+        new ConvolutionOp(this, name, source, null, weight, bias, window, residual, activation));
   }
 
   /** The mean of the pixels in a window that lie inside the image, for inference only. */
@@ -166,26 +167,13 @@ public final class Graph {
     Prologue prologue = new Prologue(norm, normalised, drop, read);
     Window window = Window.square(kernel, 1, kernel / 2);
     return add(
-        convolutionOp(name, read, prologue, weight, bias, window, residual, Activation.NONE));
+        new ConvolutionOp(
+            this, name, read, prologue, weight, bias, window, residual, Activation.NONE));
   }
 
   /** A value within an op. */
-  private Value between(String name, Shape shape, Value.Storage storage) {
+  Value between(String name, Shape shape, Value.Storage storage) {
     return new Value(this, values++, name, shape, storage, null, List.of());
-  }
-
-  private ConvolutionOp convolutionOp(
-      String name,
-      Value x,
-      Prologue prologue,
-      Parameter weight,
-      Parameter bias,
-      Window window,
-      Value residual,
-      Activation activation) {
-    Shape shape = ConvolutionOp.outputShape(x, weight, window);
-    Value sums = activation == Activation.NONE ? null : between(name + " sums", shape, x.storage());
-    return new ConvolutionOp(name, x, prologue, weight, bias, window, residual, activation, sums);
   }
 
   /** {@link #groupNorm} that writes bytes, for inference only. */

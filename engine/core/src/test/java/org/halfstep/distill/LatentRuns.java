@@ -35,7 +35,7 @@ import org.halfstep.train.RunSettings;
 /** Distillations of the tiny latent model, of a few updates each. */
 final class LatentRuns {
   static final Shape LATENT = new Shape(8, 8, 4);
-  private static final List<String> CAPTIONS = List.of("a red fox", "a cat", "snow on a house");
+  static final List<String> CAPTIONS = List.of("a red fox", "a cat", "snow on a house");
   private static final OptimizerSettings NO_AVERAGE =
       new OptimizerSettings(0.9, 0.999, 1e-8, 0, false, 1, 0);
 
@@ -107,7 +107,8 @@ final class LatentRuns {
             6,
             1),
         noiseEnd,
-        recompute);
+        recompute,
+        2);
   }
 
   static boolean distill(

@@ -29,7 +29,8 @@ import org.halfstep.files.Printable;
  */
 public final class Settings {
   /** The presets that come with the engine. */
-  public static final List<String> PRESETS = List.of("fashion-mnist", "pictures", "tiny");
+  public static final List<String> PRESETS =
+      List.of("fashion-mnist", "pictures", "stable-diffusion", "tiny");
 
   public static final JsonMapper JSON =
       JsonMapper.builder()
@@ -38,7 +39,13 @@ public final class Settings {
           .build();
 
   private static final List<String> SECTIONS =
-      List.of("teacher", "distillation", "classifier", "autoencoder", "latentTeacher");
+      List.of(
+          "teacher",
+          "distillation",
+          "classifier",
+          "autoencoder",
+          "latentTeacher",
+          "latentDistillation");
 
   /** The file in a run's folder with all of its settings. */
   public static final String RUN_FILE = "config.json";

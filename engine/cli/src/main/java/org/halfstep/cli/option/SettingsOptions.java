@@ -11,8 +11,9 @@ public final class SettingsOptions {
       names = "--preset",
       paramLabel = "NAME",
       description =
-          "Settings to start from: fashion-mnist, pictures or tiny (default: pictures for an"
-              + " autoencoder, else fashion-mnist).")
+          "Settings to start from: fashion-mnist, pictures, stable-diffusion or tiny (default: what suits the"
+              + " network: fashion-mnist for pixels, stable-diffusion for other programs' latent"
+              + " models, pictures for our own).")
   private String preset;
 
   @Option(

@@ -1,0 +1,334 @@
+package org.halfstep.cli;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import org.halfstep.checkpoint.AutoencoderDescription;
+import org.halfstep.checkpoint.Checkpoint;
+import org.halfstep.checkpoint.Component;
+import org.halfstep.checkpoint.Part;
+import org.halfstep.checkpoint.TextDescription;
+import org.halfstep.checkpoint.UNetDescription;
+import org.halfstep.cli.console.ImageProgress;
+import org.halfstep.cli.console.InputException;
+import org.halfstep.cli.console.Sizes;
+import org.halfstep.cli.console.StoppableRun;
+import org.halfstep.cli.option.Bounds;
+import org.halfstep.cli.option.DataOption;
+import org.halfstep.cli.option.LatentsOption;
+import org.halfstep.cli.option.PrecisionOption;
+import org.halfstep.cli.option.Settings;
+import org.halfstep.data.CaptionedPictures;
+import org.halfstep.data.ImageDataset;
+import org.halfstep.data.ImageSource;
+import org.halfstep.data.MaskedPictures;
+import org.halfstep.device.DataType;
+import org.halfstep.device.Device;
+import org.halfstep.device.Owned;
+import org.halfstep.diffusion.HalvingSchedule;
+import org.halfstep.distill.DistillationMemory;
+import org.halfstep.distill.DistillationRun;
+import org.halfstep.distill.DistillationSettings;
+import org.halfstep.distill.LatentDistillationSettings;
+import org.halfstep.distill.LatentModels;
+import org.halfstep.latent.ClipTextConfig;
+import org.halfstep.latent.FirstStage;
+import org.halfstep.latent.FirstStageOptions;
+import org.halfstep.latent.LatentCache;
+import org.halfstep.latent.LatentCacheWriter;
+import org.halfstep.latent.LatentUNetConfig;
+import org.halfstep.model.ComponentCard;
+import org.halfstep.model.Network;
+import org.halfstep.random.Philox;
+import org.halfstep.text.TokenTable;
+import org.halfstep.train.CaptionedLatents;
+import org.halfstep.train.Examples;
+import org.halfstep.train.InpaintingLatents;
+import org.halfstep.train.LabelledLatents;
+import org.halfstep.train.Resume;
+
+/**
+ * The distillation of a latent model, from what {@code halfstep distill} was told.
+ *
+ * @param settings with the section {@value #SECTION}
+ * @param checkpoint the teacher; stays the caller's
+ * @param data pictures with captions, or in a folder per class
+ * @param imageSize side of the pictures; null for the teacher's usual one
+ * @param latents file of the pictures' latents; null for the one in the run's folder
+ * @param memory bytes that packed weights of a teacher may take; 0 for the usual
+ * @param folder of the run
+ */
+record LatentDistillation(
+    Device device,
+    Settings settings,
+    Checkpoint checkpoint,
+    DataOption data,
+    Integer imageSize,
+    Path latents,
+    PrecisionOption precision,
+    long memory,
+    Path folder,
+    Resume resume,
+    PrintWriter out) {
+  static final String SECTION = "latentDistillation";
+
+  private static final String STUDENTS = SECTION + ".students";
+  private static final int CHANNELS = 3;
+  private static final int USUAL_SIDE = 64;
+  private static final int LARGEST_SIDE = 1024;
+
+  /** The stream of a run's seed that masks are drawn from. */
+  private static final long MASK_STREAM = 2000;
+
+  /** The preset that a teacher is distilled with where none is named. */
+  static String preset(Checkpoint checkpoint) throws IOException {
+    Component unet = component(checkpoint, Part.UNET);
+    return unet.card().isPresent() ? "pictures" : "stable-diffusion";
+  }
+
+  private static Component component(Checkpoint checkpoint, Part part) {
+    return checkpoint
+        .component(part)
+        .orElseThrow(
+            () ->
+                new InputException(
+                    checkpoint.path()
+                        + ": has no "
+                        + part.title()
+                        + "; distillation starts from a whole latent model"));
+  }
+
+  private UNetDescription unet() {
+    return (UNetDescription) component(checkpoint, Part.UNET).network();
+  }
+
+  private boolean isOfTexts() {
+    return unet().classRows() == 0;
+  }
+
+  private boolean isInpainting() {
+    return unet().inChannels() > unet().outChannels();
+  }
+
+  /** Pixels of a picture per pixel of a latent, in each direction. */
+  private int factor() {
+    AutoencoderDescription stage =
+        (AutoencoderDescription) component(checkpoint, Part.AUTOENCODER).network();
+    return 1 << (stage.channels().size() - 1);
+  }
+
+  private int side() {
+    if (imageSize != null) {
+      return Bounds.whole("--image-size", imageSize, factor(), LARGEST_SIDE * factor());
+    }
+    int usual = component(checkpoint, Part.UNET).config().path("sample_size").asInt(USUAL_SIDE);
+    return factor() * Math.clamp(usual, 1, LARGEST_SIDE);
+  }
+
+  int run() throws IOException {
+    data.completeMirror(settings, STUDENTS + ".mirror", folder, out);
+    precision.complete(
+        settings, device, STUDENTS + ".guided.precision", STUDENTS + ".halving.precision");
+    if (!settings.isOpen(SECTION + ".velocity")) {
+      precision.complete(settings, device, SECTION + ".velocity.run.precision");
+    }
+    LatentDistillationSettings run = settings.section(SECTION, LatentDistillationSettings.class);
+    try (Owned owned = new Owned()) {
+      ImageDataset images = owned.add(data.open(side(), CHANNELS));
+      Examples examples = examples(run, images, owned);
+      TokenTable captions = null;
+      Network<ClipTextConfig, ComponentCard> encoder = null;
+      if (isOfTexts()) {
+        captions = captions();
+        encoder = owned.add(encoder());
+      }
+      LatentModels models =
+          new LatentModels(
+              device,
+              checkpoint,
+              memory,
+              folder,
+              encoder,
+              captions,
+              examples.shape(),
+              run.students().guidanceEmbedDim());
+      describe(models, encoder, captions, images, examples, run);
+      RunFolder.claim(folder, config(images, run));
+      return StoppableRun.run(
+          out,
+          folder,
+          updates(run),
+          (listener, stop) ->
+              DistillationRun.run(models, examples, run, folder, resume, listener, stop));
+    }
+  }
+
+  private static long updates(LatentDistillationSettings run) {
+    return (run.velocity() == null ? 0 : run.velocity().run().updates())
+        + run.students().guided().updates()
+        + run.students().schedule().totalUpdates();
+  }
+
+  // ---- What is learned from
+
+  private Examples examples(LatentDistillationSettings run, ImageDataset images, Owned owned)
+      throws IOException {
+    Component stage = component(checkpoint, Part.AUTOENCODER);
+    Path file = latents == null ? folder.resolve("latents.safetensors") : latents;
+    Files.createDirectories(folder);
+    LatentCache cache = owned.add(LatentsOption.open(device, stage, images, file, out));
+    boolean mirror = run.students().mirror();
+    Examples examples =
+        isOfTexts()
+            ? new CaptionedLatents(pictures(), cache, mirror)
+            : new LabelledLatents(images, cache, mirror);
+    if (!isInpainting()) {
+      return examples;
+    }
+    long seed = Philox.childSeed(run.students().seed(), MASK_STREAM);
+    LatentCache masked = owned.add(masked(stage, images, cache, run.masks(), seed));
+    return new InpaintingLatents(examples, masked, run.masks(), seed, factor(), mirror);
+  }
+
+  /** The latents of the pictures under their masks, beside those of the pictures. */
+  private LatentCache masked(
+      Component stage, ImageDataset images, LatentCache cache, int masks, long seed)
+      throws IOException {
+    LatentCache.Origin whole = cache.origin();
+    LatentCache.Origin origin =
+        new LatentCache.Origin(
+            whole.autoencoder(),
+            whole.scaling(),
+            whole.isGaussian(),
+            whole.pictures() + " under " + masks + " masks of seed " + seed);
+    Path file = folder.resolve("masked-latents.safetensors");
+    FirstStageOptions exact = FirstStageOptions.standard().withPrecision(DataType.F32);
+    try (FirstStage opened = FirstStage.open(device, stage, exact);
+        MaskedPictures masked = new MaskedPictures(ImageSource.of(images), masks, seed);
+        ImageProgress progress = new ImageProgress(out, "encoding masked", masked.count())) {
+      return LatentCacheWriter.openOrMake(file, origin, opened, masked, progress::show);
+    }
+  }
+
+  private CaptionedPictures pictures() throws IOException {
+    return data.requireCaptioned();
+  }
+
+  private TokenTable captions() throws IOException {
+    TextDescription text = (TextDescription) component(checkpoint, Part.TEXT_ENCODER).network();
+    return TokenTable.of(
+        checkpoint
+            .openTokenizer()
+            .orElseThrow(
+                () ->
+                    new InputException(
+                        checkpoint.path()
+                            + ": has no tokenizer, as single files do: convert it to a folder"
+                            + " (halfstep convert --tokenizer)")),
+        pictures().texts().all(),
+        text.positions());
+  }
+
+  private Network<ClipTextConfig, ComponentCard> encoder() throws IOException {
+    Component text = component(checkpoint, Part.TEXT_ENCODER);
+    ClipTextConfig config = ClipTextConfig.context((TextDescription) text.network());
+    return Network.open(
+        device,
+        config,
+        new ComponentCard("text encoder", Map.of("file", text.tensors().origin())),
+        text.tensors(),
+        config.names(),
+        Network.DEFAULT_MEMORY);
+  }
+
+  // ---- What people are told
+
+  private ObjectNode config(ImageDataset images, LatentDistillationSettings run) {
+    ObjectNode config = Settings.JSON.createObjectNode();
+    config.put("halfstep", Halfstep.VERSION);
+    config.put("command", "distill");
+    config
+        .putObject("from")
+        .put("file", checkpoint.path().toString())
+        .put("sha256", component(checkpoint, Part.UNET).sha256());
+    config.set("data", data.describe(images));
+    config.set(SECTION, Settings.JSON.valueToTree(run));
+    return config;
+  }
+
+  private void describe(
+      LatentModels models,
+      Network<ClipTextConfig, ComponentCard> encoder,
+      TokenTable captions,
+      ImageDataset images,
+      Examples examples,
+      LatentDistillationSettings run)
+      throws IOException {
+    DistillationSettings students = run.students();
+    out.println("on " + device.name());
+    out.println(
+        "data: "
+            + Sizes.count(images.count(), "picture")
+            + " as latents of "
+            + examples.shape()
+            + ", "
+            + Sizes.count(
+                examples.conditions(),
+                isOfTexts() ? "caption" : "class",
+                isOfTexts() ? "captions" : "classes"));
+    if (captions != null && captions.cut() > 0) {
+      out.println(
+          "  "
+              + Sizes.count(captions.cut(), "caption")
+              + " longer than "
+              + captions.length()
+              + " tokens: their ends are left out");
+    }
+    data.note(images, out);
+    describe(students);
+    LatentUNetConfig config =
+        new LatentUNetConfig(
+            unet().guidanceWidth() > 0 ? unet() : unet().withGuidance(students.guidanceEmbedDim()),
+            examples.shape().height(),
+            examples.shape().width(),
+            captions == null ? 1 : captions.length());
+    try (var teacher = models.openTeacher().network()) {
+      DistillationMemory memoryUse =
+          DistillationMemory.ofStageOne(
+              device, teacher, config.graph(), encoder, students.guided(), run.recompute());
+      out.println(
+          "memory for a batch of "
+              + students.guided().batch()
+              + ": "
+              + Sizes.bytes(memoryUse.bytes()));
+      memoryUse
+          .uses()
+          .forEach(use -> out.println("  " + use.what() + ": " + Sizes.bytes(use.bytes())));
+      out.flush();
+      Bounds.memory(
+          device, memoryUse.bytes(), "distilling with a batch of " + students.guided().batch());
+    }
+  }
+
+  private void describe(DistillationSettings students) {
+    HalvingSchedule schedule = students.schedule();
+    out.println(
+        "stage one: "
+            + Sizes.count(students.guided().updates(), "update")
+            + " for w from "
+            + students.guidance().min()
+            + " to "
+            + students.guidance().max()
+            + "; stage two: "
+            + Sizes.count(schedule.stages(), "halving")
+            + " from "
+            + schedule.teacherSteps()
+            + " to "
+            + Sizes.count(schedule.lastSteps(), "step")
+            + ", "
+            + Sizes.count(schedule.totalUpdates(), "update"));
+  }
+}

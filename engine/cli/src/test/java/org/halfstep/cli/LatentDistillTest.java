@@ -1,0 +1,137 @@
+package org.halfstep.cli;
+
+import static org.halfstep.cli.Commands.refused;
+import static org.halfstep.cli.Commands.succeeds;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.awt.image.BufferedImage;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.stream.Stream;
+import javax.imageio.ImageIO;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The command that distills latent models, on the tiny one and pictures of a few colours. */
+class LatentDistillTest {
+  private static final int SIDE = 64;
+  private static final int PICTURES = 6;
+
+  @TempDir private static Path folder;
+
+  @BeforeAll
+  static void write() throws IOException {
+    succeeds("convert", "--tiny", folder.resolve("tiny"));
+    Path pictures = Files.createDirectory(folder.resolve("pictures"));
+    StringBuilder table = new StringBuilder("file\tcaption\n");
+    for (int i = 0; i < PICTURES; i++) {
+      BufferedImage picture = new BufferedImage(SIDE, SIDE, BufferedImage.TYPE_INT_RGB);
+      for (int y = 0; y < SIDE; y++) {
+        for (int x = 0; x < SIDE; x++) {
+          picture.setRGB(x, y, 0x204060 * (i + 1) + 4 * x * (y % 3) << i);
+        }
+      }
+      ImageIO.write(picture, "png", pictures.resolve(i + ".png").toFile());
+      table.append(i).append(".png\ta fox number ").append(i).append('\n');
+    }
+    Files.writeString(pictures.resolve("captions.tsv"), table);
+  }
+
+  private static String distill(String teacher, Path out, Object... more) {
+    Object[] first = {
+      "distill",
+      "--teacher",
+      folder.resolve("tiny").resolve(teacher),
+      "--data",
+      folder.resolve("pictures"),
+      "--preset",
+      "tiny",
+      "--stages",
+      "2,1",
+      "--out",
+      out
+    };
+    Object[] all = new Object[first.length + more.length];
+    System.arraycopy(first, 0, all, 0, first.length);
+    System.arraycopy(more, 0, all, first.length, more.length);
+    return succeeds(all);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"diffusers", "inpainting"})
+  void whatComesOutIsSampled(String teacher) throws IOException {
+    Path out = folder.resolve("out-" + teacher);
+    String said = distill(teacher, out);
+    assertTrue(said.contains("6 pictures as latents of 8x8x4, 6 captions"), said);
+    assertTrue(said.contains("w from 2.0 to 14.0"), said);
+    assertTrue(said.contains("optimizer's moments"), said);
+    assertTrue(said.contains("2 halvings from 4 to 1 step"), said);
+    String info = succeeds("info", "--model", out.resolve("student-2"));
+    assertTrue(info.contains("2"), info);
+    if (teacher.equals("diffusers")) {
+      Path pictures = folder.resolve("foxes");
+      succeeds(
+          "sample", "--model", out.resolve("student-1"), "--prompt", "a fox", "--out", pictures);
+      try (Stream<Path> made = Files.list(pictures)) {
+        assertTrue(made.anyMatch(path -> path.toString().endsWith(".png")));
+      }
+    }
+    byte[] before = Files.readAllBytes(weights(out));
+    distill(teacher, out);
+    assertArrayEquals(before, Files.readAllBytes(weights(out)), "nothing was left to do");
+  }
+
+  private static Path weights(Path out) {
+    return out.resolve("student-1/unet/diffusion_pytorch_model.safetensors");
+  }
+
+  @Test
+  void whatDoesNotGoTogetherIsRefused() {
+    Path teacher = folder.resolve("tiny/diffusers");
+    Path data = folder.resolve("pictures");
+    String halves =
+        refused(
+            "distill",
+            "--teacher",
+            teacher,
+            "--data",
+            data,
+            "--stages",
+            "8,2",
+            "--out",
+            folder.resolve("none"));
+    assertTrue(halves.contains("half of the one before"), halves);
+    String range =
+        refused(
+            "distill",
+            "--teacher",
+            teacher,
+            "--data",
+            data,
+            "--guidance-range",
+            "2",
+            "--out",
+            folder.resolve("none"));
+    assertTrue(range.contains("least and the greatest"), range);
+    String foreign =
+        refused(
+            "distill",
+            "--teacher",
+            folder.resolve("tiny/lcm"),
+            "--data",
+            data,
+            "--preset",
+            "tiny",
+            "--out",
+            folder.resolve("none"));
+    assertTrue(foreign.contains("distilled already"), foreign);
+    String pixels =
+        refused("distill", "--teacher", folder.resolve("missing.safetensors"), "--recompute");
+    assertTrue(pixels.contains("is for latent models"), pixels);
+  }
+}
