@@ -3,7 +3,8 @@ package org.halfstep.safetensors;
 import java.lang.foreign.MemorySegment;
 
 /** A tensor on its way to a file, whose bytes are asked for part by part. */
-public sealed interface WritableTensor permits NamedTensor, ConvertedTensor, ComputedTensor {
+public sealed interface WritableTensor
+    permits NamedTensor, ConvertedTensor, ComputedTensor, LazyTensor {
   /** Unique within the file. */
   String name();
 

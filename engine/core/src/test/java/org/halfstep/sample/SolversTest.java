@@ -192,8 +192,8 @@ class SolversTest {
         SingleEvaluation single = new SingleEvaluation(teacher)) {
       sampler.sample(
           request,
-          new KnownImage(MemorySegment.ofArray(values), false, masked ? painted : null),
-          0,
+          new KnownImage(MemorySegment.ofArray(values), masked ? painted : null),
+          ForeignDraws.NONE,
           MemorySegment.ofArray(got),
           new Cancellation(),
           SampleProgress.NONE);
@@ -296,13 +296,19 @@ class SolversTest {
   void foreignNoiseLiesInPlanes() {
     float[] values = new float[2 * 3 * 12];
     MemorySegment memory = MemorySegment.ofArray(values);
-    NoiseSource.TORCH.write(0, 1, 2, 36, 3, memory, 0, 36L * Float.BYTES);
+    NoiseSource.TORCH.write(0, new ForeignDraws(1, 1), 2, 36, 3, memory, 0, 36L * Float.BYTES);
+    float[] between = new float[36];
+    NoiseSource.TORCH.write(0, 2, 3, between);
     TorchGenerator generator = new TorchGenerator(0);
     float[] planes = new float[36];
     generator.normal(planes);
     assertEquals(-1.1258398, planes[0], 1e-6);
     for (int draw = 0; draw < 2; draw++) {
       generator.normal(planes);
+      if (draw == 1) {
+        assertEquals(planes[12], between[1], "of the first pixel the second channel");
+        generator.normal(planes);
+      }
       for (int pixel = 0; pixel < 12; pixel++) {
         for (int channel = 0; channel < 3; channel++) {
           assertEquals(
