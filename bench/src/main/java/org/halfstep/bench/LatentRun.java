@@ -23,6 +23,7 @@ import org.halfstep.latent.LatentUNetConfig;
 import org.halfstep.latent.LatentUNetPorts;
 import org.halfstep.model.ComponentCard;
 import org.halfstep.model.Network;
+import org.halfstep.model.NetworkFormat;
 import org.halfstep.model.TensorNames;
 import org.halfstep.quantize.Calibration;
 import org.halfstep.quantize.LatentRows;
@@ -162,6 +163,18 @@ final class LatentRun {
     return int8;
   }
 
+  private static Network<?, ComponentCard> openInt8(Device device) throws IOException {
+    SafetensorsFile file = SafetensorsFile.open(int8File());
+    return Network.open(
+        device,
+        UNET,
+        new ComponentCard("D", Map.of()),
+        NetworkFormat.quantization(file).orElseThrow(),
+        file,
+        TensorNames.OWN,
+        0);
+  }
+
   private static Path int8File() {
     String folder = System.getProperty(PeerNetwork.INT8, "");
     if (folder.isEmpty()) {
@@ -183,10 +196,7 @@ final class LatentRun {
     private Pass(Device device, String name, Path path, boolean isInt8) throws IOException {
       isUNet = name.equals("D");
       file = SafetensorsFile.open(path);
-      network =
-          isInt8
-              ? Network.open(device, LatentUNetConfig.FORMAT, int8File())
-              : LatentRun.open(device, name, path);
+      network = isInt8 ? openInt8(device) : LatentRun.open(device, name, path);
       Graph graph = network.graph();
       plan =
           Plan.inference(

@@ -7,9 +7,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.function.IntConsumer;
 import org.halfstep.checkpoint.FolderWriter;
 import org.halfstep.checkpoint.WriteOptions;
@@ -20,7 +18,6 @@ import org.halfstep.image.ImageBatch;
 import org.halfstep.latent.FirstStage;
 import org.halfstep.latent.LatentDraw;
 import org.halfstep.latent.LatentUNetConfig;
-import org.halfstep.model.ComponentCard;
 import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
 import org.halfstep.quantize.Calibration;
@@ -285,8 +282,6 @@ public final class LatentQuantization implements AutoCloseable {
    */
   public List<String> write(Path folder, Calibration.Scales scales, Path tokenizer)
       throws IOException {
-    Map<String, String> provenance = new LinkedHashMap<>(components.card().provenance());
-    ComponentCard card = new ComponentCard("UNet in int8", provenance);
     LatentUNetConfig config = config();
     try (Network<LatentUNetConfig, ModelCard> network =
         components.openUNet(config.height(), config.width())) {
@@ -294,7 +289,7 @@ public final class LatentQuantization implements AutoCloseable {
           components.checkpoint(),
           folder,
           WriteOptions.same().withTokenizer(tokenizer),
-          file -> network.saveQuantized(file, card, scales.how(), scales.layers()));
+          file -> network.saveQuantized(file, network.card(), scales.how(), scales.layers()));
     }
   }
 
