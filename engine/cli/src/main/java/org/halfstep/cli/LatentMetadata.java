@@ -6,12 +6,14 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.halfstep.cli.option.LatentOption;
 import org.halfstep.diffusion.Guidance;
 import org.halfstep.files.FileDigest;
+import org.halfstep.sample.Beginning;
 import org.halfstep.sample.Condition;
 import org.halfstep.sample.DiffusionModel;
 import org.halfstep.sample.SampleRequest;
@@ -64,11 +66,24 @@ record LatentMetadata(
     text.put("Size", model.width(part) + "x" + model.height(part));
     if (part.edit() != null) {
       text.put("Strength", Double.toString(part.edit().strength()));
+      text.put("Beginning", beginning(model, part));
       text.put("Evaluations", Long.toString(model.evaluations(part)));
     }
     inputs.forEach((option, file) -> text.put(option.substring(2), file.toString()));
     text.put("Command", typed(part));
     return text;
+  }
+
+  /** How many steps of an edit are run, and from which level of noise. */
+  static String beginning(DiffusionModel model, SampleRequest request) {
+    Beginning beginning = model.beginning(request);
+    return String.format(
+        Locale.ROOT,
+        "%d of %d steps from level %.4g, sigma %.3f",
+        beginning.steps(),
+        beginning.of(),
+        beginning.timeInput(),
+        beginning.sigma());
   }
 
   private static String join(List<String> texts) {

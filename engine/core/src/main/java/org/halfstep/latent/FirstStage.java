@@ -313,6 +313,16 @@ public final class FirstStage implements AutoCloseable {
    *     have other channels
    */
   public void encode(ImageBatch images, LatentDraw draw, MemorySegment latents) {
+    encode(images, images.count(), draw, latents);
+  }
+
+  /**
+   * Several latents of one image of 8 bits each.
+   *
+   * @param drawn latents altogether, a multiple of the number of images
+   * @throws IllegalArgumentException as above
+   */
+  public void encode(ImageBatch images, int drawn, LatentDraw draw, MemorySegment latents) {
     if (images.channels() != imageChannels()) {
       throw new IllegalArgumentException(
           "this first stage takes images of "
@@ -326,7 +336,7 @@ public final class FirstStage implements AutoCloseable {
       for (int i = 0; i < pixels.length; i++) {
         put(numbers, i, Byte.toUnsignedInt(pixels[i]) / HALF_RANGE - 1);
       }
-      encode(images.count(), images.height(), images.width(), numbers, draw, latents);
+      encode(images.count(), drawn, images.height(), images.width(), numbers, draw, latents);
     }
   }
 

@@ -256,6 +256,18 @@ public final class DiffusionModel implements AutoCloseable {
     return pipeline.evaluations(request);
   }
 
+  /**
+   * Where the steps of a request begin: with a picture, how far back its strength leads.
+   *
+   * @throws IllegalStateException in one line, for a model of pixels
+   */
+  public Beginning beginning(SampleRequest request) {
+    if (pipeline instanceof LatentPipeline latent) {
+      return latent.beginning(request);
+    }
+    throw new IllegalStateException("a model of pixels always begins with noise");
+  }
+
   /** Rows of a request's images. */
   public int height(SampleRequest request) {
     return pipeline.height(request);

@@ -50,23 +50,15 @@ record EditedLatents(SampleRequest request, int factor, int height, int width, i
    */
   KnownImage known(FirstStage firstStage, boolean leadsBack, Arena arena) {
     ImageBatch image = request.edit().image();
-    MemorySegment pictures =
-        arena.allocate((long) Float.BYTES * image.pixels().length, Float.BYTES);
-    for (int i = 0; i < image.pixels().length; i++) {
-      pictures.setAtIndex(ValueLayout.JAVA_FLOAT, i, normalized(image.pixels()[i]));
-    }
     LatentDraw draw = request.edit().source() == null ? draw(0) : LatentDraw.mode();
-    MemorySegment latents = encoded(firstStage, image.count(), pictures, draw, arena);
+    MemorySegment latents = latents(arena);
+    firstStage.encode(image, request.count(), draw, latents);
     return new KnownImage(latents, leadsBack ? painted() : null);
   }
 
-  private MemorySegment encoded(
-      FirstStage firstStage, int count, MemorySegment pictures, LatentDraw draw, Arena arena) {
-    MemorySegment latents =
-        arena.allocate((long) Float.BYTES * request.count() * pixels() * channels, Long.BYTES);
-    firstStage.encode(
-        count, request.count(), factor * height, factor * width, pictures, draw, latents);
-    return latents;
+  /** Room for a latent of each image. */
+  private MemorySegment latents(Arena arena) {
+    return arena.allocate((long) Float.BYTES * request.count() * pixels() * channels, Long.BYTES);
   }
 
   /** The mask at a latent's size: each pixel is the one of the mask at its upper left corner. */
@@ -102,7 +94,8 @@ record EditedLatents(SampleRequest request, int factor, int height, int width, i
         masked.setAtIndex(ValueLayout.JAVA_FLOAT, i, isPainted ? 0 : normalized(image[i]));
       }
     }
-    MemorySegment latents = encoded(firstStage, count, masked, draw(before), arena);
+    MemorySegment latents = latents(arena);
+    firstStage.encode(count, request.count(), rows, columns, masked, draw(before), latents);
     boolean[] painted = painted();
     MemorySegment beside =
         arena.allocate(

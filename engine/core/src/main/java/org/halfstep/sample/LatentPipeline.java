@@ -10,7 +10,9 @@ import java.util.Locale;
 import java.util.Optional;
 import org.halfstep.device.Device;
 import org.halfstep.device.Slab;
+import org.halfstep.diffusion.SamplingStep;
 import org.halfstep.diffusion.Solver;
+import org.halfstep.diffusion.TimeGrid;
 import org.halfstep.latent.FirstStage;
 import org.halfstep.latent.TextEncoder;
 import org.halfstep.model.ModelCard;
@@ -170,6 +172,20 @@ final class LatentPipeline implements Pipeline {
     boolean inverts = request.edit() != null && request.edit().source() != null;
     return (long) request.sampler().evaluations(steps) * Denoiser.branches(card(), request)
         + (inverts ? steps : 0);
+  }
+
+  /** Where the steps of a request begin. */
+  Beginning beginning(SampleRequest request) {
+    TimeGrid grid = components.sampling().grid(request.sampler(), request.spacing());
+    SamplingStep first = Sampler.path(card(), grid, request).steps().getFirst();
+    boolean isNoise =
+        request.edit() == null
+            || request.edit().source() == null && Sampler.startsFromNoise(card(), request);
+    return new Beginning(
+        Sampler.steps(card(), request),
+        request.steps(),
+        first.timeInput(),
+        isNoise ? 1 : first.sigma());
   }
 
   // ---- Making images

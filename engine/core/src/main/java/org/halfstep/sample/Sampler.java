@@ -191,7 +191,9 @@ public final class Sampler implements AutoCloseable {
         new PreparedSchedule(
             new PreparedSchedule.Key(
                 request.sampler(), request.spacing(), request.steps(), last, levels, isInverse),
-            schedule(request, grid, last, levels, isInverse),
+            isInverse
+                ? SamplingSchedule.encode(request.sampler(), schedule, grid, request.steps(), last)
+                : path(denoiser.card(), grid, request),
             denoiser.card().predicts());
     if (schedules.size() == MOST_SCHEDULES) {
       schedules.removeFirst();
@@ -200,16 +202,16 @@ public final class Sampler implements AutoCloseable {
     return made;
   }
 
-  private SamplingSchedule schedule(
-      SampleRequest request, TimeGrid grid, int last, int levels, boolean isInverse) {
-    if (isInverse) {
-      return SamplingSchedule.encode(request.sampler(), schedule, grid, request.steps(), last);
-    }
+  /** The steps of a request that are run. */
+  static SamplingSchedule path(ModelCard card, TimeGrid grid, SampleRequest request) {
+    int levels = levels(request);
     if (levels < TimeGrid.CONSISTENCY_LEVELS) {
       return SamplingSchedule.consistency(
-          schedule, grid.consistencyTimes(schedule, request.steps(), levels));
+          card.noiseSchedule(),
+          grid.consistencyTimes(card.noiseSchedule(), request.steps(), levels));
     }
-    return SamplingSchedule.ofLast(request.sampler(), schedule, grid, request.steps(), last);
+    return SamplingSchedule.ofLast(
+        request.sampler(), card.noiseSchedule(), grid, request.steps(), steps(card, request));
   }
 
   /** Whether nothing of a picture is left where a request begins. */
