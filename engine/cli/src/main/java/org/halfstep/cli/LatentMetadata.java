@@ -128,7 +128,7 @@ record LatentMetadata(
   /** SHA-256 of the weights of the UNet and of the pictures that were read. */
   Map<String, String> digests() throws IOException {
     Map<String, String> digests = new LinkedHashMap<>();
-    Path weights = Path.of(model.card().provenance().get("weights"));
+    Path weights = model.weights();
     for (Path file : files(weights)) {
       digests.put(
           files(weights).size() == 1 ? "Model SHA-256" : "Model SHA-256 " + file.getFileName(),

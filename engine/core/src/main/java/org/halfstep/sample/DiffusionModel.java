@@ -318,6 +318,18 @@ public final class DiffusionModel implements AutoCloseable {
     return pipeline instanceof LatentPipeline latent && latent.isInpainting();
   }
 
+  /**
+   * The file of a latent model's UNet, or the index of several.
+   *
+   * @throws IllegalStateException in one line, for a model of pixels
+   */
+  public Path weights() {
+    if (pipeline instanceof LatentPipeline latent) {
+      return latent.weights();
+    }
+    throw new IllegalStateException("a model of pixels is one file");
+  }
+
   /** How an int8 model was made, of a latent one its UNet; nothing for another one. */
   public Optional<Quantization> quantization() {
     return pipeline.quantization();

@@ -185,6 +185,11 @@ final class LatentComponents implements AutoCloseable {
     return unet().classRows() == 0;
   }
 
+  /** The file of the UNet's weights, or the index of several. */
+  Path weights() {
+    return Path.of(checkpoint.components().get(Part.UNET).tensors().origin());
+  }
+
   /** How an int8 UNet was made. */
   Optional<Quantization> quantization() {
     return Optional.ofNullable(checkpoint.components().get(Part.UNET).quantization());

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -172,6 +173,11 @@ final class LatentPipeline implements Pipeline {
     boolean inverts = request.edit() != null && request.edit().source() != null;
     return (long) request.sampler().evaluations(steps) * Denoiser.branches(card(), request)
         + (inverts ? steps : 0);
+  }
+
+  /** The file of the UNet's weights, or the index of several. */
+  Path weights() {
+    return components.weights();
   }
 
   /** Where the steps of a request begin. */
