@@ -77,12 +77,13 @@ record LatentMetadata(
   /** How many steps of an edit are run, and from which level of noise. */
   static String beginning(DiffusionModel model, SampleRequest request) {
     Beginning beginning = model.beginning(request);
+    double level = beginning.timeInput();
     return String.format(
         Locale.ROOT,
-        "%d of %d steps from level %.4g, sigma %.3f",
+        "%d of %d steps from level " + (level == Math.rint(level) ? "%.0f" : "%.2f") + ", sigma %.3f",
         beginning.steps(),
         beginning.of(),
-        beginning.timeInput(),
+        level,
         beginning.sigma());
   }
 

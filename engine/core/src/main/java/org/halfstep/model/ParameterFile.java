@@ -7,10 +7,11 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 import org.halfstep.graph.Graph;
 import org.halfstep.graph.Parameter;
+import org.halfstep.safetensors.ComputedTensor;
 import org.halfstep.safetensors.Dtype;
-import org.halfstep.safetensors.LazyTensor;
 import org.halfstep.safetensors.NamedTensor;
 import org.halfstep.safetensors.SafetensorsWriter;
 
@@ -37,22 +38,44 @@ final class ParameterFile {
     long largest = graph.parameters().values().stream().mapToLong(Parameter::size).max().orElse(0);
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment room = arena.allocate(Float.BYTES * largest, Float.BYTES);
-      List<LazyTensor> tensors = new ArrayList<>();
+      List<ComputedTensor> tensors = new ArrayList<>();
       for (Parameter parameter : graph.parameters().values()) {
         long[] shape = parameter.shape().stream().mapToLong(Integer::longValue).toArray();
         Dtype own = QuantizedTensors.dtype(graph, parameter.name(), dtype);
         MemorySegment data = room.asSlice(0, Float.BYTES * parameter.size());
         tensors.add(
-            new LazyTensor(
+            new ComputedTensor(
                 parameter.name(),
                 own,
                 shape,
-                () -> {
-                  numbers.copy(parameter, data);
-                  return tensor(parameter.name(), own, shape, data);
-                }));
+                new Whole(
+                    () -> {
+                      numbers.copy(parameter, data);
+                      return tensor(parameter.name(), own, shape, data);
+                    })));
       }
       SafetensorsWriter.write(path, tensors, metadata);
+    }
+  }
+
+  /** A tensor that is made when its first part is wanted, and forgotten with the last. */
+  private static final class Whole implements ComputedTensor.Content {
+    private final Supplier<NamedTensor> maker;
+    private NamedTensor made;
+
+    Whole(Supplier<NamedTensor> maker) {
+      this.maker = maker;
+    }
+
+    @Override
+    public void write(long offset, MemorySegment target) {
+      if (offset == 0) {
+        made = maker.get();
+      }
+      made.copy(offset, target);
+      if (offset + target.byteSize() == made.bytes()) {
+        made = null;
+      }
     }
   }
 

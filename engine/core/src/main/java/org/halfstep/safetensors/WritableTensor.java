@@ -3,8 +3,7 @@ package org.halfstep.safetensors;
 import java.lang.foreign.MemorySegment;
 
 /** A tensor on its way to a file, whose bytes are asked for part by part. */
-public sealed interface WritableTensor
-    permits NamedTensor, ConvertedTensor, ComputedTensor, LazyTensor {
+public sealed interface WritableTensor permits NamedTensor, ConvertedTensor, ComputedTensor {
   /** Unique within the file. */
   String name();
 
