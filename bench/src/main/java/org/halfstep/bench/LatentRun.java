@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.halfstep.device.Device;
 import org.halfstep.device.HostView;
@@ -84,6 +85,10 @@ final class LatentRun {
         System.out.println("wrote " + writeInt8(device, file));
         return;
       }
+      if (arguments[1].equals("error-int8")) {
+        System.out.println(error(device, file));
+        return;
+      }
       try (Pass pass = new Pass(device, name, file, isInt8)) {
         System.out.println(result(pass, arguments[1], name, batch, seconds));
       }
@@ -107,17 +112,13 @@ final class LatentRun {
       }
       case "check", "check-int8" -> {
         float[] both = new float[2 * SIDE * SIDE * CHANNELS];
-        for (int row = 0; row < 2; row++) {
-          pass.fill(row, CHECK_TIMES[row], CHECK_TEXTS[row]);
-          pass.run();
-          pass.output(both, row * SIDE * SIDE * CHANNELS);
-        }
+        check(pass, both);
         yield NetworkRun.sums(both);
       }
       default ->
           throw new IllegalArgumentException(
-              "D and V know forward, profile and check, D also int8, profile-int8, check-int8"
-                  + " and write-int8");
+              "D and V know forward, profile and check, D also int8, profile-int8, check-int8,"
+                  + " error-int8 and write-int8");
     };
   }
 
@@ -173,6 +174,32 @@ final class LatentRun {
         file,
         TensorNames.OWN,
         0);
+  }
+
+  /** How far D in int8 is from float32, of the norm of what it predicts, at the peers' inputs. */
+  private static String error(Device device, Path path) throws IOException {
+    float[][] outputs = new float[2][2 * SIDE * SIDE * CHANNELS];
+    for (int i = 0; i < outputs.length; i++) {
+      try (Pass pass = new Pass(device, "D", path, i == 1)) {
+        check(pass, outputs[i]);
+      }
+    }
+    double squares = 0;
+    double norm = 0;
+    for (int i = 0; i < outputs[0].length; i++) {
+      squares += Math.pow(outputs[1][i] - outputs[0][i], 2);
+      norm += Math.pow(outputs[0][i], 2);
+    }
+    return String.format(
+        Locale.ROOT, "ERROR D in int8 is off by %.4f of its norm", Math.sqrt(squares / norm));
+  }
+
+  private static void check(Pass pass, float... both) {
+    for (int row = 0; row < 2; row++) {
+      pass.fill(row, CHECK_TIMES[row], CHECK_TEXTS[row]);
+      pass.run();
+      pass.output(both, row * SIDE * SIDE * CHANNELS);
+    }
   }
 
   private static Path int8File() {

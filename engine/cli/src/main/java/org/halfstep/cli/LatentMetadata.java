@@ -80,7 +80,9 @@ record LatentMetadata(
     double level = beginning.timeInput();
     return String.format(
         Locale.ROOT,
-        "%d of %d steps from level " + (level == Math.rint(level) ? "%.0f" : "%.2f") + ", sigma %.3f",
+        "%d of %d steps from level "
+            + (level == Math.rint(level) ? "%.0f" : "%.2f")
+            + ", sigma %.3f",
         beginning.steps(),
         beginning.of(),
         level,
