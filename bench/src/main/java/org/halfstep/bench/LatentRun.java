@@ -3,10 +3,17 @@ package org.halfstep.bench;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.halfstep.device.Device;
 import org.halfstep.device.HostView;
+import org.halfstep.diffusion.Betas;
+import org.halfstep.diffusion.DiscreteSchedule;
 import org.halfstep.graph.Graph;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
@@ -15,10 +22,13 @@ import org.halfstep.graph.Value;
 import org.halfstep.latent.AutoencoderConfig;
 import org.halfstep.latent.LatentUNetConfig;
 import org.halfstep.latent.LatentUNetPorts;
-import org.halfstep.model.Architecture;
 import org.halfstep.model.ComponentCard;
 import org.halfstep.model.Network;
+import org.halfstep.model.NetworkFormat;
 import org.halfstep.model.TensorNames;
+import org.halfstep.quantize.Calibration;
+import org.halfstep.quantize.LatentRows;
+import org.halfstep.random.Philox;
 import org.halfstep.safetensors.SafetensorsFile;
 
 /**
@@ -41,6 +51,14 @@ final class LatentRun {
   private static final int[] CHECK_TEXTS = {1, 7};
   private static final float TIME = 100;
 
+  private static final LatentUNetConfig UNET =
+      new LatentUNetConfig(LatentShapes.UNET, SIDE, SIDE, TOKENS);
+
+  private static final String INT8 = "int8";
+
+  /** Latents that D is measured on for int8. */
+  private static final int CALIBRATION_IMAGES = 2;
+
   /** The files hold contexts, or the other half of a first stage, beside the network. */
   private static final TensorNames NAMES = TensorNames.own(TensorNames.OWN.layout(), _ -> true);
 
@@ -58,34 +76,139 @@ final class LatentRun {
       throw new IllegalArgumentException("D and V are run with batch 1, got " + batch);
     }
     Path file = Path.of(System.getProperty(PeerNetwork.MODELS), name + ".safetensors");
-    try (Device device = BenchDevice.open();
-        Pass pass = new Pass(device, name, file)) {
-      System.out.println(
-          switch (arguments[1]) {
-            case "forward" -> {
-              pass.fill(0, TIME, 0);
-              RunTimes times = RunTimes.of(pass::run, seconds);
-              yield times.result(name, "forward", batch, NetworkRun.work(pass.plan));
-            }
-            case "profile" -> {
-              pass.fill(0, TIME, 0);
-              RunTimes times = RunTimes.of(pass::run, seconds);
-              yield times.result(name, "forward", batch, "profile:")
-                  + "\n"
-                  + NetworkRun.text(PlanProfile.forward(pass.plan, times.count()), device);
-            }
-            case "check" -> {
-              float[] both = new float[2 * SIDE * SIDE * CHANNELS];
-              for (int row = 0; row < 2; row++) {
-                pass.fill(row, CHECK_TIMES[row], CHECK_TEXTS[row]);
-                pass.run();
-                pass.output(both, row * SIDE * SIDE * CHANNELS);
-              }
-              yield NetworkRun.sums(both);
-            }
-            default -> throw new IllegalArgumentException("D and V know forward, profile, check");
-          });
+    boolean isInt8 = arguments[1].endsWith(INT8);
+    if (isInt8 && !name.equals("D")) {
+      throw new IllegalArgumentException("of D and V only D runs in int8");
     }
+    try (Device device = BenchDevice.open()) {
+      if (arguments[1].equals("write-int8")) {
+        System.out.println("wrote " + writeInt8(device, file));
+        return;
+      }
+      if (arguments[1].equals("error-int8")) {
+        System.out.println(error(device, file));
+        return;
+      }
+      try (Pass pass = new Pass(device, name, file, isInt8)) {
+        System.out.println(result(pass, arguments[1], name, batch, seconds));
+      }
+    }
+  }
+
+  private static String result(Pass pass, String mode, String name, int batch, double seconds)
+      throws IOException {
+    return switch (mode) {
+      case "forward", INT8 -> {
+        pass.fill(0, TIME, 0);
+        RunTimes times = RunTimes.of(pass::run, seconds);
+        yield times.result(name, "forward", batch, NetworkRun.work(pass.plan));
+      }
+      case "profile", "profile-int8" -> {
+        pass.fill(0, TIME, 0);
+        RunTimes times = RunTimes.of(pass::run, seconds);
+        yield times.result(name, "forward", batch, "profile:")
+            + "\n"
+            + NetworkRun.text(PlanProfile.forward(pass.plan, times.count()), pass.plan.device());
+      }
+      case "check", "check-int8" -> {
+        float[] both = new float[2 * SIDE * SIDE * CHANNELS];
+        check(pass, both);
+        yield NetworkRun.sums(both);
+      }
+      default ->
+          throw new IllegalArgumentException(
+              "D and V know forward, profile and check, D also int8, profile-int8, check-int8,"
+                  + " error-int8 and write-int8");
+    };
+  }
+
+  /** A network of D or V, float16 as it is stored. */
+  private static Network<?, ComponentCard> open(Device device, String name, Path path)
+      throws IOException {
+    return Network.open(
+        device,
+        name.equals("D") ? UNET : AutoencoderConfig.decoder(LatentShapes.AUTOENCODER, SIDE, SIDE),
+        new ComponentCard(name, Map.of()),
+        SafetensorsFile.open(path),
+        NAMES,
+        Long.getLong(PeerNetwork.MEMORY, 0) << 20);
+  }
+
+  /** D in int8, measured on noise with the texts of the file. */
+  private static Path writeInt8(Device device, Path path) throws IOException {
+    Path int8 = int8File();
+    Files.createDirectories(int8.getParent());
+    try (SafetensorsFile file = SafetensorsFile.open(path);
+        Network<?, ComponentCard> network = open(device, "D", path)) {
+      float[] contexts = file.find(CONTEXTS).orElseThrow().floats();
+      int numbers = TOKENS * LatentShapes.UNET.context();
+      List<LatentRows.Sample> samples = new ArrayList<>();
+      for (int i = 0; i < CALIBRATION_IMAGES; i++) {
+        float[] latent = new float[SIDE * SIDE * CHANNELS];
+        Philox.normal(1, i, 0, latent);
+        samples.add(
+            new LatentRows.Sample(
+                latent, Arrays.copyOfRange(contexts, i * numbers, (i + 1) * numbers), 0));
+      }
+      DiscreteSchedule schedule = DiscreteSchedule.of(Betas.STABLE_DIFFUSION);
+      Calibration.Scales scales =
+          Calibration.scales(
+              network,
+              1,
+              plan -> new LatentRows(UNET, plan, schedule, samples, null, 1),
+              "noise",
+              1,
+              _ -> {});
+      network.saveQuantized(int8, network.card(), scales.how(), scales.layers());
+    }
+    return int8;
+  }
+
+  private static Network<?, ComponentCard> openInt8(Device device) throws IOException {
+    SafetensorsFile file = SafetensorsFile.open(int8File());
+    return Network.open(
+        device,
+        UNET,
+        new ComponentCard("D", Map.of()),
+        NetworkFormat.quantization(file).orElseThrow(),
+        file,
+        TensorNames.OWN,
+        0);
+  }
+
+  /** How far D in int8 is from float32, of the norm of what it predicts, at the peers' inputs. */
+  private static String error(Device device, Path path) throws IOException {
+    float[][] outputs = new float[2][2 * SIDE * SIDE * CHANNELS];
+    for (int i = 0; i < outputs.length; i++) {
+      try (Pass pass = new Pass(device, "D", path, i == 1)) {
+        check(pass, outputs[i]);
+      }
+    }
+    double squares = 0;
+    double norm = 0;
+    for (int i = 0; i < outputs[0].length; i++) {
+      squares += Math.pow(outputs[1][i] - outputs[0][i], 2);
+      norm += Math.pow(outputs[0][i], 2);
+    }
+    return String.format(
+        Locale.ROOT, "ERROR D in int8 is off by %.4f of its norm", Math.sqrt(squares / norm));
+  }
+
+  private static void check(Pass pass, float... both) {
+    for (int row = 0; row < 2; row++) {
+      pass.fill(row, CHECK_TIMES[row], CHECK_TEXTS[row]);
+      pass.run();
+      pass.output(both, row * SIDE * SIDE * CHANNELS);
+    }
+  }
+
+  private static Path int8File() {
+    String folder = System.getProperty(PeerNetwork.INT8, "");
+    if (folder.isEmpty()) {
+      throw new IllegalArgumentException(
+          "-D" + PeerNetwork.INT8 + " must name the folder of int8 networks");
+    }
+    return Path.of(folder, "D-int8.safetensors");
   }
 
   /** A plan of D or V with its inputs. */
@@ -97,21 +220,10 @@ final class LatentRun {
     private final Value x;
     private final Value out;
 
-    private Pass(Device device, String name, Path path) throws IOException {
+    private Pass(Device device, String name, Path path, boolean isInt8) throws IOException {
       isUNet = name.equals("D");
       file = SafetensorsFile.open(path);
-      Architecture architecture =
-          isUNet
-              ? new LatentUNetConfig(LatentShapes.UNET, SIDE, SIDE, TOKENS)
-              : AutoencoderConfig.decoder(LatentShapes.AUTOENCODER, SIDE, SIDE);
-      network =
-          Network.open(
-              device,
-              architecture,
-              new ComponentCard(name, Map.of()),
-              SafetensorsFile.open(path),
-              NAMES,
-              Long.getLong(PeerNetwork.MEMORY, 0) << 20);
+      network = isInt8 ? openInt8(device) : LatentRun.open(device, name, path);
       Graph graph = network.graph();
       plan =
           Plan.inference(

@@ -2,10 +2,15 @@ package org.halfstep.cli;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import org.halfstep.cli.console.InputException;
 import org.halfstep.image.ImageBatch;
+import org.halfstep.sample.Condition;
 import org.halfstep.sample.Edit;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -19,11 +24,14 @@ import picocli.CommandLine.Spec;
     name = "edit",
     description = {
       "Change a picture with a latent model: it is taken back some way towards noise, and denoised",
-      "as a text says (SDEdit)."
+      "as a text says (SDEdit). With --source it is taken back to its own noise, and keeps its layout",
+      "(DDIM inversion)."
     },
     footer = {
       "  halfstep edit --model sd15 --image house.jpg --size 512x512 \\",
-      "    --prompt 'a house in the snow' --strength 0.6 --out out/snow"
+      "    --prompt 'a house in the snow' --strength 0.6 --out out/snow",
+      "  halfstep edit --model sd15 --image dog.jpg --size 512x512 --source 'a dog' \\",
+      "    --prompt 'a cat' --guidance 2 --beside out/cat.png"
     })
 final class EditCommand implements Callable<Integer>, EditedPictures.Editing {
   @ParentCommand private Halfstep halfstep;
@@ -33,22 +41,61 @@ final class EditCommand implements Callable<Integer>, EditedPictures.Editing {
   @Option(
       names = "--strength",
       paramLabel = "S",
-      defaultValue = "" + Edit.DEFAULT_STRENGTH,
       description =
-          "How far back, above 0 to 1: of N steps int(N S) are run, of a student's rint(N S)"
-              + " (default: "
+          "How far back, above 0 to 1: of N steps int(N S) are run, of a student's rint(N S); a"
+              + " consistency model spreads its steps (default: "
               + Edit.DEFAULT_STRENGTH
-              + ").")
-  private double strength;
+              + ", with --source 1).")
+  private Double strength;
+
+  @Option(
+      names = "--source",
+      paramLabel = "TEXT",
+      description =
+          "What the picture shows, of a model of classes its class: it is taken back to the noise"
+              + " that gives it under this text, in place of random noise. An empty text may do.")
+  private String source;
+
+  @Option(
+      names = "--strip",
+      paramLabel = "FILE",
+      description =
+          "Also a row of pictures as one PNG: the one that is edited, then edits of growing"
+              + " strength, one for each of up to 8 steps, else four.")
+  private Path strip;
 
   @Override
   public Integer call() throws IOException {
     return pictures.run(halfstep, spec.commandLine().getOut(), this);
   }
 
+  private double strength() {
+    return strength != null ? strength : source == null ? Edit.DEFAULT_STRENGTH : 1;
+  }
+
   @Override
-  public Edit of(ImageBatch picture) {
-    return Edit.of(picture, strength);
+  public Edit of(ImageBatch picture, Condition wanted) {
+    return source == null
+        ? Edit.of(picture, strength())
+        : Edit.inverting(picture, strength(), source(wanted));
+  }
+
+  /** The same for every image. */
+  private Condition source(Condition wanted) {
+    if (wanted instanceof Condition.Prompts) {
+      return Condition.prompts(Collections.nCopies(wanted.count(), source), "");
+    }
+    int[] labels = new int[wanted.count()];
+    try {
+      Arrays.fill(labels, Integer.parseInt(source.strip()));
+    } catch (NumberFormatException none) {
+      throw new InputException(
+          "--source: this model makes pictures of classes, expected a number, got \""
+              + source
+              + "\"",
+          none);
+    }
+    return Condition.labels(labels);
   }
 
   @Override
@@ -63,6 +110,15 @@ final class EditCommand implements Callable<Integer>, EditedPictures.Editing {
 
   @Override
   public List<String> words() {
-    return List.of("--strength", Double.toString(strength));
+    List<String> words = new ArrayList<>(List.of("--strength", Double.toString(strength())));
+    if (source != null) {
+      words.addAll(List.of("--source", source));
+    }
+    return words;
+  }
+
+  @Override
+  public Path strip() {
+    return strip;
   }
 }

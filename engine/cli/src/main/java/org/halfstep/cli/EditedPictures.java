@@ -16,6 +16,7 @@ import org.halfstep.cli.option.PrecisionOption;
 import org.halfstep.device.Device;
 import org.halfstep.sample.Cancellation;
 import org.halfstep.sample.DiffusionModel;
+import org.halfstep.sample.LatentOptions;
 import org.halfstep.sample.SampleRequest;
 import picocli.CommandLine.Mixin;
 
@@ -38,6 +39,11 @@ final class EditedPictures {
     /** Its own options, as they are typed. */
     List<String> words();
 
+    /** The file of a row of growing strengths; null for none. */
+    default Path strip() {
+      return null;
+    }
+
     /** A line about what this model will not do well with the request. */
     default Optional<String> warning(DiffusionModel opened, SampleRequest request) {
       return Optional.empty();
@@ -51,15 +57,17 @@ final class EditedPictures {
    */
   int run(Halfstep halfstep, PrintWriter out, Editing editing) throws IOException {
     String choice = model.required();
+    EditRows rows = new EditRows(options.beside(), editing.strip());
+    // A strip asks the model again and again.
+    LatentOptions parts =
+        rows.strip() == null
+            ? latent.options()
+            : latent.options().withResidency(LatentOptions.Residency.KEEP);
     Cancellation cancellation = new Cancellation();
     try (Device device = halfstep.openDevice();
         DiffusionModel opened =
             ModelOption.openLatent(
-                choice,
-                memory
-                    .on(device)
-                    .withPrecision(precision.on(device))
-                    .withLatent(latent.options()));
+                choice, memory.on(device).withPrecision(precision.on(device)).withLatent(parts));
         StopSignal stop = new StopSignal(cancellation::cancel)) {
       SampleRequest request = options.request(opened, editing);
       Map<String, Path> inputs = new LinkedHashMap<>();
@@ -73,6 +81,7 @@ final class EditedPictures {
           .run(
               new SampleOutputs(options.grid(), null, options.folder(), null),
               options.kinds(),
+              rows,
               cancellation,
               stop);
     }

@@ -21,7 +21,6 @@ import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
 import org.halfstep.model.ModelCard;
 import org.halfstep.model.ModelCard.Role;
-import org.halfstep.model.Quantization;
 import org.halfstep.sample.Condition;
 import org.halfstep.sample.DiffusionModel;
 import org.halfstep.sample.SampleRequest;
@@ -117,6 +116,7 @@ final class InfoCommand implements Callable<Integer> {
         SampleMetadata.steps(usual)
             + " unless asked otherwise, "
             + Guidance.describe(usual.guidance()));
+    int8(out, "all layers of the UNet's pixels but the first and the last", model);
     model.notes().forEach(note -> out.printf(Locale.ROOT, LINE, "note", note));
   }
 
@@ -161,21 +161,7 @@ final class InfoCommand implements Callable<Integer> {
     if (model.network().values() instanceof FrozenWeights frozen) {
       out.printf(Locale.ROOT, LINE, "weights", WeightTable.stored(frozen.storedBytes()));
     }
-    Quantization int8 = model.network().quantization();
-    if (int8 != null) {
-      out.printf(
-          Locale.ROOT,
-          LINE,
-          "int8",
-          "all convolutions but the first and the last; measured on "
-              + Sizes.count(int8.evaluations(), "evaluation")
-              + " of "
-              + Sizes.count(int8.images(), "image")
-              + " of "
-              + int8.data()
-              + ", seed "
-              + int8.seed());
-    }
+    int8(out, "all convolutions but the first and the last", model);
     for (int batch : BATCHES) {
       long bytes =
           Plan.requiredBytes(
@@ -190,6 +176,24 @@ final class InfoCommand implements Callable<Integer> {
       out.println();
       WeightTable.print(out, frozen.budget());
     }
+  }
+
+  private static void int8(PrintWriter out, String what, DiffusionModel model) {
+    model
+        .quantization()
+        .ifPresent(
+            how ->
+                out.printf(
+                    Locale.ROOT,
+                    LINE,
+                    "int8",
+                    what
+                        + "; "
+                        + QuantizeCommand.measured(how)
+                        + " of "
+                        + how.data()
+                        + ", seed "
+                        + how.seed()));
   }
 
   /** The noise schedule by its name and numbers, and what the network predicts. */

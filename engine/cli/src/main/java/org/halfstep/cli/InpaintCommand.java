@@ -10,6 +10,7 @@ import java.util.concurrent.Callable;
 import org.halfstep.cli.option.EditOptions;
 import org.halfstep.image.Fit;
 import org.halfstep.image.ImageBatch;
+import org.halfstep.sample.Condition;
 import org.halfstep.sample.DiffusionModel;
 import org.halfstep.sample.Edit;
 import org.halfstep.sample.SampleRequest;
@@ -74,7 +75,7 @@ final class InpaintCommand implements Callable<Integer>, EditedPictures.Editing 
   }
 
   @Override
-  public Edit of(ImageBatch picture) throws IOException {
+  public Edit of(ImageBatch picture, Condition wanted) throws IOException {
     ImageBatch grey = EditOptions.read(mask, 1, picture.height(), picture.width(), Fit.CROP);
     return new Edit(picture, strength, grey, !noPaste, feather);
   }

@@ -6,12 +6,14 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.halfstep.cli.option.LatentOption;
 import org.halfstep.diffusion.Guidance;
 import org.halfstep.files.FileDigest;
+import org.halfstep.sample.Beginning;
 import org.halfstep.sample.Condition;
 import org.halfstep.sample.DiffusionModel;
 import org.halfstep.sample.SampleRequest;
@@ -64,11 +66,27 @@ record LatentMetadata(
     text.put("Size", model.width(part) + "x" + model.height(part));
     if (part.edit() != null) {
       text.put("Strength", Double.toString(part.edit().strength()));
+      text.put("Beginning", beginning(model, part));
       text.put("Evaluations", Long.toString(model.evaluations(part)));
     }
     inputs.forEach((option, file) -> text.put(option.substring(2), file.toString()));
     text.put("Command", typed(part));
     return text;
+  }
+
+  /** How many steps of an edit are run, and from which level of noise. */
+  static String beginning(DiffusionModel model, SampleRequest request) {
+    Beginning beginning = model.beginning(request);
+    double level = beginning.timeInput();
+    return String.format(
+        Locale.ROOT,
+        "%d of %d steps from level "
+            + (level == Math.rint(level) ? "%.0f" : "%.2f")
+            + ", sigma %.3f",
+        beginning.steps(),
+        beginning.of(),
+        level,
+        beginning.sigma());
   }
 
   private static String join(List<String> texts) {
@@ -113,7 +131,7 @@ record LatentMetadata(
   /** SHA-256 of the weights of the UNet and of the pictures that were read. */
   Map<String, String> digests() throws IOException {
     Map<String, String> digests = new LinkedHashMap<>();
-    Path weights = Path.of(model.card().provenance().get("weights"));
+    Path weights = model.weights();
     for (Path file : files(weights)) {
       digests.put(
           files(weights).size() == 1 ? "Model SHA-256" : "Model SHA-256 " + file.getFileName(),

@@ -45,15 +45,17 @@ final class LatentWork {
    * Makes and writes all images.
    *
    * @param columns of the picture of all of them, as many as there are prompts
+   * @param rows of an edit; null for none
    * @param cancellation stops it
    * @param stop whether Ctrl-C was what stopped it
    * @return the exit code
    * @throws java.util.concurrent.CancellationException when something else stopped it
    */
-  int run(SampleOutputs outputs, int columns, Cancellation cancellation, StopSignal stop)
+  int run(
+      SampleOutputs outputs, int columns, EditRows rows, Cancellation cancellation, StopSignal stop)
       throws IOException {
     try {
-      make(outputs, columns, cancellation);
+      make(outputs, columns, rows, cancellation);
       return 0;
     } catch (CancellationException stopped) {
       if (!stop.getAsBoolean()) {
@@ -64,9 +66,12 @@ final class LatentWork {
     }
   }
 
-  private void make(SampleOutputs outputs, int columns, Cancellation cancellation)
+  private void make(SampleOutputs outputs, int columns, EditRows rows, Cancellation cancellation)
       throws IOException {
     outputs.require(model, request, columns);
+    if (rows != null) {
+      rows.require();
+    }
     out.println(ModelOption.describe(model, metadata.choice()) + " on " + model.device().name());
     model.notes().forEach(out::println);
     out.println(
@@ -77,7 +82,13 @@ final class LatentWork {
             + model.height(request)
             + ", "
             + SampleMetadata.steps(request)
-            + (request.edit() == null ? "" : " at strength " + request.edit().strength())
+            + (request.edit() == null
+                ? ""
+                : " at strength "
+                    + request.edit().strength()
+                    + " ("
+                    + LatentMetadata.beginning(model, request)
+                    + ")")
             + ", "
             + Guidance.describe(request.guidance())
             + ", seed "
@@ -99,8 +110,12 @@ final class LatentWork {
       images = model.sample(request, cancellation, progress);
       secondsToFirst = progress.secondsToFirst();
     }
-    write(outputs, columns, images, joined(digests));
+    Map<String, String> known = joined(digests);
+    write(outputs, columns, images, known);
     report(secondsToFirst);
+    if (rows != null) {
+      rows.write(out, model, request, images, metadata.ofAll(known), cancellation);
+    }
   }
 
   private static Map<String, String> joined(CompletableFuture<Map<String, String>> digests)

@@ -213,7 +213,7 @@ final class SampleCommand implements Callable<Integer> {
     LatentMetadata metadata =
         new LatentMetadata("sample", choice, opened, latent, request, Map.of(), List.of());
     return new LatentWork(spec.commandLine().getOut(), metadata)
-        .run(new SampleOutputs(grid, scale, folder, npz), kinds, cancellation, stop);
+        .run(new SampleOutputs(grid, scale, folder, npz), kinds, null, cancellation, stop);
   }
 
   private void requireFirst() {

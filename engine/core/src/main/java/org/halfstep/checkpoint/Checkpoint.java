@@ -9,6 +9,7 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.halfstep.diffusion.Parameterization;
 import org.halfstep.files.DataException;
 import org.halfstep.safetensors.Tensors;
 import org.halfstep.text.ClipTokenizer;
@@ -29,6 +30,19 @@ public final class Checkpoint implements AutoCloseable {
     /** All networks in one file. */
     SINGLE_FILE
   }
+
+  /** Pixels of a latent in each direction, where a model does not say its own. */
+  private static final int USUAL_SIDE = 64;
+
+  /** Stable Diffusion 2 that predicts v is the one for 768 pixels. */
+  private static final int SECOND_SIDE = 96;
+
+  private static final int SECOND_CONTEXT = 1024;
+
+  /** What the published folder of the inpainting network says, which was made for 64. */
+  private static final int WRONG_SIDE = 32;
+
+  private static final int LARGEST_SIDE = 1024;
 
   private final Path path;
   private final Layout layout;
@@ -114,6 +128,27 @@ public final class Checkpoint implements AutoCloseable {
   /** Its noise schedule and sampler, if it says them. */
   public Optional<SchedulerConfig> scheduler() {
     return Optional.ofNullable(scheduler);
+  }
+
+  /**
+   * Rows and columns of a latent that its UNet was made for: what the configuration says, else what
+   * is known of the published networks.
+   */
+  public int latentSide() {
+    Component unet = components.get(Part.UNET);
+    if (unet == null) {
+      return USUAL_SIDE;
+    }
+    UNetDescription network = (UNetDescription) unet.network();
+    boolean isSecond =
+        network.context() == SECOND_CONTEXT
+            && scheduler != null
+            && scheduler.parameterization() == Parameterization.V;
+    int side = unet.config().path("sample_size").asInt(isSecond ? SECOND_SIDE : USUAL_SIDE);
+    if (network.inChannels() > network.outChannels() && side == WRONG_SIDE) {
+      return USUAL_SIDE;
+    }
+    return Math.clamp(side, 1, LARGEST_SIDE);
   }
 
   /** The folder of its tokenizer, if it has one. */

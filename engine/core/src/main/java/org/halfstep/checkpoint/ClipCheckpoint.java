@@ -15,8 +15,8 @@ import org.halfstep.text.ClipTokenizer;
 
 /**
  * A whole CLIP, which compares pictures with texts, in a folder of transformers: CLIPModel's
- * config.json, its weights (model.safetensors or pytorch_model.bin), and the files of its
- * tokenizer.
+ * config.json, its weights (model.safetensors or pytorch_model.bin), the files of its tokenizer,
+ * and, where there is one, the preprocessor_config.json of its pictures.
  */
 public final class ClipCheckpoint implements AutoCloseable {
   private static final String MODEL = "clip";
@@ -31,6 +31,7 @@ public final class ClipCheckpoint implements AutoCloseable {
   private final TextDescription text;
   private final ClipImageDescription image;
   private final int embedding;
+  private final ClipPictures pictures;
   private final ClipTokenizer tokenizer;
 
   private ClipCheckpoint(Path folder, Path weights, Tensors file) throws IOException {
@@ -51,6 +52,7 @@ public final class ClipCheckpoint implements AutoCloseable {
     text = TextDescription.of(keys(config, origin, "text_config"));
     image = ClipImageDescription.of(keys(config, origin, "vision_config"));
     embedding = new ConfigKeys(config, origin, _ -> {}).whole("projection_dim", 512, 1, WIDEST);
+    pictures = ClipPictures.read(folder, image.side());
     ClipTokenizer read = ClipTokenizer.open(folder);
     if (read.size() > text.vocabulary()) {
       throw new DataException(
@@ -117,6 +119,11 @@ public final class ClipCheckpoint implements AutoCloseable {
   /** The image encoder. */
   public ClipImageDescription image() {
     return image;
+  }
+
+  /** How pictures become what the image encoder reads. */
+  public ClipPictures pictures() {
+    return pictures;
   }
 
   /** Numbers of an embedding, of either. */

@@ -17,6 +17,7 @@ import org.halfstep.graph.Weights;
 import org.halfstep.model.Card;
 import org.halfstep.model.ComponentCard;
 import org.halfstep.model.ModelCard;
+import org.halfstep.model.Quantization;
 import org.halfstep.safetensors.TensorView;
 import org.halfstep.safetensors.Tensors;
 
@@ -26,10 +27,12 @@ import org.halfstep.safetensors.Tensors;
  * @param network what it is
  * @param config its config.json, as it was read or as it follows from the tensors
  * @param tensors its parameters, under the names and in the shapes of {@link
- *     NetworkDescription#shapes}; there until its {@link Checkpoint} is closed, and closing them
- *     does nothing
+ *     NetworkDescription#shapes}, and the scales of an int8 network's layers; there until its
+ *     {@link Checkpoint} is closed, and closing them does nothing
+ * @param quantization how an int8 network was made; null for another one
  */
-public record Component(NetworkDescription network, ObjectNode config, Tensors tensors) {
+public record Component(
+    NetworkDescription network, ObjectNode config, Tensors tensors, Quantization quantization) {
   /**
    * The key of a configuration under which its card lies. Other programs pass over keys that begin
    * so, and every layout keeps a configuration.
@@ -43,6 +46,27 @@ public record Component(NetworkDescription network, ObjectNode config, Tensors t
 
   /** Keys of a configuration that say nothing of the network's shape, and go with it. */
   static final List<String> BESIDE = List.of(SAMPLE_SIZE, CARD);
+
+  /** A network whose weights are not bytes. */
+  public Component(NetworkDescription network, ObjectNode config, Tensors tensors) {
+    this(network, config, tensors, null);
+  }
+
+  /**
+   * Fails where the weights are bytes, for what goes on from numbers.
+   *
+   * @throws DataException in one line
+   */
+  Component requireFloating() throws DataException {
+    if (quantization != null) {
+      throw new DataException(
+          tensors.origin(),
+          "is an int8 "
+              + part().title()
+              + ", which can be evaluated only: take the model that it was made from");
+    }
+    return this;
+  }
 
   /**
    * A UNet in memory, to be written.

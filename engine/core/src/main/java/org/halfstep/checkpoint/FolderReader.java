@@ -10,6 +10,8 @@ import java.util.Set;
 import java.util.TreeSet;
 import org.halfstep.files.DataException;
 import org.halfstep.files.Json;
+import org.halfstep.model.NetworkFormat;
+import org.halfstep.model.Quantization;
 import org.halfstep.safetensors.TensorView;
 import org.halfstep.safetensors.Tensors;
 
@@ -148,10 +150,14 @@ final class FolderReader {
     if (network instanceof UNetDescription unet) {
       network = withClasses(unet, file);
     }
-    NetworkTensors tensors = NetworkTensors.find(file, network, network.diffusers());
+    Quantization quantization = NetworkFormat.quantization(file).orElse(null);
+    NetworkTensors tensors =
+        quantization == null
+            ? NetworkTensors.find(file, network, network.diffusers())
+            : NetworkTensors.findQuantized(file, network, network.diffusers());
     NetworkTensors.requireNoOthers(
         file.origin(), file.names(), tensors.taken(), network.diffusers()::ignores);
-    checkpoint.add(new Component(network, config, tensors));
+    checkpoint.add(new Component(network, config, tensors, quantization));
   }
 
   /**

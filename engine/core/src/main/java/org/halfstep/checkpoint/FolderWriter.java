@@ -34,12 +34,25 @@ public final class FolderWriter {
           "special_tokens_map.json",
           "added_tokens.json");
 
+  /** What the weights of an int8 network are called besides. */
+  private static final String INT8 = "int8";
+
+  /** Writes a network's weights in a way of its own. */
+  @FunctionalInterface
+  public interface Weights {
+    void write(Path file) throws IOException;
+  }
+
   private final Checkpoint checkpoint;
   private final WriteOptions options;
 
-  private FolderWriter(Checkpoint checkpoint, WriteOptions options) {
+  /** Writes the UNet in int8; null where it stays as it is. */
+  private final Weights quantized;
+
+  private FolderWriter(Checkpoint checkpoint, WriteOptions options, Weights quantized) {
     this.checkpoint = checkpoint;
     this.options = options;
+    this.quantized = quantized;
   }
 
   /**
@@ -51,8 +64,24 @@ public final class FolderWriter {
    */
   public static List<String> write(Checkpoint checkpoint, Path folder, WriteOptions options)
       throws IOException {
+    return write(folder, new FolderWriter(checkpoint, options, null));
+  }
+
+  /**
+   * Writes a folder that is not there yet, or empty, with the int8 form of the UNet in place of its
+   * weights: of variant {@value #INT8}, in a file of ours.
+   *
+   * @param unet writes that file
+   * @return lines about what is not in it
+   * @throws IOException in one line, as above
+   */
+  public static List<String> writeQuantized(
+      Checkpoint checkpoint, Path folder, WriteOptions options, Weights unet) throws IOException {
+    return write(folder, new FolderWriter(checkpoint, options, unet));
+  }
+
+  private static List<String> write(Path folder, FolderWriter writer) throws IOException {
     List<String> notes = new ArrayList<>();
-    FolderWriter writer = new FolderWriter(checkpoint, options);
     AtomicFolder.write(folder, writer.last(), aside -> notes.addAll(writer.write(aside)));
     return notes;
   }
@@ -64,7 +93,7 @@ public final class FolderWriter {
   public static List<String> replace(Checkpoint checkpoint, Path folder, WriteOptions options)
       throws IOException {
     List<String> notes = new ArrayList<>();
-    FolderWriter writer = new FolderWriter(checkpoint, options);
+    FolderWriter writer = new FolderWriter(checkpoint, options, null);
     AtomicFolder.replace(folder, writer.last(), aside -> notes.addAll(writer.write(aside)));
     return notes;
   }
@@ -77,7 +106,7 @@ public final class FolderWriter {
   /** Writes weights beside those that a folder has, under the name of a variant. */
   static void addVariant(Checkpoint checkpoint, Path folder, WriteOptions options)
       throws IOException {
-    FolderWriter writer = new FolderWriter(checkpoint, options);
+    FolderWriter writer = new FolderWriter(checkpoint, options, null);
     for (Component component : checkpoint.components().values()) {
       writer.weights(folder.resolve(name(component)), component);
     }
@@ -173,7 +202,11 @@ public final class FolderWriter {
   private void component(Path folder, Component component) throws IOException {
     Files.createDirectories(folder);
     Json.write(folder.resolve(ConfigFiles.CONFIG), component.config());
-    weights(folder, component);
+    if (quantized != null && component.part() == Part.UNET) {
+      quantized.write(folder.resolve(Part.UNET.stem() + "." + INT8 + ".safetensors"));
+      return;
+    }
+    weights(folder, component.requireFloating());
   }
 
   private void weights(Path folder, Component component) throws IOException {

@@ -58,6 +58,9 @@ public final class LowRankUpdates implements AutoCloseable {
    *     of this model, or an update of another shape
    */
   public static LowRankUpdates open(Path path, Collection<Component> model) throws IOException {
+    for (Component component : model) {
+      component.requireFloating();
+    }
     Tensors file = TensorFiles.open(path);
     try {
       return new LowRankUpdates(file, new Reader(file, model).read());

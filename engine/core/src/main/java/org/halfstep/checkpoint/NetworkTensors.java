@@ -16,6 +16,7 @@ import java.util.function.Predicate;
 import org.halfstep.files.DataException;
 import org.halfstep.model.TensorNames;
 import org.halfstep.model.TensorPlace;
+import org.halfstep.safetensors.Dtype;
 import org.halfstep.safetensors.TensorView;
 import org.halfstep.safetensors.Tensors;
 
@@ -25,13 +26,15 @@ import org.halfstep.safetensors.Tensors;
  */
 final class NetworkTensors implements Tensors {
   private final Tensors file;
+  private final boolean takesBytes;
   private final Map<String, TensorView> tensors = new LinkedHashMap<>();
 
   /** What of the file is part of this network. */
   private final Set<String> taken = new HashSet<>();
 
-  private NetworkTensors(Tensors file) {
+  private NetworkTensors(Tensors file, boolean takesBytes) {
     this.file = file;
+    this.takesBytes = takesBytes;
   }
 
   /**
@@ -42,7 +45,32 @@ final class NetworkTensors implements Tensors {
    */
   static NetworkTensors find(Tensors file, NetworkDescription network, TensorNames names)
       throws IOException {
-    NetworkTensors found = new NetworkTensors(file);
+    return find(file, network, names, false);
+  }
+
+  /**
+   * Finds an int8 network's parameters, and beside them the scales of its layers, which are looked
+   * at when it is opened.
+   *
+   * @param file stays the caller's
+   * @throws IOException in one line, when one is missing, or of another shape or type
+   */
+  static NetworkTensors findQuantized(Tensors file, NetworkDescription network, TensorNames names)
+      throws IOException {
+    NetworkTensors found = find(file, network, names, true);
+    for (String name : file.names()) {
+      if (OwnFile.isScale(name)) {
+        found.tensors.put(name, file.find(name).orElseThrow());
+        found.taken.add(name);
+      }
+    }
+    return found;
+  }
+
+  private static NetworkTensors find(
+      Tensors file, NetworkDescription network, TensorNames names, boolean takesBytes)
+      throws IOException {
+    NetworkTensors found = new NetworkTensors(file, takesBytes);
     for (Map.Entry<String, long[]> parameter : network.shapes().entrySet()) {
       found.find(network, names, parameter.getKey(), parameter.getValue());
     }
@@ -94,7 +122,7 @@ final class NetworkTensors implements Tensors {
               + " of this configuration has "
               + Arrays.toString(expected));
     }
-    if (!it.dtype().isFloating()) {
+    if (!it.dtype().isFloating() && !(takesBytes && it.dtype() == Dtype.I8)) {
       throw new DataException(
           file.origin(),
           "tensor " + place.tensor() + " is " + it.dtype() + "; expected F32, F16 or BF16");

@@ -37,6 +37,11 @@ public final class OwnFile {
     }
   }
 
+  /** Whether a tensor is one of those that only an int8 network has. */
+  static boolean isScale(String name) {
+    return ALWAYS_FLOAT32.stream().anyMatch(name::endsWith);
+  }
+
   /**
    * Writes the same model with its weights in another format.
    *
@@ -47,8 +52,7 @@ public final class OwnFile {
     try (SafetensorsFile file = SafetensorsFile.open(from)) {
       List<ConvertedTensor> tensors = new ArrayList<>();
       for (String name : file.names()) {
-        boolean kept = ALWAYS_FLOAT32.stream().anyMatch(name::endsWith);
-        tensors.add(ConvertedTensor.of(name, kept ? Dtype.F32 : dtype, file.tensor(name)));
+        tensors.add(ConvertedTensor.of(name, isScale(name) ? Dtype.F32 : dtype, file.tensor(name)));
       }
       NumberRange.require(tensors, from);
       SafetensorsWriter.write(to, tensors, file.metadata());

@@ -50,7 +50,7 @@ public final class SingleFileWriter {
     boolean lone = checkpoint.components().size() == 1 && checkpoint.scheduler().isEmpty();
     try (Arena arena = Arena.ofShared()) {
       for (Component component : checkpoint.components().values()) {
-        writer.add(component, lone);
+        writer.add(component.requireFloating(), lone);
       }
       writer.marks(arena);
       writer.layerThatIsNotRun(arena, lone);

@@ -52,12 +52,8 @@ public record SamplingSchedule(List<SamplingStep> steps, double start) {
   public static SamplingSchedule ofLast(
       Solver solver, NoiseSchedule schedule, TimeGrid grid, int n, int steps) {
     TimeGrid.Path whole = grid.path(solver, schedule, n);
-    if (steps < 1 || steps > n) {
-      throw new IllegalArgumentException(
-          "of " + n + " steps the last 1 to " + n + " can be taken, got " + steps);
-    }
     NoiseSchedule noise = whole.schedule();
-    double[] times = Arrays.copyOfRange(whole.times(), n - steps, n + 1);
+    double[] times = last(whole.times(), n, steps);
     return switch (solver) {
       case DDIM -> ddim(noise, times);
       case ANCESTRAL -> ancestral(noise, times, 0);
@@ -104,12 +100,34 @@ public record SamplingSchedule(List<SamplingStep> steps, double start) {
 
   /** DDIM run backwards: from an image at time 0 to noise at time 1 in N equal steps. */
   public static SamplingSchedule encode(NoiseSchedule schedule, int n) {
-    double[] times = TimeGrid.UNIFORM.times(schedule, n);
-    double[] rising = new double[times.length];
-    for (int i = 0; i < times.length; i++) {
-      rising[i] = times[times.length - 1 - i];
+    return encode(Solver.DDIM, schedule, TimeGrid.UNIFORM, n, n);
+  }
+
+  /**
+   * DDIM run backwards over the last steps of a solver on a grid of n: from an image to what these
+   * steps begin with. At each time the network is told of the time that it is at.
+   *
+   * @param steps how many of the n, at least 1
+   * @throws IllegalArgumentException if there are not so many, or the grid does not suit the
+   *     schedule
+   */
+  public static SamplingSchedule encode(
+      Solver solver, NoiseSchedule schedule, TimeGrid grid, int n, int steps) {
+    TimeGrid.Path whole = grid.path(solver, schedule, n);
+    double[] falling = last(whole.times(), n, steps);
+    double[] rising = new double[falling.length];
+    for (int i = 0; i < rising.length; i++) {
+      rising[i] = falling[rising.length - 1 - i];
     }
-    return ddim(schedule, rising);
+    return ddim(whole.schedule(), rising);
+  }
+
+  private static double[] last(double[] times, int n, int steps) {
+    if (steps < 1 || steps > n) {
+      throw new IllegalArgumentException(
+          "of " + n + " steps the last 1 to " + n + " can be taken, got " + steps);
+    }
+    return Arrays.copyOfRange(times, n - steps, n + 1);
   }
 
   /** Ancestral sampling; see {@link AncestralStep} for the interpolation of the variance. */

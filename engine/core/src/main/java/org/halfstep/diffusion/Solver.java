@@ -39,6 +39,14 @@ public enum Solver {
     return this == PNDM && steps > 1 ? steps + 1 : steps;
   }
 
+  /** Whether an image follows from what it begins with: no noise is drawn on the way. */
+  public boolean isDeterministic() {
+    return switch (this) {
+      case DDIM, DPM_SOLVER, PNDM, EULER -> true;
+      case ANCESTRAL, STOCHASTIC, CONSISTENCY, EULER_ANCESTRAL -> false;
+    };
+  }
+
   /** Whether it may evaluate its network between two levels of a discrete schedule. */
   boolean isFractional() {
     return this == EULER || this == EULER_ANCESTRAL;

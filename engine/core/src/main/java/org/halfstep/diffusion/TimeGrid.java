@@ -51,7 +51,7 @@ public record TimeGrid(Spacing spacing, int offset, End end) {
   public static final TimeGrid UNIFORM = new TimeGrid(Spacing.UNIFORM, 0, End.CLEAN);
 
   /** Levels that latent consistency models are distilled at. */
-  private static final int CONSISTENCY_LEVELS = 50;
+  public static final int CONSISTENCY_LEVELS = 50;
 
   private static final int MOST_OFFSET = 1000;
 
@@ -216,7 +216,7 @@ public record TimeGrid(Spacing spacing, int offset, End end) {
             case LEADING -> (n - 1 - i) * (steps / n) + offset;
             case TRAILING -> (int) Math.rint(steps - i * (double) steps / n) - 1;
             case LINSPACE -> evenly(steps - 1, n - 1 - i, n - 1);
-            case CONSISTENCY -> consistencyLevel(steps, i * CONSISTENCY_LEVELS / n);
+            case CONSISTENCY -> consistencyLevel(steps, CONSISTENCY_LEVELS, i, n);
             case UNIFORM, KARRAS ->
                 throw new IllegalStateException(spacing + " does not count levels");
           };
@@ -229,8 +229,29 @@ public record TimeGrid(Spacing spacing, int offset, End end) {
     return i == n && n > 0 ? last : n == 0 ? 0 : (int) Math.rint(i * ((double) last / n));
   }
 
-  private static int consistencyLevel(int steps, int fromTheNoise) {
-    return steps / CONSISTENCY_LEVELS * (CONSISTENCY_LEVELS - fromTheNoise) - 1;
+  /** Level number i of n that lie evenly among the first {@code kept} of those distilled at. */
+  private static int consistencyLevel(int steps, int kept, int i, int n) {
+    return steps / CONSISTENCY_LEVELS * (kept - i * kept / n) - 1;
+  }
+
+  /**
+   * The times of n steps of a consistency model that edits an image, and time 0: they are spread
+   * over the first levels that it was distilled at, in place of being the last of more steps.
+   *
+   * @param kept how many of the {@value #CONSISTENCY_LEVELS} levels, from n on
+   * @throws IllegalArgumentException if there are fewer than n, or the schedule has no levels
+   */
+  public double[] consistencyTimes(NoiseSchedule schedule, int n, int kept) {
+    DiscreteSchedule levels = discrete(schedule);
+    if (n < 1 || n > kept || kept > CONSISTENCY_LEVELS) {
+      throw new IllegalArgumentException(
+          n + " steps do not fit " + kept + " of " + CONSISTENCY_LEVELS + " levels");
+    }
+    int[] chosen = new int[n];
+    for (int i = 0; i < n; i++) {
+      chosen[i] = consistencyLevel(levels.steps(), kept, i, n);
+    }
+    return times(levels, chosen);
   }
 
   private DiscreteSchedule discrete(NoiseSchedule schedule) {

@@ -27,7 +27,6 @@ import org.halfstep.text.ClipTokenizer;
  * is closed before the next one's weights are packed.
  */
 public final class Doctor {
-  private static final int USUAL_SIDE = 64;
   private static final int LARGEST_SIDE = 128;
 
   private final Device device;
@@ -192,11 +191,6 @@ public final class Doctor {
 
   /** Pixels of a latent in each direction, as the model was trained. */
   private int latentSide() {
-    int side =
-        checkpoint
-            .component(Part.UNET)
-            .map(found -> found.config().path("sample_size").asInt(USUAL_SIDE))
-            .orElse(USUAL_SIDE);
-    return Math.clamp(side, 1, LARGEST_SIDE);
+    return Math.min(checkpoint.latentSide(), LARGEST_SIDE);
   }
 }

@@ -41,6 +41,7 @@ final class UNetProbe implements AutoCloseable {
                 device,
                 new LatentUNetConfig(description, side, side, tokens),
                 new ComponentCard("UNet", Map.of("file", component.tensors().origin())),
+                component.quantization(),
                 component.tensors(),
                 TensorNames.OWN,
                 memory));

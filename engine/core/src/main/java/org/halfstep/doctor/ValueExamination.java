@@ -45,6 +45,10 @@ final class ValueExamination {
 
   private void look(String name, long[] shape) {
     TensorView tensor = component.tensors().find(name).orElseThrow();
+    if (!tensor.dtype().isFloating()) {
+      lookAtBytes(name, tensor.data());
+      return;
+    }
     long bytes = tensor.dtype().bytes();
     long count = tensor.elements();
     double sum = 0;
@@ -76,6 +80,16 @@ final class ValueExamination {
     if (isNorm && !(mean >= LEAST_NORM && mean <= MOST_NORM)) {
       norms.add(String.format(Locale.ROOT, "%s (mean %.3g)", name, sum / count));
     }
+  }
+
+  /** An int8 weight: its scales were looked at when it was opened. */
+  private void lookAtBytes(String name, MemorySegment bytes) {
+    for (long i = 0; i < bytes.byteSize(); i++) {
+      if (bytes.get(ValueLayout.JAVA_BYTE, i) != 0) {
+        return;
+      }
+    }
+    zero.add(name);
   }
 
   private void report(Consumer<Finding> findings) {

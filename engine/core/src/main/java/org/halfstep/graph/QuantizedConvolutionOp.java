@@ -53,6 +53,11 @@ final class QuantizedConvolutionOp extends Op {
     }
   }
 
+  /** Its weight, which is packed into bytes. */
+  Parameter weight() {
+    return weight;
+  }
+
   /** It reads bytes and writes what it makes of them. */
   @Override
   Value.Storage outputStorage() {

@@ -68,6 +68,8 @@ public final class WeightBudget {
           names.put(convolution.weight().name(), convolution.label());
           others -= Float.BYTES * convolution.weight().size();
         }
+      } else if (op instanceof QuantizedConvolutionOp convolution) {
+        others -= (Float.BYTES - 1) * convolution.weight().size();
       }
     }
     WeightBudget budget = new WeightBudget(others, limit);

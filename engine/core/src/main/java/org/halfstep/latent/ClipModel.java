@@ -161,7 +161,7 @@ public final class ClipModel implements AutoCloseable {
    */
   public double[] image(ImageBatch images, int index) {
     device.attach();
-    ClipPixels.write(images, index, checkpoint.image().side(), pixels.memory(), 0);
+    ClipPixels.write(images, index, checkpoint.pictures(), pixels.memory(), 0);
     pixels.push();
     image.forward();
     return embedding(imageOut);

@@ -219,22 +219,57 @@ public final class FirstStage implements AutoCloseable {
       MemorySegment images,
       LatentDraw draw,
       MemorySegment latents) {
+    encode(count, count, height, width, images, draw, latents);
+  }
+
+  /**
+   * Several latents of one image each, drawn from its Gaussian: image k gives the latents {@code k
+   * drawn / count} and following.
+   *
+   * @param count of the images
+   * @param drawn latents altogether, a multiple of that
+   * @param height of an image in pixels, a multiple of {@link #factor}
+   * @param width of an image in pixels, a multiple of {@link #factor}
+   * @param images float32 in [-1, 1], count x height x width x channels
+   * @param draw which latents are taken, numbered through
+   * @param latents float32, drawn x height / factor x width / factor x latent channels
+   */
+  public synchronized void encode(
+      int count,
+      int drawn,
+      int height,
+      int width,
+      MemorySegment images,
+      LatentDraw draw,
+      MemorySegment latents) {
     requireOpen();
+    if (count == 0 ? drawn != 0 : drawn % count != 0) {
+      throw new IllegalArgumentException(
+          drawn + " latents are not as many of each of " + count + " images");
+    }
     int rows = latentExtent(height, "height");
     int columns = latentExtent(width, "width");
     long image = imageNumbers(rows, columns);
     long latent = latentNumbers(rows, columns);
     require("images", count, image, images);
-    require("latents", count, latent, latents);
+    require("latents", drawn, latent, latents);
     requireEncoder();
     device.attach();
     FirstStageHalf half = encoder.half();
-    for (int k = 0; k < count; k++) {
-      MemorySegment result = run(encoder, images, image * k, rows, columns);
+    float[] noise = draw.isMode() || !half.isGaussian() ? null : new float[(int) latent];
+    MemorySegment result = null;
+    for (int k = 0; k < drawn; k++) {
+      int each = drawn / count;
+      if (k % each == 0) {
+        result = run(encoder, images, image * (k / each), rows, columns);
+      }
+      if (noise != null) {
+        draw.noise().write(k, noise);
+      }
       for (long i = 0; i < latent; i++) {
         double number =
             half.isGaussian()
-                ? Posterior.latent(result, half.latentChannels(), i, draw, k)
+                ? Posterior.latent(result, half.latentChannels(), i, noise)
                 : result.getAtIndex(ValueLayout.JAVA_FLOAT, i);
         put(latents, latent * k + i, finite("encoder", k, half.out(number)));
       }
@@ -278,6 +313,16 @@ public final class FirstStage implements AutoCloseable {
    *     have other channels
    */
   public void encode(ImageBatch images, LatentDraw draw, MemorySegment latents) {
+    encode(images, images.count(), draw, latents);
+  }
+
+  /**
+   * Several latents of one image of 8 bits each.
+   *
+   * @param drawn latents altogether, a multiple of the number of images
+   * @throws IllegalArgumentException as above
+   */
+  public void encode(ImageBatch images, int drawn, LatentDraw draw, MemorySegment latents) {
     if (images.channels() != imageChannels()) {
       throw new IllegalArgumentException(
           "this first stage takes images of "
@@ -291,7 +336,7 @@ public final class FirstStage implements AutoCloseable {
       for (int i = 0; i < pixels.length; i++) {
         put(numbers, i, Byte.toUnsignedInt(pixels[i]) / HALF_RANGE - 1);
       }
-      encode(images.count(), images.height(), images.width(), numbers, draw, latents);
+      encode(images.count(), drawn, images.height(), images.width(), numbers, draw, latents);
     }
   }
 

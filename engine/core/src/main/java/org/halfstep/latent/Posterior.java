@@ -2,7 +2,6 @@ package org.halfstep.latent;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import org.halfstep.random.Philox;
 
 /**
  * The Gaussian over latents that an encoder gives: of every pixel the means of its channels, then
@@ -10,7 +9,7 @@ import org.halfstep.random.Philox;
  * #MOST_LOG_VARIANCE}]. Source: specification 3.1.
  */
 public final class Posterior {
-  /** Key of the noise beside seed and image; samplers count theirs from 0. */
+  /** Key of our own noise beside seed and image; samplers count theirs from 0. */
   static final int DRAW = 0x8000_0000;
 
   static final double LEAST_LOG_VARIANCE = -30;
@@ -29,18 +28,15 @@ public final class Posterior {
    * @param moments float32, pixels x (2 channels)
    * @param channels of the latent
    * @param element pixel x channels + channel
-   * @param draw which latent
-   * @param image number of this image in the draw, from 0
+   * @param noise of all elements; null for the mean
    */
-  static double latent(
-      MemorySegment moments, int channels, long element, LatentDraw draw, long image) {
+  static double latent(MemorySegment moments, int channels, long element, float[] noise) {
     long mean = element / channels * channels + element;
     double z = moments.getAtIndex(ValueLayout.JAVA_FLOAT, mean);
-    if (draw.isMode()) {
+    if (noise == null) {
       return z;
     }
     double logVariance = moments.getAtIndex(ValueLayout.JAVA_FLOAT, mean + channels);
-    double noise = Philox.normal(draw.seed(), draw.firstImage() + image, DRAW, element);
-    return z + deviation(logVariance) * noise;
+    return z + deviation(logVariance) * noise[(int) element];
   }
 }

@@ -129,18 +129,8 @@ public final class Network<A extends Architecture, C extends Card> implements Tr
             quantization,
             source.architecture.int8Graph());
     try {
-      for (Parameter parameter : network.graph.parameters().values()) {
-        Parameter known = source.graph.parameters().get(parameter.name());
-        if (known != null) {
-          copy(source, known, network, parameter);
-        }
-      }
-      for (String layer : source.architecture.int8Layers().keySet()) {
-        if (!layers.containsKey(layer)) {
-          throw new IllegalArgumentException("there are no scales for layer " + layer);
-        }
-        QuantizedTensors.round(network.weights, layer, layers.get(layer));
-      }
+      RoundedParameters rounded = new RoundedParameters(source.values, network.graph, layers);
+      network.graph.parameters().values().forEach(each -> copy(rounded, each, network));
       return network;
     } catch (RuntimeException failure) {
       network.close();
@@ -150,9 +140,14 @@ public final class Network<A extends Architecture, C extends Card> implements Tr
 
   private static void copy(
       Network<?, ?> source, Parameter known, Network<?, ?> target, Parameter parameter) {
+    copy((_, numbers) -> source.values.copy(known, numbers), parameter, target);
+  }
+
+  private static void copy(
+      ParameterFile.Numbers source, Parameter parameter, Network<?, ?> target) {
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment numbers = arena.allocate(Float.BYTES * known.size(), Float.BYTES);
-      source.values.copy(known, numbers);
+      MemorySegment numbers = arena.allocate(Float.BYTES * parameter.size(), Float.BYTES);
+      source.copy(parameter, numbers);
       target.weights.set(parameter, numbers);
     }
   }
@@ -229,7 +224,7 @@ public final class Network<A extends Architecture, C extends Card> implements Tr
     SafetensorsFile file = SafetensorsFile.open(path);
     try {
       NetworkFormat.Description<A, C> said = format.read(file);
-      return open(
+      return opened(
           device,
           said.architecture(),
           said.card(),
@@ -254,15 +249,34 @@ public final class Network<A extends Architecture, C extends Card> implements Tr
   public static <A extends Architecture, C extends Card> Network<A, C> open(
       Device device, A architecture, C card, Tensors tensors, TensorNames names, long memory)
       throws IOException {
+    return open(device, architecture, card, null, tensors, names, memory);
+  }
+
+  /**
+   * The same for weights that may be bytes.
+   *
+   * @param quantization how an int8 network was made; null for another one
+   * @param tensors closed with the network; or at once, where this fails
+   * @throws IOException with one line naming their origin and what is wrong with them
+   */
+  public static <A extends Architecture, C extends Card> Network<A, C> open(
+      Device device,
+      A architecture,
+      C card,
+      Quantization quantization,
+      Tensors tensors,
+      TensorNames names,
+      long memory)
+      throws IOException {
     try {
-      return open(device, architecture, card, null, tensors, names, memory);
+      return opened(device, architecture, card, quantization, tensors, names, memory);
     } catch (IOException | RuntimeException failure) {
       tensors.close();
       throw failure;
     }
   }
 
-  private static <A extends Architecture, C extends Card> Network<A, C> open(
+  private static <A extends Architecture, C extends Card> Network<A, C> opened(
       Device device,
       A architecture,
       C card,
@@ -284,9 +298,7 @@ public final class Network<A extends Architecture, C extends Card> implements Tr
   }
 
   /**
-   * What packed weights may take where nobody says: 1.6 times the stored ones, 384 MiB at least.
-   *
-   * @param stored bytes of the tensors in their file
+   * What packed weights may take where nobody says: 1.6 times the stored bytes, 384 MiB at least.
    */
   public static long defaultMemory(long stored) {
     return Math.max(LEAST_MEMORY, (long) (FILE_MULTIPLE * stored));
@@ -324,7 +336,30 @@ public final class Network<A extends Architecture, C extends Card> implements Tr
   /** Writes other weights of the same network, such as a moving average. */
   public void save(Path path, C newCard, Dtype dtype, Weights numbers) throws IOException {
     ParameterFile.write(
-        path, numbers, dtype, NetworkFormat.metadata(architecture, newCard, quantization));
+        path,
+        graph,
+        numbers::copy,
+        dtype,
+        NetworkFormat.metadata(architecture, newCard, quantization));
+  }
+
+  /**
+   * Writes the int8 form of a float32 network, weight by weight.
+   *
+   * @param newCard as the architecture's format reads it
+   * @param how it was measured
+   * @param layers scales of each of the architecture's {@link Architecture#int8Layers}
+   */
+  public void saveQuantized(
+      Path path, Card newCard, Quantization how, Map<String, LayerScales> layers)
+      throws IOException {
+    Graph int8 = architecture.int8Graph();
+    ParameterFile.write(
+        path,
+        int8,
+        new RoundedParameters(values, int8, layers),
+        Dtype.F32,
+        NetworkFormat.metadata(architecture, newCard, how));
   }
 
   @Override
@@ -373,6 +408,19 @@ public final class Network<A extends Architecture, C extends Card> implements Tr
 
   public Graph graph() {
     return graph;
+  }
+
+  /**
+   * The graph of the same network for inputs of other sizes, for plans over this network's weights:
+   * in int8 where this one is.
+   *
+   * @param sized with the same parameters
+   */
+  public Graph graph(A sized) {
+    if (sized.equals(architecture)) {
+      return graph;
+    }
+    return isQuantized() ? sized.int8Graph() : sized.graph();
   }
 
   /**

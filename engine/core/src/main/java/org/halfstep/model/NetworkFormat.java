@@ -3,10 +3,12 @@ package org.halfstep.model;
 import java.io.IOException;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.BiConsumer;
 import java.util.function.Function;
 import org.halfstep.files.DataException;
 import org.halfstep.safetensors.SafetensorsFile;
+import org.halfstep.safetensors.Tensors;
 
 /**
  * A kind of file that networks are kept in: safetensors whose metadata say the format, the
@@ -67,6 +69,22 @@ public record NetworkFormat<A extends Architecture, C extends Card>(
       agreement.accept(read, said);
       return new Description<>(
           read, said, quantization == null ? null : Quantization.fromJson(quantization));
+    } catch (IllegalArgumentException e) {
+      throw new DataException(file.path(), e.getMessage(), e);
+    }
+  }
+
+  /**
+   * How the int8 network in a file was made; nothing for a file of another network.
+   *
+   * @throws DataException in one line, when the file says it in a way that cannot be
+   */
+  public static Optional<Quantization> quantization(Tensors tensors) throws DataException {
+    if (!(tensors instanceof SafetensorsFile file) || !file.metadata().containsKey(QUANTIZATION)) {
+      return Optional.empty();
+    }
+    try {
+      return Optional.of(Quantization.fromJson(file.metadata().get(QUANTIZATION)));
     } catch (IllegalArgumentException e) {
       throw new DataException(file.path(), e.getMessage(), e);
     }

@@ -3,12 +3,10 @@ package org.halfstep.model;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.Map;
+import java.util.List;
 import java.util.Set;
 import org.halfstep.files.DataException;
 import org.halfstep.graph.Graph;
-import org.halfstep.graph.Parameter;
-import org.halfstep.graph.ParameterSlab;
 import org.halfstep.safetensors.Dtype;
 import org.halfstep.safetensors.TensorView;
 
@@ -35,15 +33,35 @@ final class QuantizedTensors {
   static final String INPUT_SCALE = ".input_scale";
   static final String INPUT_ZERO_POINT = ".input_zero_point";
 
+  /** Ends of the names that only an int8 network has. */
+  private static final List<String> OF_LAYERS =
+      List.of(WEIGHT_SCALE, INPUT_SCALE, INPUT_ZERO_POINT);
+
   private static final Set<Dtype> WEIGHT_TYPES = Set.of(Dtype.F32, Dtype.F16, Dtype.BF16);
 
   private QuantizedTensors() {}
 
   private static boolean isByteWeight(Graph graph, String name) {
     return name.endsWith(WEIGHT)
-        && graph
-            .parameters()
-            .containsKey(name.substring(0, name.length() - WEIGHT.length()) + WEIGHT_SCALE);
+        && graph.parameters().containsKey(without(name, WEIGHT) + WEIGHT_SCALE);
+  }
+
+  private static String without(String name, String end) {
+    return name.substring(0, name.length() - end.length());
+  }
+
+  /**
+   * The int8 layer whose weight or scales a parameter is; null for what is as in a float32 network.
+   */
+  static String layer(Graph graph, String name) {
+    if (isByteWeight(graph, name)) {
+      return without(name, WEIGHT);
+    }
+    return OF_LAYERS.stream()
+        .filter(name::endsWith)
+        .findFirst()
+        .map(end -> without(name, end))
+        .orElse(null);
   }
 
   private static boolean isScale(String name) {
@@ -56,24 +74,6 @@ final class QuantizedTensors {
       return Dtype.I8;
     }
     return isScale(name) || name.endsWith(INPUT_ZERO_POINT) ? Dtype.F32 : wanted;
-  }
-
-  /** Rounds a layer's weights, which are those of a float32 network, and sets its scales. */
-  static void round(ParameterSlab weights, String layer, LayerScales scales) {
-    Map<String, Parameter> parameters = weights.graph().parameters();
-    Parameter weight = parameters.get(layer + WEIGHT);
-    float[] values = weights.get(weight);
-    float[] perChannel = scales.weights();
-    int perOutput = values.length / perChannel.length;
-    for (int i = 0; i < values.length; i++) {
-      values[i] = LayerScales.weightByte(values[i], perChannel[i / perOutput]);
-    }
-    weights.set(weight, values);
-    weights.set(parameters.get(layer + WEIGHT_SCALE), perChannel);
-    if (parameters.containsKey(layer + INPUT_SCALE)) {
-      weights.set(parameters.get(layer + INPUT_SCALE), new float[] {scales.input()});
-      weights.set(parameters.get(layer + INPUT_ZERO_POINT), new float[] {scales.zeroPoint()});
-    }
   }
 
   /** The bytes of a weight that is held as floats. */

@@ -34,6 +34,15 @@ public final class Calibration implements AutoCloseable {
   /** Rows of a network of images that are evaluated together. */
   private static final int BATCH = 8;
 
+  /**
+   * What was found: enough to make the int8 network, in memory ({@link Network#quantized}) or in a
+   * file ({@link Network#saveQuantized}).
+   *
+   * @param how it was measured
+   * @param layers scales of each int8 layer, by its name
+   */
+  public record Scales(Quantization how, Map<String, LayerScales> layers) {}
+
   /** Makes the rows for a plan; they are closed before it. */
   @FunctionalInterface
   public interface Rows {
@@ -75,8 +84,7 @@ public final class Calibration implements AutoCloseable {
   }
 
   /**
-   * An int8 network of images, owned by the caller: calibrated on real images, noised to each of
-   * the times at which its sampler evaluates it, with guidance strengths over its range.
+   * An int8 network of images, owned by the caller.
    *
    * @param network float32; stays the caller's
    * @param dataName what the file calls the images
@@ -89,13 +97,8 @@ public final class Calibration implements AutoCloseable {
       String dataName,
       CalibrationSettings settings,
       IntConsumer progress) {
-    return quantize(
-        network,
-        BATCH,
-        plan -> new ImageRows(network, plan, data, settings),
-        dataName,
-        settings.seed(),
-        progress);
+    Scales scales = scales(network, data, dataName, settings, progress);
+    return Network.quantized(network, scales.how(), scales.layers());
   }
 
   /**
@@ -116,6 +119,52 @@ public final class Calibration implements AutoCloseable {
       String dataName,
       long seed,
       IntConsumer progress) {
+    Scales scales = scales(network, batch, rows, dataName, seed, progress);
+    return Network.quantized(network, scales.how(), scales.layers());
+  }
+
+  /**
+   * The scales of a network of images: calibrated on real images, noised to each of the times at
+   * which its sampler evaluates it, with guidance strengths over its range.
+   *
+   * @param network float32; stays the caller's
+   * @param dataName what the file calls the images
+   * @param progress told the percentage that is done
+   * @throws IllegalArgumentException in one line, when the network is int8 already
+   */
+  public static Scales scales(
+      Network<UNetConfig, ModelCard> network,
+      ImageDataset data,
+      String dataName,
+      CalibrationSettings settings,
+      IntConsumer progress) {
+    return scales(
+        network,
+        BATCH,
+        plan -> new ImageRows(network, plan, data, settings),
+        dataName,
+        settings.seed(),
+        progress);
+  }
+
+  /**
+   * The scales of any network. When they are there, what it was measured in is given back.
+   *
+   * @param network float32; stays the caller's
+   * @param batch rows that are evaluated together, all of whose values are kept in memory
+   * @param rows what it is evaluated on
+   * @param dataName what the file calls that
+   * @param seed of the rows, for the file
+   * @param progress told the percentage that is done
+   * @throws IllegalArgumentException in one line, when the network is int8 already
+   */
+  public static Scales scales(
+      Network<?, ?> network,
+      int batch,
+      Rows rows,
+      String dataName,
+      long seed,
+      IntConsumer progress) {
     if (network.isQuantized()) {
       throw new IllegalArgumentException(
           "the model is int8 already: quantize the float32 model that it was made from");
@@ -130,7 +179,7 @@ public final class Calibration implements AutoCloseable {
               calibration.rows.images(),
               calibration.rows.count(),
               seed);
-      return Network.quantized(network, how, calibration.scales());
+      return new Scales(how, calibration.scales());
     }
   }
 

@@ -4,19 +4,17 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
+import java.util.Optional;
 import org.halfstep.checkpoint.Checkpoint;
-import org.halfstep.data.ClassNames;
 import org.halfstep.device.Device;
 import org.halfstep.device.Devices;
 import org.halfstep.diffusion.Solver;
-import org.halfstep.files.Printable;
 import org.halfstep.image.ImageBatch;
 import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
+import org.halfstep.model.Quantization;
 import org.halfstep.model.UNetConfig;
 
 /**
@@ -258,6 +256,18 @@ public final class DiffusionModel implements AutoCloseable {
     return pipeline.evaluations(request);
   }
 
+  /**
+   * Where the steps of a request begin: with a picture, how far back its strength leads.
+   *
+   * @throws IllegalStateException in one line, for a model of pixels
+   */
+  public Beginning beginning(SampleRequest request) {
+    if (pipeline instanceof LatentPipeline latent) {
+      return latent.beginning(request);
+    }
+    throw new IllegalStateException("a model of pixels always begins with noise");
+  }
+
   /** Rows of a request's images. */
   public int height(SampleRequest request) {
     return pipeline.height(request);
@@ -306,6 +316,23 @@ public final class DiffusionModel implements AutoCloseable {
   /** Whether it is a latent model that was made to paint a part of a picture. */
   public boolean isInpainting() {
     return pipeline instanceof LatentPipeline latent && latent.isInpainting();
+  }
+
+  /**
+   * The file of a latent model's UNet, or the index of several.
+   *
+   * @throws IllegalStateException in one line, for a model of pixels
+   */
+  public Path weights() {
+    if (pipeline instanceof LatentPipeline latent) {
+      return latent.weights();
+    }
+    throw new IllegalStateException("a model of pixels is one file");
+  }
+
+  /** How an int8 model was made, of a latent one its UNet; nothing for another one. */
+  public Optional<Quantization> quantization() {
+    return pipeline.quantization();
   }
 
   /** Lines about what was chosen and passed over when the model was opened. */
@@ -366,63 +393,13 @@ public final class DiffusionModel implements AutoCloseable {
    *     classes
    */
   public int[] labels(String... names) {
-    return Arrays.stream(names).mapToInt(this::label).toArray();
-  }
-
-  private int label(String name) {
-    String wanted = name.strip();
-    int exact = classNames().indexOf(name);
-    exact = exact < 0 ? classNames().indexOf(wanted) : exact;
-    if (exact >= 0) {
-      return exact;
-    }
-    // Where classes are called by numbers, a number is a name and nothing else.
-    if (wanted.matches("\\d{1,9}") && !ClassNames.areNumbers(classNames())) {
-      int number = Integer.parseInt(wanted);
-      if (number < classes()) {
-        return number;
-      }
-      throw unknown(name);
-    }
-    List<Integer> same = new ArrayList<>();
-    List<Integer> longer = new ArrayList<>();
-    for (int i = 0; i < classNames().size(); i++) {
-      String known = fold(classNames().get(i));
-      if (known.equals(fold(wanted))) {
-        same.add(i);
-      } else if (!wanted.isEmpty() && known.startsWith(fold(wanted))) {
-        longer.add(i);
-      }
-    }
-    if (same.size() == 1) {
-      return same.getFirst();
-    }
-    if (same.isEmpty() && longer.size() == 1 && !ClassNames.areNumbers(classNames())) {
-      return longer.getFirst();
-    }
-    throw unknown(name);
-  }
-
-  private IllegalArgumentException unknown(String name) {
-    return new IllegalArgumentException(
-        "\"" + Printable.line(name) + "\" is not a class of this model; " + describeClasses());
+    ClassLabels known = new ClassLabels(classNames(), classes());
+    return Arrays.stream(names).mapToInt(known::of).toArray();
   }
 
   /** Number of classes; 1 for an unconditional model. */
   public int classes() {
     return pipeline.classes();
-  }
-
-  private String describeClasses() {
-    String numbers = "its labels are 0 to " + (classes() - 1);
-    return classNames().isEmpty()
-        ? numbers
-        : (ClassNames.areNumbers(classNames()) ? "its classes are " : numbers + " or ")
-            + String.join(", ", classNames());
-  }
-
-  private static String fold(String name) {
-    return name.strip().toLowerCase(Locale.ROOT);
   }
 
   /** Waits for the request that is running, then frees all memory. Closing twice is harmless. */

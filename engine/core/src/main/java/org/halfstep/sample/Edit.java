@@ -16,8 +16,17 @@ import org.halfstep.image.ImageBatch;
  * @param paste whether pixels that stay are those of the picture itself, and not what the first
  *     stage makes of them
  * @param feather pixels over which the two are blended at the edge of what was painted
+ * @param source what each image shows now: it is taken back to the noise that denoising under this
+ *     condition makes it of (DDIM inversion; style transfer of Meng et al. 2023), so that what the
+ *     request asks for keeps its layout. Null for random noise
  */
-public record Edit(ImageBatch image, double strength, ImageBatch mask, boolean paste, int feather) {
+public record Edit(
+    ImageBatch image,
+    double strength,
+    ImageBatch mask,
+    boolean paste,
+    int feather,
+    Condition source) {
   /** Strength of an edit where none is given. */
   public static final double DEFAULT_STRENGTH = 0.8;
 
@@ -55,10 +64,19 @@ public record Edit(ImageBatch image, double strength, ImageBatch mask, boolean p
               + mask.channels()
               + " channels");
     }
+    if (source != null && mask != null) {
+      throw new IllegalArgumentException(
+          "a picture that is taken back to its own noise is changed everywhere: leave out the mask");
+    }
     if (feather < 0 || feather > MOST_FEATHER) {
       throw new IllegalArgumentException(
           "a mask is feathered over 0 to " + MOST_FEATHER + " pixels, got " + feather);
     }
+  }
+
+  /** A picture that begins with random noise. */
+  public Edit(ImageBatch image, double strength, ImageBatch mask, boolean paste, int feather) {
+    this(image, strength, mask, paste, feather, null);
   }
 
   /** The whole picture, taken back some way. */
@@ -71,9 +89,29 @@ public record Edit(ImageBatch image, double strength, ImageBatch mask, boolean p
     return new Edit(image, 1, mask, true, 0);
   }
 
+  /**
+   * The whole picture, taken back to its own noise.
+   *
+   * @param source what each image shows now
+   */
+  public static Edit inverting(ImageBatch image, double strength, Condition source) {
+    return new Edit(image, strength, null, true, 0, source);
+  }
+
+  /** The same with another strength. */
+  public Edit withStrength(double other) {
+    return new Edit(image, other, mask, paste, feather, source);
+  }
+
   /** The same for some of a request's images. */
   Edit slice(int from, int to) {
-    return image.count() == 1 ? this : new Edit(part(from, to), strength, mask, paste, feather);
+    return new Edit(
+        image.count() == 1 ? image : part(from, to),
+        strength,
+        mask,
+        paste,
+        feather,
+        source == null ? null : source.slice(from, to));
   }
 
   private ImageBatch part(int from, int to) {

@@ -28,22 +28,37 @@ record EditedLatents(SampleRequest request, int factor, int height, int width, i
     return (value & 0xff) / HALF_RANGE - 1;
   }
 
-  private LatentDraw draw() {
-    return LatentDraw.sample(request.seed(), request.firstImage());
+  /**
+   * Which latent an image's picture gets.
+   *
+   * @param before tensors that another program draws from an image's seed before it
+   */
+  private LatentDraw draw(int before) {
+    long first = request.firstImage();
+    return request.noise() == NoiseSource.OWN
+        ? LatentDraw.sample(request.seed(), first)
+        : new LatentDraw(
+            (image, values) ->
+                request.noise().write(request.seed() + first + image, before, channels, values));
   }
 
   /**
-   * The picture's latents.
+   * The latents that the images begin with: of an inverted picture the means, else a sample for
+   * each.
    *
    * @param leadsBack whether an ordinary network paints the mask's part, and is led back elsewhere
    */
   KnownImage known(FirstStage firstStage, boolean leadsBack, Arena arena) {
     ImageBatch image = request.edit().image();
-    MemorySegment latents =
-        arena.allocate((long) Float.BYTES * image.count() * pixels() * channels, Long.BYTES);
-    firstStage.encode(image, draw(), latents);
-    boolean[] painted = leadsBack ? painted() : null;
-    return new KnownImage(latents, image.count() == 1, painted);
+    LatentDraw draw = request.edit().source() == null ? draw(0) : LatentDraw.mode();
+    MemorySegment latents = latents(arena);
+    firstStage.encode(image, request.count(), draw, latents);
+    return new KnownImage(latents, leadsBack ? painted() : null);
+  }
+
+  /** Room for a latent of each image. */
+  private MemorySegment latents(Arena arena) {
+    return arena.allocate((long) Float.BYTES * request.count() * pixels() * channels, Long.BYTES);
   }
 
   /** The mask at a latent's size: each pixel is the one of the mask at its upper left corner. */
@@ -62,8 +77,10 @@ record EditedLatents(SampleRequest request, int factor, int height, int width, i
    * What an inpainting network sees beside the latent: the mask, 1 where something is painted, and
    * the latents of the picture with mid grey in place of that. Without a picture everything is
    * painted.
+   *
+   * @param before tensors that another program draws from an image's seed before these latents
    */
-  MemorySegment beside(FirstStage firstStage, Arena arena) {
+  MemorySegment beside(FirstStage firstStage, int before, Arena arena) {
     int count = request.edit() == null ? 1 : request.edit().image().count();
     int rows = factor * height;
     int columns = factor * width;
@@ -77,13 +94,13 @@ record EditedLatents(SampleRequest request, int factor, int height, int width, i
         masked.setAtIndex(ValueLayout.JAVA_FLOAT, i, isPainted ? 0 : normalized(image[i]));
       }
     }
-    MemorySegment latents =
-        arena.allocate((long) Float.BYTES * count * pixels() * channels, Long.BYTES);
-    firstStage.encode(count, rows, columns, masked, draw(), latents);
+    MemorySegment latents = latents(arena);
+    firstStage.encode(count, request.count(), rows, columns, masked, draw(before), latents);
     boolean[] painted = painted();
     MemorySegment beside =
-        arena.allocate((long) Float.BYTES * count * pixels() * (1 + channels), Long.BYTES);
-    for (int pixel = 0; pixel < count * pixels(); pixel++) {
+        arena.allocate(
+            (long) Float.BYTES * request.count() * pixels() * (1 + channels), Long.BYTES);
+    for (int pixel = 0; pixel < request.count() * pixels(); pixel++) {
       long to = (long) pixel * (1 + channels);
       beside.setAtIndex(ValueLayout.JAVA_FLOAT, to, painted[pixel % pixels()] ? 1 : 0);
       MemorySegment.copy(

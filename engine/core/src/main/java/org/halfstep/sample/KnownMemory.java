@@ -61,7 +61,7 @@ final class KnownMemory implements AutoCloseable {
     long bytes = (long) Float.BYTES * pixels * channels;
     MemorySegment to = known.memory();
     for (int image = 0; image < batch; image++) {
-      long from = picture.isShared() ? 0 : (first + image) * bytes;
+      long from = (first + image) * bytes;
       MemorySegment.copy(picture.values(), from, to, image * bytes, bytes);
     }
     known.push();

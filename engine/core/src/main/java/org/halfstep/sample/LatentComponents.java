@@ -20,7 +20,6 @@ import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.Owned;
 import org.halfstep.diffusion.NoiseSchedule;
-import org.halfstep.diffusion.Parameterization;
 import org.halfstep.files.DataException;
 import org.halfstep.latent.FirstStage;
 import org.halfstep.latent.FirstStageOptions;
@@ -30,6 +29,7 @@ import org.halfstep.latent.TextEncoderOptions;
 import org.halfstep.model.ModelCard;
 import org.halfstep.model.ModelCard.Role;
 import org.halfstep.model.Network;
+import org.halfstep.model.Quantization;
 import org.halfstep.model.TensorNames;
 import org.halfstep.text.ClipTokenizer;
 
@@ -38,16 +38,6 @@ import org.halfstep.text.ClipTokenizer;
  * stay mapped; networks are opened and closed over them.
  */
 final class LatentComponents implements AutoCloseable {
-  /** Pixels of a latent in each direction, where a model does not say its own. */
-  private static final int USUAL_SIDE = 64;
-
-  private static final int LARGEST_SIDE = 1024;
-
-  /** Stable Diffusion 2 that predicts v is the one for 768 pixels. */
-  private static final int SECOND_SIDE = 96;
-
-  private static final int SECOND_CONTEXT = 1024;
-
   private final Owned owned = new Owned();
   private final Device device;
   private final ModelOptions options;
@@ -169,6 +159,11 @@ final class LatentComponents implements AutoCloseable {
     return device;
   }
 
+  /** The files; closed with these. */
+  Checkpoint checkpoint() {
+    return checkpoint;
+  }
+
   ModelCard card() {
     return card;
   }
@@ -190,6 +185,16 @@ final class LatentComponents implements AutoCloseable {
     return unet().classRows() == 0;
   }
 
+  /** The file of the UNet's weights, or the index of several. */
+  Path weights() {
+    return Path.of(checkpoint.components().get(Part.UNET).tensors().origin());
+  }
+
+  /** How an int8 UNet was made. */
+  Optional<Quantization> quantization() {
+    return Optional.ofNullable(checkpoint.components().get(Part.UNET).quantization());
+  }
+
   /** Numbers of all networks together. */
   long parameters() {
     return checkpoint.components().values().stream()
@@ -204,17 +209,7 @@ final class LatentComponents implements AutoCloseable {
 
   /** Rows and columns of an image that the model was made for. */
   int usualSide() {
-    boolean isSecond =
-        unet().context() == SECOND_CONTEXT
-            && sampling.config().parameterization() == Parameterization.V;
-    int side =
-        checkpoint
-            .components()
-            .get(Part.UNET)
-            .config()
-            .path("sample_size")
-            .asInt(isSecond ? SECOND_SIDE : USUAL_SIDE);
-    return factor() * Math.clamp(side, 1, LARGEST_SIDE);
+    return factor() * checkpoint.latentSide();
   }
 
   // ---- Networks
@@ -237,15 +232,22 @@ final class LatentComponents implements AutoCloseable {
     return precision(options.precision());
   }
 
+  /** The UNet for latents of a size. */
+  LatentUNetConfig unetConfig(int height, int width) {
+    Component text = checkpoint.components().get(Part.TEXT_ENCODER);
+    int tokens = isOfTexts() ? ((TextDescription) text.network()).positions() : 1;
+    return new LatentUNetConfig(unet(), height, width, tokens);
+  }
+
   /** Opens the UNet for latents of a size; closed by the caller. */
   Network<LatentUNetConfig, ModelCard> openUNet(int height, int width) throws IOException {
-    int tokens =
-        isOfTexts() ? ((TextDescription) component(Part.TEXT_ENCODER).network()).positions() : 1;
+    Component unet = updated(Part.UNET);
     return Network.open(
         device,
-        new LatentUNetConfig(unet(), height, width, tokens),
+        unetConfig(height, width),
         card,
-        updated(Part.UNET).tensors(),
+        unet.quantization(),
+        unet.tensors(),
         TensorNames.OWN,
         options.memory());
   }

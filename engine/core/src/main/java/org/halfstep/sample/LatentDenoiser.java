@@ -47,7 +47,7 @@ final class LatentDenoiser implements Denoiser {
     this.sampling = sampling;
     LatentUNetConfig own = network.architecture();
     this.config = own.withSize(height, width, own.tokens());
-    this.graph = config.equals(own) ? network.graph() : config.graph();
+    this.graph = network.graph(config);
   }
 
   @Override
@@ -99,7 +99,7 @@ final class LatentDenoiser implements Denoiser {
   /**
    * Sets what an inpainting network sees beside the latents of the next request.
    *
-   * @param values float32 {@code [images or 1, height, width, besideChannels]}
+   * @param values float32 {@code [images, height, width, besideChannels]}
    */
   void setBeside(MemorySegment values) {
     beside = values;
@@ -269,7 +269,7 @@ final class LatentDenoiser implements Denoiser {
       int extra = besideChannels();
       int columns = config.network().inChannels();
       long perImage = (long) Float.BYTES * pixels() * extra;
-      long from = beside.byteSize() == perImage ? 0 : image * perImage;
+      long from = image * perImage;
       for (int pixel = 0; pixel < pixels(); pixel++) {
         long to = (long) Float.BYTES * (((long) row * pixels() + pixel) * columns + channels());
         MemorySegment.copy(

@@ -4,18 +4,21 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
 import org.halfstep.device.Device;
 import org.halfstep.device.Slab;
+import org.halfstep.diffusion.SamplingStep;
 import org.halfstep.diffusion.Solver;
+import org.halfstep.diffusion.TimeGrid;
 import org.halfstep.latent.FirstStage;
-import org.halfstep.latent.LatentUNetConfig;
 import org.halfstep.latent.TextEncoder;
 import org.halfstep.model.ModelCard;
 import org.halfstep.model.ModelCard.Role;
-import org.halfstep.model.Network;
-import org.halfstep.sample.LatentOptions.Residency;
+import org.halfstep.model.Quantization;
 
 /**
  * A latent model as a pipeline: text encoder, guided denoising of latents, first stage. Begun with
@@ -33,20 +36,9 @@ final class LatentPipeline implements Pipeline {
   /** What the class-conditional networks of latent diffusion are sampled with. */
   private static final double DEFAULT_CLASS_GUIDANCE = 2;
 
-  /** Latent pixels of images that are evaluated together: one image of 512x512. */
-  private static final int MOST_PIXELS = 64 * 64;
-
   private final LatentComponents components;
-  private final ModelOptions options;
-  private final boolean keeps;
-
-  private TextEncoder textEncoder;
-  private FirstStage firstStage;
-  private Network<LatentUNetConfig, ModelCard> unet;
-  private LatentDenoiser denoiser;
-  private Sampler sampler;
-
-  private List<ComponentUse> uses = List.of();
+  private final RunningParts parts;
+  private List<ComponentUse> uses = new ArrayList<>();
   private List<String> notices = List.of();
   private boolean closed;
 
@@ -55,8 +47,7 @@ final class LatentPipeline implements Pipeline {
    */
   LatentPipeline(LatentComponents components, ModelOptions options) {
     this.components = components;
-    this.options = options;
-    this.keeps = options.latent().residency() == Residency.KEEP;
+    this.parts = new RunningParts(components, options);
   }
 
   // ---- What it takes
@@ -103,6 +94,11 @@ final class LatentPipeline implements Pipeline {
   }
 
   @Override
+  public Optional<Quantization> quantization() {
+    return components.quantization();
+  }
+
+  @Override
   public List<String> notes() {
     return components.notes();
   }
@@ -137,6 +133,23 @@ final class LatentPipeline implements Pipeline {
           "this model makes images of " + channels() + " channels and edits no others");
     }
     components.sampling().grid(request.sampler(), request.spacing());
+    if (request.edit() != null && request.edit().source() != null) {
+      requireInvertible(request);
+    }
+  }
+
+  private void requireInvertible(SampleRequest request) {
+    if (!request.sampler().isDeterministic()) {
+      throw new IllegalArgumentException(
+          "the "
+              + request.sampler().name().toLowerCase(Locale.ROOT)
+              + " sampler draws noise on its way and does not lead back to a picture: use ddim");
+    }
+    if (card().role() == ModelCard.Role.STUDENT) {
+      throw new IllegalArgumentException(
+          "a student was distilled for steps towards pictures: take a picture back with its teacher");
+    }
+    LatentConditions.require(components.unet(), inverse(request));
   }
 
   private void requireSize(String what, int pixels) {
@@ -156,8 +169,29 @@ final class LatentPipeline implements Pipeline {
 
   @Override
   public long evaluations(SampleRequest request) {
-    return (long) request.sampler().evaluations(Sampler.steps(card(), request))
-        * Denoiser.branches(card(), request);
+    int steps = Sampler.steps(card(), request);
+    boolean inverts = request.edit() != null && request.edit().source() != null;
+    return (long) request.sampler().evaluations(steps) * Denoiser.branches(card(), request)
+        + (inverts ? steps : 0);
+  }
+
+  /** The file of the UNet's weights, or the index of several. */
+  Path weights() {
+    return components.weights();
+  }
+
+  /** Where the steps of a request begin. */
+  Beginning beginning(SampleRequest request) {
+    TimeGrid grid = components.sampling().grid(request.sampler(), request.spacing());
+    SamplingStep first = Sampler.path(card(), grid, request).steps().getFirst();
+    boolean isNoise =
+        request.edit() == null
+            || request.edit().source() == null && Sampler.startsFromNoise(card(), request);
+    return new Beginning(
+        Sampler.steps(card(), request),
+        request.steps(),
+        first.timeInput(),
+        isNoise ? 1 : first.sigma());
   }
 
   // ---- Making images
@@ -204,8 +238,8 @@ final class LatentPipeline implements Pipeline {
     } catch (IOException unreadable) {
       throw new UncheckedIOException(unreadable);
     } finally {
-      if (!keeps) {
-        release();
+      if (!parts.areKept()) {
+        parts.close();
         components.device().trim();
       }
     }
@@ -215,7 +249,23 @@ final class LatentPipeline implements Pipeline {
     return components.unet().outChannels();
   }
 
-  /** The latents of a request, scaled as the network has them. */
+  /** The latents of a request, scaled as the network has them; nothing is decoded. */
+  synchronized MemorySegment latents(
+      SampleRequest request, Cancellation cancellation, SampleProgress progress, Arena arena)
+      throws IOException {
+    requireSupported(request);
+    int factor = components.factor();
+    uses = new ArrayList<>();
+    return latents(
+        request,
+        null,
+        height(request) / factor,
+        width(request) / factor,
+        cancellation,
+        progress,
+        arena);
+  }
+
   private MemorySegment latents(
       SampleRequest request,
       MemorySegment start,
@@ -231,47 +281,69 @@ final class LatentPipeline implements Pipeline {
       contexts = encode(prompts, guides, arena);
       cancellation.check();
     }
+    // What the first step of each image begins with, where that is no noise.
     KnownImage known = start == null ? null : KnownImage.start(start);
     MemorySegment beside = null;
-    boolean runsAll = Sampler.steps(card(), request) == request.steps();
-    boolean begins = request.edit() != null && !runsAll;
-    boolean leadsBack = request.edit() != null && request.edit().mask() != null && !isInpainting();
+    Edit edit = request.edit();
+    boolean inverts = edit != null && edit.source() != null;
+    boolean begins = edit != null && (inverts || !Sampler.startsFromNoise(card(), request));
+    boolean leadsBack = edit != null && edit.mask() != null && !isInpainting();
     if (begins || leadsBack || isInpainting()) {
       EditedLatents edited =
           new EditedLatents(request, components.factor(), height, width, latentChannels());
       Stopwatch watch = new Stopwatch();
-      openFirstStage();
+      FirstStage firstStage = parts.firstStage();
       watch.opened();
       known = begins || leadsBack ? edited.known(firstStage, leadsBack, arena) : known;
-      beside = isInpainting() ? edited.beside(firstStage, arena) : null;
+      beside = isInpainting() ? edited.beside(firstStage, begins ? 2 : 1, arena) : null;
       watch.done("first stage, encoding");
-      if (!keeps) {
-        firstStage.release();
+      if (!parts.areKept()) {
+        parts.releaseFirstStage();
       }
       cancellation.check();
     }
+    MemorySegment source = null;
+    if (inverts && edit.source() instanceof Condition.Prompts prompts) {
+      source = encode(prompts, false, arena)[0];
+    }
     Stopwatch watch = new Stopwatch();
-    openSampler(height, width);
+    Sampler sampler = parts.sampler(height, width);
+    LatentDenoiser denoiser = parts.denoiser();
     watch.opened();
-    denoiser.setContexts(contexts[0], contexts[1]);
     denoiser.setBeside(beside);
+    if (inverts) {
+      denoiser.setContexts(source, null);
+      MemorySegment codes = arena.allocate(known.values().byteSize(), Long.BYTES);
+      KnownImage picture = KnownImage.start(known.values());
+      sampler.invert(inverse(request), picture, codes, cancellation, progress);
+      known = KnownImage.start(codes);
+    }
+    denoiser.setContexts(contexts[0], contexts[1]);
     MemorySegment latents =
         arena.allocate((long) Float.BYTES * request.count() * denoiser.values(), Long.BYTES);
-    // Other programs draw the picture's latents before the noise.
-    sampler.sample(request, known, begins || leadsBack ? 1 : 0, latents, cancellation, progress);
+    // Other programs draw the latents of pictures from the same seeds.
+    ForeignDraws skipped =
+        new ForeignDraws(
+            begins || leadsBack ? 1 : 0,
+            isInpainting() || edit != null && edit.mask() != null ? 1 : 0);
+    sampler.sample(request, known, skipped, latents, cancellation, progress);
     watch.done("UNet");
-    if (!keeps) {
-      closeUNet();
+    if (!parts.areKept()) {
+      parts.closeUNet();
     }
     return latents;
   }
 
-  private MemorySegment[] encode(Condition.Prompts prompts, boolean guides, Arena arena)
+  /** What is asked for on the way back: what a picture shows now, without guidance. */
+  private static SampleRequest inverse(SampleRequest request) {
+    return request.withCondition(request.edit().source()).withGuidance(0);
+  }
+
+  /** The contexts of texts, and those of their negatives, which are null without guidance. */
+  synchronized MemorySegment[] encode(Condition.Prompts prompts, boolean guides, Arena arena)
       throws IOException {
     Stopwatch watch = new Stopwatch();
-    if (textEncoder == null) {
-      textEncoder = components.openTextEncoder();
-    }
+    TextEncoder textEncoder = parts.textEncoder();
     watch.opened();
     MemorySegment texts = arena.allocate(prompts.count() * textEncoder.contextBytes(), Long.BYTES);
     textEncoder.encode(prompts.prompts(), texts);
@@ -284,33 +356,10 @@ final class LatentPipeline implements Pipeline {
       prompts.negatives().stream().distinct().forEach(p -> notices.addAll(textEncoder.notices(p)));
     }
     watch.done("text encoder");
-    if (!keeps) {
-      closeTextEncoder();
+    if (!parts.areKept()) {
+      parts.closeTextEncoder();
     }
     return new MemorySegment[] {texts, without};
-  }
-
-  private void openFirstStage() throws IOException {
-    if (firstStage == null) {
-      firstStage = components.openFirstStage();
-    }
-  }
-
-  private void openSampler(int height, int width) throws IOException {
-    if (sampler != null && denoiser.height() == height && denoiser.width() == width) {
-      return;
-    }
-    if (sampler != null) {
-      sampler.close();
-      sampler = null;
-    }
-    if (unet == null) {
-      unet = components.openUNet(height, width);
-    }
-    denoiser = new LatentDenoiser(unet, components.sampling(), height, width);
-    int together = Integer.highestOneBit(Math.max(1, MOST_PIXELS / (height * width)));
-    sampler =
-        new Sampler(denoiser, Math.min(together, options.maxBatch()), components.unetPrecision());
   }
 
   private void decode(
@@ -321,7 +370,7 @@ final class LatentPipeline implements Pipeline {
       MemorySegment destination)
       throws IOException {
     Stopwatch watch = new Stopwatch();
-    openFirstStage();
+    FirstStage firstStage = parts.firstStage();
     watch.opened();
     try {
       firstStage.decode(request.count(), height, width, latents, destination);
@@ -370,35 +419,6 @@ final class LatentPipeline implements Pipeline {
     return List.copyOf(notices);
   }
 
-  // ---- Giving back
-
-  private void closeTextEncoder() {
-    if (textEncoder != null) {
-      textEncoder.close();
-      textEncoder = null;
-    }
-  }
-
-  private void closeUNet() {
-    if (sampler != null) {
-      sampler.close();
-      sampler = null;
-    }
-    if (unet != null) {
-      unet.close();
-      unet = null;
-    }
-  }
-
-  private void release() {
-    closeTextEncoder();
-    closeUNet();
-    if (firstStage != null) {
-      firstStage.close();
-      firstStage = null;
-    }
-  }
-
   /** Makes ready nothing ahead: which parts stay is the residency's. */
   @Override
   public void warmUp(SampleRequest request) {
@@ -409,7 +429,7 @@ final class LatentPipeline implements Pipeline {
   public synchronized void close() {
     if (!closed) {
       closed = true;
-      release();
+      parts.close();
       components.close();
     }
   }

@@ -72,7 +72,7 @@ public enum NoiseSource {
   /**
    * Writes all draws of one image.
    *
-   * @param skipped tensors that were drawn from the seed before
+   * @param skipped what is drawn from the seed beside them
    * @param draws how many are wanted
    * @param channels of the image; the values of a pixel lie together in {@code destination}
    * @param destination float32, draw after draw
@@ -81,7 +81,7 @@ public enum NoiseSource {
    */
   void write(
       long seed,
-      int skipped,
+      ForeignDraws skipped,
       int draws,
       int values,
       int channels,
@@ -90,21 +90,43 @@ public enum NoiseSource {
       long stride) {
     Draws generator = draws(seed);
     float[] planes = new float[values];
-    int pixels = values / channels;
-    for (int draw = 0; draw < skipped; draw++) {
-      generator.next(planes);
-    }
+    skip(generator, skipped.before(), planes);
     for (int draw = 0; draw < draws; draw++) {
+      if (draw == 1) {
+        skip(generator, skipped.between(), planes);
+      }
       generator.next(planes);
       long start = (offset + draw * stride) / Float.BYTES;
-      for (int channel = 0; channel < channels; channel++) {
-        for (int pixel = 0; pixel < pixels; pixel++) {
-          destination.setAtIndex(
-              ValueLayout.JAVA_FLOAT,
-              start + (long) pixel * channels + channel,
-              planes[channel * pixels + pixel]);
-        }
+      int pixels = values / channels;
+      for (int i = 0; i < values; i++) {
+        destination.setAtIndex(
+            ValueLayout.JAVA_FLOAT, start + i, planes[i % channels * pixels + i / channels]);
       }
+    }
+  }
+
+  /**
+   * One tensor of an image.
+   *
+   * @param seed of the image
+   * @param before tensors that are drawn from it before
+   * @param channels of the image
+   * @param destination takes it, the values of a pixel together
+   */
+  void write(long seed, int before, int channels, float[] destination) {
+    Draws generator = draws(seed);
+    float[] planes = new float[destination.length];
+    skip(generator, before + 1, planes);
+    int pixels = planes.length / channels;
+    for (int i = 0; i < planes.length; i++) {
+      destination[i] = planes[i % channels * pixels + i / channels];
+    }
+  }
+
+  /** Draws tensors, of which the last is left in the array. */
+  private static void skip(Draws generator, int tensors, float[] planes) {
+    for (int draw = 0; draw < tensors; draw++) {
+      generator.next(planes);
     }
   }
 }

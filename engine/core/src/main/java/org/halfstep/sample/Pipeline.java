@@ -2,8 +2,10 @@ package org.halfstep.sample;
 
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.Optional;
 import org.halfstep.device.Device;
 import org.halfstep.model.ModelCard;
+import org.halfstep.model.Quantization;
 
 /**
  * What stands behind {@link DiffusionModel}: a network of pixels, or the parts of a latent model.
@@ -30,6 +32,9 @@ sealed interface Pipeline extends AutoCloseable permits PixelPipeline, LatentPip
 
   /** Number of classes; 1 where there are none. */
   int classes();
+
+  /** How an int8 network was made; nothing for another one. */
+  Optional<Quantization> quantization();
 
   /** Lines about what was chosen and passed over when the model was opened. */
   List<String> notes();

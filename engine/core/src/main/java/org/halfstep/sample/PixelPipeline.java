@@ -2,11 +2,13 @@ package org.halfstep.sample;
 
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.Optional;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.model.ModelCard;
 import org.halfstep.model.ModelCard.Role;
 import org.halfstep.model.Network;
+import org.halfstep.model.Quantization;
 import org.halfstep.model.UNetConfig;
 
 /** A network that makes images by itself. */
@@ -70,6 +72,11 @@ final class PixelPipeline implements Pipeline {
   }
 
   @Override
+  public Optional<Quantization> quantization() {
+    return Optional.ofNullable(network.quantization());
+  }
+
+  @Override
   public List<String> notes() {
     return List.of();
   }
@@ -104,7 +111,7 @@ final class PixelPipeline implements Pipeline {
       MemorySegment destination,
       Cancellation cancellation,
       SampleProgress progress) {
-    sampler.sample(request, null, 0, destination, cancellation, progress);
+    sampler.sample(request, null, ForeignDraws.NONE, destination, cancellation, progress);
   }
 
   @Override

@@ -17,8 +17,17 @@ final class PreparedSchedule {
    *
    * @param steps the number asked for
    * @param last how many of them are run
+   * @param levels of those that a consistency model was distilled at, how many the steps are spread
+   *     over; all of them where it begins with noise, and for other models
+   * @param isInverse whether they lead from the image to the noise
    */
-  record Key(Solver solver, TimeGrid.Spacing spacing, int steps, int last) {}
+  record Key(
+      Solver solver,
+      TimeGrid.Spacing spacing,
+      int steps,
+      int last,
+      int levels,
+      boolean isInverse) {}
 
   private final Key key;
   private final double start;
@@ -67,8 +76,14 @@ final class PreparedSchedule {
   }
 
   /** Whether it is made for these steps. */
-  boolean isFor(Solver solver, TimeGrid.Spacing spacing, int steps, int last) {
-    return key.solver == solver && key.spacing == spacing && key.steps == steps && key.last == last;
+  boolean isFor(
+      Solver solver, TimeGrid.Spacing spacing, int steps, int last, int levels, boolean isInverse) {
+    return key.solver == solver
+        && key.spacing == spacing
+        && key.steps == steps
+        && key.last == last
+        && key.levels == levels
+        && key.isInverse == isInverse;
   }
 
   int evaluations() {
@@ -81,7 +96,7 @@ final class PreparedSchedule {
 
   /** Whether the first of all steps is run, so that nothing of an image is left at the start. */
   boolean startsFromNoise() {
-    return key.last == key.steps;
+    return key.last == key.steps && key.levels == TimeGrid.CONSISTENCY_LEVELS;
   }
 
   /** Standard deviation of the noise that the first step begins at. */

@@ -71,6 +71,14 @@ public record SampleRequest(
                 + " images begin with one picture or one each, got "
                 + edit.image().count());
       }
+      if (edit.source() != null && edit.source().count() != condition.count()) {
+        throw new IllegalArgumentException(
+            "each of "
+                + condition.count()
+                + " images shows something now, got "
+                + edit.source().count()
+                + " of it");
+      }
       height = edit.image().height();
       width = edit.image().width();
     }

@@ -8,6 +8,7 @@ import org.halfstep.device.DataType;
 import org.halfstep.diffusion.NoiseSchedule;
 import org.halfstep.diffusion.SamplingSchedule;
 import org.halfstep.diffusion.Solver;
+import org.halfstep.diffusion.TimeGrid;
 import org.halfstep.model.ModelCard;
 import org.halfstep.model.ModelCard.Role;
 import org.halfstep.model.Network;
@@ -81,19 +82,46 @@ public final class Sampler implements AutoCloseable {
    * @throws java.util.concurrent.CancellationException when it was
    */
   public void sample(SampleRequest request, MemorySegment destination, Cancellation cancellation) {
-    sample(request, null, 0, destination, cancellation, SampleProgress.NONE);
+    sample(request, null, ForeignDraws.NONE, destination, cancellation, SampleProgress.NONE);
   }
 
   /**
    * The same, starting from a picture, with a listener for the progress.
    *
    * @param picture null for none
-   * @param skipped draws of another program's noise that were used up before
+   * @param skipped what another program draws beside the noise
    */
   synchronized void sample(
       SampleRequest request,
       KnownImage picture,
-      int skipped,
+      ForeignDraws skipped,
+      MemorySegment destination,
+      Cancellation cancellation,
+      SampleProgress progress) {
+    run(request, false, picture, skipped, destination, cancellation, progress);
+  }
+
+  /**
+   * The way back: from images to the noise that the steps of a request begin with (DDIM run
+   * backwards; Song et al. 2021, section 4.3), under its condition.
+   *
+   * @param picture the images, as they are
+   * @param destination takes what the request begins with
+   */
+  synchronized void invert(
+      SampleRequest request,
+      KnownImage picture,
+      MemorySegment destination,
+      Cancellation cancellation,
+      SampleProgress progress) {
+    run(request, true, picture, ForeignDraws.NONE, destination, cancellation, progress);
+  }
+
+  private void run(
+      SampleRequest request,
+      boolean isInverse,
+      KnownImage picture,
+      ForeignDraws skipped,
       MemorySegment destination,
       Cancellation cancellation,
       SampleProgress progress) {
@@ -109,7 +137,7 @@ public final class Sampler implements AutoCloseable {
               + destination.byteSize());
     }
     denoiser.device().attach();
-    PreparedSchedule steps = schedule(request);
+    PreparedSchedule steps = schedule(request, isInverse);
     int done = 0;
     while (done < request.count()) {
       cancellation.check();
@@ -148,23 +176,24 @@ public final class Sampler implements AutoCloseable {
     return known[index];
   }
 
-  private PreparedSchedule schedule(SampleRequest request) {
+  private PreparedSchedule schedule(SampleRequest request, boolean isInverse) {
     int last = steps(denoiser.card(), request);
+    int levels = levels(request);
     for (int i = 0; i < schedules.size(); i++) {
       PreparedSchedule known = schedules.get(i);
-      if (known.isFor(request.sampler(), request.spacing(), request.steps(), last)) {
+      if (known.isFor(
+          request.sampler(), request.spacing(), request.steps(), last, levels, isInverse)) {
         return known;
       }
     }
+    TimeGrid grid = denoiser.grid(request.sampler(), request.spacing());
     PreparedSchedule made =
         new PreparedSchedule(
-            new PreparedSchedule.Key(request.sampler(), request.spacing(), request.steps(), last),
-            SamplingSchedule.ofLast(
-                request.sampler(),
-                schedule,
-                denoiser.grid(request.sampler(), request.spacing()),
-                request.steps(),
-                last),
+            new PreparedSchedule.Key(
+                request.sampler(), request.spacing(), request.steps(), last, levels, isInverse),
+            isInverse
+                ? SamplingSchedule.encode(request.sampler(), schedule, grid, request.steps(), last)
+                : path(denoiser.card(), grid, request),
             denoiser.card().predicts());
     if (schedules.size() == MOST_SCHEDULES) {
       schedules.removeFirst();
@@ -173,8 +202,42 @@ public final class Sampler implements AutoCloseable {
     return made;
   }
 
+  /** The steps of a request that are run. */
+  static SamplingSchedule path(ModelCard card, TimeGrid grid, SampleRequest request) {
+    int levels = levels(request);
+    if (levels < TimeGrid.CONSISTENCY_LEVELS) {
+      return SamplingSchedule.consistency(
+          card.noiseSchedule(),
+          grid.consistencyTimes(card.noiseSchedule(), request.steps(), levels));
+    }
+    return SamplingSchedule.ofLast(
+        request.sampler(), card.noiseSchedule(), grid, request.steps(), steps(card, request));
+  }
+
+  /** Whether nothing of a picture is left where a request begins. */
+  static boolean startsFromNoise(ModelCard card, SampleRequest request) {
+    return steps(card, request) == request.steps()
+        && levels(request) == TimeGrid.CONSISTENCY_LEVELS;
+  }
+
+  private static boolean isSpread(SampleRequest request) {
+    return request.edit() != null
+        && request.sampler() == Solver.CONSISTENCY
+        && (request.spacing() == null || request.spacing() == TimeGrid.Spacing.CONSISTENCY);
+  }
+
   /**
-   * How many of a request's steps are run: all of them, unless it begins with a picture.
+   * Of the levels that a consistency model was distilled at, how many a request's steps are spread
+   * over.
+   */
+  private static int levels(SampleRequest request) {
+    int most = TimeGrid.CONSISTENCY_LEVELS;
+    return isSpread(request) ? Math.min((int) (most * request.edit().strength()), most) : most;
+  }
+
+  /**
+   * How many of a request's steps are run: all of them, unless it begins with a picture. A
+   * consistency model runs all of them then as well.
    *
    * @throws IllegalArgumentException when its strength is too small for one step
    */
@@ -183,21 +246,31 @@ public final class Sampler implements AutoCloseable {
     if (request.edit() == null) {
       return n;
     }
+    if (isSpread(request)) {
+      if (levels(request) < n) {
+        throw tooWeak(request, (double) n / TimeGrid.CONSISTENCY_LEVELS);
+      }
+      return n;
+    }
     double wanted = request.edit().strength() * n;
     if (card.role() == Role.STUDENT) {
       return Math.clamp((int) Math.rint(wanted), 1, n);
     }
     int steps = Math.min((int) wanted, n);
     if (steps == 0) {
-      throw new IllegalArgumentException(
-          "of "
-              + n
-              + " steps a strength of "
-              + request.edit().strength()
-              + " runs none: the smallest one is "
-              + 1.0 / n);
+      throw tooWeak(request, 1.0 / n);
     }
     return steps;
+  }
+
+  private static IllegalArgumentException tooWeak(SampleRequest request, double least) {
+    return new IllegalArgumentException(
+        "of "
+            + request.steps()
+            + " steps a strength of "
+            + request.edit().strength()
+            + " runs none: the smallest one is "
+            + least);
   }
 
   /**

@@ -75,7 +75,7 @@ final class SamplingLoop implements AutoCloseable {
    *
    * @param first index in the request of the first
    * @param picture what is known of the images; null for nothing
-   * @param skipped draws of another program's noise that were used up before
+   * @param skipped what another program draws beside the noise
    * @param destination float32 NHWC in [-1, 1] (up to overshoot)
    * @param offset bytes into {@code destination}
    * @param cancellation asked before each evaluation
@@ -86,7 +86,7 @@ final class SamplingLoop implements AutoCloseable {
       int first,
       PreparedSchedule schedule,
       KnownImage picture,
-      int skipped,
+      ForeignDraws skipped,
       MemorySegment destination,
       long offset,
       Cancellation cancellation,

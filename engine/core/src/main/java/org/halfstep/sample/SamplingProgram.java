@@ -296,13 +296,13 @@ final class SamplingProgram implements AutoCloseable {
    *
    * @param first index in the request of the first image
    * @param picture what is known of the images; null for nothing
-   * @param skipped draws of another program's noise that were used up before
+   * @param skipped what another program draws beside the noise
    */
   void run(
       SampleRequest request,
       int first,
       KnownImage picture,
-      int skipped,
+      ForeignDraws skipped,
       Cancellation wanted,
       SampleProgress told) {
     long seed = request.seed();
@@ -325,7 +325,7 @@ final class SamplingProgram implements AutoCloseable {
     progress.at(first + batch, 0, schedule.evaluations());
   }
 
-  private void draw(SampleRequest request, int first, int skipped) {
+  private void draw(SampleRequest request, int first, ForeignDraws skipped) {
     for (int image = 0; image < batch; image++) {
       request
           .noise()

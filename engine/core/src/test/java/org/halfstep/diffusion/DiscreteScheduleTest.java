@@ -216,4 +216,14 @@ class DiscreteScheduleTest {
       assertTrue(step.history().onPrevious().stream().allMatch(Double::isFinite), step::toString);
     }
   }
+
+  /** Half strength leaves levels 19 to 499, of which four steps take every sixth. */
+  @Test
+  void stepsOfAnEditAreSpreadOverTheLevelsThatItsStrengthLeaves() {
+    double[] times = new TimeGrid(Spacing.CONSISTENCY, 0, End.CLEAN).consistencyTimes(SD, 4, 25);
+    assertArrayEquals(new double[] {0.5, 0.38, 0.26, 0.14, 0}, times, 1e-12);
+    assertThrows(
+        IllegalArgumentException.class,
+        () -> new TimeGrid(Spacing.CONSISTENCY, 0, End.CLEAN).consistencyTimes(SD, 4, 3));
+  }
 }

@@ -7,14 +7,21 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import org.halfstep.checkpoint.ClipCheckpoint;
 import org.halfstep.checkpoint.ClipImageDescription;
+import org.halfstep.checkpoint.ClipPictures;
 import org.halfstep.checkpoint.HashedTensors;
+import org.halfstep.checkpoint.TinyClip;
 import org.halfstep.device.Device;
 import org.halfstep.device.DeviceArrays;
 import org.halfstep.device.cpu.CpuDevice;
+import org.halfstep.files.DataException;
 import org.halfstep.graph.GradientCheck;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
@@ -23,12 +30,15 @@ import org.halfstep.model.ComponentCard;
 import org.halfstep.model.Network;
 import org.halfstep.model.TensorNames;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /**
  * CLIP's image encoder with hashed weights, whose outputs are known (src/test/reference/
  * clip_image.py), and what it reads.
  */
 class ClipImageTest {
+  @TempDir private static Path folder;
+
   private static final ComponentCard CARD = new ComponentCard("image encoder", Map.of());
   private static final int SIDE = 12;
   private static final int EMBEDDING = 10;
@@ -114,7 +124,7 @@ class ClipImageTest {
     }
     float[] got = new float[side * side * 3];
     ImageBatch images = new ImageBatch(1, 8, 16, 3, pixels);
-    ClipPixels.write(images, 0, side, MemorySegment.ofArray(got), 0);
+    ClipPixels.write(images, 0, ClipPictures.standard(side), MemorySegment.ofArray(got), 0);
     float[] expected = {
       (60 / 255f - .48145466f) / .26862954f,
       (120 / 255f - .4578275f) / .26130258f,
@@ -131,10 +141,50 @@ class ClipImageTest {
     Arrays.fill(pixels, 24, 48, (byte) 128);
     float[] got = new float[2 * 2 * 3 + 1];
     ImageBatch images = new ImageBatch(2, 6, 4, 1, pixels);
-    ClipPixels.write(images, 1, 2, MemorySegment.ofArray(got), Float.BYTES);
+    ClipPixels.write(images, 1, ClipPictures.standard(2), MemorySegment.ofArray(got), Float.BYTES);
     assertEquals(0, got[0]);
     assertEquals((128 / 255f - .48145466f) / .26862954f, got[1], 1e-6f);
     assertEquals((128 / 255f - .4578275f) / .26130258f, got[2], 1e-6f);
     assertTrue(got[12] != 0);
+  }
+
+  /** A larger size cuts a smaller part out; mean and deviation are the file's. */
+  @Test
+  void picturesAreMadeAsTheFolderSays() throws IOException {
+    Path clip = TinyClip.write(folder.resolve("clip"));
+    Path file = clip.resolve("preprocessor_config.json");
+    Files.writeString(
+        file,
+        """
+        {"crop_size": {"height": 32, "width": 32}, "size": {"shortest_edge": 64}, "resample": 3,
+         "do_center_crop": true, "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.25]}
+        """);
+    try (ClipCheckpoint opened = ClipCheckpoint.open(clip)) {
+      byte[] pixels = new byte[64 * 64 * 3];
+      for (int i = 0; i < pixels.length; i++) {
+        boolean middle = i / 3 % 64 >= 16 && i / 3 % 64 < 48 && i / 192 >= 16 && i / 192 < 48;
+        pixels[i] = (byte) (middle ? 255 : 0);
+      }
+      float[] got = new float[32 * 32 * 3];
+      ImageBatch images = new ImageBatch(1, 64, 64, 3, pixels);
+      ClipPixels.write(images, 0, opened.pictures(), MemorySegment.ofArray(got), 0);
+      for (int i = 0; i < got.length; i++) {
+        assertEquals(i % 3 == 2 ? 2 : 1, got[i], 1e-6f);
+      }
+    }
+    for (String other :
+        List.of(
+            "\"resample\": 2",
+            "\"crop_size\": 224",
+            "\"size\": {\"height\": 32, \"width\": 32}",
+            "\"size\": 16",
+            "\"do_normalize\": false",
+            "\"image_std\": [0, 1, 1]")) {
+      Files.writeString(file, "{" + other + "}");
+      DataException refused =
+          assertThrows(DataException.class, () -> ClipCheckpoint.open(clip).close());
+      String key = other.substring(1, other.indexOf('"', 1));
+      assertTrue(refused.getMessage().contains(key), refused.getMessage());
+    }
   }
 }

@@ -3,9 +3,13 @@ package org.halfstep.sample;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -14,13 +18,18 @@ import java.util.Random;
 import org.halfstep.checkpoint.TinyPipeline;
 import org.halfstep.device.Device;
 import org.halfstep.device.cpu.CpuDevice;
+import org.halfstep.diffusion.Solver;
 import org.halfstep.image.ImageBatch;
+import org.halfstep.latent.FirstStage;
+import org.halfstep.latent.LatentDraw;
+import org.halfstep.random.TorchGenerator;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Pictures that begin with a picture. */
@@ -193,6 +202,144 @@ class EditedPicturesTest {
       }
     }
     return true;
+  }
+
+  /** One picture for several images has a latent for each of them, the same alone and together. */
+  @ParameterizedTest
+  @EnumSource(
+      value = NoiseSource.class,
+      names = {"OWN", "TORCH"})
+  void aSharedPictureIsDrawnForEachImage(NoiseSource noise) {
+    SampleRequest request =
+        model
+            .request("a fox", "a fox")
+            .withSeed(5)
+            .withSteps(10)
+            .withNoise(noise)
+            .withEdit(Edit.of(picture(1), 0.1));
+    byte[] together = model.sample(request).pixels();
+    byte[] second = model.sample(request.slice(1, 2)).pixels();
+    for (int i = 0; i < second.length; i++) {
+      assertEquals(second[i] & 0xff, together[second.length + i] & 0xff, 1);
+    }
+  }
+
+  /** PyTorch's programs draw a picture's latent before the noise, and a masked one's after it. */
+  @Test
+  void latentsOfPicturesAreDrawnInTheirOrder() throws IOException {
+    SampleRequest request =
+        inpainting
+            .request("a", "b")
+            .withSeed(9)
+            .withNoise(NoiseSource.TORCH)
+            .withEdit(Edit.inpainting(picture(1), mask(24)));
+    int values = HEIGHT / 8 * (WIDTH / 8) * 4;
+    try (Arena arena = Arena.ofConfined();
+        LatentComponents components =
+            new LatentComponents(
+                device,
+                folder.resolve("tiny/inpainting"),
+                ModelOptions.standard().withDevice(device));
+        FirstStage stage = components.openFirstStage()) {
+      EditedLatents edited = new EditedLatents(request, 8, HEIGHT / 8, WIDTH / 8, 4);
+      float[] known = edited.known(stage, true, arena).values().toArray(ValueLayout.JAVA_FLOAT);
+      float[] mode = new float[values];
+      stage.encode(picture(1), LatentDraw.mode(), MemorySegment.ofArray(mode));
+      float[] given = new float[values];
+      float[] beside = edited.beside(stage, 2, arena).toArray(ValueLayout.JAVA_FLOAT);
+      for (int image = 0; image < 2; image++) {
+        TorchGenerator generator = new TorchGenerator(9 + image);
+        float[] first = new float[values];
+        generator.normal(first);
+        stage.encode(
+            picture(1),
+            new LatentDraw((_, out) -> inPlanes(first, out)),
+            MemorySegment.ofArray(given));
+        assertArrayEquals(given, Arrays.copyOfRange(known, image * values, (image + 1) * values));
+        assertFalse(Arrays.equals(mode, given));
+        generator.normal(first);
+        generator.normal(first);
+        assertFalse(
+            beside[1] == beside[values / 4 * 5 + 1], "each image has a masked latent of its own");
+      }
+    }
+  }
+
+  private static void inPlanes(float[] planes, float[] out) {
+    for (int i = 0; i < out.length; i++) {
+      out[i] = planes[i % 4 * (out.length / 4) + i / 4];
+    }
+  }
+
+  /** Of the same text without guidance, the way there leads back where the way back came from. */
+  @Test
+  void aPictureComesBackFromItsOwnNoise() {
+    ImageBatch picture = picture(1);
+    SampleRequest plain = request(Edit.of(picture, 0.2)).withGuidance(0);
+    // One step of so many changes nearly nothing but what the first stage does.
+    byte[] passed =
+        model.sample(plain.withSteps(1000).withEdit(inverting(picture, "a fox", 0.001))).pixels();
+    double few = difference(passed, back(plain.withSteps(10), picture, "a fox"));
+    double many = difference(passed, back(plain.withSteps(200), picture, "a fox"));
+    assertTrue(many < few / 4, "errors of 2 and 40 steps: " + few + ", " + many);
+    double noised = difference(passed, model.sample(plain.withSteps(200)).pixels());
+    double other = difference(passed, back(plain.withSteps(200), picture, "a cat on a tree"));
+    assertTrue(many < noised / 4, many + ", with random noise " + noised);
+    assertTrue(many < other, "another text leads elsewhere: " + other);
+    SampleRequest counted = plain.withSteps(10).withEdit(inverting(picture, "a fox", 0.2));
+    assertEquals(4, model.evaluations(counted));
+  }
+
+  private byte[] back(SampleRequest request, ImageBatch picture, String source) {
+    return model.sample(request.withEdit(inverting(picture, source, 0.2))).pixels();
+  }
+
+  private static Edit inverting(ImageBatch picture, String source, double strength) {
+    return Edit.inverting(picture, strength, Condition.prompts(source));
+  }
+
+  @Test
+  void whatCannotBeTakenBackIsRefused() {
+    Edit edit = inverting(picture(1), "a", 0.5);
+    assertTrue(
+        assertThrows(
+                IllegalArgumentException.class,
+                () -> model.sample(request(edit).withSampler(Solver.EULER_ANCESTRAL)))
+            .getMessage()
+            .contains("use ddim"));
+    assertThrows(
+        IllegalArgumentException.class,
+        () -> new Edit(picture(1), 1, mask(3), true, 0, Condition.prompts("a")));
+    assertThrows(
+        IllegalArgumentException.class,
+        () -> model.request("a", "b").withEdit(inverting(picture(1), "a", 1)));
+  }
+
+  @Test
+  void aConsistencyModelSpreadsItsSteps() throws IOException {
+    try (DiffusionModel consistency =
+        DiffusionModel.open(
+            folder.resolve("tiny/lcm"), ModelOptions.standard().withDevice(device))) {
+      SampleRequest half =
+          consistency.request("a fox").withSteps(4).withEdit(Edit.of(picture(1), 0.5));
+      assertEquals(4, consistency.evaluations(half));
+      assertEquals(499, consistency.beginning(half).timeInput());
+      assertEquals(4, consistency.beginning(half).steps());
+      ImageBatch one = consistency.sample(half);
+      ImageBatch two = consistency.sample(half.withEdit(Edit.of(picture(2), 0.5)));
+      assertFalse(Arrays.equals(one.pixels(), two.pixels()), "the picture matters");
+      SampleRequest whole = half.withEdit(Edit.of(picture(1), 1));
+      assertEquals(999, consistency.beginning(whole).timeInput());
+      assertArrayEquals(
+          consistency.sample(whole).pixels(),
+          consistency.sample(whole.withEdit(Edit.of(picture(2), 1))).pixels());
+      assertTrue(
+          assertThrows(
+                  IllegalArgumentException.class,
+                  () -> consistency.sample(half.withEdit(Edit.of(picture(1), 0.05))))
+              .getMessage()
+              .contains("the smallest one is 0.08"));
+    }
   }
 
   @Test

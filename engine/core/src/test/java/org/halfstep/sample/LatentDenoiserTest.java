@@ -130,7 +130,8 @@ class LatentDenoiserTest {
       MemorySegment latents = ramp(arena, PIXELS * 4, 0);
       firstStage.encode(
           1, side, side, MemorySegment.ofArray(masked), LatentDraw.sample(5, 0), latents);
-      MemorySegment seen = new EditedLatents(request, 8, SIDE, SIDE, 4).beside(firstStage, arena);
+      MemorySegment seen =
+          new EditedLatents(request, 8, SIDE, SIDE, 4).beside(firstStage, 0, arena);
       for (int pixel = 0; pixel < PIXELS; pixel++) {
         // Each latent pixel takes the mask's at its upper left corner: the right ones begin at 8.
         float expected = firstPainted == 8 && pixel % SIDE == 1 ? 1 : 0;

@@ -15,6 +15,7 @@ import org.halfstep.device.Device;
 import org.halfstep.device.cpu.CpuDevice;
 import org.halfstep.diffusion.Betas;
 import org.halfstep.diffusion.LinearMap;
+import org.halfstep.diffusion.NoiseSchedule;
 import org.halfstep.diffusion.Parameterization;
 import org.halfstep.diffusion.SamplingSchedule;
 import org.halfstep.diffusion.SamplingStep;
@@ -192,8 +193,8 @@ class SolversTest {
         SingleEvaluation single = new SingleEvaluation(teacher)) {
       sampler.sample(
           request,
-          new KnownImage(MemorySegment.ofArray(values), false, masked ? painted : null),
-          0,
+          new KnownImage(MemorySegment.ofArray(values), masked ? painted : null),
+          ForeignDraws.NONE,
           MemorySegment.ofArray(got),
           new Cancellation(),
           SampleProgress.NONE);
@@ -209,6 +210,55 @@ class SolversTest {
             for (int i = 0; i < VALUES; i++) {
               z[i] = painted[i] ? z[i] : known[i];
             }
+          }
+        }
+        double largest = Arrays.stream(z).map(Math::abs).max().orElseThrow();
+        for (int i = 0; i < VALUES; i++) {
+          assertEquals(z[i], got[image * VALUES + i], 5e-4 * largest, image + " at " + i);
+        }
+      }
+    }
+  }
+
+  /**
+   * The way back from a picture: at each time, in rising order, the network is told of that time
+   * and not of the next, and z turns by the angle between the two.
+   */
+  @Test
+  void aPictureIsTakenBackByTheNetworkAtTheTimeThatItIsAt() {
+    int n = 5;
+    float[] values = new float[LABELS.length * VALUES];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = (float) Math.sin(i);
+    }
+    ImageBatch size = new ImageBatch(1, SIDE, SIDE, 3, new byte[VALUES * 3]);
+    SampleRequest request = SampleRequest.of(LABELS, SEED, 0, n).withEdit(Edit.of(size, 0.6));
+    NoiseSchedule schedule = teacher.card().noiseSchedule();
+    // Leading levels 401, 201 and 1 of the last three steps, and the first level where they end.
+    int[] levels = {0, 1, 201, 401};
+    float[] got = new float[values.length];
+    try (Sampler sampler = new Sampler(new Editable(new PixelDenoiser(teacher)), 2, DataType.F32);
+        SingleEvaluation single = new SingleEvaluation(teacher)) {
+      sampler.invert(
+          request,
+          KnownImage.start(MemorySegment.ofArray(values)),
+          MemorySegment.ofArray(got),
+          new Cancellation(),
+          SampleProgress.NONE);
+      for (int image = 0; image < LABELS.length; image++) {
+        double[] z = new double[VALUES];
+        for (int i = 0; i < VALUES; i++) {
+          z[i] = values[image * VALUES + i];
+        }
+        for (int k = 0; k + 1 < levels.length; k++) {
+          double alpha = schedule.alpha((levels[k] + 1) / 1000.0);
+          double sigma = schedule.sigma((levels[k] + 1) / 1000.0);
+          double nextAlpha = schedule.alpha((levels[k + 1] + 1) / 1000.0);
+          double nextSigma = schedule.sigma((levels[k + 1] + 1) / 1000.0);
+          double[] eps = single.at(z, levels[k], LABELS[image], 0);
+          for (int i = 0; i < VALUES; i++) {
+            double x = (z[i] - sigma * eps[i]) / alpha;
+            z[i] = nextAlpha * x + nextSigma * eps[i];
           }
         }
         double largest = Arrays.stream(z).map(Math::abs).max().orElseThrow();
@@ -296,13 +346,19 @@ class SolversTest {
   void foreignNoiseLiesInPlanes() {
     float[] values = new float[2 * 3 * 12];
     MemorySegment memory = MemorySegment.ofArray(values);
-    NoiseSource.TORCH.write(0, 1, 2, 36, 3, memory, 0, 36L * Float.BYTES);
+    NoiseSource.TORCH.write(0, new ForeignDraws(1, 1), 2, 36, 3, memory, 0, 36L * Float.BYTES);
+    float[] between = new float[36];
+    NoiseSource.TORCH.write(0, 2, 3, between);
     TorchGenerator generator = new TorchGenerator(0);
     float[] planes = new float[36];
     generator.normal(planes);
     assertEquals(-1.1258398, planes[0], 1e-6);
     for (int draw = 0; draw < 2; draw++) {
       generator.normal(planes);
+      if (draw == 1) {
+        assertEquals(planes[12], between[1], "of the first pixel the second channel");
+        generator.normal(planes);
+      }
       for (int pixel = 0; pixel < 12; pixel++) {
         for (int channel = 0; channel < 3; channel++) {
           assertEquals(

@@ -67,6 +67,13 @@ public final class EditOptions {
       description = "Each picture as a PNG of its own: seed-S-image-K.png.")
   private Path folder;
 
+  @Option(
+      names = "--beside",
+      paramLabel = "FILE",
+      description =
+          "Also one PNG with a row for each result: the picture, the mask if there is one, and it.")
+  private Path beside;
+
   /** The picture's file. */
   public Path image() {
     return image;
@@ -82,6 +89,11 @@ public final class EditOptions {
     return folder;
   }
 
+  /** The picture of each result beside what it was made of; null for none. */
+  public Path beside() {
+    return beside;
+  }
+
   /** How many kinds of pictures were asked for. */
   public int kinds() {
     return Math.max(1, prompts.prompts().size());
@@ -90,7 +102,13 @@ public final class EditOptions {
   /** What is done with a picture. */
   @FunctionalInterface
   public interface Change {
-    Edit of(ImageBatch picture) throws IOException;
+    /**
+     * An edit.
+     *
+     * @param picture in the request's size
+     * @param wanted what each result shows
+     */
+    Edit of(ImageBatch picture, Condition wanted) throws IOException;
   }
 
   /**
@@ -102,12 +120,15 @@ public final class EditOptions {
     if (firstImage < 0) {
       throw new InputException("--first-image must be at least 0, got " + firstImage);
     }
-    Edit edit = change.of(picture());
+    Condition condition = condition(model);
+    Edit edit;
+    try {
+      edit = change.of(picture(), condition);
+    } catch (IllegalArgumentException refused) {
+      throw new InputException(refused.getMessage(), refused);
+    }
     return sampler.request(
-        model,
-        condition(model),
-        guidance,
-        plain -> plain.withFirstImage(firstImage).withEdit(edit));
+        model, condition, guidance, plain -> plain.withFirstImage(firstImage).withEdit(edit));
   }
 
   private Condition condition(DiffusionModel model) {

@@ -42,6 +42,11 @@ public final class PromptOptions {
     return prompts;
   }
 
+  /** What guidance leads away from, as it was typed. */
+  public String negative() {
+    return negative;
+  }
+
   /**
    * The texts in turn.
    *
