@@ -120,4 +120,5 @@ $(BUILT): $(NATIVE) $(CUDA) $(SOURCES)
 	@echo "Building the jars"
 	@scripts/maven -q -pl engine/cli -am package -Dmaven.test.skip=true
 	@scripts/stage-jars
+	@scripts/make-startup-cache bin/halfstep target/jars/startup.aot
 	@touch $@

@@ -199,23 +199,15 @@ public record UNetDescription(
 
   /** The same with a table of classes. */
   public UNetDescription withClasses(int rows) {
-    return new UNetDescription(
-        inChannels,
-        outChannels,
-        channels,
-        downAttention,
-        upAttention,
-        layers,
-        context,
-        heads,
-        linearProjection,
-        groups,
-        guidanceWidth,
-        rows);
+    return with(guidanceWidth, rows);
   }
 
   /** The same with an embedded guidance strength of this width. */
   public UNetDescription withGuidance(int width) {
+    return with(width, classRows);
+  }
+
+  private UNetDescription with(int guidance, int classes) {
     return new UNetDescription(
         inChannels,
         outChannels,
@@ -227,8 +219,8 @@ public record UNetDescription(
         heads,
         linearProjection,
         groups,
-        width,
-        classRows);
+        guidance,
+        classes);
   }
 
   @Override

@@ -173,19 +173,7 @@ public record ModelCard(
 
   /** The card of the same kind of model that was taught to predict v by the one with this card. */
   public ModelCard velocity(Map<String, String> newProvenance) {
-    return new ModelCard(
-        role,
-        dataset,
-        classNames,
-        steps,
-        chain,
-        guidanceMin,
-        guidanceMax,
-        maxLogSnr,
-        betas,
-        null,
-        grid,
-        newProvenance);
+    return withDiffusion(betas, null, grid).withProvenance(newProvenance);
   }
 
   /** The same for a network whose last level is noise alone. */
@@ -212,36 +200,31 @@ public record ModelCard(
 
   /** The card of a stage-one student, which predicts v, of the model with this card. */
   public ModelCard guided(double min, double max, Map<String, String> newProvenance) {
+    return distilled(Role.GUIDED, null, null, min, max).withProvenance(newProvenance);
+  }
+
+  /** The card of a few-step student of the model with this card. */
+  public ModelCard student(int newSteps, Chain newChain, Map<String, String> newProvenance) {
+    return distilled(Role.STUDENT, newSteps, newChain, guidanceMin, guidanceMax)
+        .withProvenance(newProvenance);
+  }
+
+  /** What distillation made of it: a network that predicts v. */
+  private ModelCard distilled(
+      Role newRole, Integer newSteps, Chain newChain, Double min, Double max) {
     return new ModelCard(
-        Role.GUIDED,
+        newRole,
         dataset,
         classNames,
-        null,
-        null,
+        newSteps,
+        newChain,
         min,
         max,
         maxLogSnr,
         betas,
         null,
         grid,
-        newProvenance);
-  }
-
-  /** The card of a few-step student of the model with this card. */
-  public ModelCard student(int newSteps, Chain newChain, Map<String, String> newProvenance) {
-    return new ModelCard(
-        Role.STUDENT,
-        dataset,
-        classNames,
-        newSteps,
-        newChain,
-        guidanceMin,
-        guidanceMax,
-        maxLogSnr,
-        betas,
-        null,
-        grid,
-        newProvenance);
+        provenance);
   }
 
   @Override

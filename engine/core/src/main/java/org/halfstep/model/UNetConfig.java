@@ -197,28 +197,15 @@ public record UNetConfig(
 
   /** The same network with a guidance-strength input of the given embedding width. */
   public UNetConfig withGuidance(int dimension) {
-    return new UNetConfig(
-        imageSize,
-        inChannels,
-        modelChannels,
-        outChannels,
-        numResBlocks,
-        attentionResolutions,
-        channelMult,
-        numClasses,
-        nullLabel,
-        numHeadChannels,
-        numHeads,
-        scaleShiftNorm,
-        residualResampling,
-        convResample,
-        newAttentionOrder,
-        dropout,
-        dimension);
+    return with(dropout, dimension);
   }
 
   /** The same network with another dropout probability. */
   public UNetConfig withDropout(float probability) {
+    return with(probability, guidanceEmbedDim);
+  }
+
+  private UNetConfig with(float probability, Integer guidanceDimension) {
     return new UNetConfig(
         imageSize,
         inChannels,
@@ -236,7 +223,7 @@ public record UNetConfig(
         convResample,
         newAttentionOrder,
         probability,
-        guidanceEmbedDim);
+        guidanceDimension);
   }
 
   @Override

@@ -1,0 +1,65 @@
+package org.halfstep.safetensors;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** Tensors that are large enough to be read by several threads. */
+class TensorViewTest {
+  private static final int COUNT = 2_500_007;
+  private static final short INFINITY = 0x7c00;
+
+  /** Numbers that differ from place to place, finite in every type. */
+  private static TensorView tensor(Arena arena, Dtype type) {
+    MemorySegment data = arena.allocate((long) COUNT * type.bytes(), 8);
+    for (int i = 0; i < COUNT; i++) {
+      switch (type) {
+        case F32 -> data.setAtIndex(ValueLayout.JAVA_FLOAT, i, i * 0.5f);
+        case F64 -> data.setAtIndex(ValueLayout.JAVA_DOUBLE, i, i * 0.25);
+        default -> data.setAtIndex(ValueLayout.JAVA_SHORT, i, (short) (i * 31 % 0x7000));
+      }
+    }
+    return new TensorView("x", type, new long[] {COUNT}, data);
+  }
+
+  @ParameterizedTest
+  @EnumSource(
+      value = Dtype.class,
+      names = {"F32", "F64", "F16", "BF16"})
+  void everyNumberIsWidenedToItsPlace(Dtype type) {
+    try (Arena shared = Arena.ofShared();
+        Arena confined = Arena.ofConfined()) {
+      TensorView tensor = tensor(shared, type);
+      float[] expected = new float[COUNT];
+      for (int i = 0; i < COUNT; i++) {
+        expected[i] = tensor.floatAt(i);
+      }
+      for (Arena arena : new Arena[] {shared, confined}) {
+        MemorySegment to = arena.allocate(Float.BYTES * (COUNT + 2L), Float.BYTES);
+        tensor.copyFloats(to, Float.BYTES);
+        assertEquals(0, to.getAtIndex(ValueLayout.JAVA_FLOAT, 0));
+        assertEquals(0, to.getAtIndex(ValueLayout.JAVA_FLOAT, COUNT + 1));
+        MemorySegment numbers = to.asSlice(Float.BYTES, (long) Float.BYTES * COUNT);
+        assertArrayEquals(expected, numbers.toArray(ValueLayout.JAVA_FLOAT));
+      }
+    }
+  }
+
+  @Test
+  void theFirstOfSeveralInfinitiesIsFound() {
+    try (Arena arena = Arena.ofShared()) {
+      TensorView tensor = tensor(arena, Dtype.F16);
+      assertEquals(-1, tensor.firstNotFinite());
+      for (int at : new int[] {COUNT - 1, 2_100_000, 1 << 20, (1 << 20) - 1, 0}) {
+        tensor.data().setAtIndex(ValueLayout.JAVA_SHORT, at, INFINITY);
+        assertEquals(at, tensor.firstNotFinite());
+      }
+    }
+  }
+}
