@@ -47,6 +47,13 @@ final class Program {
           : Optional.empty();
     }
 
+    /** What is wrong with a command that was asked to stop: it may not speak Java. */
+    Optional<String> unlessStopped() {
+      return OF_JAVA.matcher(err).find()
+          ? Optional.of("spoke Java: " + shortened(err.strip()))
+          : Optional.empty();
+    }
+
     /** What is wrong with a command that had to work. */
     Optional<String> unlessDone() {
       return hung || code != 0
