@@ -49,8 +49,10 @@ final class Program {
 
     /** What is wrong with a command that was asked to stop: it may not speak Java. */
     Optional<String> unlessStopped() {
-      return OF_JAVA.matcher(err).find()
-          ? Optional.of("spoke Java: " + shortened(err.strip()))
+      // Of a JVM that is stopped while it starts: nothing of ours has run yet.
+      String own = err.replaceAll("(?m)^Runtime\\.exit\\(\\d+\\) logging failed: .*$", "").strip();
+      return OF_JAVA.matcher(own).find()
+          ? Optional.of("spoke Java: " + shortened(own))
           : Optional.empty();
     }
 

@@ -423,6 +423,16 @@ class HostileCheckpointTest {
         IllegalArgumentException.class, () -> CheckpointOptions.standard().withPrediction("magic"));
   }
 
+  /** Java's own unmodifiable maps have another order in every process, and so had .ckpt files. */
+  @Test
+  void networksAreWrittenInOneOrder() throws IOException {
+    try (Checkpoint model = Checkpoint.open(whole, CheckpointOptions.standard())) {
+      assertEquals(List.of(Part.values()), List.copyOf(model.components().keySet()));
+      assertThrows(
+          UnsupportedOperationException.class, () -> model.components().remove(Part.UNET));
+    }
+  }
+
   @Test
   void onlyOurOwnFilesAreConvertedAsSuch() {
     Path target = folder.resolve("own.safetensors");
