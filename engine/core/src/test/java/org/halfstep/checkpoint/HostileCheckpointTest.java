@@ -428,8 +428,7 @@ class HostileCheckpointTest {
   void networksAreWrittenInOneOrder() throws IOException {
     try (Checkpoint model = Checkpoint.open(whole, CheckpointOptions.standard())) {
       assertEquals(List.of(Part.values()), List.copyOf(model.components().keySet()));
-      assertThrows(
-          UnsupportedOperationException.class, () -> model.components().remove(Part.UNET));
+      assertThrows(UnsupportedOperationException.class, () -> model.components().remove(Part.UNET));
     }
   }
 
