@@ -224,7 +224,8 @@ public final class NetworkRun {
     }
   }
 
-  static String sums(float... values) {
+  /** Four numbers of a result by which engines are compared. */
+  public static String sums(float... values) {
     double sum = 0;
     double absolute = 0;
     for (float value : values) {

@@ -50,6 +50,8 @@ public enum PeerNetwork {
 
   private static final int CALIBRATION_IMAGES = 4;
 
+  private static final ModelCard CARD = ModelCard.teacher("none", List.of(), Map.of());
+
   private final UNetConfig config;
 
   PeerNetwork(
@@ -92,14 +94,18 @@ public enum PeerNetwork {
    * @throws IOException when the weights cannot be read or are another network's
    */
   public Network<UNetConfig, ModelCard> open(Device device) throws IOException {
-    ModelCard card = ModelCard.teacher("none", List.of(), Map.of());
     String folder = System.getProperty(MODELS, "");
     if (folder.isEmpty()) {
-      return withoutZeros(Network.fresh(device, config, card, SEED));
+      return fresh(device);
     }
     Path path = Path.of(folder, name() + ".safetensors");
     long memory = Long.getLong(MEMORY, 0) << 20;
-    return Network.open(device, config, card, SafetensorsFile.open(path), TensorNames.OWN, memory);
+    return Network.open(device, config, CARD, SafetensorsFile.open(path), TensorNames.OWN, memory);
+  }
+
+  /** The network with random weights. */
+  public Network<UNetConfig, ModelCard> fresh(Device device) {
+    return withoutZeros(Network.fresh(device, config, CARD, SEED));
   }
 
   /** The same network with weights that training changes. */

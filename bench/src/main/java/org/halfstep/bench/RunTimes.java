@@ -13,7 +13,7 @@ import java.util.Locale;
  *
  * @param milliseconds ascending
  */
-record RunTimes(List<Double> milliseconds) {
+public record RunTimes(List<Double> milliseconds) {
   /** Fewest runs that are timed. */
   static final int LEAST = 5;
 
@@ -21,7 +21,7 @@ record RunTimes(List<Double> milliseconds) {
   private static final int WARM_UP = 3;
 
   /** Runs work for about so many seconds, after a few runs that are not timed. */
-  static RunTimes of(Runnable work, double seconds) {
+  public static RunTimes of(Runnable work, double seconds) {
     for (int i = 0; i < WARM_UP; i++) {
       work.run();
     }
@@ -45,12 +45,19 @@ record RunTimes(List<Double> milliseconds) {
     return milliseconds.get(count() / 2);
   }
 
-  /** The line that {@code bench/peers/compare} reads. */
+  /** The line of a measurement of ours that {@code bench/peers/compare} reads. */
   String result(String network, String mode, int batch, String more) throws IOException {
+    return result("halfstep", network, mode, batch, more);
+  }
+
+  /** The same of another engine, which is named with its version. */
+  public String result(String engine, String network, String mode, int batch, String more)
+      throws IOException {
     return String.format(
         Locale.ROOT,
-        "RESULT halfstep %s %s batch %d: median %.3f ms min %.3f ms max %.3f n %d | peak RSS %d MiB"
+        "RESULT %s %s %s batch %d: median %.3f ms min %.3f ms max %.3f n %d | peak RSS %d MiB"
             + " | %s",
+        engine,
         network,
         mode,
         batch,

@@ -12,8 +12,7 @@ import java.util.List;
  *
  * <pre>Attack FOLDER LAUNCHER SEED KILLS SAMPLES [PART...]</pre>
  *
- * The parts are kills, checkpoints, forgeries, files, disks, commands, library, containers and
- * crowd; all by default. Ends with 1 where something did not hold.
+ * All {@linkplain #PARTS parts} by default. Ends with 1 where something did not hold.
  */
 public final class Attack {
   private static final List<String> PARTS =
@@ -26,7 +25,16 @@ public final class Attack {
           "disks",
           "containers",
           "crowd",
-          "kills");
+          "kills",
+          "latent-commands",
+          "latent-library",
+          "latent-forgeries",
+          "latent-crowd");
+
+  /** Forged configurations of latent models, and pictures by many threads. */
+  private static final int CONFIGURATIONS = 400;
+
+  private static final int PICTURES = 4000;
 
   private Attack() {}
 
@@ -55,6 +63,11 @@ public final class Attack {
         case "containers" -> new Containers(program, ground).attack(tally);
         case "crowd" -> new Crowd(ground.student).attack(samples, tally);
         case "kills" -> new Kills(program, ground, seed).attack(kills, tally);
+        case "latent-commands" -> new LatentMisuse(program, ground).attack(tally);
+        case "latent-library" -> new LatentCalls(ground).attack(tally);
+        case "latent-forgeries" -> new LatentForgery(ground, seed).attack(CONFIGURATIONS, tally);
+        case "latent-crowd" ->
+            new LatentCrowd(ground.tiny.resolve("diffusers")).attack(PICTURES, tally);
         default ->
             throw new IllegalArgumentException("there is no part \"" + part + "\": " + PARTS);
       }
@@ -78,15 +91,21 @@ public final class Attack {
       case "disks" -> "full disks";
       case "containers" -> "a container of 400 MiB";
       case "crowd" -> "images by many threads";
-      default -> "SIGKILL";
+      case "latent-commands" -> "misuse of the command line, latent models";
+      case "latent-library" -> "misuse of the library, latent models";
+      case "latent-forgeries" -> "latent models that nobody writes";
+      case "latent-crowd" -> "pictures by many threads";
+      default -> "SIGKILL, and signals that ask";
     };
   }
 
   private static String expected(String part) {
     return switch (part) {
-      case "commands" -> "refused in one line";
-      case "library" -> "an exception of one line, nothing left open";
+      case "commands", "latent-commands" -> "refused in one line";
+      case "library", "latent-library" -> "an exception of one line, nothing left open";
       case "checkpoints", "forgeries" -> "the same bits, or refused in one line";
+      case "latent-forgeries" -> "a picture, or refused in one line, nothing left open";
+      case "latent-crowd" -> "the bits of one thread";
       case "files" -> "read, or refused in one line";
       case "disks" -> "said in one line; the same bits elsewhere";
       case "containers" -> "fits, or refused in one line; not killed";

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
+import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
@@ -16,6 +17,8 @@ import java.util.stream.Stream;
  * models, classifiers, samples, images and settings, which are refused or are files like any other.
  */
 final class Damage {
+  private static final String TENSORS = ".safetensors";
+
   private final Program program;
   private final Ground ground;
   private final Random random;
@@ -31,56 +34,74 @@ final class Damage {
    * forgeries.
    */
   void checkpoints(Tally tally) throws IOException, InterruptedException {
-    Path stopped = stoppedRun();
-    Map<String, String> whole = Ground.models(ground.folder.resolve("teacher"));
+    for (String kind : ground.runs()) {
+      checkpoints(kind, tally);
+    }
+  }
+
+  private void checkpoints(String kind, Tally tally) throws IOException, InterruptedException {
+    Path stopped = stoppedRun(kind);
+    Map<String, String> whole = ground.whole(kind);
     Path newest = newest(stopped, 0);
     Path before = newest(stopped, 1);
     int refused = 0;
     for (Path part : files(newest)) {
-      for (Harm harm : Harm.values()) {
+      for (Harm harm : some(Harm.values())) {
         Path run = again(stopped);
         harm.to(run.resolve(stopped.relativize(part).toString()), random);
-        refused += resume(part.getFileName() + " " + harm, run, whole, tally);
+        refused += resume(kind, part.getFileName() + " " + harm, run, whole, tally);
       }
       // A part of the checkpoint before, whole as it is.
       Path run = again(stopped);
       Path target = run.resolve(stopped.relativize(part).toString());
       Files.delete(target);
       Files.copy(before.resolve(part.getFileName()), target);
-      refused += resume(part.getFileName() + " OLDER", run, whole, tally);
+      refused += resume(kind, part.getFileName() + " OLDER", run, whole, tally);
     }
     Path config = stopped.resolve("config.json");
-    for (Harm harm : Harm.values()) {
+    for (Harm harm : some(Harm.values())) {
       Path run = again(stopped);
       harm.to(run.resolve(stopped.relativize(config).toString()), random);
-      refused += resume("config.json " + harm, run, whole, tally);
+      refused += resume(kind, "config.json " + harm, run, whole, tally);
     }
-    tally.note(refused + " refused, the others went on to the same bits");
+    tally.note(kind + ": " + refused + " refused, the others went on to the same bits");
   }
 
   /** Checkpoints that no run writes, with digests that are right and without. */
   void forgeries(Tally tally) throws IOException, InterruptedException {
-    Path stopped = stoppedRun();
-    Map<String, String> whole = Ground.models(ground.folder.resolve("teacher"));
+    for (String kind : ground.runs()) {
+      forgeries(kind, tally);
+    }
+  }
+
+  private void forgeries(String kind, Tally tally) throws IOException, InterruptedException {
+    Path stopped = stoppedRun(kind);
+    Map<String, String> whole = ground.whole(kind);
     Path newest = newest(stopped, 0);
     int refused = 0;
-    for (Forgery forgery : Forgery.values()) {
+    List<Forgery> all = List.of(Forgery.values());
+    for (Forgery forgery : kind.equals("train") ? all : some(Forgery.values())) {
       for (boolean old : new boolean[] {false, true}) {
         if (!old || forgery.mayBeOld()) {
           Path run = again(stopped);
           forgery.to(run.resolve(stopped.relativize(newest).toString()), old);
           String what = forgery + (old ? " without digests" : " with right digests");
-          refused += resume(what, run, whole, tally);
+          refused += resume(kind, what, run, whole, tally);
         }
       }
     }
-    tally.note(refused + " refused, the others went on to the same bits");
+    tally.note(kind + ": " + refused + " refused, the others went on to the same bits");
   }
 
-  private Path stoppedRun() throws IOException, InterruptedException {
+  /** A third of all kinds, others for another seed. */
+  private <T> List<T> some(T[] kinds) {
+    return Stream.of(kinds).filter(_ -> random.nextInt(3) == 0).toList();
+  }
+
+  private Path stoppedRun(String kind) throws IOException, InterruptedException {
     Path stopped = ground.folder.resolve("stopped");
     Ground.remove(stopped);
-    Process process = program.start(ground.arguments("train", stopped));
+    Process process = program.start(ground.arguments(kind, stopped));
     while (process.isAlive() && newest(stopped, 3) == null) {
       Thread.sleep(5);
     }
@@ -127,16 +148,18 @@ final class Damage {
     return run;
   }
 
-  private int resume(String what, Path run, Map<String, String> whole, Tally tally)
+  private int resume(
+      String kind, String forged, Path run, Map<String, String> whole, Tally tally)
       throws IOException {
-    Program.Ended ended = program.run(ground.arguments("train", run));
+    String what = kind + ", " + forged;
+    Program.Ended ended = program.run(ground.arguments(kind, run));
     if (ended.code() == 0) {
       tally.add(what, same(run, whole));
       return 0;
     }
     Optional<String> problem = ended.unlessRefused();
     if (problem.isEmpty() && ended.err().contains("--from-previous")) {
-      List<String> arguments = new ArrayList<>(List.of(ground.arguments("train", run)));
+      List<String> arguments = new ArrayList<>(List.of(ground.arguments(kind, run)));
       arguments.add("--from-previous");
       Program.Ended previous = program.run(arguments.toArray(String[]::new));
       problem = previous.unlessDone().map(text -> "--from-previous " + text);
@@ -164,7 +187,9 @@ final class Damage {
     String settings = folder.resolve("settings.json").toString();
     String grid = folder.resolve("grid.png").toString();
     String whole = ground.data.toString();
-    Map<Path, String[]> readers =
+    Map<Path, String[]> readers = new TreeMap<>();
+    latentReaders(folder, readers);
+    readers.putAll(
         Map.of(
             Path.of(model),
             new String[] {"sample", "--model", model, "--grid", grid},
@@ -225,15 +250,15 @@ final class Damage {
               data,
               "--out",
               folder.resolve("run").toString()
-            });
+            }));
     int accepted = 0;
-    for (Path file : readers.keySet().stream().sorted().toList()) {
-      for (Harm harm : Harm.values()) {
+    for (Path file : readers.keySet()) {
+      for (Harm harm : some(Harm.values())) {
         lay(folder);
         harm.to(file, random);
         Program.Ended ended = program.run(readers.get(file));
         accepted += ended.code() == 0 ? 1 : 0;
-        boolean isModel = file.toString().endsWith(".safetensors");
+        boolean isModel = file.getParent().equals(folder) && file.toString().endsWith(TENSORS);
         tally.add(
             file.getFileName() + " " + harm,
             isModel && !harm.mayBeAModel() && !harm.name().startsWith("FLIP")
@@ -244,9 +269,77 @@ final class Damage {
     tally.note(accepted + " were files like any other (numbers of pixels and weights)");
   }
 
+  /** Files of latent models, and what is given to them. */
+  private void latentReaders(Path folder, Map<Path, String[]> readers) throws IOException {
+    Path diffusers = folder.resolve("tiny/diffusers");
+    Path whole = ground.tiny.resolve("diffusers");
+    try (Stream<Path> files = Files.walk(whole)) {
+      for (Path file : files.filter(Files::isRegularFile).toList()) {
+        readers.put(
+            diffusers.resolve(whole.relativize(file).toString()),
+            ground.latentSample(diffusers, "--grid", folder.resolve("g.png").toString()));
+      }
+    }
+    try (Stream<Path> files = Files.list(ground.tiny)) {
+      for (Path file : files.filter(Files::isRegularFile).toList()) {
+        Path copy = folder.resolve("tiny").resolve(file.getFileName());
+        readers.put(
+            copy,
+            new String[] {
+              "convert", "--model", copy.toString(), "--out", folder + "/again.safetensors"
+            });
+      }
+    }
+    Path style = folder.resolve("style/style.safetensors");
+    readers.put(style, ground.latentSample(whole, "--lora", style + ":0.5"));
+    Path clip = folder.resolve("tiny/clip");
+    Path captions = folder.resolve("captions.txt");
+    String[] evaluate = {
+      "evaluate",
+      "--images",
+      ground.samples.toString(),
+      "--captions",
+      captions.toString(),
+      "--clip",
+      clip.toString()
+    };
+    readers.put(captions, evaluate);
+    try (Stream<Path> files = Files.list(ground.tiny.resolve("clip"))) {
+      for (Path file : files.toList()) {
+        readers.put(clip.resolve(file.getFileName()), evaluate);
+      }
+    }
+    Path picture = folder.resolve("picture.png");
+    Path mask = folder.resolve("mask.png");
+    readers.put(
+        picture, edit("edit", whole, "--image", picture.toString(), "--strength", "0.7"));
+    readers.put(
+        mask,
+        edit(
+            "inpaint",
+            whole,
+            "--image",
+            ground.picture.toString(),
+            "--mask",
+            mask.toString()));
+  }
+
+  private static String[] edit(String command, Path model, String... more) {
+    return Stream.concat(
+            Stream.of(
+                command, "--model", model.toString(), "--prompt", "a fox", "--steps", "2"),
+            Stream.of(more))
+        .toArray(String[]::new);
+  }
+
   private void lay(Path folder) throws IOException {
     Ground.remove(folder);
-    Files.createDirectories(folder);
+    Files.createDirectories(folder.resolve("style"));
+    Ground.copy(ground.tiny, folder.resolve("tiny"));
+    Files.copy(ground.updates, folder.resolve("style/style.safetensors"));
+    Files.copy(ground.picture, folder.resolve("picture.png"));
+    Files.copy(ground.mask, folder.resolve("mask.png"));
+    Files.copy(ground.captions, folder.resolve("captions.txt"));
     Files.copy(ground.student, folder.resolve("model.safetensors"));
     Files.copy(ground.classifier, folder.resolve("classifier.safetensors"));
     Files.copy(ground.samples, folder.resolve("samples.npz"));

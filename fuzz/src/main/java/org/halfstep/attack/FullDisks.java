@@ -149,11 +149,7 @@ final class FullDisks {
     if (problem.isEmpty()) {
       problem = program.run(ground.arguments(command, elsewhere)).unlessDone();
     }
-    Map<String, String> whole =
-        Ground.models(
-            ground.folder.resolve(
-                Map.of("train", "teacher", "distill", "students", "train-classifier", "classifier")
-                    .get(command)));
+    Map<String, String> whole = ground.whole(command);
     if (problem.isEmpty() && !Ground.models(elsewhere).equals(whole)) {
       problem = Optional.of("went on to other weights");
     }

@@ -1,5 +1,6 @@
 package org.halfstep.attack;
 
+import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
@@ -11,7 +12,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Stream;
+import javax.imageio.ImageIO;
 import org.halfstep.files.FileDigest;
+import org.halfstep.safetensors.NamedTensor;
+import org.halfstep.safetensors.SafetensorsWriter;
 
 /** Small things to attack, made once: images, and a model of each kind by undisturbed runs. */
 final class Ground {
@@ -27,6 +31,17 @@ final class Ground {
 
   /** A latent model in every layout. */
   final Path tiny;
+
+  /** Low-rank updates of it. */
+  final Path updates;
+
+  /** A picture of colours, and a mask for it. */
+  final Path picture;
+
+  final Path mask;
+
+  /** Captions, a line each. */
+  final Path captions;
 
   /** Makes everything, in some seconds. */
   Ground(Path folder, Program program) throws IOException {
@@ -45,6 +60,66 @@ final class Ground {
         "sample", "--model", student.toString(), "--count", "40", "--npz", samples.toString());
     tiny = folder.resolve("tiny");
     program.require("convert", "--tiny", tiny.toString());
+    updates = folder.resolve("style.safetensors");
+    String module = "down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k";
+    SafetensorsWriter.write(
+        updates,
+        List.of(
+            NamedTensor.f32(module + ".lora_A.weight", new long[] {1, 64}, ramp(64)),
+            NamedTensor.f32(module + ".lora_B.weight", new long[] {32, 1}, ramp(32))),
+        Map.of());
+    picture = picture("picture.png", BufferedImage.TYPE_INT_RGB);
+    mask = picture("mask.png", BufferedImage.TYPE_BYTE_GRAY);
+    captions =
+        Files.writeString(folder.resolve("captions.txt"), "a fox in the snow\n".repeat(40));
+  }
+
+  private static float[] ramp(int count) {
+    float[] values = new float[count];
+    for (int i = 0; i < count; i++) {
+      values[i] = 0.01f * i;
+    }
+    return values;
+  }
+
+  private Path picture(String name, int type) throws IOException {
+    BufferedImage image = new BufferedImage(64, 64, type);
+    for (int i = 0; i < 64 * 64; i++) {
+      image.setRGB(i % 64, i / 64, i % 64 < 32 ? 0xffffff : 0x203040);
+    }
+    Path file = folder.resolve(name);
+    ImageIO.write(image, "png", file.toFile());
+    return file;
+  }
+
+  /** A latent model's way to one small picture. */
+  String[] latentSample(Path model, String... more) {
+    return Stream.concat(
+            Stream.of(
+                "sample",
+                "--model",
+                model.toString(),
+                "--prompt",
+                "a fox",
+                "--size",
+                "64x64",
+                "--steps",
+                "2"),
+            Stream.of(more))
+        .toArray(String[]::new);
+  }
+
+  /** The commands that make runs with checkpoints. */
+  List<String> runs() {
+    return List.of("train", "distill", "train-classifier");
+  }
+
+  /** The models of an undisturbed run of a command, by name, with their digests. */
+  Map<String, String> whole(String command) throws IOException {
+    return models(
+        folder.resolve(
+            Map.of("train", "teacher", "distill", "students", "train-classifier", "classifier")
+                .get(command)));
   }
 
   /** A run that writes many checkpoints, into a folder. */

@@ -1,6 +1,7 @@
 package org.halfstep.attack;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -13,11 +14,16 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 /**
- * SIGKILL at random moments. A run that was killed is started again until it ends, and must end
- * with the bits of one that was not; a result of a command that was killed is whole or not there.
+ * SIGKILL at random moments, and now and then a signal that asks. A run that was killed is started
+ * again until it ends, and must end with the bits of one that was not; a result of a command that
+ * was killed is whole or not there.
  */
 final class Kills {
-  private static final List<String> RUNS = List.of("train", "distill", "train-classifier");
+
+  /** The last of them end a process by their own means. */
+  private static final List<String> SIGNALS = List.of("KILL", "KILL", "KILL", "INT", "TERM", "HUP");
+
+  private static final long MOST_SECONDS = 60;
 
   private final Program program;
   private final Ground ground;
@@ -33,8 +39,8 @@ final class Kills {
   void attack(int kills, Tally tally) throws IOException, InterruptedException {
     int ended = 0;
     for (int turn = 0; tally.tried() < kills; turn++) {
-      if (turn % 4 < RUNS.size()) {
-        ended += run(RUNS.get(turn % 4), kills, tally);
+      if (turn % 4 < ground.runs().size()) {
+        ended += run(ground.runs().get(turn % 4), kills, tally);
       } else {
         commands(kills, tally);
       }
@@ -43,7 +49,7 @@ final class Kills {
   }
 
   private int run(String command, int kills, Tally tally) throws IOException, InterruptedException {
-    Map<String, String> whole = Ground.models(whole(command));
+    Map<String, String> whole = ground.whole(command);
     Path out = ground.folder.resolve("killed");
     Ground.remove(out);
     long span = 4_000_000_000L;
@@ -66,19 +72,34 @@ final class Kills {
         problem.ifPresent(text -> tally.add(command + " after kills", Optional.of(text)));
         return 1;
       }
-      process.destroyForcibly().waitFor();
+      Optional<String> said = end(process);
       // Some kills come late: the next one may come later still, so that every run ends some day.
       span += (System.nanoTime() - start) / 2;
-      tally.add(command, differing(Ground.models(out), whole));
+      tally.add(command, said.or(() -> differing(modelsOf(out), whole)));
     }
   }
 
-  private Path whole(String command) {
-    return switch (command) {
-      case "train" -> ground.folder.resolve("teacher");
-      case "distill" -> ground.folder.resolve("students");
-      default -> ground.folder.resolve("classifier");
-    };
+  /** Ends a process by some signal, and says what was wrong with how it ended. */
+  private Optional<String> end(Process process) throws IOException, InterruptedException {
+    String signal = SIGNALS.get(random.nextInt(SIGNALS.size()));
+    if (signal.equals("KILL")) {
+      process.destroyForcibly().waitFor();
+      return Optional.empty();
+    }
+    new ProcessBuilder("kill", "-" + signal, Long.toString(process.pid())).start().waitFor();
+    if (!process.waitFor(MOST_SECONDS, TimeUnit.SECONDS)) {
+      process.destroyForcibly().waitFor();
+      return Optional.of("went on for a minute after SIG" + signal);
+    }
+    return program.end(process).unlessStopped().map(text -> "after SIG" + signal + " it " + text);
+  }
+
+  private static Map<String, String> modelsOf(Path folder) {
+    try {
+      return Ground.models(folder);
+    } catch (IOException unreadable) {
+      throw new UncheckedIOException(unreadable);
+    }
   }
 
   /** A model that is there is the one that an undisturbed run writes. */
@@ -118,6 +139,25 @@ final class Kills {
         new String[] {"convert", "--model", model, "--out", "half.safetensors"});
     String latent = ground.tiny.resolve("diffusers").toString();
     commands.put("latent", new String[] {"convert", "--model", latent, "--out", "latent"});
+    commands.put("latent.ckpt", new String[] {"convert", "--model", latent, "--out", "latent.ckpt"});
+    commands.put(
+        "foxes.png",
+        ground.latentSample(Path.of(latent), "--count", "12", "--grid", "foxes.png"));
+    commands.put(
+        "edited.png",
+        new String[] {
+          "edit",
+          "--model",
+          latent,
+          "--prompt",
+          "a fox",
+          "--image",
+          ground.picture.toString(),
+          "--steps",
+          "20",
+          "--grid",
+          "edited.png"
+        });
     Program here = program.in(out);
     for (Map.Entry<String, String[]> one : commands.entrySet()) {
       Path file = out.resolve(one.getKey());
@@ -131,11 +171,11 @@ final class Kills {
         }
         Process process = here.start(one.getValue());
         process.waitFor(random.nextLong(100_000_000, 2_500_000_000L), TimeUnit.NANOSECONDS);
-        process.destroyForcibly().waitFor();
+        Optional<String> said = end(process);
         boolean good = !Files.exists(file) || Ground.digest(file).equals(whole);
         tally.add(
             String.join(" ", one.getValue()),
-            good ? Optional.empty() : Optional.of(file.getFileName() + " is not whole"));
+            good ? said : Optional.of(file.getFileName() + " is not whole"));
       }
       if (folder) {
         Ground.remove(file);

@@ -54,13 +54,6 @@ import org.halfstep.train.OptimizerSettings;
  * line, leaves nothing open, and does not end the process.
  */
 final class LibraryMisuse {
-  private static final int LONGEST = 1500;
-
-  /** One call that must fail. */
-  private interface Call {
-    void run() throws Exception;
-  }
-
   private final Ground ground;
   private Tally tally;
 
@@ -85,17 +78,8 @@ final class LibraryMisuse {
     tally.add("memory", open.isEmpty() ? Optional.empty() : Optional.of("left open: " + open));
   }
 
-  private void refuse(String what, Call call) {
-    try {
-      call.run();
-      tally.add(what, Optional.of("was accepted"));
-    } catch (Exception refused) {
-      String text = refused.getMessage();
-      boolean said = text != null && text.length() < LONGEST && text.lines().count() == 1;
-      tally.add(what, said ? Optional.empty() : Optional.of(refused.toString()));
-    } catch (Error broken) {
-      tally.add(what, Optional.of(broken.toString()));
-    }
+  private void refuse(String what, Tally.Call call) {
+    tally.refuse(what, call);
   }
 
   private void records() {

@@ -47,6 +47,15 @@ final class Program {
           : Optional.empty();
     }
 
+    /** What is wrong with a command that was asked to stop: it may not speak Java. */
+    Optional<String> unlessStopped() {
+      // Of a JVM that is stopped while it starts: nothing of ours has run yet.
+      String own = err.replaceAll("(?m)^Runtime\\.exit\\(\\d+\\) logging failed: .*$", "").strip();
+      return OF_JAVA.matcher(own).find()
+          ? Optional.of("spoke Java: " + shortened(own))
+          : Optional.empty();
+    }
+
     /** What is wrong with a command that had to work. */
     Optional<String> unlessDone() {
       return hung || code != 0

@@ -7,6 +7,13 @@ import java.util.Optional;
 
 /** What was tried in one part of an attack, and what did not hold. */
 final class Tally {
+  private static final int LONGEST = 1500;
+
+  /** A call of the library that must fail. */
+  interface Call {
+    void run() throws Exception;
+  }
+
   private final String part;
   private final String expected;
   private final PrintStream out;
@@ -33,6 +40,20 @@ final class Tally {
           failures.add(what + ": " + text);
           out.println("FAILURE " + part + ": " + what + ": " + text);
         });
+  }
+
+  /** Makes a call that must fail with an exception whose message is one line. */
+  void refuse(String what, Call call) {
+    try {
+      call.run();
+      add(what, Optional.of("was accepted"));
+    } catch (Exception refused) {
+      String text = refused.getMessage();
+      boolean said = text != null && text.length() < LONGEST && text.lines().count() == 1;
+      add(what, said ? Optional.empty() : Optional.of(refused.toString()));
+    } catch (Error broken) {
+      add(what, Optional.of(broken.toString()));
+    }
   }
 
   /** Something to know beside the numbers. */

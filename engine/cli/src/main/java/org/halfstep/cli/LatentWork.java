@@ -101,7 +101,7 @@ final class LatentWork {
               try {
                 return metadata.digests();
               } catch (IOException unreadable) {
-                throw new UncheckedIOException(unreadable);
+                throw new UncheckedIOException(unreadable.getMessage(), unreadable);
               }
             });
     ImageBatch images;

@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
@@ -117,7 +118,7 @@ public final class Checkpoint implements AutoCloseable {
 
   /** Its networks. */
   public Map<Part, Component> components() {
-    return Map.copyOf(components);
+    return Collections.unmodifiableMap(components);
   }
 
   /** One of its networks, if it has that. */

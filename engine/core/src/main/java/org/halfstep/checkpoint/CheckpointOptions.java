@@ -13,6 +13,23 @@ import java.nio.file.Path;
  *     {@link SchedulerConfig#VELOCITY}; null when the file says it
  */
 public record CheckpointOptions(String variant, boolean average, Path config, String prediction) {
+  public CheckpointOptions {
+    if (variant != null) {
+      WeightFiles.requireName(variant);
+    }
+    if (prediction != null
+        && !prediction.equals(SchedulerConfig.EPSILON)
+        && !prediction.equals(SchedulerConfig.VELOCITY)) {
+      throw new IllegalArgumentException(
+          "a network predicts "
+              + SchedulerConfig.EPSILON
+              + " or "
+              + SchedulerConfig.VELOCITY
+              + ", got "
+              + prediction);
+    }
+  }
+
   /** The plain files, the moving average, and nothing said beside the file. */
   public static CheckpointOptions standard() {
     return new CheckpointOptions(null, true, null, null);

@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.halfstep.files.DataException;
 import org.halfstep.safetensors.ConvertedTensor;
 import org.halfstep.safetensors.Dtype;
 import org.halfstep.safetensors.SafetensorsFile;
@@ -46,10 +47,15 @@ public final class OwnFile {
    * Writes the same model with its weights in another format.
    *
    * @param dtype F32, F16 or BF16; null to keep what each tensor has
-   * @throws IOException in one line, when a number does not fit, or the file cannot be written
+   * @throws IOException in one line, when it is no such file, a number does not fit, or the file
+   *     cannot be written
    */
   public static void convert(Path from, Path to, Dtype dtype) throws IOException {
     try (SafetensorsFile file = SafetensorsFile.open(from)) {
+      if (!file.metadata().getOrDefault(FORMAT, "").startsWith(OURS)) {
+        throw new DataException(
+            from, "is no file of Halfstep's own; expected a model or classifier");
+      }
       List<ConvertedTensor> tensors = new ArrayList<>();
       for (String name : file.names()) {
         tensors.add(ConvertedTensor.of(name, isScale(name) ? Dtype.F32 : dtype, file.tensor(name)));

@@ -11,6 +11,8 @@ public interface HostView extends AutoCloseable {
   /**
    * What the host writes and reads. Ask for it before every round of writing instead of keeping it:
    * it waits until the last {@link #push} no longer reads it.
+   *
+   * @throws IllegalStateException once this is closed
    */
   MemorySegment memory();
 
@@ -20,6 +22,19 @@ public interface HostView extends AutoCloseable {
   /** Makes what the device wrote visible to the host; waits for work in flight. */
   void pull();
 
+  /** The owner of the memory closes its views first. Closing twice is harmless. */
   @Override
   void close();
+
+  /**
+   * Fails for a view that is closed: its memory may be somebody else's by now.
+   *
+   * @throws IllegalStateException then
+   */
+  static void requireOpen(boolean closed) {
+    if (closed) {
+      throw new IllegalStateException(
+          "the memory was given back; its owner is closed and cannot be used any more");
+    }
+  }
 }

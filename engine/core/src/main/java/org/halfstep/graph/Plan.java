@@ -221,6 +221,7 @@ public final class Plan implements AutoCloseable {
 
   /** Brings packed copies of the weights up to date. */
   public void prepare() {
+    requireOpen();
     recordedPrepare.run();
   }
 
@@ -229,17 +230,25 @@ public final class Plan implements AutoCloseable {
    * weights change. Nothing in training, where that is a part of forward.
    */
   public void condition() {
+    requireOpen();
     recordedCondition.run();
   }
 
   public void forward() {
+    requireOpen();
     recordedForward.run();
   }
 
   /** Gradients of all parameters and wanted inputs from the gradient of "out". */
   public void backward() {
+    requireOpen();
     requireBackward();
     recordedBackward.run();
+  }
+
+  /** What was bound to addresses would read and write memory that is not there any more. */
+  private void requireOpen() {
+    slab.address();
   }
 
   private void requireBackward() {
@@ -276,6 +285,7 @@ public final class Plan implements AutoCloseable {
    *     or {@link #backwardSteps}
    */
   public void profile(List<StepInfo> steps, long[] nanoseconds) {
+    requireOpen();
     device.synchronize();
     Launch[] launches = prepare;
     if (steps == conditionInfo) {

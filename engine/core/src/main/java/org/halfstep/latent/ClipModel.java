@@ -138,7 +138,7 @@ public final class ClipModel implements AutoCloseable {
   }
 
   /** The embedding of a text; what does not fit is left out. */
-  public double[] text(String words) {
+  public synchronized double[] text(String words) {
     int[] numbers = sequence(words).ids();
     // The first, which may be one that was typed.
     int first = 0;
@@ -159,7 +159,7 @@ public final class ClipModel implements AutoCloseable {
    *
    * @param index of the image
    */
-  public double[] image(ImageBatch images, int index) {
+  public synchronized double[] image(ImageBatch images, int index) {
     device.attach();
     ClipPixels.write(images, index, checkpoint.pictures(), pixels.memory(), 0);
     pixels.push();
@@ -177,7 +177,7 @@ public final class ClipModel implements AutoCloseable {
   }
 
   @Override
-  public void close() {
+  public synchronized void close() {
     owned.close();
   }
 }

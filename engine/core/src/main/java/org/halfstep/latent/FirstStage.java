@@ -30,6 +30,9 @@ public final class FirstStage implements AutoCloseable {
 
   private static final double HALF_RANGE = 127.5;
 
+  /** Longest side of a latent: far beyond memory, and low enough that nothing overflows. */
+  private static final int LARGEST = 1 << 14;
+
   /** Files, where they are its own, and both halves. */
   private final Owned owned;
 
@@ -177,7 +180,15 @@ public final class FirstStage implements AutoCloseable {
     return pixels / factor();
   }
 
+  private static void requireLatent(int height, int width) {
+    if (height < 1 || height > LARGEST || width < 1 || width > LARGEST) {
+      throw new IllegalArgumentException(
+          "a latent has from 1 to " + LARGEST + " pixels a side, got " + height + "x" + width);
+    }
+  }
+
   private long latentNumbers(int height, int width) {
+    requireLatent(height, width);
     return (long) height * width * latentChannels();
   }
 
@@ -375,6 +386,7 @@ public final class FirstStage implements AutoCloseable {
    * @throws ArithmeticException in one line, when an image is not finite
    */
   public ImageBatch decode(int count, int height, int width, MemorySegment latents) {
+    require("latents", count, latentNumbers(height, width), latents);
     try (Arena arena = Arena.ofConfined()) {
       long bytes = Math.multiplyExact(count, Float.BYTES * imageNumbers(height, width));
       MemorySegment numbers = arena.allocate(bytes, Float.BYTES);

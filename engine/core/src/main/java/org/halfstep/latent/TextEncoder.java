@@ -149,7 +149,7 @@ public final class TextEncoder implements AutoCloseable {
     void write(int row, MemorySegment context);
   }
 
-  private void encode(List<String> prompts, Delivery delivery) {
+  private synchronized void encode(List<String> prompts, Delivery delivery) {
     Map<String, List<Integer>> rows = new LinkedHashMap<>();
     for (int row = 0; row < prompts.size(); row++) {
       rows.computeIfAbsent(prompts.get(row), _ -> new ArrayList<>()).add(row);
@@ -167,7 +167,7 @@ public final class TextEncoder implements AutoCloseable {
   }
 
   @Override
-  public void close() {
+  public synchronized void close() {
     owned.close();
   }
 }

@@ -29,7 +29,7 @@ public sealed interface Condition {
 
   /** A text for each image, guided away from the empty text. */
   static Condition prompts(String... prompts) {
-    return prompts(List.of(prompts), "");
+    return prompts(Arrays.asList(prompts), "");
   }
 
   /** A text for each image, all of them guided away from another one. */
@@ -99,6 +99,10 @@ public sealed interface Condition {
     public static final int MOST_CHARACTERS = 100_000;
 
     public Prompts {
+      if (prompts.stream().anyMatch(Objects::isNull)
+          || negatives.stream().anyMatch(Objects::isNull)) {
+        throw new IllegalArgumentException("a prompt is a text, \"\" for none; got null");
+      }
       prompts = List.copyOf(prompts);
       negatives = List.copyOf(negatives);
       requireImages(prompts.size());

@@ -2,6 +2,7 @@ package org.halfstep.sample;
 
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Objects;
 import org.halfstep.checkpoint.CheckpointOptions;
 import org.halfstep.device.DataType;
 import org.halfstep.latent.Tiling;
@@ -45,6 +46,9 @@ public record LatentOptions(
     private static final double MOST_SCALE = 100;
 
     public Update {
+      if (file == null) {
+        throw new IllegalArgumentException("an update is a file; got null");
+      }
       if (!(Math.abs(scale) <= MOST_SCALE)) {
         throw new IllegalArgumentException(
             file
@@ -59,6 +63,9 @@ public record LatentOptions(
   }
 
   public LatentOptions {
+    if (updates == null || updates.stream().anyMatch(Objects::isNull)) {
+      throw new IllegalArgumentException("updates are files, an empty list for none; got null");
+    }
     updates = List.copyOf(updates);
     if (residency == null || checkpoint == null) {
       throw new IllegalArgumentException(

@@ -218,9 +218,7 @@ final class LatentPipeline implements Pipeline {
       MemorySegment destination,
       Cancellation cancellation,
       SampleProgress progress) {
-    if (closed) {
-      throw new IllegalStateException("the model is closed and makes no more images");
-    }
+    requireOpen();
     requireSupported(request);
     int factor = components.factor();
     int height = height(request) / factor;
@@ -236,7 +234,7 @@ final class LatentPipeline implements Pipeline {
       decode(request, height, width, latents, destination);
       new EditedLatents(request, factor, height, width, latentChannels()).paste(destination);
     } catch (IOException unreadable) {
-      throw new UncheckedIOException(unreadable);
+      throw new UncheckedIOException(unreadable.getMessage(), unreadable);
     } finally {
       if (!parts.areKept()) {
         parts.close();
@@ -421,8 +419,15 @@ final class LatentPipeline implements Pipeline {
 
   /** Makes ready nothing ahead: which parts stay is the residency's. */
   @Override
-  public void warmUp(SampleRequest request) {
+  public synchronized void warmUp(SampleRequest request) {
+    requireOpen();
     requireSupported(request);
+  }
+
+  private void requireOpen() {
+    if (closed) {
+      throw new IllegalStateException("the model is closed and makes no more images");
+    }
   }
 
   @Override

@@ -35,6 +35,10 @@ final class BytePairs {
     }
     for (int i = 0; i < merges.size(); i++) {
       String[] pair = merges.get(i);
+      if (pair.length != 2) {
+        throw new IllegalArgumentException(
+            "merge " + (i + 1) + " joins " + pair.length + " symbols; expected two");
+      }
       Integer left = ids.get(pair[0]);
       Integer right = ids.get(pair[1]);
       if (left == null || right == null) {

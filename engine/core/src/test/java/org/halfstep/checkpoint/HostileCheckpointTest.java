@@ -412,4 +412,38 @@ class HostileCheckpointTest {
     bytes.putLong(json.length).put(json);
     says(put(single, bytes.array()), "holds no tensors");
   }
+
+  @Test
+  void optionsAreCheckedWhereTheyAreGiven() {
+    for (String variant : new String[] {"../x", "a/b", "", ".", "n".repeat(300)}) {
+      assertThrows(
+          IllegalArgumentException.class, () -> CheckpointOptions.standard().withVariant(variant));
+    }
+    assertThrows(
+        IllegalArgumentException.class, () -> CheckpointOptions.standard().withPrediction("magic"));
+  }
+
+  /** Java's own unmodifiable maps have another order in every process, and so had .ckpt files. */
+  @Test
+  void networksAreWrittenInOneOrder() throws IOException {
+    try (Checkpoint model = Checkpoint.open(whole, CheckpointOptions.standard())) {
+      assertEquals(List.of(Part.values()), List.copyOf(model.components().keySet()));
+      assertThrows(UnsupportedOperationException.class, () -> model.components().remove(Part.UNET));
+    }
+  }
+
+  @Test
+  void onlyOurOwnFilesAreConvertedAsSuch() {
+    Path target = folder.resolve("own.safetensors");
+    String line =
+        assertThrows(
+                IOException.class, () -> OwnFile.convert(whole("unet/" + WEIGHTS), target, null))
+            .getMessage();
+    assertTrue(line.contains(WEIGHTS), line);
+    assertFalse(Files.exists(target));
+  }
+
+  private Path whole(String file) {
+    return whole.resolve(file);
+  }
 }

@@ -4,7 +4,12 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
 import org.halfstep.device.Ceiling;
 import org.halfstep.device.ConvolutionAlgorithm;
 import org.halfstep.device.Device;
@@ -50,5 +55,38 @@ class PlanProfileTest {
         table);
     String plain = direct.table(direct.kinds(), Optional.of(ceiling));
     assertFalse(plain.lines().anyMatch(line -> line.endsWith("% .* GFLOP/s")), plain);
+  }
+
+  /**
+   * F(4x4, 3x3) multiplies 36 numbers for 16 pixels of 9 taps, F(2x2, 3x3) 16 for 4: by hand, for
+   * every pass of every convolution of a training step.
+   */
+  @Test
+  void everyPassCountsTheProductsOfItsOwnTiles() {
+    Map<String, Integer> winograds = new TreeMap<>();
+    try (Device device = new CpuDevice(1, ConvolutionAlgorithm.FASTEST);
+        Network<UNetConfig, ModelCard> network = TinyNetworks.teacher(device, 16, 1);
+        ParameterSlab gradients = new ParameterSlab(device, network.graph(), "gradients");
+        Plan plan =
+            Plan.training(
+                device,
+                network.graph(),
+                PlanOptions.training(2, 0),
+                network.weights(),
+                gradients)) {
+      List<StepInfo> steps = new ArrayList<>(plan.forwardSteps());
+      steps.addAll(plan.backwardSteps());
+      for (StepInfo step : steps) {
+        if (step.flopsDone() != step.flops()) {
+          boolean large = 4 * step.flopsDone() == step.flops();
+          boolean small = 9 * step.flopsDone() == 4 * step.flops();
+          assertTrue(large || small, step.toString());
+          winograds.merge(step.kind(), 1, Integer::sum);
+        }
+      }
+    }
+    assertEquals(
+        Set.of("conv3 forward", "conv3 backward data", "conv3 backward weights"),
+        winograds.keySet());
   }
 }

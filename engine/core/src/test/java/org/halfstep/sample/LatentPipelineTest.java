@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CancellationException;
@@ -30,6 +31,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -334,5 +336,27 @@ class LatentPipelineTest {
     closed.close();
     closed.close();
     assertThrows(IllegalStateException.class, () -> closed.sample(request("a fox")));
+  }
+
+  @Test
+  void whatIsNotThereIsRefusedWhereItIsGiven() {
+    for (Executable call :
+        List.<Executable>of(
+            () -> Condition.prompts((String) null),
+            () -> Condition.prompts(List.of("x"), null),
+            () -> Condition.prompts(Arrays.asList("x", null), ""),
+            () -> LatentOptions.standard().withUpdates(null),
+            () -> LatentOptions.standard().withUpdates(Collections.singletonList(null)),
+            () -> new LatentOptions.Update(null, 1))) {
+      String line = assertThrows(IllegalArgumentException.class, call).getMessage();
+      assertTrue(line.endsWith("got null"), line);
+    }
+  }
+
+  @Test
+  void aClosedModelIsNotWarmedUp() {
+    SampleRequest request = model.request("a fox").withSize(SIDE, SIDE);
+    model.close();
+    assertThrows(IllegalStateException.class, () -> model.warmUp(request));
   }
 }

@@ -298,4 +298,15 @@ class ClipTokenizerTest {
     assertEquals("a1\u03c3", Lowercase.of("A1\u03a3"));
     assertEquals("a\u03c3'b", Lowercase.of("A\u03a3'B"));
   }
+
+  @Test
+  void aMergeJoinsTwoSymbols() {
+    for (String[] merge : new String[][] {{"a"}, {"a", "b", "c"}, {}}) {
+      String line =
+          assertThrows(
+                  IllegalArgumentException.class, () -> ClipTokenizer.of(List.<String[]>of(merge)))
+              .getMessage();
+      assertEquals("merge 1 joins " + merge.length + " symbols; expected two", line);
+    }
+  }
 }

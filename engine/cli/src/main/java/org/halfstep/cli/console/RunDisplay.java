@@ -22,6 +22,19 @@ public final class RunDisplay implements RunListener, AutoCloseable {
   private static final double LONG_RUN_SECONDS = 60;
   private static final int BAR_LENGTH = 110;
   private static final int BAR_INTERVAL_MILLISECONDS = 250;
+
+  /**
+   * Characters of a line beside its name and the numbers of updates: " 100% [===] / loss 0.5000".
+   */
+  private static final int BAR_AND_LOSS = 26;
+
+  /** Of " (0:00:00)", of " (0:00:00 / 0:00:00)", and of units and speed. */
+  private static final int TIME = 11;
+
+  private static final int TIMES = 21;
+
+  private static final int SPEED = 26;
+  private static final int SHORTEST_NAME = 4;
   private static final double SMOOTHING = 0.02;
 
   private final PrintWriter out;
@@ -63,18 +76,29 @@ public final class RunDisplay implements RunListener, AutoCloseable {
             ? name + ": " + Sizes.count(total, "update")
             : name + ": continues at update " + Sizes.whole(done) + " of " + Sizes.whole(total));
     if (terminal && done < total) {
-      bar =
-          new ProgressBarBuilder()
-              .setTaskName(name)
-              .setInitialMax(total)
-              .startsFrom(done, Duration.ZERO)
-              .setUnit(" updates", 1)
-              .setStyle(ProgressBarStyle.ASCII)
-              .setUpdateIntervalMillis(BAR_INTERVAL_MILLISECONDS)
-              .setConsumer(new ConsoleProgressBarConsumer(System.err, Terminal.columns(BAR_LENGTH)))
-              .showSpeed()
-              .build();
+      bar = newBar(done, total, Terminal.columns(BAR_LENGTH));
     }
+  }
+
+  /** Lines are cut at their end, where the loss stands: in a narrow terminal other things go. */
+  private ProgressBar newBar(long done, long total, int columns) {
+    int room = columns - 2 * Long.toString(total).length() - BAR_AND_LOSS;
+    int left = room - name.length();
+    int longest = Math.max(SHORTEST_NAME, room - TIME);
+    ProgressBarBuilder builder =
+        new ProgressBarBuilder()
+            .setTaskName(name.substring(0, Math.min(longest, name.length())).strip())
+            .setInitialMax(total)
+            .startsFrom(done, Duration.ZERO)
+            .setStyle(ProgressBarStyle.ASCII)
+            .setUpdateIntervalMillis(BAR_INTERVAL_MILLISECONDS)
+            .setConsumer(new ConsoleProgressBarConsumer(System.err, columns));
+    if (left >= TIMES + SPEED) {
+      builder.setUnit(" updates", 1).showSpeed();
+    } else if (left < TIMES) {
+      builder.hideEta();
+    }
+    return builder.build();
   }
 
   @Override

@@ -181,22 +181,7 @@ public final class CpuDevice implements Device {
 
   @Override
   public HostView view(long address, long bytes) {
-    MemorySegment memory = HostMemory.at(address, bytes);
-    return new HostView() {
-      @Override
-      public MemorySegment memory() {
-        return memory;
-      }
-
-      @Override
-      public void push() {}
-
-      @Override
-      public void pull() {}
-
-      @Override
-      public void close() {}
-    };
+    return new CpuView(HostMemory.at(address, bytes));
   }
 
   @Override

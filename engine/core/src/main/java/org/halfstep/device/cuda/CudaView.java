@@ -30,6 +30,7 @@ final class CudaView implements HostView {
 
   @Override
   public MemorySegment memory() {
+    HostView.requireOpen(closed);
     waitForPush();
     return memory;
   }
@@ -43,6 +44,7 @@ final class CudaView implements HostView {
 
   @Override
   public void push() {
+    HostView.requireOpen(closed);
     driver.copyToDevice(address, memory.address(), bytes, stream);
     driver.recordEvent(pushed, stream);
     pushing = true;
@@ -50,6 +52,7 @@ final class CudaView implements HostView {
 
   @Override
   public void pull() {
+    HostView.requireOpen(closed);
     driver.copyToHost(memory.address(), address, bytes, stream);
     driver.synchronizeStream(stream);
     pushing = false;
