@@ -10,7 +10,8 @@ import org.halfstep.image.ImageBatch;
  * @param image one picture for all images of the request, or one for each; RGB, of the request's
  *     size
  * @param strength how far back towards noise it is taken, above 0 to 1: of N steps the last {@code
- *     int(N strength)} are run by a teacher, the last {@code rint(N strength)} by a student
+ *     int(N strength)} are run by a teacher, the last {@code rint(N strength)} by a student; a
+ *     consistency model runs all N, spread over the levels that the strength leaves
  * @param mask greyscale, one for all, of the image's size: 128 and more is painted anew, what is
  *     below stays; null to paint everything anew
  * @param paste whether pixels that stay are those of the picture itself, and not what the first
