@@ -48,6 +48,10 @@ public final class DistillationRun {
   private static final long HALVING_STREAM = 3;
   // Far from those of any number of halvings.
   private static final long VELOCITY_STREAM = 1000;
+  private static final long MEASURED_STREAM = 1001;
+
+  /** Examples of each bin of time that a network of v is compared with its teacher on. */
+  private static final int MEASURED_PER_BIN = 32;
 
   private final DistilledModels models;
   private final Examples examples;
@@ -237,16 +241,30 @@ public final class DistillationRun {
                 (batch, draws) ->
                     new VelocityObjective(
                         teacher, batch, draws, velocity.ramp(), velocity.dropout()))) {
-      return phases.run(
-          VELOCITY,
-          0,
-          "from eps to v",
-          null,
-          student.network(),
-          trainer,
-          run.schedule(),
-          run.updates(),
-          () -> save(student, trainer, kept));
+      boolean done =
+          phases.run(
+              VELOCITY,
+              0,
+              "from eps to v",
+              null,
+              student.network(),
+              trainer,
+              run.schedule(),
+              run.updates(),
+              () -> save(student, trainer, kept));
+      if (done) {
+        listener.note(
+            ConversionErrors.measure(
+                    teacher,
+                    student,
+                    trainer.optimizer().result(),
+                    examples,
+                    MEASURED_PER_BIN,
+                    Math.min(run.batch(), MEASURED_PER_BIN),
+                    Philox.childSeed(settings.seed(), MEASURED_STREAM))
+                .describe());
+      }
+      return done;
     }
   }
 
