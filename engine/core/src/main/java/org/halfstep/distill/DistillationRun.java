@@ -12,7 +12,6 @@ import org.halfstep.data.ImageDataset;
 import org.halfstep.device.Device;
 import org.halfstep.diffusion.DiscreteSchedule;
 import org.halfstep.diffusion.DistillationTarget;
-import org.halfstep.diffusion.GuidanceRange;
 import org.halfstep.diffusion.HalvingSchedule;
 import org.halfstep.diffusion.HalvingSchedule.Stage;
 import org.halfstep.diffusion.NoiseSchedule;
@@ -223,7 +222,7 @@ public final class DistillationRun {
       if (card.predicts() == Parameterization.V) {
         return true;
       }
-      requireTeachable(card);
+      Teachable.require(card, models.teacher());
       return velocity(teacher, kept);
     }
   }
@@ -281,48 +280,13 @@ public final class DistillationRun {
     ConditionedNetwork teacher = changed ? models.open(learned) : models.openTeacher();
     try (var _ = teacher.network()) {
       ModelCard card = teacher.network().card();
-      requireTeachable(card);
+      Teachable.require(card, models.teacher());
       if (card.role() == Role.GUIDED) {
-        requireRange(card);
+        Teachable.requireRange(card, settings.guidance(), models.teacher());
         models.save(teacher, teacher.network().values(), kept);
         return true;
       }
       return guided(teacher, changed ? learned : null, kept);
-    }
-  }
-
-  private void requireTeachable(ModelCard card) {
-    if (card.predicts() != Parameterization.V && card.noiseSchedule().alpha(1) == 0) {
-      throw new IllegalArgumentException(
-          models.teacher()
-              + ": predicts "
-              + card.predicts()
-              + " on a schedule that ends in noise alone, where that says nothing of the image;"
-              + " expected a network that predicts v");
-    }
-    if (card.role() == Role.STUDENT) {
-      throw new IllegalArgumentException(
-          models.teacher()
-              + ": is a "
-              + card.steps()
-              + "-step student; distillation starts from a teacher or a stage-one model");
-    }
-  }
-
-  private void requireRange(ModelCard card) {
-    GuidanceRange known = new GuidanceRange(card.guidanceMin(), card.guidanceMax());
-    if (!known.equals(settings.guidance())) {
-      throw new IllegalArgumentException(
-          models.teacher()
-              + ": was made for guidance w in ["
-              + known.min()
-              + ", "
-              + known.max()
-              + "], the settings ask for ["
-              + settings.guidance().min()
-              + ", "
-              + settings.guidance().max()
-              + "]; use the model's range");
     }
   }
 
