@@ -12,7 +12,6 @@ import org.halfstep.data.ImageDataset;
 import org.halfstep.device.Device;
 import org.halfstep.diffusion.DiscreteSchedule;
 import org.halfstep.diffusion.DistillationTarget;
-import org.halfstep.diffusion.GuidanceRange;
 import org.halfstep.diffusion.HalvingSchedule;
 import org.halfstep.diffusion.HalvingSchedule.Stage;
 import org.halfstep.diffusion.NoiseSchedule;
@@ -48,6 +47,10 @@ public final class DistillationRun {
   private static final long HALVING_STREAM = 3;
   // Far from those of any number of halvings.
   private static final long VELOCITY_STREAM = 1000;
+  private static final long MEASURED_STREAM = 1001;
+
+  /** Examples of each bin of time that a network of v is compared with its teacher on. */
+  private static final int MEASURED_PER_BIN = 32;
 
   private final DistilledModels models;
   private final Examples examples;
@@ -219,7 +222,7 @@ public final class DistillationRun {
       if (card.predicts() == Parameterization.V) {
         return true;
       }
-      requireTeachable(card);
+      Teachable.require(card, models.teacher());
       return velocity(teacher, kept);
     }
   }
@@ -237,16 +240,30 @@ public final class DistillationRun {
                 (batch, draws) ->
                     new VelocityObjective(
                         teacher, batch, draws, velocity.ramp(), velocity.dropout()))) {
-      return phases.run(
-          VELOCITY,
-          0,
-          "from eps to v",
-          null,
-          student.network(),
-          trainer,
-          run.schedule(),
-          run.updates(),
-          () -> save(student, trainer, kept));
+      boolean done =
+          phases.run(
+              VELOCITY,
+              0,
+              "from eps to v",
+              null,
+              student.network(),
+              trainer,
+              run.schedule(),
+              run.updates(),
+              () -> save(student, trainer, kept));
+      if (done) {
+        listener.note(
+            ConversionErrors.measure(
+                    teacher,
+                    student,
+                    trainer.optimizer().result(),
+                    examples,
+                    MEASURED_PER_BIN,
+                    Math.min(run.batch(), MEASURED_PER_BIN),
+                    Philox.childSeed(settings.seed(), MEASURED_STREAM))
+                .describe());
+      }
+      return done;
     }
   }
 
@@ -263,48 +280,13 @@ public final class DistillationRun {
     ConditionedNetwork teacher = changed ? models.open(learned) : models.openTeacher();
     try (var _ = teacher.network()) {
       ModelCard card = teacher.network().card();
-      requireTeachable(card);
+      Teachable.require(card, models.teacher());
       if (card.role() == Role.GUIDED) {
-        requireRange(card);
+        Teachable.requireRange(card, settings.guidance(), models.teacher());
         models.save(teacher, teacher.network().values(), kept);
         return true;
       }
       return guided(teacher, changed ? learned : null, kept);
-    }
-  }
-
-  private void requireTeachable(ModelCard card) {
-    if (card.predicts() != Parameterization.V && card.noiseSchedule().alpha(1) == 0) {
-      throw new IllegalArgumentException(
-          models.teacher()
-              + ": predicts "
-              + card.predicts()
-              + " on a schedule that ends in noise alone, where that says nothing of the image;"
-              + " expected a network that predicts v");
-    }
-    if (card.role() == Role.STUDENT) {
-      throw new IllegalArgumentException(
-          models.teacher()
-              + ": is a "
-              + card.steps()
-              + "-step student; distillation starts from a teacher or a stage-one model");
-    }
-  }
-
-  private void requireRange(ModelCard card) {
-    GuidanceRange known = new GuidanceRange(card.guidanceMin(), card.guidanceMax());
-    if (!known.equals(settings.guidance())) {
-      throw new IllegalArgumentException(
-          models.teacher()
-              + ": was made for guidance w in ["
-              + known.min()
-              + ", "
-              + known.max()
-              + "], the settings ask for ["
-              + settings.guidance().min()
-              + ", "
-              + settings.guidance().max()
-              + "]; use the model's range");
     }
   }
 

@@ -87,6 +87,7 @@ class LatentDistillationTest {
             .filter(line -> line.startsWith("phase "))
             .map(line -> line.substring(6, line.lastIndexOf(' ')))
             .toList());
+    assertTrue(events.notes().stream().anyMatch(note -> note.contains("errors of eps are")));
     for (String name : List.of("velocity", "guided", "student-2", "student-1")) {
       try (DiffusionModel model =
           DiffusionModel.open(run.resolve(name), ModelOptions.standard().withDevice(device))) {
