@@ -114,7 +114,9 @@ class TrainOnLatentsTest {
     assertFalse(Files.exists(folder.resolve("again/latents.safetensors")));
   }
 
-  /** Captions beside pictures; one that has none is no part of the data, for its latents neither. */
+  /**
+   * Captions beside pictures; one that has none is no part of the data, for its latents neither.
+   */
   @Test
   void captionsMayLieInFilesOfTheirOwn() throws IOException {
     Path data = Files.createDirectories(folder.resolve("texts"));
