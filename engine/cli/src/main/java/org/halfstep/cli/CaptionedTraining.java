@@ -64,7 +64,7 @@ record CaptionedTraining(
     CaptionedTeacherSettings teacher = settings.section(SECTION, CaptionedTeacherSettings.class);
     CaptionedPictures pictures = data.requireCaptioned();
     try (Owned owned = new Owned()) {
-      ImageDataset images = owned.add(data.open(teacher.imageSize(), CHANNELS));
+      ImageDataset images = owned.add(data.open(pictures, teacher.imageSize(), CHANNELS));
       Component autoencoder = LatentsOption.autoencoder(owned.add(latents.openAutoencoder()));
       LatentCache cache = owned.add(latents.openLatents(device, autoencoder, images, folder, out));
       CaptionedLatents examples = new CaptionedLatents(pictures, cache, teacher.mirror());
@@ -76,7 +76,7 @@ record CaptionedTraining(
               ? CaptionedTeacherStart.fresh(teacher, captions, examples.shape())
               : CaptionedTeacherStart.from(known, captions, examples.shape());
       describe(images, examples, start, teacher);
-      RunFolder.claim(folder, config(images, autoencoder, start, teacher));
+      RunFolder.claim(folder, config(images, examples, autoencoder, start, teacher));
       return StoppableRun.run(
           out,
           folder,
@@ -105,13 +105,20 @@ record CaptionedTraining(
 
   private ObjectNode config(
       ImageDataset images,
+      CaptionedLatents examples,
       Component autoencoder,
       CaptionedTeacherStart start,
       CaptionedTeacherSettings teacher) {
     ObjectNode config = Settings.JSON.createObjectNode();
     config.put("halfstep", Halfstep.VERSION);
     config.put("command", "train");
-    config.set("data", data.describe(images));
+    config
+        .putObject("data")
+        .put("folder", data.folder().toString())
+        .put("pictures", examples.count())
+        .put("captions", examples.conditions())
+        .put("size", images.height() + "x" + images.width() + "x" + images.channels())
+        .put("sha256", examples.sha256());
     config
         .putObject("autoencoder")
         .put("folder", latents.autoencoder().toString())

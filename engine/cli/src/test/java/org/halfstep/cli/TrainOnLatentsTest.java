@@ -61,12 +61,12 @@ class TrainOnLatentsTest {
   }
 
   private static String succeeds(String command, Object... more) {
-    Object[] base = {
-      command, "--preset", "tiny", "--threads", "1", "--data", folder.resolve("data")
-    };
-    Object[] all = Arrays.copyOf(base, base.length + more.length);
-    System.arraycopy(more, 0, all, base.length, more.length);
-    Commands.Outcome outcome = Commands.halfstep(all);
+    List<Object> all = new ArrayList<>(List.of(command, "--preset", "tiny", "--threads", "1"));
+    all.addAll(List.of(more));
+    if (!all.contains("--data")) {
+      all.addAll(List.of("--data", folder.resolve("data")));
+    }
+    Commands.Outcome outcome = Commands.halfstep(all.toArray());
     assertEquals(0, outcome.code(), outcome.err());
     return outcome.out();
   }
@@ -112,6 +112,22 @@ class TrainOnLatentsTest {
     train("again", "--updates", "3", "--latents", folder.resolve("run/latents.safetensors"));
     assertArrayEquals(weights("run"), weights("again"));
     assertFalse(Files.exists(folder.resolve("again/latents.safetensors")));
+  }
+
+  /**
+   * Captions beside pictures; one that has none is no part of the data, for its latents neither.
+   */
+  @Test
+  void captionsMayLieInFilesOfTheirOwn() throws IOException {
+    Path data = Files.createDirectories(folder.resolve("texts"));
+    for (int i = 0; i < COLOURS.size(); i++) {
+      draw(data.resolve(i + ".png"), COLOURS.get(i), "disc");
+      if (i > 0) {
+        Files.writeString(data.resolve(i + ".txt"), "a " + NAMES.get(i) + " disc");
+      }
+    }
+    String out = train("of-texts", "--data", data, "--updates", "1");
+    assertTrue(out.contains("2 pictures as latents of 8x8x4, 2 captions"), out);
   }
 
   @Test

@@ -69,8 +69,11 @@ public record CaptionedLatents(CaptionedPictures pictures, LatentCache latents, 
         + conditions()
         + " captions"
         + PhaseRun.DIGEST
-        + latents.sha256()
-        + " and "
-        + pictures.sha256();
+        + sha256();
+  }
+
+  /** SHA-256 of the latents, and that of captions and weights, in hexadecimal. */
+  public String sha256() {
+    return latents.sha256() + " and " + pictures.sha256();
   }
 }

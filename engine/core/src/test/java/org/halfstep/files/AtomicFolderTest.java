@@ -91,6 +91,36 @@ class AtomicFolderTest {
   }
 
   @Test
+  void aFolderTakesThePlaceOfAnEarlierOneOnceItIsWhole() throws IOException {
+    Path result = folder.resolve("result");
+    write(result);
+    assertThrows(
+        IOException.class,
+        () ->
+            AtomicFolder.replace(
+                result,
+                "index",
+                aside -> {
+                  Files.writeString(aside.resolve("index"), "3");
+                  throw new FileSystemException("/x", null, "No space left on device");
+                }));
+    assertEquals("1", Files.readString(result.resolve("index")));
+    assertEquals(List.of("index", "part"), names(result));
+    AtomicFolder.replace(result, "index", aside -> Files.writeString(aside.resolve("index"), "3"));
+    assertEquals("3", Files.readString(result.resolve("index")));
+    assertEquals(List.of("index"), names(result));
+    assertEquals(List.of("result"), names(folder));
+    Path fresh = folder.resolve("fresh");
+    AtomicFolder.replace(fresh, "index", aside -> Files.writeString(aside.resolve("index"), "4"));
+    assertEquals("4", Files.readString(fresh.resolve("index")));
+    // What is there without being a result of ours is not touched.
+    Path others = Files.createDirectory(folder.resolve("others"));
+    Files.writeString(others.resolve("mine"), "5");
+    assertThrows(DataException.class, () -> AtomicFolder.replace(others, "index", _ -> {}));
+    assertEquals(List.of("mine"), names(others));
+  }
+
+  @Test
   void anEmptyFolderThatIsThereStays() throws IOException {
     Path mounted = Files.createDirectory(folder.resolve("mounted"));
     Files.setPosixFilePermissions(mounted, PosixFilePermissions.fromString("rwxrwx---"));

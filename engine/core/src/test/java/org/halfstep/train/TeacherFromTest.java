@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.device.Device;
 import org.halfstep.device.cpu.CpuDevice;
+import org.halfstep.diffusion.LearningRate;
 import org.halfstep.diffusion.LossWeighting;
 import org.halfstep.files.DataException;
 import org.halfstep.files.FileDigest;
@@ -91,6 +92,17 @@ class TeacherFromTest {
         IllegalArgumentException.class,
         () -> train("second", settings(NO_RATE, 0.5f), null),
         "what began with a model is not gone on with without it");
+  }
+
+  /** The optimizer knows nothing yet where weights are known already. */
+  @Test
+  void aRateThatFallsCanRiseFirst() {
+    LearningRate rate =
+        new RunSettings(1, 10, 0.8, 4, true, OptimizerSettings.adam(0), LossWeighting.SNR_PLUS_1)
+            .schedule();
+    assertEquals(0.8 / 4, rate.at(0), 1e-12);
+    assertEquals(0.8 * 7 / 10, rate.at(3), 1e-12);
+    assertEquals(0.8 * 1 / 10, rate.at(9), 1e-12);
   }
 
   @Test

@@ -94,6 +94,12 @@ public final class DataOption {
     return CaptionedPictures.open(folder(), CaptionOptions.training());
   }
 
+  /** Opens the images of captions, image i of picture i, in the size that a network takes. */
+  public ImageDataset open(CaptionedPictures pictures, int side, int channels) throws IOException {
+    return pictures.load(
+        DatasetOptions.of(Split.TRAIN).withSize(side, side, channels).withFit(fit));
+  }
+
   /** Opens images of any kind. */
   public ImageDataset open(DatasetOptions options) throws IOException {
     if (folder == null && !Files.exists(DEFAULT)) {
