@@ -64,7 +64,7 @@ record CaptionedTraining(
     CaptionedTeacherSettings teacher = settings.section(SECTION, CaptionedTeacherSettings.class);
     CaptionedPictures pictures = data.requireCaptioned();
     try (Owned owned = new Owned()) {
-      ImageDataset images = owned.add(data.open(teacher.imageSize(), CHANNELS));
+      ImageDataset images = owned.add(data.open(pictures, teacher.imageSize(), CHANNELS));
       Component autoencoder = LatentsOption.autoencoder(owned.add(latents.openAutoencoder()));
       LatentCache cache = owned.add(latents.openLatents(device, autoencoder, images, folder, out));
       CaptionedLatents examples = new CaptionedLatents(pictures, cache, teacher.mirror());
