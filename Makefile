@@ -21,7 +21,7 @@ CUDA := $(wildcard native/build/libhalfstep_cuda.so)
 BUILT := engine/cli/target/built
 SOURCES := $(shell find pom.xml {bindings,engine,engine/core,engine/models,engine/cli}/pom.xml bindings/src/{main,build} engine/*/src/main native/include)
 
-.PHONY: help run build test test-long sanitize fixtures native native-cuda data data-clip data-emoji train distill report report-full sample bench bench-long bench-history fuzz attack format docs image install gpu-bundle verify-bindings clean force
+.PHONY: help run build test test-long sanitize fixtures native native-cuda data data-clip data-emoji data-pictures train distill report report-full sample bench bench-long bench-history fuzz attack format docs image install gpu-bundle verify-bindings clean force
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ native-cuda: ## Build the CUDA kernels: by nvcc for GPUs, where it is installed;
 
 data-emoji: ## Put an open emoji set, 64x64 in colour, into data/emoji (FROM=FILE takes it from an archive)
 	@scripts/fetch-emoji data/emoji
+
+data-pictures: ## Draw captioned pictures, emoji and clip art, into data/pictures (FROM=FOLDER takes archives)
+	@scripts/fetch-pictures data/pictures
 
 data-clip: ## Put CLIP's vocabulary into data/clip (FROM=FILE takes it from an archive)
 	@scripts/fetch-clip-vocabulary data/clip
@@ -108,7 +111,7 @@ verify-bindings: $(BUILT) ## Compare the native bindings with the C headers, whe
 	@scripts/verify-bindings
 
 clean: ## Remove everything that was built
-	@rm -rf target {bindings,engine/core,engine/models,engine/cli,examples,bench,fuzz}/target native/build
+	@rm -rf target {bindings,engine/core,engine/models,engine/cli,pictures,examples,bench,fuzz}/target native/build
 
 $(NATIVE): force
 	@scripts/require-compiler

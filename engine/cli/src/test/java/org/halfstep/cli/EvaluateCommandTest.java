@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
@@ -19,6 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
+import javax.imageio.ImageIO;
 import org.halfstep.checkpoint.TinyClip;
 import org.halfstep.checkpoint.TinyPipeline;
 import org.halfstep.data.SampleBatchFile;
@@ -346,6 +348,17 @@ class EvaluateCommandTest {
     double cosine = written.at("/results/0/clipCosine").asDouble();
     assertTrue(Math.abs(cosine) > 0 && Math.abs(cosine) < 1, "" + cosine);
     assertEquals(Math.max(0, 100 * cosine), written.at("/results/0/clipScore").asDouble(), 1e-12);
+    // A folder of captioned pictures has the same captions, after one of another split.
+    command[4] = "--captions=" + captioned(lines);
+    assertEquals(0, halfstep(command).code());
+    assertNotEquals(
+        cosine, new ObjectMapper().readTree(json.toFile()).at("/results/0/clipCosine").asDouble());
+    Object[] ofSplit = Arrays.copyOf(command, command.length + 1);
+    ofSplit[command.length] = "--captions-split=held-out-pair";
+    assertEquals(0, halfstep(ofSplit).code());
+    assertEquals(
+        cosine, new ObjectMapper().readTree(json.toFile()).at("/results/0/clipCosine").asDouble());
+    command[4] = "--captions=" + captions;
     // Captions in another order agree otherwise.
     Files.write(captions, lines.reversed());
     assertEquals(0, halfstep(command).code());
@@ -363,6 +376,20 @@ class EvaluateCommandTest {
         halfstep("evaluate", "--captions=" + captions, "--clip=" + clip)
             .err()
             .contains("--captions go with models of texts, and with --images"));
+  }
+
+  private Path captioned(List<String> captions) throws IOException {
+    Path data = Files.createDirectories(folder.resolve("captioned"));
+    List<String> table = new ArrayList<>(List.of("file\tcaption\tsplit", "0.png\tnothing\ttrain"));
+    BufferedImage picture = new BufferedImage(2, 2, BufferedImage.TYPE_INT_RGB);
+    for (int i = 0; i <= captions.size(); i++) {
+      ImageIO.write(picture, "png", data.resolve(i + ".png").toFile());
+      if (i > 0) {
+        table.add(i + ".png\t" + captions.get(i - 1) + "\theld-out-pair");
+      }
+    }
+    Files.write(data.resolve("captions.tsv"), table);
+    return data;
   }
 
   @Test

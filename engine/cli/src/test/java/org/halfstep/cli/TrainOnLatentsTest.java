@@ -141,6 +141,44 @@ class TrainOnLatentsTest {
   }
 
   @Test
+  void captionsAreMadeAsAsked() throws IOException {
+    train("usual", "--updates", "2");
+    train("asked", "--updates", "2", "--captions-as", "a picture of a {label}");
+    String config = Files.readString(folder.resolve("asked/config.json"));
+    assertTrue(config.contains("a picture of a {label}"), config);
+    assertFalse(Arrays.equals(weights("usual"), weights("asked")));
+    for (List<String> wrong :
+        List.of(
+            List.of("{label", "--captions-as: \"{label\": expected names of columns in braces"),
+            List.of("{colour}", "no picture has \"colour\"; there are caption, label"))) {
+      String line =
+          refused(
+              "train",
+              "--preset=tiny",
+              "--data=" + folder.resolve("data"),
+              "--autoencoder=" + folder.resolve("autoencoder"),
+              "--captions-as=" + wrong.getFirst(),
+              "--out=" + folder.resolve("none"));
+      assertTrue(line.contains(wrong.getLast()), line);
+    }
+  }
+
+  /** A picture without a text is neither seen nor shifts what the others are called. */
+  @Test
+  void textsBesidePicturesAreCaptions() throws IOException {
+    Path data = Files.createDirectories(folder.resolve("texts"));
+    for (String name : List.of("blue-square", "green-disc", "red-disc")) {
+      Files.copy(folder.resolve("data").resolve(name + ".png"), data.resolve(name + ".png"));
+      if (!name.startsWith("blue")) {
+        Files.writeString(data.resolve(name + ".txt"), "a " + name.replace('-', ' '));
+      }
+    }
+    String out = train("from-texts", "--updates", "2", "--data", data);
+    assertTrue(out.contains("2 pictures as latents of 8x8x4"), out);
+    assertTrue(out.contains("1 picture without a caption"), out);
+  }
+
+  @Test
   void refusesWhatHasNoMeaning() {
     assertEquals(
         "halfstep: --latents: latents are an autoencoder's; name it by --autoencoder",

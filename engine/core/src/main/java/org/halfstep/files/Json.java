@@ -77,7 +77,12 @@ public final class Json {
    * @throws DataException in one line, when it holds none
    */
   public static <T> T read(Class<T> type, Path path) throws IOException {
-    byte[] bytes = TextFile.bytes(path, MAXIMUM_BYTES, "a JSON file");
+    return read(type, path, MAXIMUM_BYTES);
+  }
+
+  /** The value of a file that may have more bytes than most; as {@link #read(Class, Path)}. */
+  public static <T> T read(Class<T> type, Path path, long mostBytes) throws IOException {
+    byte[] bytes = TextFile.bytes(path, mostBytes, "a JSON file");
     try {
       return required(MAPPER.readValue(bytes, type));
     } catch (IOException | IllegalArgumentException refused) {

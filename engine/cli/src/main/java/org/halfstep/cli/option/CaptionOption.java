@@ -6,8 +6,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.stream.IntStream;
 import org.halfstep.cli.console.InputException;
 import org.halfstep.cli.console.Sizes;
+import org.halfstep.data.CaptionOptions;
+import org.halfstep.data.CaptionTexts;
+import org.halfstep.data.CaptionedPictures;
 import org.halfstep.device.Device;
 import org.halfstep.files.FileDigest;
 import org.halfstep.files.TextFile;
@@ -18,11 +23,21 @@ import picocli.CommandLine.Option;
 public final class CaptionOption {
   @Option(
       names = "--captions",
-      paramLabel = "FILE",
+      paramLabel = "FILE|FOLDER",
       description =
           "Measure as well how images agree with captions: a text file with the caption of the"
-              + " first image in its first line, and so on. Needs --clip.")
+              + " first image in its first line, and so on; or a folder of captioned pictures,"
+              + " whose captions are taken in their order. Needs --clip.")
   private Path captions;
+
+  @Option(
+      names = "--captions-split",
+      paramLabel = "NAME",
+      split = ",",
+      description =
+          "Take the captions of a folder's pictures of these splits only, for example"
+              + " held-out-pair (default: of all).")
+  private List<String> splits = List.of();
 
   @Option(
       names = "--clip",
@@ -37,8 +52,8 @@ public final class CaptionOption {
    *
    * @param clip closed with this
    * @param captions a line each
-   * @param file where they come from
-   * @param sha256 of that file
+   * @param file where they come from, a file or folder
+   * @param sha256 of that file, or of what the folder says of its pictures
    */
   public record Opened(ClipModel clip, List<String> captions, Path file, String sha256)
       implements AutoCloseable {
@@ -63,7 +78,7 @@ public final class CaptionOption {
 
   /** Whether they are given. */
   public boolean isGiven() {
-    return captions != null || clip != null;
+    return captions != null || clip != null || !splits.isEmpty();
   }
 
   /** Fails when one is given without the other, or is not there. */
@@ -74,11 +89,15 @@ public final class CaptionOption {
     if (captions == null || clip == null) {
       throw new InputException(
           captions == null
-              ? "--clip compares images with captions: give --captions FILE as well"
+              ? "images are compared with captions: give --captions FILE as well"
               : "--captions need a CLIP to be compared by: give --clip FOLDER as well");
     }
-    if (!Files.isRegularFile(captions)) {
-      throw new InputException(captions + ": there is no such file");
+    if (!Files.exists(captions)) {
+      throw new InputException(captions + ": there is no such file or folder");
+    }
+    if (!splits.isEmpty() && !Files.isDirectory(captions)) {
+      throw new InputException(
+          captions + ": is a file; --captions-split is for folders of captioned pictures");
     }
     if (!Files.isDirectory(clip)) {
       throw new InputException(clip + ": there is no such folder");
@@ -92,7 +111,8 @@ public final class CaptionOption {
    * @param images that will come; null for as many as there are captions
    */
   public Opened open(Device device, Integer images, PrintWriter out) throws IOException {
-    List<String> lines = TextFile.lines(captions);
+    Texts read = read();
+    List<String> lines = read.lines;
     int count = images == null ? lines.size() : images;
     if (lines.size() < count) {
       throw new InputException(
@@ -101,7 +121,7 @@ public final class CaptionOption {
               + lines.size()
               + " captions for "
               + count
-              + " images; expected a line for each");
+              + " images; expected one for each");
     }
     ClipModel model = ClipModel.open(device, clip);
     try {
@@ -113,10 +133,26 @@ public final class CaptionOption {
             "  " + Sizes.whole(cut) + " are longer than CLIP reads; their ends do not count");
       }
       out.flush();
-      return new Opened(model, lines.subList(0, count), captions, FileDigest.sha256(captions));
+      return new Opened(model, lines.subList(0, count), captions, read.sha256);
     } catch (Throwable failure) {
       model.close();
       throw failure;
     }
+  }
+
+  private record Texts(List<String> lines, String sha256) {}
+
+  private Texts read() throws IOException {
+    if (!Files.isDirectory(captions)) {
+      return new Texts(TextFile.lines(captions), FileDigest.sha256(captions));
+    }
+    CaptionedPictures pictures =
+        CaptionedPictures.open(captions, new CaptionOptions(Set.copyOf(splits), List.of()));
+    CaptionTexts texts = pictures.texts();
+    return new Texts(
+        IntStream.range(0, pictures.count())
+            .mapToObj(index -> texts.all().get(texts.own(index)))
+            .toList(),
+        pictures.sha256());
   }
 }

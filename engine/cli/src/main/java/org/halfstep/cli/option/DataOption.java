@@ -16,6 +16,7 @@ import org.halfstep.cli.console.ErrorLine;
 import org.halfstep.cli.console.InputException;
 import org.halfstep.cli.console.Sizes;
 import org.halfstep.data.CaptionOptions;
+import org.halfstep.data.CaptionTemplate;
 import org.halfstep.data.CaptionedPictures;
 import org.halfstep.data.DatasetOptions;
 import org.halfstep.data.Datasets;
@@ -35,7 +36,7 @@ public final class DataOption {
       names = "--data",
       paramLabel = "FOLDER",
       description =
-          "Images: IDX files (Fashion-MNIST, MNIST), CIFAR binary files, or PNG or JPEG files, in one sub-folder"
+          "Images: IDX files (Fashion-MNIST, MNIST), CIFAR binary files, PNG or JPEG files with a captions.tsv, or in one sub-folder"
               + " per class or all in one folder (default: data/fashion-mnist, which 'make data' fills).")
   private Path folder;
 
@@ -46,6 +47,16 @@ public final class DataOption {
       description =
           "How pictures become square: crop (their middle), pad (black bars) or squeeze (default: crop).")
   private Fit fit;
+
+  @Option(
+      names = "--captions-as",
+      paramLabel = "TEMPLATE",
+      description =
+          "What captions are made of, drawn anew for each example: columns of captions.tsv in"
+              + " braces, such as \"{label}, {style} style\" or \"{caption}\"; several are equally"
+              + " likely (default: \"{label}\", \"{label}, {style} style\" and \"{tags}\" where"
+              + " pictures have labels, else \"{caption}\"). For models that read texts.")
+  private List<String> templates = List.of();
 
   public Path folder() {
     return folder == null ? DEFAULT : folder;
@@ -80,18 +91,30 @@ public final class DataOption {
    * i of image i; else null.
    */
   public CaptionedPictures captioned() throws IOException {
-    return CaptionedPictures.hasTable(folder())
-        ? CaptionedPictures.open(folder(), CaptionOptions.training())
-        : null;
+    return CaptionedPictures.hasTable(folder()) ? requireCaptioned() : null;
   }
 
   /**
-   * The captions of the training images, picture i of image i.
+   * The captions of the training images, by a table or by texts beside them.
    *
    * @throws IOException in one line, when the images are no pictures with captions
    */
   public CaptionedPictures requireCaptioned() throws IOException {
-    return CaptionedPictures.open(folder(), CaptionOptions.training());
+    try {
+      CaptionOptions training = CaptionOptions.training();
+      return CaptionedPictures.open(
+          folder(), training.withTemplates(CaptionTemplate.list(templates)));
+    } catch (IllegalArgumentException wrong) {
+      throw new InputException("--captions-as: " + wrong.getMessage(), wrong);
+    } catch (FileSystemException e) {
+      throw new InputException(ErrorLine.line(e), e);
+    }
+  }
+
+  /** Opens captioned pictures in the size that a network takes, image i of picture i. */
+  public ImageDataset open(CaptionedPictures pictures, int side, int channels) throws IOException {
+    return pictures.load(
+        DatasetOptions.of(Split.TRAIN).withSize(side, side, channels).withFit(fit));
   }
 
   /** Opens the images of captions, image i of picture i, in the size that a network takes. */
@@ -184,6 +207,9 @@ public final class DataOption {
     node.put("size", data.height() + "x" + data.width() + "x" + data.channels());
     if (fit != Fit.CROP) {
       node.put("fit", fit.name().toLowerCase(Locale.ROOT));
+    }
+    if (!templates.isEmpty()) {
+      templates.forEach(node.putArray("captionsAs")::add);
     }
     node.put("crc32", String.format(Locale.ROOT, "%08x", sum.getValue()));
     return node;
