@@ -61,7 +61,8 @@ class TrainAutoencoderCommandTest {
     assertTrue(trained.contains("latents of 8x8x4"), trained);
     String line = "PSNR [0-9.]+ dB, SSIM [0-9.-]+ of " + HELD_OUT + " held-out pictures";
     assertTrue(trained.lines().anyMatch(said -> said.matches(".*" + line + ".*")), trained);
-    // Five columns with a border of two pixels; one row of pictures, and one of what became of them.
+    // Five columns with a border of two pixels; one row of pictures, and one of what became of
+    // them.
     assertEquals(2 + 5 * 18, ImageIO.read(out.resolve("reconstructions.png").toFile()).getWidth());
     assertEquals(2 + 2 * 18, ImageIO.read(out.resolve("reconstructions.png").toFile()).getHeight());
 
@@ -77,8 +78,7 @@ class TrainAutoencoderCommandTest {
       Component after = converted.component(Part.AUTOENCODER).orElseThrow();
       assertEquals(before.network(), after.network(), "the scaling is kept");
       assertEquals(before.config(), after.config(), "the card is kept");
-      assertEquals(
-          Dtype.BF16, after.tensors().find("quant_conv.weight").orElseThrow().dtype());
+      assertEquals(Dtype.BF16, after.tensors().find("quant_conv.weight").orElseThrow().dtype());
     }
     Path second = folder.resolve("second");
     succeeds(training(data, second, "--from", out.resolve("vae")));

@@ -102,7 +102,7 @@ class AutoencoderRunTest {
     updates = 0;
     assertTrue(run(stopped, null, () -> false));
     assertEquals(0, updates, "a finished run has nothing left to do");
-    Files.delete(stopped.resolve("vae/config.json"));
+    Files.delete(AutoencoderFolder.weights(stopped));
     assertTrue(run(stopped, null, () -> false));
     assertArrayEquals(weights(whole), weights(stopped));
     assertTrue(AutoencoderFolder.isThere(stopped), "what was deleted is written again");
