@@ -73,11 +73,21 @@ HS_KERNEL(hs_posterior_backward)(hs_stream, const struct hs_posterior *args) {
 static constexpr int64_t kMaxPieces = 64;
 static constexpr int32_t kMaxScales = 16;
 
+typedef double Doubles __attribute__((vector_size(HS_VECTOR_BYTES)));
+typedef float HalfFloats __attribute__((vector_size(HS_VECTOR_BYTES / 2)));
+
+// Adds a vector's lanes, in double.
+HS_INLINE void add_lanes(Floats value, Doubles &sums) {
+  HalfFloats halves[2];
+  __builtin_memcpy(halves, &value, sizeof halves);
+  sums += __builtin_convertvector(halves[0], Doubles) + __builtin_convertvector(halves[1], Doubles);
+}
+
 // Of `count` errors x - y and those `apart` elements from them: dx gets weight * the sign of each difference,
 // added to what is there; returns the sum of their sizes. apart = 0: the errors themselves, and dx is new.
 static double differences(const float *x, const float *y, int64_t apart, int64_t count, float weight,
                           float *dx) {
-  Floats sizes = {};
+  Doubles sizes = {};
   for_vectors(count, [&]<int B, bool Tail>(int64_t j, int lanes) {
     for (int b = 0; b < B; b++) {
       const int64_t at = j + b * kLanes;
@@ -87,10 +97,13 @@ static double differences(const float *x, const float *y, int64_t apart, int64_t
       // A NaN passes through its own sign.
       const Floats sign = error > 0.0f ? splat(weight) : error < 0.0f ? splat(-weight) : weight * error;
       put<Tail>(dx + at, apart != 0 ? fetch<Tail>(dx + at, lanes) + sign : sign, lanes);
-      sizes += larger_of(error, -error);
+      add_lanes(larger_of(error, -error), sizes);
     }
   });
-  return static_cast<double>(horizontal_sum(sizes));
+  double sum = 0.0;
+  for (int lane = 0; lane < kLanes / 2; lane++)
+    sum += sizes[lane];
+  return sum;
 }
 
 struct Picture {

@@ -176,7 +176,7 @@ class FirstStageKernelTest {
           error[j] = x[i * size + j] - y[i * size + j];
         }
         double want = loss(error, h, w, c, scales, edges);
-        assertEquals(want, losses.getAtIndex(ValueLayout.JAVA_DOUBLE, i), 2e-6 * want, "loss " + i);
+        assertEquals(want, losses.getAtIndex(ValueLayout.JAVA_DOUBLE, i), 2e-7 * want, "loss " + i);
         for (int j = 0; j < size; j++) {
           double slope = slope(error, j, h, w, c, scales, edges);
           assertEquals(factor * slope, got[i * size + j], 2e-5 / size, "dx " + j);

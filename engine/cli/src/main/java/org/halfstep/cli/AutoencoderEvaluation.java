@@ -10,11 +10,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import org.halfstep.cli.console.ErrorLine;
 import org.halfstep.cli.console.Sizes;
 import org.halfstep.cli.option.DataOption;
 import org.halfstep.cli.option.Settings;
 import org.halfstep.data.DatasetOptions;
+import org.halfstep.data.Datasets;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.data.Split;
 import org.halfstep.device.Device;
@@ -57,20 +57,21 @@ final class AutoencoderEvaluation {
    * Prints what was measured, and writes a picture: rows of pictures, below each what became of
    * them.
    *
-   * @throws DataException when there is no autoencoder
+   * @throws DataException when there is no autoencoder, or a held-out picture cannot be read
    */
   void run() throws IOException {
     AutoencoderShape shape = shape();
+    if (!Datasets.hasSplits(data.folder())) {
+      out.println(
+          data.folder() + ": has no pictures that are not learned from, so nothing is compared");
+      out.flush();
+      return;
+    }
     DatasetOptions options =
         DatasetOptions.of(Split.TEST)
             .withSize(shape.imageSize(), shape.imageSize(), shape.inChannels());
     try (ImageDataset held = data.open(options)) {
       compare(held);
-    } catch (DataException unusable) {
-      throw unusable;
-    } catch (IOException none) {
-      out.println("there are no held-out pictures to compare: " + ErrorLine.line(none));
-      out.flush();
     }
   }
 

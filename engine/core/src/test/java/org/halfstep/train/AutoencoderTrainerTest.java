@@ -48,7 +48,7 @@ class AutoencoderTrainerTest {
   @ValueSource(doubles = {0, 0.5})
   void gradientsOfTheLossAreThoseOfDifferences(double divergence) {
     AutoencoderSettings settings = SmallAutoencoders.settings(GRADIENT, 4, divergence);
-    try (Device device = new CpuDevice(2);
+    try (Device device = new CpuDevice(1);
         ImageDataset data = SmallAutoencoders.pictures(8);
         Network<VariationalAutoencoderConfig, ComponentCard> network = network(device, settings);
         AutoencoderTrainer trainer = trainer(network, data, settings)) {
@@ -102,7 +102,7 @@ class AutoencoderTrainerTest {
     double[] losses = new double[2];
     for (int k = 0; k < 2; k++) {
       AutoencoderSettings settings = SmallAutoencoders.settings(GRADIENT, 4, k * 0.5);
-      try (Device device = new CpuDevice(2);
+      try (Device device = new CpuDevice(1);
           ImageDataset data = SmallAutoencoders.pictures(8);
           Network<VariationalAutoencoderConfig, ComponentCard> network = network(device, settings);
           AutoencoderTrainer trainer = trainer(network, data, settings)) {
@@ -117,7 +117,7 @@ class AutoencoderTrainerTest {
   @Test
   void anUpdateIsAFunctionOfItsNumber() {
     AutoencoderSettings settings = SmallAutoencoders.settings(GRADIENT, 4, 0.1);
-    try (Device device = new CpuDevice(2);
+    try (Device device = new CpuDevice(1);
         ImageDataset data = SmallAutoencoders.pictures(8);
         Network<VariationalAutoencoderConfig, ComponentCard> network = network(device, settings);
         AutoencoderTrainer trainer = trainer(network, data, settings)) {
