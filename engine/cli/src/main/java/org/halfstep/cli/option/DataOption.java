@@ -117,12 +117,6 @@ public final class DataOption {
         DatasetOptions.of(Split.TRAIN).withSize(side, side, channels).withFit(fit));
   }
 
-  /** Opens the images of captions, image i of picture i, in the size that a network takes. */
-  public ImageDataset open(CaptionedPictures pictures, int side, int channels) throws IOException {
-    return pictures.load(
-        DatasetOptions.of(Split.TRAIN).withSize(side, side, channels).withFit(fit));
-  }
-
   /** Opens images of any kind. */
   public ImageDataset open(DatasetOptions options) throws IOException {
     if (folder == null && !Files.exists(DEFAULT)) {
