@@ -30,9 +30,6 @@ public final class FirstStage implements AutoCloseable {
 
   private static final double HALF_RANGE = 127.5;
 
-  /** Longest side of a latent: far beyond memory, and low enough that nothing overflows. */
-  private static final int LARGEST = 1 << 14;
-
   /** Files, where they are its own, and both halves. */
   private final Owned owned;
 
@@ -42,6 +39,7 @@ public final class FirstStage implements AutoCloseable {
   private final RunningHalf encoder;
 
   private final RunningHalf decoder;
+  private final FirstStageSizes sizes;
   private LatentPreview preview;
   private boolean closed;
 
@@ -63,6 +61,7 @@ public final class FirstStage implements AutoCloseable {
     try {
       this.encoder = encoding == null ? null : owned.add(open(encoding, precision, options));
       this.decoder = owned.add(open(decoding, precision, options));
+      this.sizes = new FirstStageSizes(decoding.half);
     } catch (IOException | RuntimeException | Error failure) {
       owned.close();
       throw failure;
@@ -161,53 +160,7 @@ public final class FirstStage implements AutoCloseable {
    * @param width of an image in pixels, a multiple of {@link #factor}
    */
   public long momentNumbers(int height, int width) {
-    long latent = latentNumbers(latentExtent(height, "height"), latentExtent(width, "width"));
-    return isGaussian() ? 2 * latent : latent;
-  }
-
-  private int latentExtent(int pixels, String what) {
-    if (pixels < 1 || pixels % factor() != 0) {
-      throw new IllegalArgumentException(
-          "the "
-              + what
-              + " of an image must be a multiple of "
-              + factor()
-              + " pixels, got "
-              + pixels
-              + ": use "
-              + Math.max(factor(), Math.round((double) pixels / factor()) * factor()));
-    }
-    return pixels / factor();
-  }
-
-  private static void requireLatent(int height, int width) {
-    if (height < 1 || height > LARGEST || width < 1 || width > LARGEST) {
-      throw new IllegalArgumentException(
-          "a latent has from 1 to " + LARGEST + " pixels a side, got " + height + "x" + width);
-    }
-  }
-
-  private long latentNumbers(int height, int width) {
-    requireLatent(height, width);
-    return (long) height * width * latentChannels();
-  }
-
-  private long imageNumbers(int height, int width) {
-    return (long) height * factor() * width * factor() * imageChannels();
-  }
-
-  private static void require(String what, int count, long numbers, MemorySegment memory) {
-    if (count < 0 || memory.byteSize() / Float.BYTES / Math.max(1, count) < numbers) {
-      throw new IllegalArgumentException(
-          count
-              + " "
-              + what
-              + " of "
-              + numbers
-              + " float32 do not fit "
-              + memory.byteSize()
-              + " bytes");
-    }
+    return sizes.moments(sizes.latentExtent(height, "height"), sizes.latentExtent(width, "width"));
   }
 
   // ---- Encoding
@@ -258,12 +211,12 @@ public final class FirstStage implements AutoCloseable {
       throw new IllegalArgumentException(
           drawn + " latents are not as many of each of " + count + " images");
     }
-    int rows = latentExtent(height, "height");
-    int columns = latentExtent(width, "width");
-    long image = imageNumbers(rows, columns);
-    long latent = latentNumbers(rows, columns);
-    require("images", count, image, images);
-    require("latents", drawn, latent, latents);
+    int rows = sizes.latentExtent(height, "height");
+    int columns = sizes.latentExtent(width, "width");
+    long image = sizes.image(rows, columns);
+    long latent = sizes.latent(rows, columns);
+    FirstStageSizes.require("images", count, image, images);
+    FirstStageSizes.require("latents", drawn, latent, latents);
     requireEncoder();
     device.attach();
     FirstStageHalf half = encoder.half();
@@ -300,12 +253,12 @@ public final class FirstStage implements AutoCloseable {
   public synchronized void moments(
       int count, int height, int width, MemorySegment images, MemorySegment moments) {
     requireOpen();
-    int rows = latentExtent(height, "height");
-    int columns = latentExtent(width, "width");
-    long image = imageNumbers(rows, columns);
-    long numbers = momentNumbers(height, width);
-    require("images", count, image, images);
-    require("moments", count, numbers, moments);
+    int rows = sizes.latentExtent(height, "height");
+    int columns = sizes.latentExtent(width, "width");
+    long image = sizes.image(rows, columns);
+    long numbers = sizes.moments(rows, columns);
+    FirstStageSizes.require("images", count, image, images);
+    FirstStageSizes.require("moments", count, numbers, moments);
     requireEncoder();
     device.attach();
     for (int k = 0; k < count; k++) {
@@ -365,10 +318,10 @@ public final class FirstStage implements AutoCloseable {
   public synchronized void decode(
       int count, int height, int width, MemorySegment latents, MemorySegment images) {
     requireOpen();
-    long latent = latentNumbers(height, width);
-    long image = imageNumbers(height, width);
-    require("latents", count, latent, latents);
-    require("images", count, image, images);
+    long latent = sizes.latent(height, width);
+    long image = sizes.image(height, width);
+    FirstStageSizes.require("latents", count, latent, latents);
+    FirstStageSizes.require("images", count, image, images);
     device.attach();
     FirstStageHalf half = decoder.half();
     for (int k = 0; k < count; k++) {
@@ -386,9 +339,9 @@ public final class FirstStage implements AutoCloseable {
    * @throws ArithmeticException in one line, when an image is not finite
    */
   public ImageBatch decode(int count, int height, int width, MemorySegment latents) {
-    require("latents", count, latentNumbers(height, width), latents);
+    FirstStageSizes.require("latents", count, sizes.latent(height, width), latents);
     try (Arena arena = Arena.ofConfined()) {
-      long bytes = Math.multiplyExact(count, Float.BYTES * imageNumbers(height, width));
+      long bytes = Math.multiplyExact(count, Float.BYTES * sizes.image(height, width));
       MemorySegment numbers = arena.allocate(bytes, Float.BYTES);
       decode(count, height, width, latents, numbers);
       return ImageBatch.ofNormalized(

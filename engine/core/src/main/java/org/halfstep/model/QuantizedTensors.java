@@ -132,11 +132,9 @@ final class QuantizedTensors {
   }
 
   private static void requireByteWeight(TensorView tensor, String origin) throws IOException {
-    for (long i = 0; i < tensor.elements(); i++) {
-      if (tensor.data().get(ValueLayout.JAVA_BYTE, i) < -LayerScales.LARGEST_WEIGHT) {
-        throw new DataException(
-            origin, "tensor " + tensor.name() + " holds -128, expected -127..127");
-      }
+    if (tensor.holds(Byte.MIN_VALUE)) {
+      throw new DataException(
+          origin, "tensor " + tensor.name() + " holds -128, expected -127..127");
     }
   }
 }

@@ -127,13 +127,8 @@ sealed interface StoredParameter {
     public void copy(MemorySegment destination) {
       if (transposed) {
         copyTransposed(destination);
-      } else if (tensor.dtype().isFloating()) {
-        tensor.copyFloats(destination, 0);
       } else {
-        for (long i = 0; i < tensor.elements(); i++) {
-          destination.setAtIndex(
-              ValueLayout.JAVA_FLOAT, i, tensor.data().get(ValueLayout.JAVA_BYTE, i));
-        }
+        tensor.copyFloats(destination, 0);
       }
     }
 

@@ -32,6 +32,12 @@ public record TensorView(String name, Dtype dtype, long[] shape, MemorySegment d
   /** Elements that one thread reads; larger tensors are read by several. */
   private static final long PIECE = 1 << 20;
 
+  /**
+   * Elements that are brought into an array at once. Loops over arrays become vector instructions;
+   * a segment's checks, element by element, took most of the time (int8: a fifth is left).
+   */
+  private static final int STRIP = 1 << 12;
+
   /** What may be touched by a thread that nobody knows may be touched by all. */
   private static final Thread ANY = Thread.ofPlatform().unstarted(() -> {});
 
@@ -67,13 +73,13 @@ public record TensorView(String name, Dtype dtype, long[] shape, MemorySegment d
   }
 
   /**
-   * Writes the values as float32 (as {@link #floats}) to a caller's memory, of any size.
+   * Writes the values as float32 (as {@link #floats}, and of I8) to a caller's memory, of any size.
    *
    * @param destination where to write
    * @param byteOffset offset of the first value
    */
   public void copyFloats(MemorySegment destination, long byteOffset) {
-    requireKind("floats", dtype.isFloating());
+    requireKind("floats", dtype.isFloating() || dtype == Dtype.I8);
     if (isDivided() && destination.isAccessibleBy(ANY)) {
       pieces().forEach(at -> piece(at).convert(destination, byteOffset + at * Float.BYTES));
     } else {
@@ -104,24 +110,68 @@ public record TensorView(String name, Dtype dtype, long[] shape, MemorySegment d
               data, F32, 0, destination, ValueLayout.JAVA_FLOAT_UNALIGNED, byteOffset, count);
       case F64 -> {
         for (long i = 0; i < count; i++) {
-          put(destination, byteOffset, i, (float) data.get(F64, i * Double.BYTES));
+          destination.set(
+              ValueLayout.JAVA_FLOAT_UNALIGNED,
+              byteOffset + i * Float.BYTES,
+              (float) data.get(F64, i * Double.BYTES));
         }
       }
-      case BF16 -> {
-        for (long i = 0; i < count; i++) {
-          put(destination, byteOffset, i, Bfloat16.toFloat(data.get(I16, i * Short.BYTES)));
-        }
-      }
-      default -> {
-        for (long i = 0; i < count; i++) {
-          put(destination, byteOffset, i, Float.float16ToFloat(data.get(I16, i * Short.BYTES)));
-        }
-      }
+      case I8 -> widenBytes(destination, byteOffset);
+      default -> widenShorts(destination, byteOffset);
     }
   }
 
-  private static void put(MemorySegment destination, long byteOffset, long index, float value) {
-    destination.set(ValueLayout.JAVA_FLOAT_UNALIGNED, byteOffset + index * Float.BYTES, value);
+  private void widenBytes(MemorySegment destination, long byteOffset) {
+    byte[] bytes = new byte[strip()];
+    float[] values = new float[strip()];
+    for (long at = 0; at < elements(); at += STRIP) {
+      int count = bytes(at, bytes);
+      for (int i = 0; i < count; i++) {
+        values[i] = bytes[i];
+      }
+      put(destination, byteOffset, at, values, count);
+    }
+  }
+
+  private void widenShorts(MemorySegment destination, long byteOffset) {
+    short[] bits = new short[strip()];
+    float[] values = new float[strip()];
+    for (long at = 0; at < elements(); at += STRIP) {
+      int count = shorts(at, bits);
+      if (dtype == Dtype.BF16) {
+        for (int i = 0; i < count; i++) {
+          values[i] = Bfloat16.toFloat(bits[i]);
+        }
+      } else {
+        for (int i = 0; i < count; i++) {
+          values[i] = Float.float16ToFloat(bits[i]);
+        }
+      }
+      put(destination, byteOffset, at, values, count);
+    }
+  }
+
+  private int strip() {
+    return (int) Math.min(STRIP, elements());
+  }
+
+  /** Reads what is left from an element on, at most an array full, and says how many. */
+  private int bytes(long at, byte[] to) {
+    int count = (int) Math.min(to.length, elements() - at);
+    MemorySegment.copy(data, ValueLayout.JAVA_BYTE, at, to, 0, count);
+    return count;
+  }
+
+  private int shorts(long at, short[] to) {
+    int count = (int) Math.min(to.length, elements() - at);
+    MemorySegment.copy(data, I16, at * Short.BYTES, to, 0, count);
+    return count;
+  }
+
+  private static void put(
+      MemorySegment destination, long byteOffset, long at, float[] values, int count) {
+    long offset = byteOffset + at * Float.BYTES;
+    MemorySegment.copy(values, 0, destination, ValueLayout.JAVA_FLOAT_UNALIGNED, offset, count);
   }
 
   /**
@@ -147,12 +197,13 @@ public record TensorView(String name, Dtype dtype, long[] shape, MemorySegment d
     return values;
   }
 
-  /** One value of a floating type, as {@link #floats} has it. */
+  /** One value, as {@link #copyFloats} writes it. */
   public float floatAt(long index) {
     return switch (dtype) {
       case F32 -> data.get(F32, index * Float.BYTES);
       case F64 -> (float) data.get(F64, index * Double.BYTES);
       case BF16 -> Bfloat16.toFloat(data.get(I16, index * Short.BYTES));
+      case I8 -> data.get(ValueLayout.JAVA_BYTE, index);
       default -> Float.float16ToFloat(data.get(I16, index * Short.BYTES));
     };
   }
@@ -195,15 +246,38 @@ public record TensorView(String name, Dtype dtype, long[] shape, MemorySegment d
       }
       case F16, BF16 -> {
         int exponent = dtype == Dtype.F16 ? F16_EXPONENT : F32_EXPONENT >>> Short.SIZE;
-        for (long i = 0; i < count; i++) {
-          if ((data.get(I16, i * Short.BYTES) & exponent) == exponent) {
-            return i;
+        short[] bits = new short[strip()];
+        for (long at = 0; at < count; at += STRIP) {
+          int here = shorts(at, bits);
+          for (int i = 0; i < here; i++) {
+            if ((bits[i] & exponent) == exponent) {
+              return at + i;
+            }
           }
         }
       }
       default -> {}
     }
     return -1;
+  }
+
+  /** Whether a byte is among those of an I8. */
+  public boolean holds(byte value) {
+    requireKind("bytes", dtype == Dtype.I8);
+    return isDivided() ? pieces().anyMatch(at -> piece(at).holdsHere(value)) : holdsHere(value);
+  }
+
+  private boolean holdsHere(byte value) {
+    byte[] bytes = new byte[strip()];
+    for (long at = 0; at < elements(); at += STRIP) {
+      int count = bytes(at, bytes);
+      for (int i = 0; i < count; i++) {
+        if (bytes[i] == value) {
+          return true;
+        }
+      }
+    }
+    return false;
   }
 
   /** Whether a value that {@link #firstNotFinite} found is NaN, not an infinity. */

@@ -56,7 +56,7 @@ class DatasetsTest {
       assertEquals(List.of("cats"), dataset.classNames());
       assertEquals(3, dataset.channels());
     }
-    assertRefused(folder, options, "say the size");
+    assertRefused(folder, options, "say the height and width");
   }
 
   @Test

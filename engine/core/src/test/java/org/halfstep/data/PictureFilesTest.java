@@ -109,7 +109,7 @@ class PictureFilesTest {
     assertTrue(
         refused.getMessage().startsWith(folder.resolve(name) + ": is a link that leads nowhere"),
         refused.getMessage());
-    assertTrue(refused.getMessage().contains("there are 2 such"), refused.getMessage());
+    assertTrue(refused.getMessage().contains("there are 2 of them below"), refused.getMessage());
     assertThrows(DataException.class, () -> samples(folder.resolve("data")));
   }
 

@@ -130,7 +130,7 @@ class CaptionMeterTest {
             .contains("they belong to different models"));
     assertTrue(
         refusal(changed(config, "\"num_hidden_layers\" : 2", "\"num_hidden_layers\" : 1"))
-            .contains("part of no network"));
+            .contains("belong to none of the networks"));
     Path empty = Files.createDirectory(folder.resolve("empty"));
     assertTrue(refusal(empty).contains("has no weights"));
   }

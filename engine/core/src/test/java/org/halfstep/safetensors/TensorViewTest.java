@@ -2,6 +2,8 @@ package org.halfstep.safetensors;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -22,6 +24,7 @@ class TensorViewTest {
       switch (type) {
         case F32 -> data.setAtIndex(ValueLayout.JAVA_FLOAT, i, i * 0.5f);
         case F64 -> data.setAtIndex(ValueLayout.JAVA_DOUBLE, i, i * 0.25);
+        case I8 -> data.set(ValueLayout.JAVA_BYTE, i, (byte) (i * 31));
         default -> data.setAtIndex(ValueLayout.JAVA_SHORT, i, (short) (i * 31 % 0x7000));
       }
     }
@@ -31,14 +34,14 @@ class TensorViewTest {
   @ParameterizedTest
   @EnumSource(
       value = Dtype.class,
-      names = {"F32", "F64", "F16", "BF16"})
+      names = {"F32", "F64", "F16", "BF16", "I8"})
   void everyNumberIsWidenedToItsPlace(Dtype type) {
     try (Arena shared = Arena.ofShared();
         Arena confined = Arena.ofConfined()) {
       TensorView tensor = tensor(shared, type);
       float[] expected = new float[COUNT];
       for (int i = 0; i < COUNT; i++) {
-        expected[i] = tensor.floatAt(i);
+        expected[i] = type == Dtype.I8 ? (byte) (i * 31) : tensor.floatAt(i);
       }
       for (Arena arena : new Arena[] {shared, confined}) {
         MemorySegment to = arena.allocate(Float.BYTES * (COUNT + 2L), Float.BYTES);
@@ -47,6 +50,20 @@ class TensorViewTest {
         assertEquals(0, to.getAtIndex(ValueLayout.JAVA_FLOAT, COUNT + 1));
         MemorySegment numbers = to.asSlice(Float.BYTES, (long) Float.BYTES * COUNT);
         assertArrayEquals(expected, numbers.toArray(ValueLayout.JAVA_FLOAT));
+      }
+    }
+  }
+
+  @Test
+  void aByteIsFoundWhereverItIs() {
+    try (Arena arena = Arena.ofShared()) {
+      MemorySegment data = arena.allocate(COUNT);
+      TensorView tensor = new TensorView("x", Dtype.I8, new long[] {COUNT}, data);
+      assertFalse(tensor.holds((byte) -128));
+      for (int at : new int[] {COUNT - 1, 1 << 20, 4096, 0}) {
+        data.set(ValueLayout.JAVA_BYTE, at, (byte) -128);
+        assertTrue(tensor.holds((byte) -128));
+        data.set(ValueLayout.JAVA_BYTE, at, (byte) 127);
       }
     }
   }
