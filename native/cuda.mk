@@ -56,26 +56,32 @@ $(BUILD)/cuda/%.o: cuda/%.cu cuda.mk | $(BUILD)/cuda
 	@echo 'compile $<'
 	@$(NVCC) $(NVCCFLAGS) -MMD -MP -c $< -o $@
 
-$(BUILD)/cuda $(BUILD)/cuda_on_cpu:
+$(BUILD)/cuda $(BUILD)/cuda_on_cpu $(BUILD)/cases:
 	mkdir -p $@
 
 # Runs every kernel beside the CPU's: build/cuda_conformance build/libhalfstep_cpu.so build/libhalfstep_cuda.so
-CASES := $(wildcard cuda/test/*.cu)
+# What it compares is read from the sources of the kernels, which have it behind HS_CASES, as plain C++.
+HARNESS := $(wildcard cuda/test/*.cu)
+CASES := $(patsubst cuda/%.cu,$(BUILD)/cases/%.o,$(shell grep -l HS_CASES $(SOURCES)))
 # Fields of arguments that a case does not name are zero or NULL.
 CASE_FLAGS := -Wno-missing-field-initializers
 
-$(CONFORMANCE): $(CASES) cuda/test/harness.h cuda.mk $(wildcard include/*) | $(BUILD)/cuda
-	@echo 'compile $(CASES)'
-	@$(NVCC) -std=c++20 -O1 -Werror all-warnings -Xcompiler -Wall,-Wextra,$(CASE_FLAGS) -Iinclude -cudart static \
-	  -Xcompiler -static-libstdc++,-static-libgcc $(CASES) -o $@ -ldl
+$(BUILD)/cases/%.o: cuda/%.cu cuda.mk | $(BUILD)/cases
+	@echo 'compile $< (its cases)'
+	@$(CXX) -std=c++20 -O1 -g1 -Wall -Wextra -Werror $(CASE_FLAGS) -Iinclude -DHS_CASES -MMD -MP -x c++ -c $< -o $@
 
-$(ON_CPU_CONFORMANCE): $(CASES) cuda/test/harness.h cuda_on_cpu/fibers.cpp cuda_on_cpu/cuda_runtime.h cuda.mk $(wildcard include/*)
-	@echo 'compile $(CASES) (for the CPU)'
-	@$(CXX) -std=c++20 -O1 -g1 -Wall -Wextra -Werror $(CASE_FLAGS) -Iinclude -Icuda_on_cpu -x c++ $(CASES) \
-	  cuda_on_cpu/fibers.cpp -o $@ -ldl
+$(CONFORMANCE): $(HARNESS) $(CASES) cuda/test/harness.h cuda.mk $(wildcard include/*) | $(BUILD)/cuda
+	@echo 'compile $(HARNESS)'
+	@$(NVCC) -std=c++20 -O1 -Werror all-warnings -Xcompiler -Wall,-Wextra -Iinclude -cudart static \
+	  -Xcompiler -static-libstdc++,-static-libgcc $(HARNESS) $(CASES) -o $@ -ldl
+
+$(ON_CPU_CONFORMANCE): $(HARNESS) $(CASES) $(BUILD)/cuda_on_cpu/fibers.o cuda/test/harness.h cuda_on_cpu/cuda_runtime.h cuda.mk $(wildcard include/*)
+	@echo 'compile $(HARNESS) (for the CPU)'
+	@$(CXX) -std=c++20 -O1 -g1 -Wall -Wextra -Werror -Iinclude -Icuda_on_cpu -x c++ $(HARNESS) -x none $(CASES) \
+	  $(BUILD)/cuda_on_cpu/fibers.o -o $@ -ldl
 
 $(FIBERS_TEST): cuda_on_cpu/test/fibers_test.cpp $(BUILD)/cuda_on_cpu/fibers.o cuda.mk
 	@echo 'compile $<'
 	@$(CXX) -std=c++20 -O1 -g1 -Wall -Wextra -Werror -Wno-unknown-pragmas -Icuda_on_cpu $< $(BUILD)/cuda_on_cpu/fibers.o -o $@
 
--include $(OBJECTS:.o=.d) $(ON_CPU_OBJECTS:.o=.d)
+-include $(OBJECTS:.o=.d) $(ON_CPU_OBJECTS:.o=.d) $(CASES:.o=.d)

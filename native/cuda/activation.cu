@@ -1,4 +1,5 @@
 // Functions of single numbers, alone and in gated linear units, with their gradients.
+#ifndef HS_CASES
 #include "activation.cuh"
 #include "map.cuh"
 
@@ -137,3 +138,52 @@ int hs_glu_backward(hs_stream stream, const struct hs_glu *args) {
                           static_cast<const T *>(args->dy), static_cast<T *>(args->dx), shape);
                     });
 }
+
+#else // ---- What is compared with the CPU's ----------------------------------------------------------------
+#include "test/harness.h"
+
+static void activation(const Check &check, int32_t dtype, int64_t count) {
+  check(name_of("activation", dtype, {count}), [=](Side &s) {
+    const void *a = s.numbers(dtype, count, 1, 3), *b = s.numbers(dtype, count, 2);
+    void *y = s.output(dtype, count), *sum = s.numbers(dtype, count, 3);
+    for (int32_t function = HS_SILU; function <= HS_QUICK_GELU; function++) {
+      HS_RUN(s, hs_activation_forward, .count = count, .function = function, .dtype = dtype, .x = a, .y = y);
+      s.read("function", y, dtype, count);
+      struct hs_activation back = {.count = count, .function = function, .dtype = dtype, .x = a};
+      back.dy = b;
+      back.dx = y;
+      HS_CALL(s, hs_activation_backward, back);
+      s.read("slope", y, dtype, count);
+      back.accumulate = 1;
+      back.dx = sum;
+      HS_CALL(s, hs_activation_backward, back);
+      s.read("slope added", sum, dtype, count);
+    }
+  });
+}
+
+static void glu(const Check &check, int32_t dtype, int64_t rows, int64_t c) {
+  check(name_of("glu", dtype, {rows, c}), [=](Side &s) {
+    struct hs_glu a = {.rows = rows, .c = c, .dtype = dtype, .x = s.numbers(dtype, rows * 2 * c, 1, 2)};
+    a.y = s.output(dtype, rows * c);
+    a.dy = s.numbers(dtype, rows * c, 2);
+    a.dx = s.numbers(dtype, rows * 2 * c, 3);
+    for (a.function = HS_SILU; a.function <= HS_QUICK_GELU; a.function++) {
+      HS_CALL(s, hs_glu_forward, a);
+      s.read("y", a.y, dtype, rows * c);
+      a.accumulate = a.function % 2;
+      HS_CALL(s, hs_glu_backward, a);
+      s.read("dx", a.dx, dtype, rows * 2 * c);
+    }
+  });
+}
+
+static const Cases cases([](const Check &check) {
+  for (int32_t dtype : {HS_F32, HS_BF16}) {
+    for (int64_t size : {1, 4099, 8192})
+      activation(check, dtype, size);
+    glu(check, dtype, 5, 37);
+    glu(check, dtype, 33, 64);
+  }
+});
+#endif

@@ -5,6 +5,7 @@
 // of it waiting. Operands go from L2 to registers without shared memory: a warp's fragments are 16
 // consecutive bytes of channels for each row, since the order in which channels are summed is free as long as
 // both operands agree.
+#ifndef HS_CASES
 #include "mma.cuh"
 
 static constexpr int kTile = 32;     // pixels and outputs of a block
@@ -159,3 +160,30 @@ int hs_convolution_forward(hs_stream stream, const struct hs_convolution *args) 
                       dim3(static_cast<unsigned>(blocks), static_cast<unsigned>(args->out / kTile)),
                       kSharers * kWarp, kShared, stream, *args, shape);
 }
+
+#else // ---- What is compared with the CPU's ----------------------------------------------------------------
+#include "test/harness.h"
+
+// The GPU's kernel takes bfloat16 and channels in multiples of 32 only.
+static void convolution(const Check &check, int64_t n, int64_t h, int64_t w, int64_t in, int64_t out,
+                        int32_t side, bool bias, bool residual) {
+  check(name_of("convolution", HS_BF16, {n, h, w, in, out, side, bias, residual}), [=](Side &s) {
+    struct hs_convolution a = {.n = n, .h = h, .w = w, .in = in, .out = out, .side = side};
+    a.dtype = HS_BF16;
+    a.x = s.numbers(HS_BF16, n * h * w * in, 1);
+    a.filter = s.numbers(HS_BF16, out * side * side * in, 2, 0.1f);
+    a.bias = bias ? s.floats(out, 3) : nullptr;
+    a.residual = residual ? s.numbers(HS_BF16, n * h * w * out, 4) : nullptr;
+    a.y = s.output(HS_BF16, n * h * w * out);
+    HS_CALL(s, hs_convolution_forward, a);
+    s.read("y", a.y, HS_BF16, n * h * w * out);
+  });
+}
+
+static const Cases cases([](const Check &check) {
+  convolution(check, 2, 7, 7, 64, 32, 3, true, true);
+  convolution(check, 1, 8, 5, 288, 64, 3, false, true);
+  convolution(check, 3, 4, 3, 32, 96, 1, true, false);
+  convolution(check, 1, 9, 33, 96, 32, 5, false, false);
+});
+#endif

@@ -1,5 +1,6 @@
 // Kernels that read and write each element once: sums, clamping, conversion, columns, per-sample
 // combinations.
+#ifndef HS_CASES
 #include "map.cuh"
 
 // ---- Functions of the elements at one index ---------------------------------------------------------------
@@ -212,3 +213,58 @@ int hs_linear_combination(hs_stream stream, const struct hs_linear_combination *
                   args->coefficients, n, each, Divider(each));
   });
 }
+
+#else // ---- What is compared with the CPU's ----------------------------------------------------------------
+#include "test/harness.h"
+
+static void elements(const Check &check, int32_t dtype, int64_t count) {
+  check(name_of("elements", dtype, {count}), [=](Side &s) {
+    const void *a = s.numbers(dtype, count, 1, 3), *b = s.numbers(dtype, count, 2);
+    void *y = s.output(dtype, count);
+    HS_RUN(s, hs_add, .count = count, .dtype = dtype, .a = a, .b = b, .y = y);
+    s.read("sum", y, dtype, count);
+    HS_RUN(s, hs_clamp, .count = count, .dtype = dtype, .low = -0.5f, .high = 0.7f, .x = a, .y = y);
+    s.read("clamped", y, dtype, count);
+    for (int32_t to : {HS_F32, HS_BF16}) {
+      void *converted = s.output(to, count);
+      HS_RUN(s, hs_convert, .count = count, .src_dtype = dtype, .dst_dtype = to, .src = a, .dst = converted);
+      s.read("converted", converted, to, count);
+    }
+  });
+}
+
+static void rows(const Check &check, int32_t dtype, int64_t n, int64_t hw, int64_t c) {
+  check(name_of("rows", dtype, {n, hw, c}), [=](Side &s) {
+    const int64_t count = n * hw * c, wide = c + 8;
+    const void *x = s.numbers(dtype, count, 1), *big = s.numbers(dtype, n * hw * wide, 2);
+    void *y = s.output(dtype, count);
+    for (int32_t add : {0, 1}) {
+      void *to = s.numbers(dtype, n * hw * wide, 3);
+      HS_RUN(s, hs_copy_columns, .rows = n * hw, .columns = c, .src_stride = wide, .src_offset = 8,
+             .dst_stride = wide, .dtype = dtype, .accumulate = add, .src = big, .dst = to);
+      s.read("columns", to, dtype, n * hw * wide);
+    }
+    HS_RUN(s, hs_add_per_channel, .n = n, .hw = hw, .c = c, .e_stride = c + 3, .dtype = dtype, .x = x,
+           .e = s.floats(n * (c + 3), 4), .y = y);
+    s.read("per channel", y, dtype, count);
+    const void *in[4] = {x, s.numbers(dtype, count, 7), s.numbers(dtype, count, 8),
+                         s.numbers(dtype, count, 9)};
+    const float *factors = s.floats(4 * n, 10);
+    for (int32_t terms = 1; terms <= 4; terms++) {
+      HS_RUN(s, hs_linear_combination, .n = n, .per_sample = hw * c, .terms = terms, .dtype = dtype,
+             .x0 = in[0], .x1 = in[1], .x2 = in[2], .x3 = in[3], .coefficients = factors, .y = y);
+      s.read("combination", y, dtype, count);
+    }
+  });
+}
+
+static const Cases cases([](const Check &check) {
+  for (int32_t dtype : {HS_F32, HS_BF16}) {
+    for (int64_t size : {1, 4099, 8192})
+      elements(check, dtype, size);
+    rows(check, dtype, 3, 35, 37);
+    rows(check, dtype, 2, 64, 48);
+    rows(check, dtype, 1, 301, 264);
+  }
+});
+#endif

@@ -1,5 +1,6 @@
 // Sinusoids of time and guidance strength, and the cross entropy of class scores. Small work: a few thousand
 // elements each.
+#ifndef HS_CASES
 #include "storage.cuh"
 
 #include <math.h>
@@ -80,3 +81,34 @@ int hs_softmax_cross_entropy(hs_stream stream, const struct hs_softmax_cross_ent
   return launch(cross_entropy, static_cast<unsigned>(blocks), kWarps * kWarp, 0, stream, args->logits,
                 args->ids, args->losses, args->dlogits, args->dloss, args->n, args->classes);
 }
+
+#else // ---- What is compared with the CPU's ----------------------------------------------------------------
+#include "test/harness.h"
+
+static void sinusoids(Side &s) {
+  const int64_t n = 5, dim = 131;
+  float *y = s.floats(n * dim, 1);
+  HS_RUN(s, hs_sinusoid, .n = n, .dim = dim, .scale = 1000, .max_period = 10000, .t = s.floats(n, 4), .y = y);
+  s.read("sinusoid", y, HS_F32, n * dim);
+  for (int32_t sines_first : {0, 1}) {
+    HS_RUN(s, hs_sinusoid, .n = n, .dim = dim, .scale = 1000, .max_period = 10000, .sines_first = sines_first,
+           .reach_period = 1, .t = s.floats(n, 4), .y = y);
+    s.read("sinusoid of the last period", y, HS_F32, n * dim);
+  }
+}
+
+static void cross_entropy(Side &s) {
+  const int64_t n = 5, classes = 33;
+  float *losses = s.floats(n, 5), *dlogits = s.floats(n * classes, 6);
+  HS_RUN(s, hs_softmax_cross_entropy, .n = n, .classes = classes, .dloss = 0.2f,
+         .logits = s.floats(n * classes, 3, 20), .ids = s.put(std::vector<int32_t>{3, 0, 32, 3, 17}),
+         .losses = losses, .dlogits = dlogits);
+  s.read("losses", losses, HS_F32, n);
+  s.read("gradient of the logits", dlogits, HS_F32, n * classes);
+}
+
+static const Cases cases([](const Check &check) {
+  check("sinusoids", sinusoids);
+  check("cross entropy", cross_entropy);
+});
+#endif

@@ -1,6 +1,7 @@
 // The weights of convolutions between the layout of checkpoints, [out,in,taps], and that of NHWC
 // convolutions, [out,taps,in], with channels added that are zero. Each thread writes where its neighbours
 // write; what it reads lies within a few lines of theirs, so that both sides pass the memory once.
+#ifndef HS_CASES
 #include "storage.cuh"
 
 struct Filter {
@@ -67,3 +68,29 @@ int hs_filter_unpack(hs_stream stream, const struct hs_filter *args) {
                   static_cast<const T *>(args->packed), args->weight, filter_of(*args, total, args->in));
   });
 }
+
+#else // ---- What is compared with the CPU's ----------------------------------------------------------------
+#include "test/harness.h"
+
+static void filter(const Check &check, int32_t dtype, int64_t in) {
+  check(name_of("filter", dtype, {in}), [=](Side &s) {
+    struct hs_filter a = {.stride = 43, .in = in, .out = 21, .taps = 9, .packed_in = 40, .packed_out = 24};
+    const int64_t stored = a.out * a.stride * a.taps, count = a.packed_out * a.taps * a.packed_in;
+    a.dtype = dtype;
+    a.weight = s.floats(stored, 1);
+    a.packed = s.output(dtype, count);
+    HS_CALL(s, hs_filter_pack, a);
+    s.read("packed", a.packed, dtype, count);
+    a.weight = s.floats(stored, 2);
+    HS_CALL(s, hs_filter_unpack, a);
+    s.read("unpacked", a.weight, HS_F32, stored);
+  });
+}
+
+static const Cases cases([](const Check &check) {
+  for (int32_t dtype : {HS_F32, HS_BF16}) {
+    filter(check, dtype, 3);
+    filter(check, dtype, 40);
+  }
+});
+#endif

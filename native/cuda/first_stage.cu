@@ -1,5 +1,6 @@
 // What training of a first stage computes beside its network: latents drawn from a Gaussian, and how far
 // pictures are from each other. Small work beside the network's: no more than one pass over a picture.
+#ifndef HS_CASES
 #include "storage.cuh"
 
 #include <math.h>
@@ -128,3 +129,42 @@ int hs_picture_loss(hs_stream stream, const struct hs_picture_loss *args) {
   return launch(picture_loss, static_cast<unsigned>(args->n), kPictureThreads, 0, stream, args->x, args->y,
                 args->dx, args->losses, picture);
 }
+
+#else // ---- What is compared with the CPU's ----------------------------------------------------------------
+#include "test/harness.h"
+
+static void first_stage(const Check &check, int64_t n, int64_t h, int64_t w, int64_t c) {
+  check(name_of("first stage", HS_F32, {n, h, w, c}), [=](Side &s) {
+    const int64_t count = n * h * w * c;
+    struct hs_posterior latents = {.n = n, .hw = h * w, .c = c, .weight = 0.3f};
+    latents.moments = s.floats(2 * count, 1, 12); // some logarithms are clamped
+    latents.noise = s.floats(count, 2);
+    latents.z = s.floats(count, 3);
+    latents.divergence = s.floats(n, 4);
+    HS_CALL(s, hs_posterior_forward, latents);
+    s.read("latents", latents.z, HS_F32, count);
+    s.read("divergence", latents.divergence, HS_F32, n);
+    latents.dz = s.floats(count, 5);
+    latents.dmoments = s.floats(2 * count, 6);
+    for (int32_t add : {0, 1}) {
+      latents.accumulate = add;
+      HS_CALL(s, hs_posterior_backward, latents);
+      s.read("gradient of the moments", latents.dmoments, HS_F32, 2 * count);
+    }
+    float *dx = s.floats(count, 7);
+    auto *losses = static_cast<double *>(s.room(static_cast<size_t>(n) * 8));
+    for (int32_t scales : {0, 3}) {
+      HS_RUN(s, hs_picture_loss, .n = n, .h = h, .w = w, .c = c, .scales = scales, .edges = 0.7f,
+             .factor = 1.5f, .x = s.floats(count, 8), .y = s.floats(count, 9), .dx = dx, .losses = losses);
+      s.read("gradient of the pictures", dx, HS_F32, count);
+      s.read_doubles("losses", losses, n);
+    }
+  });
+}
+
+static const Cases cases([](const Check &check) {
+  first_stage(check, 3, 7, 5, 3);
+  first_stage(check, 1, 2, 33, 4);
+  first_stage(check, 2, 64, 3, 1);
+});
+#endif

@@ -4,6 +4,7 @@
 // Two launches: one leaves the sums of each chunk, one merges them and writes. x is read twice (the second
 // time from the L2 cache where it fits) and y written once. Where a group is small enough for one block, one
 // launch does all of it (group_norm_slice.cu).
+#ifndef HS_CASES
 #include "group_norm_slice.cuh"
 
 #include <math.h>
@@ -170,3 +171,62 @@ int hs_group_norm_forward(hs_stream stream, const hs_group_norm *args) {
                         kThreads, statistics, stream, *args, shape);
   });
 }
+
+#else // ---- What is compared with the CPU's ----------------------------------------------------------------
+#include "test/harness.h"
+
+static void group_norm(const Check &check, int32_t dtype, int64_t n, int64_t hw, int64_t c0, int64_t c1,
+                       int32_t groups, bool modulated, bool silu, bool add) {
+  check(name_of("group norm", dtype, {n, hw, c0, c1, groups, modulated, silu, add}), [=](Side &s) {
+    const int64_t c = c0 + c1;
+    struct hs_group_norm a = {.n = n, .hw = hw, .c0 = c0, .c1 = c1, .groups = groups, .silu = silu};
+    a.dtype = dtype;
+    a.eps = 1e-5f;
+    a.x0 = s.numbers(dtype, n * hw * c0, 1, 2);
+    a.x1 = c1 > 0 ? s.numbers(dtype, n * hw * c1, 2, 2) : nullptr;
+    a.weight = s.floats(c, 3);
+    a.bias = s.floats(c, 4);
+    if (modulated) {
+      a.modulation = s.floats(n * (2 * c + 5), 5);
+      a.modulation_stride = 2 * c + 5;
+      a.dmodulation = s.floats(n * 2 * c, 6);
+      a.dmodulation_stride = 2 * c;
+    }
+    a.y = s.output(dtype, n * hw * c);
+    a.stats = s.floats(n * groups * 2, 7);
+    a.workspace = static_cast<float *>(HS_ROOM(s, hs_group_norm, a, 0));
+    HS_CALL(s, hs_group_norm_forward, a);
+    s.read("y", a.y, dtype, n * hw * c);
+    s.read("statistics", a.stats, HS_F32, n * groups * 2);
+    a.dy = s.numbers(dtype, n * hw * c, 8);
+    a.dx0 = s.numbers(dtype, n * hw * c0, 9);
+    a.dx1 = c1 > 0 ? s.numbers(dtype, n * hw * c1, 10) : nullptr;
+    a.accumulate0 = add;
+    a.accumulate1 = add;
+    a.dweight = s.floats(c, 11);
+    a.dbias = s.floats(c, 12);
+    a.workspace = static_cast<float *>(HS_ROOM(s, hs_group_norm, a, 1));
+    HS_CALL(s, hs_group_norm_backward, a);
+    s.read("dx0", a.dx0, dtype, n * hw * c0);
+    if (c1 > 0)
+      s.read("dx1", a.dx1, dtype, n * hw * c1);
+    s.read("dweight", a.dweight, HS_F32, c, 1e-4);
+    s.read("dbias", a.dbias, HS_F32, c, 1e-4);
+    if (modulated)
+      s.read("dmodulation", a.dmodulation, HS_F32, n * 2 * c, 1e-4);
+  });
+}
+
+static const Cases cases([](const Check &check) {
+  for (int32_t dtype : {HS_F32, HS_BF16}) {
+    group_norm(check, dtype, 2, 35, 33, 0, 11, false, true, false);
+    group_norm(check, dtype, 3, 20, 5, 7, 3, true, true, true);
+    group_norm(check, dtype, 2, 300, 64, 32, 32, true, false, true);
+    group_norm(check, dtype, 1, 256, 192, 0, 32, true, true, false);
+    group_norm(check, dtype, 2, 64, 1536, 512, 32, false, true, false);
+    group_norm(check, dtype, 100, 16, 64, 0, 4, false, true, false); // slices of several groups
+    group_norm(check, dtype, 1, 4100, 48, 0, 2, true, true, true);   // slices of many rows
+    group_norm(check, dtype, 1, 20000, 32, 0, 2, true, true, true);  // groups of more than one block
+  }
+});
+#endif

@@ -3,6 +3,7 @@
 //
 // Backward there are three launches: dx, which leaves the statistics of each row; sums over pieces of rows;
 // and over the pieces.
+#ifndef HS_CASES
 #include "storage.cuh"
 
 #include <math.h>
@@ -223,3 +224,41 @@ int hs_layer_norm_backward(hs_stream stream, const struct hs_layer_norm *args) {
   }));
   return launch(add_pieces, blocks_for(args->c), kThreads, 0, stream, *args, pieces);
 }
+
+#else // ---- What is compared with the CPU's ----------------------------------------------------------------
+#include "test/harness.h"
+
+static void layer_norm(const Check &check, int32_t dtype, int64_t rows, int64_t c, float eps, int32_t add) {
+  check(name_of("layer norm", dtype, {rows, c, add}), [=](Side &s) {
+    struct hs_layer_norm a = {.rows = rows, .c = c, .dtype = dtype, .accumulate = add, .eps = eps};
+    a.x = s.numbers(dtype, rows * c, 1, 3);
+    a.weight = s.floats(c, 2);
+    a.bias = s.floats(c, 3);
+    a.y = s.output(dtype, rows * c);
+    HS_CALL(s, hs_layer_norm_forward, a);
+    s.read("y", a.y, dtype, rows * c);
+    a.dy = s.numbers(dtype, rows * c, 4);
+    a.dx = s.numbers(dtype, rows * c, 5);
+    a.dweight = s.floats(c, 6);
+    a.dbias = s.floats(c, 7);
+    a.workspace = static_cast<float *>(HS_ROOM(s, hs_layer_norm, a, 1));
+    HS_CALL(s, hs_layer_norm_backward, a);
+    s.read("dx", a.dx, dtype, rows * c);
+    s.read("dweight", a.dweight, HS_F32, c, 1e-4);
+    s.read("dbias", a.dbias, HS_F32, c, 1e-4);
+    a.dx = nullptr; // only the parameters' gradients
+    a.dweight = s.floats(c, 8);
+    HS_CALL(s, hs_layer_norm_backward, a);
+    s.read("dweight alone", a.dweight, HS_F32, c, 1e-4);
+  });
+}
+
+static const Cases cases([](const Check &check) {
+  for (int32_t dtype : {HS_F32, HS_BF16}) {
+    layer_norm(check, dtype, 1, 5, 1e-5f, 0);
+    layer_norm(check, dtype, 70, 33, 1e-12f, 1);
+    layer_norm(check, dtype, 11, 320, 1e-5f, 0);
+    layer_norm(check, dtype, 300, 64, 1e-6f, 1);
+  }
+});
+#endif

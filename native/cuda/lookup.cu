@@ -2,6 +2,7 @@
 //
 // The ids lie in device memory, so that the host cannot refuse one: its row becomes NaN, and its gradient
 // goes nowhere.
+#ifndef HS_CASES
 #include "storage.cuh"
 
 #include <math.h>
@@ -168,3 +169,56 @@ int hs_nearest_row(hs_stream stream, const struct hs_nearest_row *args) {
                   args->entries);
   });
 }
+
+#else // ---- What is compared with the CPU's ----------------------------------------------------------------
+#include "test/harness.h"
+
+static void embedding(Side &s) {
+  const int64_t n = 5, rows = 33, dim = 131;
+  const int32_t *ids = s.put(std::vector<int32_t>{3, 0, 32, 3, 17});
+  float *y = s.floats(n * dim, 1), *table = s.floats(rows * dim, 2);
+  HS_RUN(s, hs_embedding_forward, .n = n, .rows = rows, .dim = dim, .accumulate = 1, .ids = ids,
+         .table = table, .y = y);
+  s.read("rows", y, HS_F32, n * dim);
+  HS_RUN(s, hs_embedding_backward, .n = n, .rows = rows, .dim = dim, .ids = ids, .dy = y, .dtable = table);
+  s.read("gradient of the table", table, HS_F32, rows * dim);
+}
+
+static void gather(const Check &check, int32_t dtype, int64_t t, int64_t c) {
+  check(name_of("gather", dtype, {t, c}), [=](Side &s) {
+    struct hs_gather a = {.n = 3, .t = t, .c = c, .dtype = dtype};
+    a.ids = s.put(std::vector<int32_t>{0, static_cast<int32_t>(t) - 1, static_cast<int32_t>(t) / 2});
+    a.x = s.numbers(dtype, a.n * t * c, 1);
+    a.y = s.output(dtype, a.n * c);
+    HS_CALL(s, hs_gather_forward, a);
+    s.read("rows", a.y, dtype, a.n * c);
+    a.dy = s.numbers(dtype, a.n * c, 2);
+    a.dx = s.numbers(dtype, a.n * t * c, 3);
+    for (a.accumulate = 1; a.accumulate >= 0; a.accumulate--) {
+      HS_CALL(s, hs_gather_backward, a);
+      s.read("gradient of the rows", a.dx, dtype, a.n * t * c);
+    }
+  });
+}
+
+static void nearest_row(const Check &check, int32_t dtype, int64_t rows, int64_t dim, int64_t entries) {
+  check(name_of("nearest row", dtype, {rows, dim, entries}), [=](Side &s) {
+    struct hs_nearest_row a = {.rows = rows, .dim = dim, .entries = entries, .dtype = dtype};
+    a.x = s.numbers(dtype, rows * dim, 1);
+    a.table = s.floats(entries * dim, 2);
+    a.ids = static_cast<int32_t *>(s.room(static_cast<size_t>(rows) * 4));
+    HS_CALL(s, hs_nearest_row, a);
+    s.read_ints("numbers", a.ids, rows);
+  });
+}
+
+static const Cases cases([](const Check &check) {
+  for (int32_t dtype : {HS_F32, HS_BF16}) {
+    gather(check, dtype, 7, 33);
+    gather(check, dtype, 1, 64);
+    nearest_row(check, dtype, 37, 3, 200);
+    nearest_row(check, dtype, 5, 17, 9);
+  }
+  check("embedding", embedding);
+});
+#endif

@@ -3,6 +3,7 @@
 //
 // 38 bytes per parameter with the average and the copy (reads p, g, m, v, ema; writes p, m, v, ema and the
 // copy), all of them in 16-byte accesses: the step is bound by memory.
+#ifndef HS_CASES
 #include "storage.cuh"
 
 #include <math.h>
@@ -133,3 +134,35 @@ int hs_adam_step(hs_stream stream, const struct hs_adam *args) {
   return launch(packs_of(*args) ? adam_step<4> : adam_step<1>, optimizer_blocks(args->count), kThreads, 0,
                 stream, adam_of(*args), args->values, args->square_sum);
 }
+
+#else // ---- What is compared with the CPU's ----------------------------------------------------------------
+#include "test/harness.h"
+
+static void optimizer(const Check &check, int64_t count, int32_t decoupled) {
+  check(name_of("optimizer", HS_F32, {count, decoupled}), [=](Side &s) {
+    struct hs_adam a = {.count = count, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .weight_decay = 0.1};
+    a.decoupled = decoupled;
+    a.p = s.floats(count, 1);
+    a.g = s.floats(count, 2);
+    a.m = s.floats(count, 3, 0.1f);
+    a.v = s.put(std::vector<float>(static_cast<size_t>(count), 0.5f));
+    a.ema = s.floats(count, 5);
+    a.p_bf16 = s.output(HS_BF16, count);
+    a.values = s.put(std::vector<struct hs_adam_values>{{3, 1e-3, 0.9, 0.0}});
+    HS_CALL(s, hs_adam_step, a); // not clipped
+    a.values = s.put(std::vector<struct hs_adam_values>{{4, 2e-3, 0.8, 1.0}});
+    a.square_sum = s.put(std::vector<double>{1.01 * static_cast<double>(count)});
+    HS_CALL(s, hs_adam_step, a); // clipped
+    s.read("parameters", a.p, HS_F32, count);
+    s.read("m", a.m, HS_F32, count);
+    s.read("v", a.v, HS_F32, count);
+    s.read("bf16", a.p_bf16, HS_BF16, count);
+    s.read("average", a.ema, HS_F32, count);
+  });
+}
+
+static const Cases cases([](const Check &check) {
+  optimizer(check, 9001, 0);
+  optimizer(check, 8192, 1);
+});
+#endif

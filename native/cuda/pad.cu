@@ -1,4 +1,5 @@
 // Images put into larger ones of zeros, and cut out of them.
+#ifndef HS_CASES
 #include "storage.cuh"
 
 struct Box {
@@ -105,3 +106,33 @@ int hs_crop(hs_stream stream, const struct hs_pad *args) {
                         0, stream, static_cast<const T *>(args->y), static_cast<T *>(args->x), box, total);
   });
 }
+
+#else // ---- What is compared with the CPU's ----------------------------------------------------------------
+#include "test/harness.h"
+
+static void pad(const Check &check, int32_t dtype, int64_t c, int64_t out_c) {
+  check(name_of("pad", dtype, {c, out_c}), [=](Side &s) {
+    struct hs_pad a = {.n = 2, .h = 5, .w = 3, .c = c, .out_h = 7, .out_w = 6, .out_c = out_c, .top = 1};
+    a.left = 2;
+    a.dtype = dtype;
+    const int64_t small = a.n * a.h * a.w * c, big = a.n * a.out_h * a.out_w * out_c;
+    for (a.accumulate = 0; a.accumulate <= 1; a.accumulate++) {
+      a.x = s.numbers(dtype, small, 1);
+      a.y = s.numbers(dtype, big, 2);
+      HS_CALL(s, hs_pad, a);
+      s.read("padded", a.y, dtype, big);
+      a.y = s.numbers(dtype, big, 3);
+      HS_CALL(s, hs_crop, a);
+      s.read("cropped", a.x, dtype, small);
+    }
+  });
+}
+
+static const Cases cases([](const Check &check) {
+  for (int32_t dtype : {HS_F32, HS_BF16}) {
+    pad(check, dtype, 5, 5);
+    pad(check, dtype, 3, 8);
+    pad(check, dtype, 16, 24);
+  }
+});
+#endif

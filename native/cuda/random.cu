@@ -1,5 +1,6 @@
 // Normal numbers and dropout from Philox 4x32-10 (Salmon, Moraes, Dror, Shaw, 2011). A thread
 // computes one block of four words, the same words as on the CPU.
+#ifndef HS_CASES
 #include "storage.cuh"
 
 #include <math.h>
@@ -146,3 +147,30 @@ int hs_dropout(hs_stream stream, const struct hs_dropout *args) {
                   args->sample_ids, args->draw, args->n, args->per_sample);
   });
 }
+
+#else // ---- What is compared with the CPU's ----------------------------------------------------------------
+#include "test/harness.h"
+
+static void random_numbers(const Check &check, int32_t dtype, int64_t each) {
+  check(name_of("random", dtype, {each}), [=](Side &s) {
+    const int64_t n = 3;
+    const int64_t *ids = s.put(std::vector<int64_t>{7, 0x123456789a, -1});
+    const uint32_t *draw = s.put(std::vector<uint32_t>{11});
+    const uint64_t *key = s.put(std::vector<uint64_t>{0x0123456789abcdef, 5});
+    void *y = s.output(dtype, n * each);
+    HS_RUN(s, hs_philox_normal, .n = n, .per_sample = each, .dtype = dtype, .y = y, .key = key,
+           .sample_ids = ids);
+    s.read("normal", y, dtype, n * each);
+    HS_RUN(s, hs_dropout, .n = n, .per_sample = each, .seed = 99, .layer = 2, .p = 0.3f, .dtype = dtype,
+           .x = s.numbers(dtype, n * each, 2), .y = y, .sample_ids = ids, .draw = draw);
+    s.read("dropout", y, dtype, n * each, 1e-30); // the very same bits
+  });
+}
+
+static const Cases cases([](const Check &check) {
+  for (int32_t dtype : {HS_F32, HS_BF16}) {
+    random_numbers(check, dtype, 777);
+    random_numbers(check, dtype, 1024);
+  }
+});
+#endif

@@ -1,5 +1,6 @@
 // Sums over pixels, over rows and over everything, in two stages where one block cannot do it: no float
 // atomics, so that equal inputs give equal bits.
+#ifndef HS_CASES
 #include "storage.cuh"
 
 // ---- Sums of columns --------------------------------------------------------------------------------------
@@ -189,3 +190,49 @@ int hs_square_sum(hs_stream stream, const struct hs_square_sum *args) {
                      kThreads, 0, stream, args->x, args->workspace, args->count));
   return launch(add_parts, 1, kThreads, 0, stream, args->workspace, args->out, parts);
 }
+
+#else // ---- What is compared with the CPU's ----------------------------------------------------------------
+#include "test/harness.h"
+
+static void sums(const Check &check, int32_t dtype, int64_t n, int64_t hw, int64_t c) {
+  check(name_of("sums", dtype, {n, hw, c}), [=](Side &s) {
+    const int64_t count = n * hw * c;
+    const void *x = s.numbers(dtype, count, 1), *other = s.numbers(dtype, count, 7);
+    float *sums = s.floats(n * (c + 3), 5), *total = s.floats(c, 6);
+    HS_RUN(s, hs_sum_pixels, .n = n, .hw = hw, .c = c, .out_stride = c + 3, .dtype = dtype, .x = x,
+           .out = sums);
+    s.read("sum of pixels", sums, HS_F32, n * (c + 3));
+    struct hs_sum_rows all = {.rows = n * hw, .c = c, .dtype = dtype, .x = x, .out = total};
+    all.workspace = static_cast<float *>(HS_ROOM(s, hs_sum_rows, all, 0));
+    for (int32_t add : {0, 1}) {
+      all.accumulate = add;
+      HS_CALL(s, hs_sum_rows, all);
+      s.read("sum of rows", total, HS_F32, c);
+    }
+    auto *distances = static_cast<double *>(s.room(static_cast<size_t>(n) * 8));
+    HS_RUN(s, hs_squared_distance, .n = n, .per_sample = hw * c, .dtype = dtype, .a = x, .b = other,
+           .out = distances);
+    s.read_doubles("distance", distances, n);
+  });
+}
+
+static void squares(const Check &check, int64_t count) {
+  check(name_of("squares", HS_F32, {count}), [=](Side &s) {
+    struct hs_square_sum a = {.count = count, .x = s.floats(count, 2)};
+    a.out = static_cast<double *>(s.room(8));
+    a.workspace = static_cast<double *>(HS_ROOM(s, hs_square_sum, a, 0));
+    HS_CALL(s, hs_square_sum, a);
+    s.read_doubles("sum of squares", a.out, 1);
+  });
+}
+
+static const Cases cases([](const Check &check) {
+  for (int32_t dtype : {HS_F32, HS_BF16}) {
+    sums(check, dtype, 3, 35, 37);
+    sums(check, dtype, 2, 64, 48);
+    sums(check, dtype, 1, 301, 264);
+  }
+  squares(check, 9001);
+  squares(check, 8192);
+});
+#endif

@@ -1,5 +1,6 @@
 // Nearest-neighbour doubling and 2x2 averaging of NHWC images, with their gradients, and pooling over
 // windows. A thread owns a few channels of one pixel; neighbouring threads own neighbouring channels.
+#ifndef HS_CASES
 #include "storage.cuh"
 
 #include <math.h>
@@ -221,3 +222,46 @@ int hs_pool(hs_stream stream, const struct hs_pool *args) {
                   window, out);
   });
 }
+
+#else // ---- What is compared with the CPU's ----------------------------------------------------------------
+#include "test/harness.h"
+
+static void resample(const Check &check, int32_t dtype, int64_t n, int64_t h, int64_t w, int64_t c) {
+  check(name_of("resample", dtype, {n, h, w, c}), [=](Side &s) {
+    const int64_t count = n * h * w * c, small = n * (h / 2) * (w / 2) * c;
+    const void *x = s.numbers(dtype, count, 1), *dbig = s.numbers(dtype, 4 * count, 2);
+    const void *dsmall = s.numbers(dtype, small, 3);
+    void *big = s.output(dtype, 4 * count), *little = s.output(dtype, small);
+    struct hs_resample a = {.n = n, .h = h, .w = w, .c = c, .dtype = dtype, .x = x};
+    a.y = big;
+    HS_CALL(s, hs_upsample2_forward, a);
+    s.read("doubled", big, dtype, 4 * count);
+    a.y = little;
+    HS_CALL(s, hs_downsample2_forward, a);
+    s.read("halved", little, dtype, small);
+    for (int32_t add : {0, 1}) {
+      void *dx = s.numbers(dtype, count, 4);
+      a.accumulate = add;
+      a.dx = dx;
+      a.dy = dbig;
+      HS_CALL(s, hs_upsample2_backward, a);
+      s.read("gradient of doubling", dx, dtype, count);
+      a.dy = dsmall;
+      HS_CALL(s, hs_downsample2_backward, a);
+      s.read("gradient of halving", dx, dtype, count);
+      const int64_t out = n * ((h + 2 - 3) / 2 + 1) * ((w + 2 - 3) / 2 + 1) * c;
+      void *pooled = s.output(dtype, out);
+      HS_RUN(s, hs_pool, .n = n, .h = h, .w = w, .c = c, .average = add, .rows = 3, .columns = 3, .stride = 2,
+             .row_padding = 1, .column_padding = 1, .dtype = dtype, .x = x, .y = pooled);
+      s.read("pooled", pooled, dtype, out);
+    }
+  });
+}
+
+static const Cases cases([](const Check &check) {
+  for (int32_t dtype : {HS_F32, HS_BF16}) {
+    resample(check, dtype, 2, 7, 5, 33);
+    resample(check, dtype, 1, 8, 6, 64);
+  }
+});
+#endif

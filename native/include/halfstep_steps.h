@@ -1,9 +1,7 @@
-// The part of halfstep.h that is about steps of sampling and training: what happens to a network's images,
-// losses, gradients and weights.
+// The part of halfstep.h about steps of sampling and training: what happens to a network's images, losses,
+// gradients and weights.
 #ifndef HALFSTEP_STEPS_H
 #define HALFSTEP_STEPS_H
-
-#include <stdint.h>
 
 // ---- Per-sample arithmetic (diffusion) --------------------------------------------------------------------
 // hs_linear_combination: y[i,:] = sum over k < terms (1..4) of coefficients[k*n + i] * x_k[i,:]. y may be any
@@ -118,3 +116,15 @@ struct hs_philox_normal {
 };
 
 #endif
+
+// The kernels, read as often as halfstep_kernels.inc is.
+HS_LAUNCH(hs_linear_combination, hs_linear_combination)
+HS_LAUNCH(hs_squared_distance, hs_squared_distance)
+HS_LAUNCH(hs_softmax_cross_entropy, hs_softmax_cross_entropy)
+HS_LAUNCH(hs_posterior_forward, hs_posterior)
+HS_LAUNCH(hs_posterior_backward, hs_posterior)
+HS_LAUNCH(hs_picture_loss, hs_picture_loss)
+HS_LAUNCH(hs_adam_step, hs_adam)
+HS_WORKSPACE(hs_square_sum)
+HS_LAUNCH(hs_square_sum, hs_square_sum)
+HS_LAUNCH(hs_philox_normal, hs_philox_normal)

@@ -217,7 +217,7 @@ void Check::operator()(const std::string &what, const std::function<void(Side &)
 void Check::everything_was_compared() const {
   for (const Kernel &kernel : kKernels) {
     if (kernel.everywhere && compared.count(kernel.name) == 0)
-      failed(std::string(kernel.name) + " was not compared: it needs a case in native/cuda/test");
+      failed(std::string(kernel.name) + " was not compared: it needs a case at the foot of its source in native/cuda");
     // Where a kernel is the CPU's alone, nothing is looked at before the refusal.
     if (!kernel.everywhere && reinterpret_cast<int (*)(hs_stream, const void *)>(other.function(kernel.name))(
                                   nullptr, nullptr) != HS_UNSUPPORTED)

@@ -104,18 +104,18 @@ private:
 
 std::string name_of(const char *what, int32_t dtype, std::initializer_list<int64_t> sizes);
 
-// The cases.
-void check_elementwise(const Check &check, int32_t dtype);
-void check_rows_and_images(const Check &check, int32_t dtype);
-void check_random_numbers(const Check &check, int32_t dtype);
-void check_group_norm(const Check &check, int32_t dtype);
-void check_attention(const Check &check, int32_t dtype);
-void check_tokens(const Check &check, int32_t dtype);
-void check_padding(const Check &check, int32_t dtype);
-void check_embeddings(const Check &check);
-void check_first_stages(const Check &check);
-void check_filters(const Check &check, int32_t dtype);
-void check_convolutions(const Check &check);
-void check_optimizer(const Check &check);
+// What a source of kernels compares: one at its foot, behind HS_CASES, run by the program that it is linked to.
+class Cases {
+public:
+  typedef void (*Run)(const Check &);
+
+  explicit Cases(Run run) { all().push_back(run); }
+
+  // Those of all sources, in the order in which they were linked.
+  static std::vector<Run> &all() {
+    static std::vector<Run> runs;
+    return runs;
+  }
+};
 
 #endif

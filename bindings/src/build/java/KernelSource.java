@@ -17,11 +17,13 @@ import java.util.stream.Collectors;
  * them.
  *
  * <p>What it reads of C is what the headers consist of: structs of numbers and pointers, each with
- * a name that begins with "hs_". Anything else in a struct is refused.
+ * a name that begins with "hs_", and the lines that name kernels. Anything else in a struct is
+ * refused.
  */
 final class KernelSource {
   private static final String PREFIX = "hs_";
-  private static final Pattern INCLUDE = Pattern.compile("#include \"(halfstep_\\w+\\.h)\"");
+  private static final Pattern INCLUDE =
+      Pattern.compile("#include \"(halfstep_\\w+\\.(?:h|inc))\"");
   private static final Pattern KERNEL =
       Pattern.compile("^HS_LAUNCH(?:_CPU)?\\(hs_(\\w+), hs_(\\w+)\\)$", Pattern.MULTILINE);
   private static final Pattern STRUCT =
@@ -46,13 +48,12 @@ final class KernelSource {
     if (arguments.length != 3) {
       throw new IllegalArgumentException("expected: KernelSource.java HEADERS TEMPLATE OUTPUT");
     }
-    Path headers = Path.of(arguments[0]);
+    String header = header(Path.of(arguments[0], "halfstep.h"));
     Path output = Path.of(arguments[2]);
     String source =
         Files.readString(Path.of(arguments[1]))
-            .replace(
-                "@KERNELS@", kernels(Files.readString(headers.resolve("halfstep_kernels.inc"))))
-            .replace("@STRUCTS@", structs(header(headers.resolve("halfstep.h"))));
+            .replace("@KERNELS@", kernels(header))
+            .replace("@STRUCTS@", structs(header));
     // An output that stays as it is need not be compiled again.
     if (!Files.exists(output) || !Files.readString(output).equals(source)) {
       Files.createDirectories(output.getParent());
@@ -73,10 +74,10 @@ final class KernelSource {
     return text.toString();
   }
 
-  private static String kernels(String list) {
+  private static String kernels(String header) {
     return matches(
         KERNEL,
-        list,
+        header,
         ",\n",
         kernel -> "  %s(Structs.%s)".formatted(constant(kernel, 1), constant(kernel, 2)));
   }
