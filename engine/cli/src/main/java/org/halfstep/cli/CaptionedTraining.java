@@ -60,7 +60,7 @@ record CaptionedTraining(
   int run() throws IOException {
     completeWarmUp();
     precision.complete(settings, device, SECTION + ".run.precision");
-    data.completeMirror(settings, SECTION + ".mirror", folder, out);
+    data.completeMirror(settings, SECTION + ".mirror", folder, true, out);
     CaptionedTeacherSettings teacher = settings.section(SECTION, CaptionedTeacherSettings.class);
     CaptionedPictures pictures = data.requireCaptioned();
     try (Owned owned = new Owned()) {

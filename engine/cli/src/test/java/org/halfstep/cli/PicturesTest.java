@@ -96,6 +96,55 @@ class PicturesTest {
     assertFalse(again.contains("mirrored"), again);
   }
 
+  private void captioned(String data, String... labels) throws IOException {
+    StringBuilder table = new StringBuilder("file\tcaption\tlabel\n");
+    for (int i = 0; i < labels.length; i++) {
+      picture(data + "/" + i + ".png", i);
+      table.append(i).append(".png\ta picture\t").append(labels[i]).append('\n');
+    }
+    Files.writeString(folder.resolve(data).resolve("captions.tsv"), table);
+  }
+
+  @Test
+  void whatCaptionsSayIsNotMirrored() throws IOException {
+    captioned("data", "left arrow", "flag");
+    String out = succeeds(train("data", "run"));
+    assertTrue(
+        out.contains(
+            "pictures are not mirrored: captions may say left and right"
+                + " (--set teacher.mirror=true mirrors them)"),
+        out);
+    assertTrue(config("run").contains("\"mirror\" : false"), config("run"));
+    String asked = succeeds(train("data", "asked", "--set", "teacher.mirror=true"));
+    assertFalse(asked.contains("mirrored"), asked);
+    assertTrue(config("asked").contains("\"mirror\" : true"), config("asked"));
+    // A run that mirrors goes on so.
+    assertTrue(succeeds(train("data", "asked")).contains("pictures are mirrored at random"));
+  }
+
+  private String config(String run) throws IOException {
+    return Files.readString(folder.resolve(run).resolve("config.json"));
+  }
+
+  /** Of class names that are longer than a file of settings may be, a run keeps a digest. */
+  @Test
+  void anyNumberOfClassesIsContinued() throws IOException {
+    int each = 9_000;
+    String[] labels = new String[(1 << 20) / each + 1];
+    for (int i = 0; i < labels.length; i++) {
+      labels[i] = "x".repeat(each) + i;
+    }
+    captioned("data", labels);
+    String out = succeeds(train("data", "run"));
+    assertTrue(out.contains("in " + labels.length + " classes"), out);
+    assertTrue(config("run").contains("\"count\" : " + labels.length), "the number of classes");
+    assertTrue(succeeds(train("data", "run")).contains("nothing is left to do"));
+    labels[0] = "y";
+    captioned("data", labels);
+    String line = refused(train("data", "run"));
+    assertTrue(line.contains("holds a run with data.classes.sha256"), line);
+  }
+
   @Test
   void oneOfAThingIsNotSeveral() throws IOException {
     picture("data/1.png", 1);
