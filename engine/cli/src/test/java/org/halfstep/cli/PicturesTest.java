@@ -126,25 +126,6 @@ class PicturesTest {
     return Files.readString(folder.resolve(run).resolve("config.json"));
   }
 
-  /** Of class names that are longer than a file of settings may be, a run keeps a digest. */
-  @Test
-  void anyNumberOfClassesIsContinued() throws IOException {
-    int each = 9_000;
-    String[] labels = new String[(1 << 20) / each + 1];
-    for (int i = 0; i < labels.length; i++) {
-      labels[i] = "x".repeat(each) + i;
-    }
-    captioned("data", labels);
-    String out = succeeds(train("data", "run"));
-    assertTrue(out.contains("in " + labels.length + " classes"), out);
-    assertTrue(config("run").contains("\"count\" : " + labels.length), "the number of classes");
-    assertTrue(succeeds(train("data", "run")).contains("nothing is left to do"));
-    labels[0] = "y";
-    captioned("data", labels);
-    String line = refused(train("data", "run"));
-    assertTrue(line.contains("holds a run with data.classes.sha256"), line);
-  }
-
   @Test
   void oneOfAThingIsNotSeveral() throws IOException {
     picture("data/1.png", 1);

@@ -221,11 +221,16 @@ public final class DataOption {
     if (fit != Fit.CROP) {
       node.put("fit", fit.name().toLowerCase(Locale.ROOT));
     }
+    describeTemplates(node);
+    node.put("crc32", String.format(Locale.ROOT, "%08x", sum.getValue()));
+    return node;
+  }
+
+  /** What captions are made of, where it was said. */
+  public void describeTemplates(ObjectNode node) {
     if (!templates.isEmpty()) {
       templates.forEach(node.putArray("captionsAs")::add);
     }
-    node.put("crc32", String.format(Locale.ROOT, "%08x", sum.getValue()));
-    return node;
   }
 
   /** Their names; of more than a file of settings should hold, number and digest. */
