@@ -40,11 +40,32 @@ final class PlainSvg {
   /** Of SVG 1.1's features those that still pictures without scripts have. */
   private static final Set<String> FEATURES =
       Set.of(
-          "SVG-static", "CoreAttribute", "Structure", "BasicStructure", "ContainerAttribute",
-          "ConditionalProcessing", "Image", "Style", "ViewportAttribute", "Shape", "Text",
-          "BasicText", "PaintAttribute", "BasicPaintAttribute", "OpacityAttribute",
-          "GraphicsAttribute", "BasicGraphicsAttribute", "Marker", "Gradient", "Pattern", "Clip",
-          "BasicClip", "Mask", "Filter", "BasicFilter", "XlinkAttribute");
+          "SVG-static",
+          "CoreAttribute",
+          "Structure",
+          "BasicStructure",
+          "ContainerAttribute",
+          "ConditionalProcessing",
+          "Image",
+          "Style",
+          "ViewportAttribute",
+          "Shape",
+          "Text",
+          "BasicText",
+          "PaintAttribute",
+          "BasicPaintAttribute",
+          "OpacityAttribute",
+          "GraphicsAttribute",
+          "BasicGraphicsAttribute",
+          "Marker",
+          "Gradient",
+          "Pattern",
+          "Clip",
+          "BasicClip",
+          "Mask",
+          "Filter",
+          "BasicFilter",
+          "XlinkAttribute");
 
   private static final String LIMITS = "jdk.xml.";
   private static final int DEEPEST = 1_000;
