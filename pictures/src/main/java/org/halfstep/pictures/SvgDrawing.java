@@ -54,8 +54,9 @@ final class SvgDrawing {
       // It would be unpacked without a bound.
       throw new IOException("is compressed; expected plain SVG");
     }
+    byte[] plain = PlainSvg.of(svg);
     try {
-      if (Instances.count(svg) > MOST_INSTANCES) {
+      if (Instances.count(plain) > MOST_INSTANCES) {
         throw new IOException("draws more than " + MOST_INSTANCES + " things");
       }
     } catch (XMLStreamException damaged) {
@@ -68,7 +69,7 @@ final class SvgDrawing {
             .build();
     SVGDocument document;
     try {
-      document = new SVGLoader().load(new ByteArrayInputStream(svg), null, context);
+      document = new SVGLoader().load(new ByteArrayInputStream(plain), null, context);
     } catch (RuntimeException damaged) {
       // Damage is answered with exceptions of every kind.
       throw new IOException("cannot be read: " + damaged.getMessage(), damaged);

@@ -22,6 +22,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class SvgDrawingTest {
   private static final int SIDE = 16;
+  private static final String BOX = "width='16' height='16'/>";
   private static final int RED = 0xff0000;
   private static final int WHITE = 0xffffff;
 
@@ -111,6 +112,76 @@ class SvgDrawingTest {
     assertNotEquals(RED, at(whole(document), 8, 8));
   }
 
+  /** As Illustrator writes them: namespaces and styles. */
+  @Test
+  void ownEntitiesAreRead() throws IOException {
+    String document =
+        "<!DOCTYPE svg PUBLIC '-//W3C//DTD SVG 1.0//EN' 'http://www.w3.org/TR/2001/svg10.dtd' ["
+            + "<!ENTITY ns_svg 'http://www.w3.org/2000/svg'><!ENTITY st0 'fill:#ff0000;'>]>"
+            + "<svg xmlns='&ns_svg;' width='16' height='16'>"
+            + "<rect style='&st0;' width='16' height='16'/></svg>";
+    assertEquals(RED, at(whole(document), 8, 8));
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "<rect fill='red' " + BOX + "<rect fill='blue' " + BOX,
+        "<a:pgf xmlns:a='urn:a'>x</a:pgf><rect fill='red' " + BOX,
+        "<foreignObject requiredExtensions='urn:a'><a:r xmlns:a='urn:a'/></foreignObject>"
+            + "<g a:x='self' xmlns:a='urn:a'><rect fill='red' "
+            + BOX
+            + "</g>",
+        "<foreignObject/><rect fill='red' " + BOX,
+        "<rect requiredExtensions='' fill='blue' " + BOX + "<rect fill='red' " + BOX,
+        "<rect systemLanguage='de, fr' fill='blue' "
+            + BOX
+            + "<rect systemLanguage='fr, en-GB' fill='red' "
+            + BOX,
+        "<rect systemLanguage='' fill='blue' "
+            + BOX
+            + "<rect systemLanguage='EN' fill='red' "
+            + BOX,
+        "<rect systemLanguage='eng' fill='blue' " + BOX + "<rect fill='red' " + BOX,
+        "<rect requiredFeatures='http://www.w3.org/TR/SVG11/feature#Shape"
+            + " http://www.w3.org/TR/SVG11/feature#Gradient' fill='red' "
+            + BOX,
+        "<rect requiredFeatures='http://www.w3.org/TR/SVG11/feature#Shape"
+            + " http://www.w3.org/TR/SVG11/feature#Animation' fill='blue' "
+            + BOX
+            + "<rect requiredFeatures='' fill='blue' "
+            + BOX
+            + "<rect fill='red' "
+            + BOX,
+        "<switch><rect systemLanguage='de' fill='blue' "
+            + BOX
+            + "<rect fill='red' "
+            + BOX
+            + "</switch>",
+        "<g><use xlink:href='#r'/></g><rect id='r' fill='red' " + BOX,
+      })
+  void ofASwitchTheFirstChildThatFitsIsDrawn(String children) throws IOException {
+    String box = "width='16' height='16'";
+    assertEquals(RED, at(draw(box, "<switch>" + children + "</switch>"), 8, 8));
+    String named = children.replaceAll("<(/?)(rect|g|use|switch|foreignObject)\\b", "<$1s:$2");
+    String prefixed =
+        "<s:svg xmlns:s='http://www.w3.org/2000/svg' xmlns:xlink='http://www.w3.org/1999/xlink' "
+            + box
+            + "><s:switch>"
+            + named
+            + "</s:switch></s:svg>";
+    assertEquals(RED, at(whole(prefixed), 8, 8));
+  }
+
+  @Test
+  void aSwitchOfWhichNothingFitsIsBlank() throws IOException {
+    BufferedImage image =
+        draw(
+            "width='16' height='16'",
+            "<switch><rect systemLanguage='de' fill='red' " + BOX + "</switch>");
+    assertEquals(WHITE, at(image, 8, 8));
+  }
+
   /** Ends soon, whatever it draws. */
   @Test
   void bombsAreBounded() throws IOException {
@@ -131,7 +202,7 @@ class SvgDrawingTest {
     String lol =
         entities
             + "]><svg xmlns='http://www.w3.org/2000/svg' width='16' height='16'><text>&e12;</text></svg>";
-    assertEquals(WHITE, at(whole(lol), 8, 8));
+    assertThrows(IOException.class, () -> whole(lol));
     String deep = "<g>".repeat(5000) + "</g>".repeat(5000);
     assertThrows(IOException.class, () -> draw("width='16' height='16'", deep));
     ByteArrayOutputStream packed = new ByteArrayOutputStream();

@@ -60,7 +60,7 @@ record CaptionedTraining(
   int run() throws IOException {
     completeWarmUp();
     precision.complete(settings, device, SECTION + ".run.precision");
-    data.completeMirror(settings, SECTION + ".mirror", folder, out);
+    data.completeMirror(settings, SECTION + ".mirror", folder, true, out);
     CaptionedTeacherSettings teacher = settings.section(SECTION, CaptionedTeacherSettings.class);
     CaptionedPictures pictures = data.requireCaptioned();
     try (Owned owned = new Owned()) {
@@ -112,13 +112,14 @@ record CaptionedTraining(
     ObjectNode config = Settings.JSON.createObjectNode();
     config.put("halfstep", Halfstep.VERSION);
     config.put("command", "train");
-    config
-        .putObject("data")
+    ObjectNode described = config.putObject("data");
+    described
         .put("folder", data.folder().toString())
         .put("pictures", examples.count())
         .put("captions", examples.conditions())
         .put("size", images.height() + "x" + images.width() + "x" + images.channels())
         .put("sha256", examples.sha256());
+    data.describeTemplates(described);
     config
         .putObject("autoencoder")
         .put("folder", latents.autoencoder().toString())

@@ -154,7 +154,7 @@ final class DistillCommand implements Callable<Integer> {
     }
     Settings given = settings();
     try (Device device = halfstep.openDevice()) {
-      data.completeMirror(given, SECTION + ".mirror", folder, out);
+      data.completeMirror(given, SECTION + ".mirror", folder, data.hasCaptions(), out);
       precision.complete(
           given, device, SECTION + ".guided.precision", SECTION + ".halving.precision");
       DistillationSettings settings = given.section(SECTION, DistillationSettings.class);

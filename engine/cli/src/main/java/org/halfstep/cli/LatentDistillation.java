@@ -129,7 +129,8 @@ record LatentDistillation(
   }
 
   int run() throws IOException {
-    data.completeMirror(settings, STUDENTS + ".mirror", folder, out);
+    boolean followsCaptions = isOfTexts() || data.hasCaptions();
+    data.completeMirror(settings, STUDENTS + ".mirror", folder, followsCaptions, out);
     precision.complete(
         settings, device, STUDENTS + ".guided.precision", STUDENTS + ".halving.precision");
     if (!settings.isOpen(SECTION + ".velocity")) {

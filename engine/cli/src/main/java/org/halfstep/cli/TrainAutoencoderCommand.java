@@ -109,7 +109,8 @@ final class TrainAutoencoderCommand implements Callable<Integer> {
       CaptionedPictures pictures = data.captioned();
       try (ImageDataset images = data.open(shape.imageSize(), shape.inChannels());
           Owned files = new Owned()) {
-        data.completeMirror(settings, SECTION + ".mirror", folder, out);
+        // What a mirrored picture looks like has to be learned as well, whatever is said of it.
+        data.completeMirror(settings, SECTION + ".mirror", folder, false, out);
         precision.complete(settings, device, SECTION + ".precision");
         AutoencoderSettings run = settings.section(SECTION, AutoencoderSettings.class);
         Component first = from == null ? null : firstStage(files);

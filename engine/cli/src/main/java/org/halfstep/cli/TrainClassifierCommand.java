@@ -79,7 +79,7 @@ final class TrainClassifierCommand implements Callable<Integer> {
     try (ImageDataset images = data.open(network.imageSize(), network.channels());
         Device device = halfstep.openDevice()) {
       settings.setClasses(SECTION + ".network.classes", images.classNames().size());
-      data.completeMirror(settings, SECTION + ".mirror", folder, out);
+      data.completeMirror(settings, SECTION + ".mirror", folder, data.hasCaptions(), out);
       ClassifierSettings classifier = settings.section(SECTION, ClassifierSettings.class);
       ObjectNode config = Settings.JSON.createObjectNode();
       config.put("halfstep", Halfstep.VERSION);

@@ -122,7 +122,7 @@ final class TrainCommand implements Callable<Integer> {
         settings.setClasses(SECTION + ".network.num_classes", images.classNames().size());
       }
       precision.complete(settings, device, SECTION + ".run.precision");
-      data.completeMirror(settings, SECTION + ".mirror", folder, out);
+      data.completeMirror(settings, SECTION + ".mirror", folder, data.hasCaptions(), out);
       TeacherSettings teacher = settings.section(SECTION, TeacherSettings.class);
       ObjectNode config = Settings.JSON.createObjectNode();
       config.put("halfstep", Halfstep.VERSION);

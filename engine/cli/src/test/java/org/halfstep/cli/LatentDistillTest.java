@@ -68,6 +68,7 @@ class LatentDistillTest {
     Path out = folder.resolve("out-" + teacher);
     String said = distill(teacher, out);
     assertTrue(said.contains("6 pictures as latents of 8x8x4, 6 captions"), said);
+    assertTrue(said.contains("pictures are not mirrored"), said);
     assertTrue(said.contains("w from 2.0 to 14.0"), said);
     assertTrue(said.contains("optimizer's moments"), said);
     assertTrue(said.contains("2 halvings from 4 to 1 step"), said);

@@ -96,6 +96,36 @@ class PicturesTest {
     assertFalse(again.contains("mirrored"), again);
   }
 
+  private void captioned(String data, String... labels) throws IOException {
+    StringBuilder table = new StringBuilder("file\tcaption\tlabel\n");
+    for (int i = 0; i < labels.length; i++) {
+      picture(data + "/" + i + ".png", i);
+      table.append(i).append(".png\ta picture\t").append(labels[i]).append('\n');
+    }
+    Files.writeString(folder.resolve(data).resolve("captions.tsv"), table);
+  }
+
+  @Test
+  void whatCaptionsSayIsNotMirrored() throws IOException {
+    captioned("data", "left arrow", "flag");
+    String out = succeeds(train("data", "run"));
+    assertTrue(
+        out.contains(
+            "pictures are not mirrored: captions may say left and right"
+                + " (--set teacher.mirror=true mirrors them)"),
+        out);
+    assertTrue(config("run").contains("\"mirror\" : false"), config("run"));
+    String asked = succeeds(train("data", "asked", "--set", "teacher.mirror=true"));
+    assertFalse(asked.contains("mirrored"), asked);
+    assertTrue(config("asked").contains("\"mirror\" : true"), config("asked"));
+    // A run that mirrors goes on so.
+    assertTrue(succeeds(train("data", "asked")).contains("pictures are mirrored at random"));
+  }
+
+  private String config(String run) throws IOException {
+    return Files.readString(folder.resolve(run).resolve("config.json"));
+  }
+
   @Test
   void oneOfAThingIsNotSeveral() throws IOException {
     picture("data/1.png", 1);

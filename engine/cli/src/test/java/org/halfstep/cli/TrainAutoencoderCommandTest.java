@@ -8,6 +8,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import javax.imageio.ImageIO;
@@ -103,6 +105,30 @@ class TrainAutoencoderCommandTest {
     Path data = pictures("data", "train");
     String trained = succeeds(training(data.resolve("train"), folder.resolve("out")));
     assertTrue(trained.contains("has no pictures that are not learned from"), trained);
+  }
+
+  /** Of labels that are longer than a file of settings may be, a run keeps a digest. */
+  @Test
+  void anyNumberOfLabelsIsContinued() throws IOException {
+    int each = 9_000;
+    Path data = pictures("data", "train");
+    List<String> lines = new ArrayList<>();
+    lines.add("file\tcaption\tlabel");
+    byte[] picture = Files.readAllBytes(data.resolve("train/all/0.png"));
+    for (int i = 0; i <= (1 << 20) / each; i++) {
+      Files.write(data.resolve(i + ".png"), picture);
+      lines.add(i + ".png\ta picture\t" + "x".repeat(each) + i);
+    }
+    Files.write(data.resolve("captions.tsv"), lines);
+    Path out = folder.resolve("out");
+    succeeds(training(data, out));
+    String config = Files.readString(out.resolve("config.json"));
+    assertTrue(config.contains("\"count\" : " + (lines.size() - 1)), config);
+    assertTrue(succeeds(training(data, out)).contains("is finished"), "a second time");
+    lines.set(1, "0.png\ta picture\ty");
+    Files.write(data.resolve("captions.tsv"), lines);
+    String refused = refused(training(data, out));
+    assertTrue(refused.contains("holds a run with data.classes.sha256"), refused);
   }
 
   @Test

@@ -4,9 +4,11 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -22,6 +24,7 @@ import org.halfstep.data.DatasetOptions;
 import org.halfstep.data.Datasets;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.data.Split;
+import org.halfstep.files.FileDigest;
 import org.halfstep.image.Fit;
 import picocli.CommandLine.Option;
 
@@ -31,6 +34,9 @@ public final class DataOption {
 
   /** Above this a small network begins to repeat its images. */
   private static final int OFTEN = 1000;
+
+  /** Characters of all class names that a run's configuration lists. */
+  private static final int LONGEST_CLASSES = 1 << 16;
 
   @Option(
       names = "--data",
@@ -91,7 +97,12 @@ public final class DataOption {
    * i of image i; else null.
    */
   public CaptionedPictures captioned() throws IOException {
-    return CaptionedPictures.hasTable(folder()) ? requireCaptioned() : null;
+    return hasCaptions() ? requireCaptioned() : null;
+  }
+
+  /** Whether a table of captions lies beside the images. */
+  public boolean hasCaptions() {
+    return CaptionedPictures.hasTable(folder());
   }
 
   /**
@@ -139,23 +150,31 @@ public final class DataOption {
 
   /**
    * Mirrors photographs at random unless the settings say otherwise: a scene is as likely the other
-   * way round, and there are twice as many images to learn from.
+   * way round, and there are twice as many images to learn from. Pictures with captions are not:
+   * these may say left and right, or name letters and flags.
    *
    * @param folder the run's; a run that is there already keeps what it does
    * @param path of the setting
+   * @param followsCaptions whether what is trained learns from captions or the labels beside them
    */
-  public void completeMirror(Settings settings, String path, Path folder, PrintWriter out)
+  public void completeMirror(
+      Settings settings, String path, Path folder, boolean followsCaptions, PrintWriter out)
       throws IOException {
     if (!Datasets.isOfPictures(folder()) || settings.isGiven(path)) {
       return;
     }
     Optional<JsonNode> before = Settings.ofRun(folder, path);
-    boolean mirror = before.isEmpty() || before.get().asBoolean();
+    boolean mirror = before.isEmpty() ? !followsCaptions : before.get().asBoolean();
     settings.set(path, mirror);
     if (mirror) {
       out.println("pictures are mirrored at random (not so with --set " + path + "=false)");
-      out.flush();
+    } else if (followsCaptions) {
+      out.println(
+          "pictures are not mirrored: captions may say left and right (--set "
+              + path
+              + "=true mirrors them)");
     }
+    out.flush();
   }
 
   /**
@@ -197,15 +216,32 @@ public final class DataOption {
     ObjectNode node = Settings.JSON.createObjectNode();
     node.put("folder", folder().toString());
     node.put("images", data.count());
-    node.put("classes", String.join(", ", data.classNames()));
+    describeClasses(data.classNames(), node);
     node.put("size", data.height() + "x" + data.width() + "x" + data.channels());
     if (fit != Fit.CROP) {
       node.put("fit", fit.name().toLowerCase(Locale.ROOT));
     }
+    describeTemplates(node);
+    node.put("crc32", String.format(Locale.ROOT, "%08x", sum.getValue()));
+    return node;
+  }
+
+  /** What captions are made of, where it was said. */
+  public void describeTemplates(ObjectNode node) {
     if (!templates.isEmpty()) {
       templates.forEach(node.putArray("captionsAs")::add);
     }
-    node.put("crc32", String.format(Locale.ROOT, "%08x", sum.getValue()));
-    return node;
+  }
+
+  /** Their names; of more than a file of settings should hold, number and digest. */
+  private static void describeClasses(List<String> names, ObjectNode node) {
+    String all = String.join(", ", names);
+    if (all.length() <= LONGEST_CLASSES) {
+      node.put("classes", all);
+      return;
+    }
+    byte[] text = Settings.JSON.valueToTree(names).toString().getBytes(StandardCharsets.UTF_8);
+    String digest = HexFormat.of().formatHex(FileDigest.begin().digest(text));
+    node.putObject("classes").put("count", names.size()).put("sha256", digest);
   }
 }
