@@ -56,6 +56,10 @@ public final class NetworkRun {
       LatentRun.main(arguments);
       return;
     }
+    if (PictureTraining.knows(arguments[0])) {
+      PictureTraining.main(arguments);
+      return;
+    }
     NetworkRun run =
         new NetworkRun(
             PeerNetwork.valueOf(arguments[0]),
