@@ -204,13 +204,14 @@ record LatentDistillation(
             whole.autoencoder(),
             whole.scaling(),
             whole.isGaussian(),
-            whole.pictures() + " under " + masks + " masks of seed " + seed);
+            whole.pictures() + " under " + masks + " masks of seed " + seed + ", exactly grey");
     Path file = folder.resolve("masked-latents.safetensors");
     FirstStageOptions exact = FirstStageOptions.standard().withPrecision(DataType.F32);
     try (FirstStage opened = FirstStage.open(device, stage, exact);
         MaskedPictures masked = new MaskedPictures(ImageSource.of(images), masks, seed);
         ImageProgress progress = new ImageProgress(out, "encoding masked", masked.count())) {
-      return LatentCacheWriter.openOrMake(file, origin, opened, masked, progress::show);
+      return LatentCacheWriter.openOrMake(
+          file, origin, opened, masked, masked::painted, progress::show);
     }
   }
 

@@ -74,8 +74,8 @@ public record Component(
    * @param network what it is
    * @param side rows and columns of the latents that it was made for
    * @param origin what it is, for error texts
-   * @param weights under its parameters' names; they stay the caller's, and are copied when the
-   *     component's tensors are asked for
+   * @param weights under its parameters' names; they stay the caller's, and are read when the
+   *     component's tensors are
    * @throws IOException in one line, when they are not those of the description
    */
   public static Component of(
@@ -105,9 +105,7 @@ public record Component(
     ObjectNode config = network.toJson();
     config.put(SAMPLE_SIZE, side);
     config.set(CARD, Json.tree(card));
-    Tensors tensors = new WeightTensors(origin, weights);
-    return new Component(
-        network, config, NetworkTensors.find(tensors, network, network.diffusers()));
+    return new Component(network, config, WeightTensors.of(origin, weights, network));
   }
 
   /**
@@ -119,9 +117,7 @@ public record Component(
    */
   public static Component of(TextDescription network, String origin, Weights weights)
       throws IOException {
-    Tensors tensors = new WeightTensors(origin, weights);
-    return new Component(
-        network, network.toJson(), NetworkTensors.find(tensors, network, network.diffusers()));
+    return new Component(network, network.toJson(), WeightTensors.of(origin, weights, network));
   }
 
   /** Which network it is. */

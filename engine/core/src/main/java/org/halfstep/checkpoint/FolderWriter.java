@@ -13,8 +13,10 @@ import org.halfstep.files.AtomicFolder;
 import org.halfstep.files.DataException;
 import org.halfstep.files.Json;
 import org.halfstep.safetensors.ConvertedTensor;
+import org.halfstep.safetensors.Dtype;
 import org.halfstep.safetensors.SafetensorsWriter;
 import org.halfstep.safetensors.TensorView;
+import org.halfstep.safetensors.WritableTensor;
 import org.halfstep.text.ClipTokenizer;
 
 /**
@@ -210,21 +212,24 @@ public final class FolderWriter {
   }
 
   private void weights(Path folder, Component component) throws IOException {
-    List<ConvertedTensor> tensors = new ArrayList<>();
+    List<WritableTensor> tensors = new ArrayList<>();
     for (String name : component.network().shapes().keySet()) {
-      TensorView tensor = component.tensors().find(name).orElseThrow();
-      tensors.add(ConvertedTensor.of(name, options.dtype(), tensor));
+      tensors.add(component.tensors().writable(name, options.dtype()));
+      if (options.dtype() == Dtype.F16) {
+        TensorView tensor = component.tensors().find(name).orElseThrow();
+        NumberRange.require(
+            List.of(ConvertedTensor.of(name, Dtype.F16, tensor)), checkpoint.path());
+      }
     }
-    NumberRange.require(tensors, checkpoint.path());
     String stem = component.part().stem();
     String dotted = options.variant() == null ? "" : "." + options.variant();
-    List<List<ConvertedTensor>> shards = shards(tensors);
+    List<List<WritableTensor>> shards = shards(tensors);
     if (shards.size() == 1) {
       SafetensorsWriter.write(folder.resolve(stem + dotted + ".safetensors"), tensors, METADATA);
       return;
     }
     ObjectNode index = JsonNodeFactory.instance.objectNode();
-    long bytes = tensors.stream().mapToLong(ConvertedTensor::bytes).sum();
+    long bytes = tensors.stream().mapToLong(WritableTensor::bytes).sum();
     index.putObject("metadata").put("total_size", bytes);
     ObjectNode where = index.putObject("weight_map");
     for (int i = 0; i < shards.size(); i++) {
@@ -238,11 +243,11 @@ public final class FolderWriter {
   }
 
   /** Files of at most this many bytes, unless a single tensor has more. */
-  private List<List<ConvertedTensor>> shards(List<ConvertedTensor> tensors) {
-    List<List<ConvertedTensor>> shards = new ArrayList<>();
+  private List<List<WritableTensor>> shards(List<WritableTensor> tensors) {
+    List<List<WritableTensor>> shards = new ArrayList<>();
     shards.add(new ArrayList<>());
     long size = 0;
-    for (ConvertedTensor tensor : tensors) {
+    for (WritableTensor tensor : tensors) {
       if (options.shardBytes() > 0 && size > 0 && size + tensor.bytes() > options.shardBytes()) {
         shards.add(new ArrayList<>());
         size = 0;

@@ -10,7 +10,7 @@ import org.halfstep.image.ImageBatch;
  * number {@code masks i + k}, and so is the mask ({@link RandomMask}).
  */
 public final class MaskedPictures implements ImageSource {
-  /** The byte nearest to 0 in [-1, 1]. */
+  /** A byte next to 0 in [-1, 1], which none is: {@link #painted} says where 0 is meant. */
   private static final byte GREY = (byte) 128;
 
   private final ImageSource pictures;
@@ -19,7 +19,7 @@ public final class MaskedPictures implements ImageSource {
   private ImageBatch batch;
   private int inBatch;
   private int mask;
-  private long number;
+  private int number;
 
   /**
    * @param pictures closed with this
@@ -33,6 +33,15 @@ public final class MaskedPictures implements ImageSource {
     this.pictures = pictures;
     this.masks = masks;
     this.seed = seed;
+  }
+
+  /**
+   * The pixels of a masked picture that are painted anew, row by row.
+   *
+   * @param masked its number
+   */
+  public boolean[] painted(int masked) {
+    return RandomMask.draw(seed, masked, height(), width());
   }
 
   @Override
@@ -62,7 +71,7 @@ public final class MaskedPictures implements ImageSource {
     int made = 0;
     while (made < atMost && advance()) {
       System.arraycopy(batch.pixels(), inBatch * values, pixels, made * values, values);
-      boolean[] painted = RandomMask.draw(seed, number, height(), width());
+      boolean[] painted = painted(number);
       for (int i = 0; i < values; i++) {
         if (painted[i / channels()]) {
           pixels[made * values + i] = GREY;

@@ -75,10 +75,12 @@ public record DistillationMemory(List<Use> uses) {
             Plan.requiredBytes(
                 device, teacher.graph(), PlanOptions.inference(2 * batch).withType(type))));
     if (encoder != null) {
-      long plans =
-          Plan.requiredBytes(device, encoder.graph(), PlanOptions.inference(batch))
-              + Plan.requiredBytes(device, encoder.graph(), PlanOptions.inference(2 * batch));
-      uses.add(new Use("text encoder", weights(encoder) + plans));
+      // It runs once for both networks; the contexts of no text are kept.
+      Graph text = encoder.graph();
+      long plan = Plan.requiredBytes(device, text, PlanOptions.inference(batch));
+      long kept =
+          (long) Float.BYTES * batch * encoder.architecture().ports(text).out().shape().size();
+      uses.add(new Use("text encoder", weights(encoder) + plan + kept));
     }
     long image = student.named("out").shape().size();
     uses.add(new Use("batch", (long) Float.BYTES * IMAGES * batch * image));

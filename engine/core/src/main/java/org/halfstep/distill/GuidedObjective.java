@@ -82,7 +82,7 @@ public final class GuidedObjective implements Objective {
                   PlanOptions.inference(2 * size).withType(batch.precision()),
                   network.values()));
       teacher.prepare();
-      this.inputs = owned.add(conditioned.inputs(teacher));
+      this.inputs = owned.add(conditioned.inputs(teacher, batch.trained()));
       // The v of another prediction is one of z as well: GuidedTarget.
       int terms = predicts == V ? 2 : 3;
       this.coefficients = owned.add(new Coefficients(device, "guided target", terms, size));

@@ -88,7 +88,7 @@ public final class HalvingObjective implements Objective {
                   PlanOptions.inference(size).withType(batch.precision()),
                   network.values()));
       teacher.prepare();
-      this.inputs = owned.add(conditioned.inputs(teacher));
+      this.inputs = owned.add(conditioned.inputs(teacher, batch.trained()));
       this.toMid = owned.add(new Coefficients(device, "teacher's first step", 2, size));
       this.toTarget = owned.add(new Coefficients(device, "halving target", 3, size));
       this.firstPrediction =

@@ -81,7 +81,7 @@ public final class VelocityObjective implements Objective {
                   PlanOptions.inference(size).withType(batch.precision()),
                   network.values()));
       teacher.prepare();
-      this.inputs = owned.add(conditioned.inputs(teacher));
+      this.inputs = owned.add(conditioned.inputs(teacher, batch.trained()));
       this.coefficients = owned.add(new Coefficients(device, "velocity target", 2, size));
       this.operations = owned.add(device.operations());
       DiffusionPorts ports = network.architecture().ports(teacher.graph());

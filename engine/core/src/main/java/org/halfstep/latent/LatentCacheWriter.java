@@ -36,6 +36,7 @@ public final class LatentCacheWriter {
   private final Path path;
   private final FirstStage stage;
   private final ImageSource pictures;
+  private final Blanks blanks;
   private final IntConsumer progress;
   private final MemorySegment numbers;
   private final MemorySegment moments;
@@ -47,11 +48,31 @@ public final class LatentCacheWriter {
   /** Bytes of {@link #encoded} that were written. */
   private long taken;
 
+  /**
+   * Where pictures are exactly 0 in [-1, 1], between the bytes 127 and 128: where an inpainting
+   * network paints, as it is sampled.
+   */
+  @FunctionalInterface
+  public interface Blanks {
+    /**
+     * The pixels of a picture that are, row by row; null for none.
+     *
+     * @param number of the picture in its source
+     */
+    boolean[] of(int number);
+  }
+
   private LatentCacheWriter(
-      Path path, FirstStage stage, ImageSource pictures, IntConsumer progress, Arena arena) {
+      Path path,
+      FirstStage stage,
+      ImageSource pictures,
+      Blanks blanks,
+      IntConsumer progress,
+      Arena arena) {
     this.path = path;
     this.stage = stage;
     this.pictures = pictures;
+    this.blanks = blanks;
     this.progress = progress;
     long values = stage.momentNumbers(pictures.height(), pictures.width());
     long pixels = (long) pictures.height() * pictures.width() * pictures.channels();
@@ -78,8 +99,20 @@ public final class LatentCacheWriter {
       ImageSource pictures,
       IntConsumer progress)
       throws IOException {
+    return openOrMake(path, origin, stage, pictures, _ -> null, progress);
+  }
+
+  /** The same of pictures with pixels that no byte says. */
+  public static LatentCache openOrMake(
+      Path path,
+      LatentCache.Origin origin,
+      FirstStage stage,
+      ImageSource pictures,
+      Blanks blanks,
+      IntConsumer progress)
+      throws IOException {
     if (!Files.exists(path)) {
-      make(path, origin, stage, pictures, progress);
+      make(path, origin, stage, pictures, blanks, progress);
     }
     return LatentCache.open(path, origin);
   }
@@ -89,6 +122,7 @@ public final class LatentCacheWriter {
       LatentCache.Origin origin,
       FirstStage stage,
       ImageSource pictures,
+      Blanks blanks,
       IntConsumer progress)
       throws IOException {
     if (pictures.channels() != stage.imageChannels() || pictures.count() < 1) {
@@ -111,7 +145,8 @@ public final class LatentCacheWriter {
       pictures.count(), LatentCache.VIEWS, height, width, values / ((long) height * width)
     };
     try (Arena arena = Arena.ofConfined()) {
-      LatentCacheWriter writer = new LatentCacheWriter(path, stage, pictures, progress, arena);
+      LatentCacheWriter writer =
+          new LatentCacheWriter(path, stage, pictures, blanks, progress, arena);
       ComputedTensor tensor =
           new ComputedTensor(LatentCache.MOMENTS, Dtype.F16, shape, (_, part) -> writer.fill(part));
       SafetensorsWriter.write(path, List.of(tensor), origin.metadata());
@@ -148,8 +183,9 @@ public final class LatentCacheWriter {
                 path, "only " + done + " of " + pictures.count() + " pictures could be read"));
       }
     }
+    boolean[] blank = blanks.of(done);
     for (int view = 0; view < LatentCache.VIEWS; view++) {
-      normalize(view == 1);
+      normalize(view == 1, blank);
       stage.moments(1, batch.height(), batch.width(), numbers, moments);
       long values = moments.byteSize() / Float.BYTES;
       for (long i = 0; i < values; i++) {
@@ -172,18 +208,20 @@ public final class LatentCacheWriter {
     progress.accept(done);
   }
 
-  private void normalize(boolean mirrored) {
+  private void normalize(boolean mirrored, boolean[] blank) {
     int width = batch.width();
     int channels = batch.channels();
     int rows = batch.height();
     long first = (long) inBatch * rows * width * channels;
     for (int y = 0; y < rows; y++) {
       for (int x = 0; x < width; x++) {
-        long from = first + ((long) y * width + (mirrored ? width - 1 - x : x)) * channels;
+        int pixel = y * width + (mirrored ? width - 1 - x : x);
+        boolean isBlank = blank != null && blank[pixel];
+        long from = first + (long) pixel * channels;
         long to = ((long) y * width + x) * channels;
         for (int c = 0; c < channels; c++) {
-          double pixel = Byte.toUnsignedInt(batch.pixels()[(int) from + c]) / HALF_RANGE - 1;
-          numbers.setAtIndex(F32, to + c, (float) pixel);
+          double value = Byte.toUnsignedInt(batch.pixels()[(int) from + c]) / HALF_RANGE - 1;
+          numbers.setAtIndex(F32, to + c, isBlank ? 0 : (float) value);
         }
       }
     }

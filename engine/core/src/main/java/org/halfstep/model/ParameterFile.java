@@ -7,7 +7,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Supplier;
 import org.halfstep.graph.Graph;
 import org.halfstep.graph.Parameter;
 import org.halfstep.safetensors.ComputedTensor;
@@ -44,38 +43,16 @@ final class ParameterFile {
         Dtype own = QuantizedTensors.dtype(graph, parameter.name(), dtype);
         MemorySegment data = room.asSlice(0, Float.BYTES * parameter.size());
         tensors.add(
-            new ComputedTensor(
+            ComputedTensor.whole(
                 parameter.name(),
                 own,
                 shape,
-                new Whole(
-                    () -> {
-                      numbers.copy(parameter, data);
-                      return tensor(parameter.name(), own, shape, data);
-                    })));
+                () -> {
+                  numbers.copy(parameter, data);
+                  return tensor(parameter.name(), own, shape, data);
+                }));
       }
       SafetensorsWriter.write(path, tensors, metadata);
-    }
-  }
-
-  /** A tensor that is made when its first part is wanted, and forgotten with the last. */
-  private static final class Whole implements ComputedTensor.Content {
-    private final Supplier<NamedTensor> maker;
-    private NamedTensor made;
-
-    Whole(Supplier<NamedTensor> maker) {
-      this.maker = maker;
-    }
-
-    @Override
-    public void write(long offset, MemorySegment target) {
-      if (offset == 0) {
-        made = maker.get();
-      }
-      made.copy(offset, target);
-      if (offset + target.byteSize() == made.bytes()) {
-        made = null;
-      }
     }
   }
 

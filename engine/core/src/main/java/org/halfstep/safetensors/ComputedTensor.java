@@ -1,6 +1,7 @@
 package org.halfstep.safetensors;
 
 import java.lang.foreign.MemorySegment;
+import java.util.function.Supplier;
 
 /**
  * A tensor whose numbers are computed while it is written, so that it need not be in memory.
@@ -26,6 +27,37 @@ public record ComputedTensor(String name, Dtype dtype, long[] shape, Content con
 
   public ComputedTensor {
     shape = shape.clone();
+  }
+
+  /**
+   * A tensor that is made as a whole when its first part is wanted, and forgotten with the last: of
+   * many on their way to a file, one is in memory.
+   *
+   * @param maker makes it, of this type and shape; it may use the same memory for each tensor
+   */
+  public static ComputedTensor whole(
+      String name, Dtype dtype, long[] shape, Supplier<? extends WritableTensor> maker) {
+    return new ComputedTensor(name, dtype, shape, new Whole(maker));
+  }
+
+  private static final class Whole implements Content {
+    private final Supplier<? extends WritableTensor> maker;
+    private WritableTensor made;
+
+    Whole(Supplier<? extends WritableTensor> maker) {
+      this.maker = maker;
+    }
+
+    @Override
+    public void write(long offset, MemorySegment target) {
+      if (offset == 0) {
+        made = maker.get();
+      }
+      made.copy(offset, target);
+      if (offset + target.byteSize() == made.bytes()) {
+        made = null;
+      }
+    }
   }
 
   /** A copy of the extents. */

@@ -18,6 +18,16 @@ public interface Tensors extends AutoCloseable {
   Optional<TensorView> find(String name);
 
   /**
+   * A tensor that is there, on its way to a file. What it reads may be made while it is written, so
+   * that of many tensors in one file one is in memory; they are written one after the other.
+   *
+   * @param floating F32, F16 or BF16 for floating numbers; null to keep what is there
+   */
+  default WritableTensor writable(String name, Dtype floating) {
+    return ConvertedTensor.of(name, floating, find(name).orElseThrow());
+  }
+
+  /**
    * Gives back the memory of pages that were read, with what the system read around them; whoever
    * asks again has them read again. Tensors that are not mapped have none.
    */

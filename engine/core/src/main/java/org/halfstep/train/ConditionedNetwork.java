@@ -30,4 +30,16 @@ public interface ConditionedNetwork {
    * @return closed by the caller
    */
   NetworkInputs inputs(Plan plan);
+
+  /**
+   * The same of a plan of a teacher, whose first rows have the conditions of the network that is
+   * trained and whose other rows, if there are any, have none. What was computed of the conditions
+   * once is not computed again.
+   *
+   * @param trained what that network is told, whose launches run before; null where nobody is
+   * @return closed by the caller, before {@code trained}
+   */
+  default NetworkInputs inputs(Plan plan, NetworkInputs trained) {
+    return inputs(plan);
+  }
 }

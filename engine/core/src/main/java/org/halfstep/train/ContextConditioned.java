@@ -36,4 +36,11 @@ public record ContextConditioned(
   public NetworkInputs inputs(Plan plan) {
     return new ContextInputs(network, plan, encoder, captions);
   }
+
+  @Override
+  public NetworkInputs inputs(Plan plan, NetworkInputs trained) {
+    return trained instanceof ContextInputs known && known.isOf(encoder, captions)
+        ? new ContextInputs(network, plan, known, captions.texts())
+        : inputs(plan);
+  }
 }

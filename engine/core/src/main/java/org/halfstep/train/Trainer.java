@@ -135,7 +135,7 @@ public final class Trainer implements UpdateStep, AutoCloseable {
       this.batch =
           owned.add(
               new TrainingBatch(
-                  device, batchSize, data.shape(), data.besideChannels(), options.type()));
+                  device, batchSize, data.shape(), data.besideChannels(), options.type(), inputs));
       this.objective = owned.add(objectiveFactory.create(batch, draws));
       this.optimizer =
           owned.add(

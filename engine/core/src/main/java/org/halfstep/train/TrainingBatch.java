@@ -7,6 +7,7 @@ import org.halfstep.device.HostView;
 import org.halfstep.device.Slab;
 import org.halfstep.device.SlabLayout;
 import org.halfstep.graph.Shape;
+import org.halfstep.model.NetworkInputs;
 
 /**
  * The examples of one update: what was drawn for each row on the host, and their values on the
@@ -19,6 +20,7 @@ public final class TrainingBatch implements AutoCloseable {
   private final int pixels;
   private final int besideChannels;
   private final DataType precision;
+  private final NetworkInputs trained;
   private final Slab slab;
   private final HostView cleanWindow;
   private final HostView besideWindow;
@@ -42,7 +44,7 @@ public final class TrainingBatch implements AutoCloseable {
    * @param precision storage type of activations in the plans that run on this batch
    */
   public TrainingBatch(Device device, int size, int values, DataType precision) {
-    this(device, size, Shape.vector(values), 0, precision);
+    this(device, size, Shape.vector(values), 0, precision, null);
   }
 
   /**
@@ -50,9 +52,16 @@ public final class TrainingBatch implements AutoCloseable {
    * @param shape extents of one image, or latent
    * @param besideChannels of what a network sees beside it; 0 for nothing
    * @param precision storage type of activations in the plans that run on this batch
+   * @param trained what the trained network is told of each row; null where none is trained
    */
   public TrainingBatch(
-      Device device, int size, Shape shape, int besideChannels, DataType precision) {
+      Device device,
+      int size,
+      Shape shape,
+      int besideChannels,
+      DataType precision,
+      NetworkInputs trained) {
+    this.trained = trained;
     this.values = shape.size();
     this.pixels = shape.pixels();
     this.besideChannels = besideChannels;
@@ -108,6 +117,11 @@ public final class TrainingBatch implements AutoCloseable {
   /** Storage type of activations; the batch itself is float32. */
   public DataType precision() {
     return precision;
+  }
+
+  /** What the trained network is told of each row, before any target is computed; or null. */
+  public NetworkInputs trained() {
+    return trained;
   }
 
   /** Device address of the clean images x. */

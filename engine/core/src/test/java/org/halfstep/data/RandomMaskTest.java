@@ -70,6 +70,7 @@ class RandomMaskTest {
         ImageBatch batch = masked.next(size);
         for (int k = 0; k < batch.count(); k++) {
           boolean[] mask = RandomMask.draw(5, number, SIDE, SIDE);
+          assertArrayEquals(mask, masked.painted(number));
           for (int i = 0; i < mask.length; i++) {
             int expected = mask[i] ? 128 : 10 + number / masks;
             assertEquals(expected, batch.pixels()[k * mask.length + i] & 0xff, "number " + number);

@@ -71,7 +71,8 @@ class LatentObjectivesTest {
       batch.close();
     }
     batch =
-        new TrainingBatch(device, BATCH, new Shape(SIDE, SIDE, 4), besideChannels, DataType.F32);
+        new TrainingBatch(
+            device, BATCH, new Shape(SIDE, SIDE, 4), besideChannels, DataType.F32, null);
     if (besideChannels > 0) {
       DeviceArrays.write(device, batch.beside(), beside);
     }

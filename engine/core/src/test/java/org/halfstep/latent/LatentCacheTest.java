@@ -135,6 +135,60 @@ class LatentCacheTest {
     }
   }
 
+  /** Where a picture is exactly 0, between two bytes, its latent is that of 0. */
+  @Test
+  void pixelsThatNoByteSaysAreEncodedAsTheyAre() throws IOException {
+    AutoencoderDescription network = FirstStages.quantized();
+    boolean[] blank = new boolean[HEIGHT * WIDTH];
+    for (int i = 0; i < blank.length; i++) {
+      blank[i] = i % WIDTH < 3 || i / WIDTH == 2;
+    }
+    try (Device device = new CpuDevice(2);
+        HashedTensors weights = new HashedTensors(network);
+        FirstStage stage =
+            FirstStage.open(
+                device, FirstStages.component(network, weights), FirstStageOptions.standard());
+        ImageDataset data = pictures(1);
+        ImageSource source = ImageSource.of(data);
+        LatentCache cache =
+            LatentCacheWriter.openOrMake(
+                folder.resolve("blank.safetensors"),
+                origin(network, stage, weights, data),
+                stage,
+                source,
+                number -> number == 1 ? blank : null,
+                heard::add);
+        Arena arena = Arena.ofConfined()) {
+      int values = cache.latentValues();
+      MemorySegment picture = arena.allocate((long) Float.BYTES * HEIGHT * WIDTH * 3, Float.BYTES);
+      MemorySegment want = arena.allocate((long) Float.BYTES * values, Float.BYTES);
+      MemorySegment got = arena.allocate((long) Float.BYTES * values, Float.BYTES);
+      for (int index = 0; index < IMAGES; index++) {
+        for (boolean mirrored : new boolean[] {false, true}) {
+          byte[] pixels = data.batch(index).pixels();
+          for (int i = 0; i < HEIGHT * WIDTH * 3; i++) {
+            int x = i / 3 % WIDTH;
+            int pixel = i / 3 - x + (mirrored ? WIDTH - 1 - x : x);
+            double value = (pixels[pixel * 3 + i % 3] & 0xff) / 127.5 - 1;
+            picture.setAtIndex(
+                ValueLayout.JAVA_FLOAT, i, index == 1 && blank[pixel] ? 0 : (float) value);
+          }
+          stage.moments(1, HEIGHT, WIDTH, picture, want);
+          cache.write(index, mirrored, 11, 40, got, 0);
+          for (int i = 0; i < values; i++) {
+            float moment =
+                Float.float16ToFloat(
+                    Float.floatToFloat16(want.getAtIndex(ValueLayout.JAVA_FLOAT, i)));
+            assertEquals(
+                (float) (moment * FirstStages.SCALING),
+                got.getAtIndex(ValueLayout.JAVA_FLOAT, i),
+                "picture " + index + (mirrored ? ", mirrored" : ""));
+          }
+        }
+      }
+    }
+  }
+
   @Test
   void itIsMadeOnceAndNotForOtherPicturesOrWeights() throws IOException {
     AutoencoderDescription network = FirstStages.gaussian();
