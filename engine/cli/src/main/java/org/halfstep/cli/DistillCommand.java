@@ -304,7 +304,6 @@ final class DistillCommand implements Callable<Integer> {
     long plans =
         Plan.requiredBytes(device, student, learning)
             + Plan.requiredBytes(device, teacher, teaching);
-    HalvingSchedule schedule = settings.schedule();
     out.println(
         "students: "
             + Sizes.whole(student.parameterCount())
@@ -312,21 +311,26 @@ final class DistillCommand implements Callable<Integer> {
             + Sizes.bytes(plans)
             + " for a batch of "
             + guided);
-    out.println(
-        "stage one: "
-            + Sizes.count(settings.guided().updates(), "update")
-            + " for w from "
-            + settings.guidance().min()
-            + " to "
-            + settings.guidance().max()
-            + "; stage two: "
-            + Sizes.count(schedule.stages(), "halving")
-            + " from "
-            + schedule.teacherSteps()
-            + " to "
-            + Sizes.count(schedule.lastSteps(), "step")
-            + ", "
-            + Sizes.count(schedule.totalUpdates(), "update"));
+    out.println(stages(settings));
     Bounds.memory(device, plans, "distilling with a batch of " + guided);
+  }
+
+  /** Both stages of a distillation in one line, for people. */
+  static String stages(DistillationSettings settings) {
+    HalvingSchedule schedule = settings.schedule();
+    return "stage one: "
+        + Sizes.count(settings.guided().updates(), "update")
+        + " for w from "
+        + settings.guidance().min()
+        + " to "
+        + settings.guidance().max()
+        + "; stage two: "
+        + Sizes.count(schedule.stages(), "halving")
+        + " from "
+        + schedule.teacherSteps()
+        + " to "
+        + Sizes.count(schedule.lastSteps(), "step")
+        + ", "
+        + Sizes.count(schedule.totalUpdates(), "update");
   }
 }

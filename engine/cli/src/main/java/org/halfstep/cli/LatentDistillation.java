@@ -28,7 +28,6 @@ import org.halfstep.data.MaskedPictures;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.Owned;
-import org.halfstep.diffusion.HalvingSchedule;
 import org.halfstep.distill.DistillationMemory;
 import org.halfstep.distill.DistillationRun;
 import org.halfstep.distill.DistillationSettings;
@@ -290,7 +289,7 @@ record LatentDistillation(
               + " tokens: their ends are left out");
     }
     data.note(images, out);
-    describe(students);
+    out.println(DistillCommand.stages(students));
     LatentUNetConfig config =
         new LatentUNetConfig(
             unet().guidanceWidth() > 0 ? unet() : unet().withGuidance(students.guidanceEmbedDim()),
@@ -313,24 +312,5 @@ record LatentDistillation(
       Bounds.memory(
           device, memoryUse.bytes(), "distilling with a batch of " + students.guided().batch());
     }
-  }
-
-  private void describe(DistillationSettings students) {
-    HalvingSchedule schedule = students.schedule();
-    out.println(
-        "stage one: "
-            + Sizes.count(students.guided().updates(), "update")
-            + " for w from "
-            + students.guidance().min()
-            + " to "
-            + students.guidance().max()
-            + "; stage two: "
-            + Sizes.count(schedule.stages(), "halving")
-            + " from "
-            + schedule.teacherSteps()
-            + " to "
-            + Sizes.count(schedule.lastSteps(), "step")
-            + ", "
-            + Sizes.count(schedule.totalUpdates(), "update"));
   }
 }

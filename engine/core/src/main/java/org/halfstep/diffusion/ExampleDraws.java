@@ -13,6 +13,9 @@ import org.halfstep.random.Philox;
  * native kernels with the same seed and number and the draws {@link #NOISE} and {@link #DROPOUT}.
  */
 public final class ExampleDraws {
+  /** How often an image is mirrored where images are: either way round is as likely. */
+  public static final double MIRROR_PROBABILITY = 0.5;
+
   /** Draw number of the noise eps of an example. */
   public static final int NOISE = 0;
 

@@ -16,8 +16,6 @@ import org.halfstep.latent.LatentCache;
  */
 public record CaptionedLatents(CaptionedPictures pictures, LatentCache latents, boolean mirror)
     implements Examples {
-  private static final double MIRROR_PROBABILITY = 0.5;
-
   public CaptionedLatents {
     if (pictures.count() != latents.count()) {
       throw new IllegalArgumentException(
@@ -56,7 +54,7 @@ public record CaptionedLatents(CaptionedPictures pictures, LatentCache latents, 
   @Override
   public void write(
       int index, long example, ExampleDraws draws, MemorySegment destination, long byteOffset) {
-    boolean mirrored = mirror && draws.mirrors(example, MIRROR_PROBABILITY);
+    boolean mirrored = mirror && draws.mirrors(example, ExampleDraws.MIRROR_PROBABILITY);
     latents.write(index, mirrored, draws.seed(), example, destination, byteOffset);
   }
 

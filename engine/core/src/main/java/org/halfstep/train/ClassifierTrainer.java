@@ -24,7 +24,6 @@ import org.halfstep.model.Network;
  * number), as in {@link Trainer}. A warm step allocates nothing.
  */
 public final class ClassifierTrainer implements UpdateStep, AutoCloseable {
-  private static final double MIRROR_PROBABILITY = 0.5;
   private static final float DARKEST = -1;
   private static final int ROWS = 0;
   private static final int COLUMNS = 1;
@@ -153,7 +152,7 @@ public final class ClassifierTrainer implements UpdateStep, AutoCloseable {
       labels.memory().setAtIndex(ValueLayout.JAVA_INT, row, data.label(index));
       data.copyNormalized(
           index,
-          settings.mirror() && draws.mirrors(example, MIRROR_PROBABILITY),
+          settings.mirror() && draws.mirrors(example, ExampleDraws.MIRROR_PROBABILITY),
           MemorySegment.ofArray(whole),
           0);
       copyShifted(

@@ -16,8 +16,6 @@ import org.halfstep.random.Philox;
  * org.halfstep.data.MaskedPictures}); an example takes one of them.
  */
 public final class InpaintingLatents implements Examples {
-  private static final double MIRROR_PROBABILITY = 0.5;
-
   /** Draw number of an example's mask, and of the noise of its masked latent. */
   private static final int MASK_DRAW = 33;
 
@@ -121,7 +119,7 @@ public final class InpaintingLatents implements Examples {
       noiseSeed = Philox.childSeed(noiseOf, NOISE_STREAM);
     }
     int number = index * masks + Philox.bounded(draws.seed(), example, MASK_DRAW, 0, masks);
-    boolean mirrored = mirror && draws.mirrors(example, MIRROR_PROBABILITY);
+    boolean mirrored = mirror && draws.mirrors(example, ExampleDraws.MIRROR_PROBABILITY);
     masked.write(number, mirrored, noiseSeed, example, one, 0);
     int height = masked.height();
     int width = masked.width();

@@ -12,8 +12,6 @@ import org.halfstep.graph.Shape;
  * @param mirror whether images are flipped left to right at random
  */
 public record LabelledImages(ImageDataset data, boolean mirror) implements Examples {
-  private static final double MIRROR_PROBABILITY = 0.5;
-
   @Override
   public int count() {
     return data.count();
@@ -50,7 +48,10 @@ public record LabelledImages(ImageDataset data, boolean mirror) implements Examp
       MemorySegment destination,
       long byteOffset) {
     data.copyNormalized(
-        index, mirror && draws.mirrors(example, MIRROR_PROBABILITY), destination, byteOffset);
+        index,
+        mirror && draws.mirrors(example, ExampleDraws.MIRROR_PROBABILITY),
+        destination,
+        byteOffset);
   }
 
   @Override

@@ -16,8 +16,6 @@ import org.halfstep.latent.LatentCache;
  */
 public record LabelledLatents(ImageDataset pictures, LatentCache latents, boolean mirror)
     implements Examples {
-  private static final double MIRROR_PROBABILITY = 0.5;
-
   public LabelledLatents {
     if (pictures.count() != latents.count()) {
       throw new IllegalArgumentException(
@@ -51,7 +49,7 @@ public record LabelledLatents(ImageDataset pictures, LatentCache latents, boolea
   @Override
   public void write(
       int index, long example, ExampleDraws draws, MemorySegment destination, long byteOffset) {
-    boolean mirrored = mirror && draws.mirrors(example, MIRROR_PROBABILITY);
+    boolean mirrored = mirror && draws.mirrors(example, ExampleDraws.MIRROR_PROBABILITY);
     latents.write(index, mirrored, draws.seed(), example, destination, byteOffset);
   }
 
