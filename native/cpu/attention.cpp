@@ -1,68 +1,7 @@
-// Attention in tiles (Dao, Fu, Ermon, Rudra, Ré: "FlashAttention", 2022): the tq x tk scores are never stored.
-// Tiles depend on d alone, and every sum runs over tiles in order.
-#include "attention.h"
+// Attention forward, with products of float32; attention_bf16.cpp has those of bfloat16.
+#include "attention_tiles.h"
 
-// ---- Products ---------------------------------------------------------------------------------------------
-
-namespace {
-
-// Scores [keys, queries], `row` apart; the largest of each column is brought up to date.
-struct Scores {
-  float *scores, *largest;
-  int64_t row;
-
-  HS_INLINE_MEMBER Floats begin(int64_t, int64_t) const { return Floats{}; }
-
-  template <int M, int N> HS_INLINE_MEMBER void end(int64_t i, int64_t j, const Floats (&sum)[M][N]) const {
-#pragma GCC unroll 16
-    for (int v = 0; v < N; v++) {
-      Floats top = load(largest + j + v * kLanes);
-#pragma GCC unroll 16
-      for (int r = 0; r < M; r++) {
-        top = larger_of(top, sum[r][v]); // a NaN may be lost here, but the sum keeps it
-        store(scores + (i + r) * row + j + v * kLanes, sum[r][v]);
-      }
-      store(largest + j + v * kLanes, top);
-    }
-  }
-};
-
-// Scores of queries that do not see all keys: query j sees keys 0 .. j + diagonal of the tile.
-struct CausalScores {
-  Scores all;
-  int64_t diagonal;
-
-  HS_INLINE_MEMBER Floats begin(int64_t i, int64_t j) const { return all.begin(i, j); }
-
-  template <int M, int N> HS_INLINE_MEMBER void end(int64_t i, int64_t j, const Floats (&sum)[M][N]) const {
-    Floats seen[M][N];
-#pragma GCC unroll 16
-    for (int r = 0; r < M; r++)
-#pragma GCC unroll 16
-      for (int v = 0; v < N; v++)
-        seen[r][v] = from_lane(i + r - j - v * kLanes - diagonal, sum[r][v], splat(-INFINITY));
-    all.end<M, N>(i, j, seen);
-  }
-};
-
-// Adds to an output [d, queries] whose columns are scaled first.
-struct Rescaled {
-  float *c;
-  const float *factor;
-  int64_t row;
-
-  HS_INLINE_MEMBER Floats begin(int64_t i, int64_t j) const {
-    return load(c + i * row + j) * load(factor + j);
-  }
-
-  template <int M, int N> HS_INLINE_MEMBER void end(int64_t i, int64_t j, const Floats (&sum)[M][N]) const {
-    Added{c, row}.end<M, N>(i, j, sum);
-  }
-};
-
-} // namespace
-
-// ---- Softmax ----------------------------------------------------------------------------------------------
+#include "attention_bf16.h"
 
 // V vectors of columns of `softmax_tile`.
 template <int V>
@@ -98,100 +37,59 @@ static void softmax_tile(float *scores, int64_t row, int64_t keys, int64_t colum
     softmax_columns<1>(scores + j, row, keys, before + j, largest + j, sums + j, shrink + j);
 }
 
-// ---- Forward ----------------------------------------------------------------------------------------------
-
 namespace {
 
-// The queries first .. first + Block of a head.
-template <typename T> struct Queries {
-  Head<T> head;
-  int64_t first;
+// Factors of float32: what is stored as bfloat16 is widened first. Queries carry the factor of the scores.
+template <typename T> struct FloatProducts {
+  static HS_INLINE_MEMBER int64_t terms(int64_t count) { return count; }
+
+  static HS_INLINE_MEMBER Floats score(Floats sum, float) { return sum; }
+
+  template <int Block>
+  static void pack_queries(HeadRows<const T> q, int64_t first, int64_t rows, int64_t d, float factor,
+                           float *rows_buffer, float *qt, int64_t columns) {
+    const int64_t padded = whole_vectors(d);
+    pack_rows(q, first, rows, d, factor, rows_buffer);
+    transpose(rows_buffer, padded, rows, padded, qt, Block, columns);
+  }
+
+  static Rows keys(HeadRows<const T> k, int64_t first, int64_t rows, int64_t d, float *buffer) {
+    return rows_of<T>(k, first, rows, d, buffer);
+  }
+
+  static void softmax(float *scores, int64_t row, int64_t keys, int64_t columns, const float *before,
+                      const float *largest, float *sums, float *shrink) {
+    softmax_tile(scores, row, keys, columns, before, largest, sums, shrink);
+  }
+
+  static Columns values(HeadRows<const T> v, int64_t first, int64_t rows, int64_t d, float *buffer) {
+    const Rows values = rows_of<T>(v, first, rows, d, buffer);
+    return {values.data, values.stride};
+  }
 };
 
 } // namespace
-
-// The output of one block. Scores are held transposed, [keys, queries], and so is the output, [d, queries]:
-// softmax and rescaling run along whole vectors, keys and values are read as they lie, and only the block's
-// queries and its output are transposed. `next` is what the thread takes up afterwards.
-template <int Block, int Width, typename T>
-static void forward_block(const hs_attention &args, const Queries<T> &block, const Queries<T> &next) {
-  const Head<T> &head = block.head;
-  const int64_t first = block.first, d = head.d, padded = head.padded;
-  alignas(64) float qt[Width * Block], rows_buffer[Block * Width], ot[Width * Block], scores[Block * Block];
-  alignas(64) float before[Block], largest[Block], sums[Block], shrink[Block];
-  const HeadRows<T> y = result_rows(args, static_cast<T *>(args.y), head.unit);
-  const int64_t rows = smaller(Block, head.queries - first), columns = whole_vectors(rows);
-  pack_rows(head.q, first, rows, d, args.scale * kLog2E, rows_buffer);
-  transpose(rows_buffer, padded, rows, padded, qt, Block, columns);
-  clear(ot, whole_quads(d) * Block);
-  for (int64_t r = 0; r < columns; r++) {
-    largest[r] = -INFINITY;
-    sums[r] = 0.0f;
-  }
-  const int64_t end = head.keys_before(first + rows);
-  for (int64_t key = 0; key < end; key += Block) {
-    const int64_t keys = smaller(Block, end - key);
-    // What is read next: more keys of this head, or another block's queries and, if its head is new, keys.
-    const bool last = key + keys == end;
-    const Head<T> &after = last ? next.head : head;
-    const int64_t key_ahead = last ? 0 : key + keys;
-    const int64_t count = last && next.first > 0 ? 0 : smaller(Block, after.taken - key_ahead);
-    const int64_t queries = last ? smaller(Block, after.queries - next.first) : 0;
-    __builtin_memcpy(before, largest, sizeof before);
-    const auto score = [&](auto tile) {
-      multiply_channels<Width>(keys, columns, d, rows_of<T>(head.k, key, keys, d, rows_buffer), qt, Block, tile,
-                               scores, Block, ahead_rows(after.k, key_ahead, count, d),
-                               ahead_rows(next.head.q, next.first, queries, d));
-    };
-    const Scores all = {scores, largest, Block};
-    if (head.causal && key + keys > first + 1)
-      score(CausalScores{all, first - key});
-    else
-      score(all);
-    softmax_tile(scores, Block, keys, columns, before, largest, sums, shrink);
-    const Rows values = rows_of<T>(head.v, key, keys, d, rows_buffer);
-    multiply(d, columns, keys, Columns{values.data, values.stride}, scores, Block,
-             Rescaled{ot, shrink, Block}, ahead_rows(after.v, key_ahead, count, d),
-             ahead_rows(y, first, last ? rows : 0, d));
-  }
-  for (int64_t j = 0; j < columns; j += kLanes)
-    store(shrink + j, 1.0f / load(sums + j));
-  for (int64_t i = 0; i < d; i++)
-    for (int64_t j = 0; j < columns; j += kLanes)
-      store(ot + i * Block + j, load(ot + i * Block + j) * load(shrink + j));
-  transpose(ot, Block, d, columns, rows_buffer, padded, whole_quads(d));
-  write_rows(rows_buffer, padded, rows, d, 1.0f, y, first);
-  if (args.logsumexp)
-    for (int64_t r = 0; r < rows; r++)
-      args.logsumexp[head.unit * head.queries + first + r] = largest[r] * kLn2 + logf(sums[r]);
-}
-
-template <int Block, int Width, typename T> static void forward(const hs_attention &args) {
-  const int64_t blocks = ceil_div(args.tq, Block);
-  const int64_t units = args.n * args.heads;
-  const auto block = [&](int64_t item) {
-    return Queries<T>{head_at<T>(args, item / blocks), item % blocks * Block};
-  };
-  parallel_items(units * blocks, units * args.tq * args.tk * args.d, [&](int64_t item) {
-    forward_block<Block, Width, T>(args, block(item), block(smaller(item + 1, units * blocks - 1)));
-  });
-}
 
 // Blocks shrink as heads widen, so that a thread's tiles stay within its stack and its cache.
 HS_KERNEL(hs_attention_forward)(hs_stream, const hs_attention *args) {
   HS_REQUIRE(valid(args));
   if (args->d > kMaxWidth)
     return HS_UNSUPPORTED;
+#if defined(__AVX512F__)
+  if (attention_multiplies_bf16(args))
+    return attention_forward_bf16(args);
+#endif
   with_storage(args->dtype, [&](auto storage) {
     using T = decltype(storage);
+    using Products = FloatProducts<T>;
     if (args->d <= 64)
-      forward<64, 64, T>(*args);
+      forward<Products, 64, 64, T>(*args);
     else if (args->d <= 256)
-      forward<32, 256, T>(*args);
+      forward<Products, 32, 256, T>(*args);
     else if (args->d <= 512)
-      forward<32, 512, T>(*args);
+      forward<Products, 32, 512, T>(*args);
     else
-      forward<32, kMaxWidth, T>(*args);
+      forward<Products, 32, kMaxWidth, T>(*args);
   });
   return HS_OK;
 }

@@ -149,8 +149,8 @@ template <typename Tile> struct Part {
 };
 
 // multiply(m, n, d, ...) of rows with a matrix of Width columns at most.
-template <int Width, typename Tile>
-static void multiply_channels(int64_t m, int64_t n, int64_t d, Rows a, const float *b, int64_t b_row,
+template <int Width, typename Left, typename Tile>
+static void multiply_channels(int64_t m, int64_t n, int64_t d, Left a, const float *b, int64_t b_row,
                               Tile tile, float *sums, int64_t row, Ahead ahead, Ahead second = {}) {
   if constexpr (Width <= 2 * kPart) {
     multiply(m, n, d, a, b, b_row, tile, ahead, second);

@@ -15,12 +15,14 @@ static constexpr int kTileVectors = HS_VECTOR_BYTES == 64 ? 4 : 2;
 
 static constexpr int kMaxAhead = 2;
 
-// A, read element by element: by rows, or as the transpose of what lies in memory.
+// A, read element by element: by rows, or as the transpose of what lies in memory; and what its product with a
+// vector of B adds to a sum.
 struct Rows {
   const float *data;
   int64_t stride;
 
   HS_INLINE_MEMBER float at(int64_t i, int64_t p) const { return data[i * stride + p]; }
+  static HS_INLINE_MEMBER Floats add(Floats sum, Floats left, Floats right) { return sum + left * right; }
 };
 
 struct Columns {
@@ -28,6 +30,7 @@ struct Columns {
   int64_t stride;
 
   HS_INLINE_MEMBER float at(int64_t i, int64_t p) const { return data[p * stride + i]; }
+  static HS_INLINE_MEMBER Floats add(Floats sum, Floats left, Floats right) { return sum + left * right; }
 };
 
 template <int M, int N, typename Left, typename Tile>
@@ -49,7 +52,7 @@ HS_INLINE void multiply_tile(int64_t i, int64_t j, int64_t k, Left a, const floa
       const Floats left = splat(a.at(i + r, p));
 #pragma GCC unroll 16
       for (int v = 0; v < N; v++)
-        sum[r][v] += left * right[v];
+        sum[r][v] = Left::add(sum[r][v], left, right[v]);
     }
   }
   tile.template end<M, N>(i, j, sum);

@@ -162,7 +162,10 @@ public final class Kernels {
     }
   }
 
-  /** What the kernels run on here: "x86-64-v4", "x86-64-v3" or "x86-64-v2". */
+  /**
+   * What the kernels run on here: "x86-64-v4 with bfloat16", "x86-64-v4", "x86-64-v3" or
+   * "x86-64-v2".
+   */
   public String hs_instruction_set() {
     try {
       return text((MemorySegment) hs_instruction_set.invokeExact(hs_instruction_set$ADDRESS));

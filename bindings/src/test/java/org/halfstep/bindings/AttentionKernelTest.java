@@ -165,6 +165,22 @@ class AttentionKernelTest {
     check(Sizes.cross(n, tq, tk, heads, d, null), HS_F32, 2);
   }
 
+  /** Odd numbers of keys and widths, and widths that leave a part of a vector, of whole pairs. */
+  @ParameterizedTest
+  @CsvSource({
+    "1, 64, 64, 1, 40",
+    "2, 65, 77, 2, 40",
+    "1, 131, 129, 1, 80",
+    "1, 7, 1, 1, 2",
+    "1, 33, 63, 1, 256",
+    "1, 16, 300, 1, 18",
+    "1, 20, 35, 2, 33",
+    "1, 5, 6, 1, 258"
+  })
+  void pairsOfBfloat16(int n, int tq, int tk, int heads, int d) {
+    check(Sizes.cross(n, tq, tk, heads, d, null), HS_BF16, 1);
+  }
+
   @ParameterizedTest
   @CsvSource({"1, 77, 2, 16", "2, 7, 3, 8", "1, 130, 1, 80", "3, 1, 2, 8", "1, 50, 1, 384"})
   void queriesThatSeeNoLaterKeys(int n, int t, int heads, int d) {
@@ -238,14 +254,14 @@ class AttentionKernelTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"1, 24", "4, 24", "1, 300"}) // one head is shared by blocks, four by heads
-  void threadsDoNotChangeABit(int heads, int d) {
+  @CsvSource({"1, 24, 0", "4, 24, 0", "1, 300, 0", "1, 40, 1"}) // blocks share one head, heads four
+  void threadsDoNotChangeABit(int heads, int d, int dtype) {
     Sizes s = Sizes.self(1, 150, heads, d, true, false, null);
     double[] inputs = normal(s.inputs(), 1);
     double[] dy = normal(s.results(), 2);
     try (Arena arena = Arena.ofConfined()) {
-      Buffers alone = new Buffers(arena, s, HS_F32, inputs, dy);
-      Buffers shared = new Buffers(arena, s, HS_F32, inputs, dy);
+      Buffers alone = new Buffers(arena, s, dtype, inputs, dy);
+      Buffers shared = new Buffers(arena, s, dtype, inputs, dy);
       for (int threads = 1; threads <= 2; threads++) {
         Buffers buffers = threads == 1 ? alone : shared;
         Arrays64.withThreads(
