@@ -32,8 +32,7 @@ class KernelsTest {
       assertEquals("cuda-on-cpu", Kernels.cpu().hs_instruction_set());
       return;
     }
-    List<String> levels =
-        List.of("x86-64-v2", "x86-64-v3", "x86-64-v4", "x86-64-v4 with bfloat16");
+    List<String> levels = List.of("x86-64-v2", "x86-64-v3", "x86-64-v4", "x86-64-v4 with bfloat16");
     int level = levels.indexOf(Kernels.cpu().hs_instruction_set());
     assertTrue(level >= 0, Kernels.cpu().hs_instruction_set());
     String wanted = System.getenv("HALFSTEP_ISA");
