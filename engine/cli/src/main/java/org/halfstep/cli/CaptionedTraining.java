@@ -141,8 +141,7 @@ record CaptionedTraining(
     PlanOptions options =
         PlanOptions.training(run.batch(), teacher.seed()).withType(run.precision());
     long plan = Plan.requiredBytes(device, graph, options);
-    long weights = Float.BYTES * graph.parameterFloats();
-    int copies = run.optimizer().hasEma() ? 5 : 4;
+    long weights = run.optimizer().bytes(graph.parameterFloats());
     out.println("on " + device.name());
     out.println(
         "data: "
@@ -167,9 +166,9 @@ record CaptionedTraining(
             + " parameters, text encoder "
             + Sizes.whole(start.config().text().parameters())
             + "; weights, gradients and optimizer "
-            + Sizes.bytes(copies * weights));
+            + Sizes.bytes(weights));
     out.println("plan: " + Sizes.bytes(plan) + " for a batch of " + run.batch());
     data.note(images, out);
-    Bounds.memory(device, copies * weights + plan, "training with a batch of " + run.batch());
+    Bounds.memory(device, weights + plan, "training with a batch of " + run.batch());
   }
 }

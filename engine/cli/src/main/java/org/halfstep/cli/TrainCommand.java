@@ -194,8 +194,7 @@ final class TrainCommand implements Callable<Integer> {
         PlanOptions.training(run.batch(), teacher.seed()).withType(run.precision());
     LeastMemory.require(device, graph, options);
     long plan = Plan.requiredBytes(device, graph, options);
-    long weights = Float.BYTES * graph.parameterFloats();
-    int copies = run.optimizer().hasEma() ? 5 : 4;
+    long weights = run.optimizer().bytes(graph.parameterFloats());
     out.println("on " + device.name());
     out.println(
         "data: "
@@ -214,8 +213,8 @@ final class TrainCommand implements Callable<Integer> {
         "network: "
             + Sizes.whole(graph.parameterCount())
             + " parameters; weights, gradients and optimizer "
-            + Sizes.bytes(copies * weights));
+            + Sizes.bytes(weights));
     out.println("plan: " + Sizes.bytes(plan) + " for a batch of " + run.batch());
-    Bounds.memory(device, copies * weights + plan, "training with a batch of " + run.batch());
+    Bounds.memory(device, weights + plan, "training with a batch of " + run.batch());
   }
 }

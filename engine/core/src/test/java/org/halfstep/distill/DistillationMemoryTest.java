@@ -12,6 +12,7 @@ import org.halfstep.checkpoint.Component;
 import org.halfstep.checkpoint.Part;
 import org.halfstep.checkpoint.TextDescription;
 import org.halfstep.checkpoint.TinyPipeline;
+import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.Slab;
 import org.halfstep.device.cpu.CpuDevice;
@@ -96,6 +97,12 @@ class DistillationMemoryTest {
             trainer.step(0, 1e-4);
             long taken = Slab.liveBytes() - before;
             assertEquals(taken, said.bytes(), 0.05 * taken, said.toString());
+            assertEquals(
+                2 * DataType.BF16.bytes() * guided.graph().parameterFloats(),
+                said.uses().stream()
+                    .filter(use -> use.what().equals("optimizer's moments"))
+                    .mapToLong(DistillationMemory.Use::bytes)
+                    .sum());
             assertTrue(said.uses().stream().allMatch(use -> use.bytes() > 0));
           }
         }

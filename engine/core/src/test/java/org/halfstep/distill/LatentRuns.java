@@ -16,6 +16,7 @@ import org.halfstep.checkpoint.Component;
 import org.halfstep.checkpoint.Part;
 import org.halfstep.checkpoint.TextDescription;
 import org.halfstep.checkpoint.UNetDescription;
+import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.diffusion.ExampleDraws;
 import org.halfstep.diffusion.GuidanceRange;
@@ -85,7 +86,8 @@ final class LatentRuns {
   }
 
   /**
-   * From eps to v where that is needed, stage one, then 4 to 2 and 2 to 1 steps.
+   * From eps to v where that is needed, stage one with moments in bfloat16, then 4 to 2 and 2 to 1
+   * steps.
    *
    * @param merged whether stage one takes the teacher's eps
    */
@@ -96,7 +98,7 @@ final class LatentRuns {
         new DistillationSettings(
             new GuidanceRange(2, 14),
             16,
-            run(2, OptimizerSettings.adam(0.99)),
+            run(2, OptimizerSettings.adam(0.99).withState(DataType.BF16)),
             run(2, NO_AVERAGE),
             4,
             1,
