@@ -54,9 +54,6 @@ record CaptionedTraining(
   /** Channels of the pictures that autoencoders take. */
   private static final int CHANNELS = 3;
 
-  /** Updates over which the rate rises where weights are known and moments are not. */
-  static final long SHORT_WARM_UP = 100;
-
   int run() throws IOException {
     completeWarmUp();
     precision.complete(settings, device, SECTION + ".run.precision");
@@ -99,7 +96,7 @@ record CaptionedTraining(
   private void completeWarmUp() {
     String path = SECTION + ".run.warmUp";
     if (from != null && !settings.isGiven(path)) {
-      settings.set(path, SHORT_WARM_UP);
+      settings.set(path, RunSettings.SHORT_WARM_UP);
     }
   }
 

@@ -58,6 +58,7 @@ import org.halfstep.train.Resume;
  * @param imageSize side of the pictures; null for the teacher's usual one
  * @param latents file of the pictures' latents; null for the one in the run's folder
  * @param memory bytes that packed weights of a teacher may take; 0 for the usual
+ * @param from a model whose weights the student of its kind begins with; null for none
  * @param folder of the run
  */
 record LatentDistillation(
@@ -69,6 +70,7 @@ record LatentDistillation(
     Path latents,
     PrecisionOption precision,
     long memory,
+    Path from,
     Path folder,
     Resume resume,
     PrintWriter out) {
@@ -156,13 +158,13 @@ record LatentDistillation(
               examples.shape(),
               run.students().guidanceEmbedDim());
       describe(models, encoder, captions, images, examples, run);
-      RunFolder.claim(folder, config(images, run));
+      RunFolder.claim(folder, config(models, images, run));
       return StoppableRun.run(
           out,
           folder,
           updates(run),
           (listener, stop) ->
-              DistillationRun.run(models, examples, run, folder, resume, listener, stop));
+              DistillationRun.run(models, examples, run, from, folder, resume, listener, stop));
     }
   }
 
@@ -247,7 +249,8 @@ record LatentDistillation(
 
   // ---- What people are told
 
-  private ObjectNode config(ImageDataset images, LatentDistillationSettings run) {
+  private ObjectNode config(LatentModels models, ImageDataset images, LatentDistillationSettings run)
+      throws IOException {
     ObjectNode config = Settings.JSON.createObjectNode();
     config.put("halfstep", Halfstep.VERSION);
     config.put("command", "distill");
@@ -255,6 +258,9 @@ record LatentDistillation(
         .putObject("from")
         .put("file", checkpoint.path().toString())
         .put("sha256", component(checkpoint, Part.UNET).sha256());
+    if (from != null) {
+      config.putObject("begun").put("file", from.toString()).put("sha256", models.sha256(from));
+    }
     config.set("data", data.describe(images));
     config.set(SECTION, Settings.JSON.valueToTree(run));
     return config;

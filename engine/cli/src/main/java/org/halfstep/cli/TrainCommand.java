@@ -182,7 +182,7 @@ final class TrainCommand implements Callable<Integer> {
       settings.override(SECTION, "network", known.architecture().withDropout(wanted.dropout()));
     }
     if (!settings.isGiven(SECTION + ".run.warmUp")) {
-      settings.set(SECTION + ".run.warmUp", CaptionedTraining.SHORT_WARM_UP);
+      settings.set(SECTION + ".run.warmUp", RunSettings.SHORT_WARM_UP);
     }
   }
 

@@ -33,6 +33,9 @@ public record RunSettings(
   /** Most updates of a phase. */
   public static final long MOST_UPDATES = 1_000_000_000_000L;
 
+  /** Updates over which the rate rises where weights are known and moments are not. */
+  public static final long SHORT_WARM_UP = 100;
+
   private static final double MOST_RATE = 1000;
 
   public RunSettings {

@@ -121,6 +121,21 @@ final class LatentRuns {
       RunListener listener,
       BooleanSupplier stop)
       throws IOException {
+    return distill(device, teacher, settings, null, folder, listener, stop);
+  }
+
+  /**
+   * @param begun a model whose weights the student of its kind begins with; null for none
+   */
+  static boolean distill(
+      Device device,
+      Path teacher,
+      LatentDistillationSettings settings,
+      Path begun,
+      Path folder,
+      RunListener listener,
+      BooleanSupplier stop)
+      throws IOException {
     try (Checkpoint checkpoint = Checkpoint.open(teacher, CheckpointOptions.standard())) {
       UNetDescription unet =
           (UNetDescription) checkpoint.component(Part.UNET).orElseThrow().network();
@@ -152,6 +167,7 @@ final class LatentRuns {
             models,
             new Latents(6, LATENT, CAPTIONS.size(), unet.inChannels() - unet.outChannels()),
             settings,
+            begun,
             folder,
             Resume.NEWEST,
             listener,
