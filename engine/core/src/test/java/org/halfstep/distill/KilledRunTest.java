@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.stream.Stream;
+import org.halfstep.checkpoint.TinyPipeline;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -54,6 +55,20 @@ class KilledRunTest {
     check("distill", List.of(made.resolve("teacher.safetensors").toString()));
   }
 
+  @Test
+  @DisplayName("A text encoder and a latent UNet, killed at any moment, end with the same bits")
+  void latentTeacher() throws Exception {
+    TinyPipeline.write(folder.resolve("tiny"));
+    check("latent teacher", List.of(folder.resolve("tiny/diffusers").toString()));
+  }
+
+  @Test
+  @DisplayName("Students of a latent model, killed at any moment, end with the same bits")
+  void latentDistillation() throws Exception {
+    TinyPipeline.write(folder.resolve("tiny"));
+    check("latent distill", List.of(folder.resolve("tiny/diffusers").toString()));
+  }
+
   private void check(String kind, List<String> more) throws Exception {
     Path whole = folder.resolve("whole");
     assertTrue(life(kind, whole, more, NEVER, Death.AT_EVENT, new Random(0)));
@@ -70,8 +85,8 @@ class KilledRunTest {
     }
     assertTrue(life(kind, killed, more, NEVER, Death.AT_EVENT, random));
 
-    Map<String, byte[]> expected = SmallRuns.models(whole);
-    Map<String, byte[]> found = SmallRuns.models(killed);
+    Map<String, byte[]> expected = LatentRuns.models(whole);
+    Map<String, byte[]> found = LatentRuns.models(killed);
     assertEquals(expected.keySet(), found.keySet());
     expected.forEach((name, bytes) -> assertArrayEquals(bytes, found.get(name), name));
     try (Stream<Path> left = Files.list(killed.resolve("checkpoints"))) {

@@ -1,5 +1,6 @@
 package org.halfstep.distill;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -21,12 +22,16 @@ import org.halfstep.device.Device;
 import org.halfstep.diffusion.ExampleDraws;
 import org.halfstep.diffusion.GuidanceRange;
 import org.halfstep.diffusion.LossWeighting;
+import org.halfstep.files.Json;
 import org.halfstep.graph.Shape;
 import org.halfstep.latent.ClipTextConfig;
 import org.halfstep.model.ComponentCard;
 import org.halfstep.model.Network;
 import org.halfstep.random.Philox;
 import org.halfstep.text.TokenTable;
+import org.halfstep.train.CaptionedTeacherRun;
+import org.halfstep.train.CaptionedTeacherSettings;
+import org.halfstep.train.CaptionedTeacherStart;
 import org.halfstep.train.Examples;
 import org.halfstep.train.OptimizerSettings;
 import org.halfstep.train.Resume;
@@ -173,6 +178,50 @@ final class LatentRuns {
             listener,
             stop);
       }
+    }
+  }
+
+  /**
+   * Trains a teacher of captions for a few updates, with a moving average.
+   *
+   * @param autoencoder folder of a model that has one
+   */
+  static boolean train(Device device, Path autoencoder, Path folder, RunListener listener)
+      throws IOException {
+    CaptionedTeacherSettings settings =
+        new CaptionedTeacherSettings(
+            64,
+            Json.parse(
+                ObjectNode.class,
+                "text",
+                """
+                {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1,
+                 "num_attention_heads": 2, "max_position_embeddings": 6}"""),
+            Json.parse(
+                ObjectNode.class,
+                "unet",
+                """
+                {"block_out_channels": [32, 64], "layers_per_block": 1, "attention_head_dim": [2, 4],
+                 "down_block_types": ["CrossAttnDownBlock2D", "DownBlock2D"],
+                 "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D"]}"""),
+            20,
+            run(4, OptimizerSettings.adam(0.9)),
+            0.2,
+            true,
+            5,
+            1);
+    try (Checkpoint checkpoint = Checkpoint.open(autoencoder, CheckpointOptions.standard())) {
+      return CaptionedTeacherRun.run(
+          device,
+          new Latents(6, LATENT, CAPTIONS.size(), 0),
+          "noise",
+          CaptionedTeacherStart.fresh(settings, CAPTIONS, LATENT),
+          settings,
+          checkpoint.component(Part.AUTOENCODER).orElseThrow(),
+          folder,
+          Resume.NEWEST,
+          listener,
+          () -> false);
     }
   }
 
