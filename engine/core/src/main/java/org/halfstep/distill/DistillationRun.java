@@ -7,6 +7,7 @@ import java.util.function.BooleanSupplier;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.device.Device;
 import org.halfstep.train.Examples;
+import org.halfstep.train.HeldOut;
 import org.halfstep.train.LabelledImages;
 import org.halfstep.train.PhaseRun;
 import org.halfstep.train.Resume;
@@ -63,6 +64,7 @@ public final class DistillationRun {
     return begin(
         new PixelModels(device, teacherFile, memory, folder, settings.guidanceEmbedDim()),
         new LabelledImages(data, settings.mirror()),
+        null,
         settings,
         // Networks of pixels predict v, and have no masks.
         new LatentDistillationSettings(null, settings, false, false, 1),
@@ -78,6 +80,7 @@ public final class DistillationRun {
    *
    * @param models of the run
    * @param examples latents of the models' size, with the conditions that they know
+   * @param held examples that are not learned from, to measure with; null for none
    * @param begun the folder of a model of an earlier run, whose weights the student of its kind
    *     begins with in place of its teacher's; null for none
    * @param folder checkpoints and a folder for each student go here
@@ -88,6 +91,7 @@ public final class DistillationRun {
   public static boolean run(
       LatentModels models,
       Examples examples,
+      HeldOut held,
       LatentDistillationSettings settings,
       Path begun,
       Path folder,
@@ -95,7 +99,8 @@ public final class DistillationRun {
       RunListener listener,
       BooleanSupplier stop)
       throws IOException {
-    return begin(models, examples, settings, settings, begun, folder, resume, listener, stop);
+    return begin(
+        models, examples, held, settings, settings, begun, folder, resume, listener, stop);
   }
 
   /**
@@ -104,6 +109,7 @@ public final class DistillationRun {
   private static boolean begin(
       DistilledModels models,
       Examples examples,
+      HeldOut held,
       Object said,
       LatentDistillationSettings settings,
       Path begun,
@@ -136,7 +142,7 @@ public final class DistillationRun {
         phases -> {
           StudentTraining training =
               new StudentTraining(
-                  models, examples, students, settings.recompute(), given, listener, phases);
+                  models, examples, held, students, settings.recompute(), given, listener, phases);
           return new VelocityPhase(training, settings.velocity()).run()
               && new GuidancePhase(training, settings.velocity() != null).run()
               && new HalvingPhase(training, settings.noiseEnd()).run();

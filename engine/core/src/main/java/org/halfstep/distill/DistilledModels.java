@@ -59,7 +59,9 @@ interface DistilledModels {
   /**
    * Keeps a model, in place of what is there.
    *
+   * @param card what is said of it
    * @param weights of the network, or their moving average
    */
-  void save(ConditionedNetwork model, Weights weights, Path kept) throws IOException;
+  void save(ConditionedNetwork model, ModelCard card, Weights weights, Path kept)
+      throws IOException;
 }

@@ -39,7 +39,7 @@ record GuidancePhase(StudentTraining training, boolean followsVelocity) {
       if (card.role() == Role.GUIDED) {
         Teachable.requireRange(card, settings.guidance(), models.teacher());
         requireNoneGiven();
-        models.save(teacher, teacher.network().values(), kept);
+        models.save(teacher, card, teacher.network().values(), kept);
         return true;
       }
       return run(teacher, changed ? learned : null, kept);
@@ -78,6 +78,6 @@ record GuidancePhase(StudentTraining training, boolean followsVelocity) {
         begun(from == null),
         (batch, draws) ->
             new GuidedObjective(teacher, batch, draws, settings.guidance(), run.weighting()),
-        (_, _) -> {});
+        StudentTraining.Verdict.NONE);
   }
 }

@@ -107,6 +107,6 @@ record HalvingPhase(StudentTraining training, boolean noiseEnd) {
         (batch, draws) ->
             new HalvingObjective(
                 teacher, batch, draws, settings.guidance(), run.weighting(), target),
-        (_, _) -> {});
+        StudentTraining.Verdict.NONE);
   }
 }

@@ -239,13 +239,12 @@ public final class LatentModels implements DistilledModels {
   }
 
   @Override
-  public void save(ConditionedNetwork model, Weights weights, Path kept) throws IOException {
-    Network<LatentUNetConfig, ModelCard> network = network(model);
-    ModelCard card = network.card();
+  public void save(ConditionedNetwork model, ModelCard card, Weights weights, Path kept)
+      throws IOException {
     List<Component> parts = new ArrayList<>();
     parts.add(
         Component.of(
-            network.architecture().network(),
+            network(model).architecture().network(),
             latent.height(),
             "the weights of " + kept,
             weights,

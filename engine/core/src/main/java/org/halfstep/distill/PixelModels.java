@@ -71,8 +71,8 @@ record PixelModels(Device device, Path teacher, long memory, Path folder, int gu
   }
 
   @Override
-  public void save(ConditionedNetwork model, Weights weights, Path kept) throws IOException {
-    Network<UNetConfig, ModelCard> network = ((ClassConditioned) model).network();
-    network.save(kept, network.card(), Dtype.F32, weights);
+  public void save(ConditionedNetwork model, ModelCard card, Weights weights, Path kept)
+      throws IOException {
+    ((ClassConditioned) model).network().save(kept, card, Dtype.F32, weights);
   }
 }

@@ -13,6 +13,7 @@ import org.halfstep.model.ModelCard;
 import org.halfstep.random.Philox;
 import org.halfstep.train.ConditionedNetwork;
 import org.halfstep.train.Examples;
+import org.halfstep.train.HeldOut;
 import org.halfstep.train.PhaseRun;
 import org.halfstep.train.Progress;
 import org.halfstep.train.RunListener;
@@ -22,6 +23,7 @@ import org.halfstep.train.Trainer;
 /**
  * How the phases of a distillation train a student and keep it.
  *
+ * @param held examples that are not learned from, to measure with; null for none
  * @param recomputes whether a student's blocks run once more on the way back
  * @param given weights that one of the students begins with; null where all begin with their
  *     teacher's
@@ -29,6 +31,7 @@ import org.halfstep.train.Trainer;
 record StudentTraining(
     DistilledModels models,
     Examples examples,
+    HeldOut held,
     DistillationSettings settings,
     boolean recomputes,
     GivenWeights given,
@@ -54,10 +57,25 @@ record StudentTraining(
       long updates,
       Path kept) {}
 
-  /** What is done with a student once it is trained and kept. */
-  @FunctionalInterface
-  interface Afterwards {
-    void with(ConditionedNetwork student, Weights weights) throws IOException;
+  /** When a student has learned enough, and what is said of it. */
+  interface Verdict {
+    /** All updates of the phase are made, and nothing is said. */
+    Verdict NONE =
+        new Verdict() {
+          @Override
+          public boolean isEnough(ConditionedNetwork student, Weights weights, long updates) {
+            return false;
+          }
+
+          @Override
+          public void afterwards(ConditionedNetwork student, Weights weights) {}
+        };
+
+    /** Asked at checkpoints: true ends the phase. */
+    boolean isEnough(ConditionedNetwork student, Weights weights, long updates);
+
+    /** Called when the student is trained and kept. */
+    void afterwards(ConditionedNetwork student, Weights weights);
   }
 
   /** Whether the newest checkpoint stands in one of these phases. */
@@ -89,13 +107,12 @@ record StudentTraining(
       ModelCard card,
       boolean begun,
       Trainer.ObjectiveFactory objective,
-      Afterwards afterwards)
+      Verdict verdict)
       throws IOException {
-    ModelCard said = card.withProvenance(provenance(phase, begun));
     ConditionedNetwork student =
         begun
-            ? given.student(models, teacher, guided, said)
-            : models.student(teacher, guided, said);
+            ? given.student(models, teacher, guided, card)
+            : models.student(teacher, guided, card);
     long seed = Philox.childSeed(settings.seed(), phase.stream());
     RunSettings run = phase.run();
     try (var _ = student.network();
@@ -119,24 +136,24 @@ record StudentTraining(
               trainer,
               begun ? phase.rate().risingOver(RunSettings.SHORT_WARM_UP) : phase.rate(),
               phase.updates(),
-              () -> save(student, trainer.optimizer().result(), phase.kept()));
+              updates -> verdict.isEnough(student, trainer.optimizer().result(), updates),
+              updates -> {
+                ModelCard said = card.withProvenance(provenance(phase, updates, begun));
+                models.save(student, said, trainer.optimizer().result(), phase.kept());
+                listener.saved(models.shown(phase.kept()));
+                return phase.kept();
+              });
       if (done) {
-        afterwards.with(student, trainer.optimizer().result());
+        verdict.afterwards(student, trainer.optimizer().result());
       }
       return done;
     }
   }
 
-  private Path save(ConditionedNetwork student, Weights weights, Path kept) throws IOException {
-    models.save(student, weights, kept);
-    listener.saved(models.shown(kept));
-    return kept;
-  }
-
   /** What a student's card says of how it was made. */
-  private Map<String, String> provenance(Phase phase, boolean begun) {
+  private Map<String, String> provenance(Phase phase, long updates, boolean begun) {
     Map<String, String> facts = new LinkedHashMap<>();
-    facts.put("updates", Long.toString(phase.updates()));
+    facts.put("updates", Long.toString(updates));
     facts.put("batch", Integer.toString(phase.run().batch()));
     facts.put("seed", Long.toString(settings.seed()));
     if (begun) {

@@ -8,6 +8,7 @@ import org.halfstep.graph.Weights;
 import org.halfstep.model.ModelCard;
 import org.halfstep.random.Philox;
 import org.halfstep.train.ConditionedNetwork;
+import org.halfstep.train.HeldOut;
 import org.halfstep.train.RunSettings;
 
 /**
@@ -57,21 +58,53 @@ record VelocityPhase(StudentTraining training, VelocitySettings settings) {
         training.given() != null && training.given().isTeacher(),
         (batch, draws) ->
             new VelocityObjective(teacher, batch, draws, settings.ramp(), settings.dropout()),
-        (student, weights) -> compare(teacher, student, weights));
+        new Comparison(teacher));
   }
 
-  private void compare(ConditionedNetwork teacher, ConditionedNetwork student, Weights weights) {
-    training
-        .listener()
-        .note(
-            ConversionErrors.measure(
-                    teacher,
-                    student,
-                    weights,
-                    training.examples(),
-                    MEASURED_PER_BIN,
-                    Math.min(settings.run().batch(), MEASURED_PER_BIN),
-                    Philox.childSeed(training.settings().seed(), MEASURED_STREAM))
-                .describe());
+  /** The student beside its teacher: on held-out examples where there are some. */
+  private final class Comparison implements StudentTraining.Verdict {
+    private final ConditionedNetwork teacher;
+
+    /** The teacher's errors, once they are measured: it does not change. */
+    private double[][] known;
+
+    Comparison(ConditionedNetwork teacher) {
+      this.teacher = teacher;
+    }
+
+    @Override
+    public boolean isEnough(ConditionedNetwork student, Weights weights, long updates) {
+      if (settings.stopWithin() == null || updates < settings.rampUpdates()) {
+        return false;
+      }
+      boolean met = measure(student, weights).worst() <= settings.stopWithin();
+      if (met) {
+        training.listener().note("from eps to v: its stop rule is met after update " + updates);
+      }
+      return met;
+    }
+
+    @Override
+    public void afterwards(ConditionedNetwork student, Weights weights) {
+      training.listener().note(measure(student, weights).describe());
+    }
+
+    private ConversionErrors measure(ConditionedNetwork student, Weights weights) {
+      if (known == null) {
+        known = errors(teacher, teacher.network().values());
+      }
+      return new ConversionErrors(known, errors(student, weights));
+    }
+
+    private double[][] errors(ConditionedNetwork network, Weights weights) {
+      HeldOut held = training.held();
+      return ConversionErrors.errors(
+          held == null ? network : held.told(network),
+          weights,
+          held == null ? training.examples() : held.examples(),
+          MEASURED_PER_BIN,
+          Math.min(settings.run().batch(), MEASURED_PER_BIN),
+          Philox.childSeed(training.settings().seed(), MEASURED_STREAM));
+    }
   }
 }

@@ -140,7 +140,7 @@ public final class CaptionedTeacherRun {
           trainer,
           run.schedule(),
           run.updates(),
-          () -> finish(network.architecture(), trainer.optimizer().result()));
+          _ -> finish(network.architecture(), trainer.optimizer().result()));
     }
   }
 

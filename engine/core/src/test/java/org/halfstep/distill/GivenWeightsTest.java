@@ -219,7 +219,7 @@ class GivenWeightsTest {
       Path begun = first.resolve(name);
       assertTrue(
           LatentRuns.distill(
-              device, teacher, settings, begun, run, Events.collecting(), () -> false));
+              device, teacher, settings, false, begun, run, Events.collecting(), () -> false));
       assertTrue(distance(run, name, begun) < 5e-6, name + " " + distance(run, name, begun));
       for (String model : models) {
         String card = Files.readString(run.resolve(model).resolve("unet/config.json"));

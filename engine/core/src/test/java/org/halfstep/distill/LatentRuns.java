@@ -33,6 +33,7 @@ import org.halfstep.train.CaptionedTeacherRun;
 import org.halfstep.train.CaptionedTeacherSettings;
 import org.halfstep.train.CaptionedTeacherStart;
 import org.halfstep.train.Examples;
+import org.halfstep.train.HeldOut;
 import org.halfstep.train.OptimizerSettings;
 import org.halfstep.train.Resume;
 import org.halfstep.train.RunListener;
@@ -42,6 +43,7 @@ import org.halfstep.train.RunSettings;
 final class LatentRuns {
   static final Shape LATENT = new Shape(8, 8, 4);
   static final List<String> CAPTIONS = List.of("a red fox", "a cat", "snow on a house");
+  static final List<String> HELD_OUT = List.of("a dog");
   private static final OptimizerSettings NO_AVERAGE =
       new OptimizerSettings(0.9, 0.999, 1e-8, 0, false, 1, 0);
 
@@ -99,7 +101,7 @@ final class LatentRuns {
   static LatentDistillationSettings settings(
       boolean merged, boolean stochastic, boolean noiseEnd, boolean recompute) {
     return new LatentDistillationSettings(
-        merged ? null : new VelocitySettings(run(2, OptimizerSettings.adam(0.9)), 1, 0.3),
+        merged ? null : new VelocitySettings(run(2, OptimizerSettings.adam(0.9)), 1, 0.3, null),
         new DistillationSettings(
             new GuidanceRange(2, 14),
             16,
@@ -126,16 +128,18 @@ final class LatentRuns {
       RunListener listener,
       BooleanSupplier stop)
       throws IOException {
-    return distill(device, teacher, settings, null, folder, listener, stop);
+    return distill(device, teacher, settings, false, null, folder, listener, stop);
   }
 
   /**
+   * @param holdsOut whether there are latents that are not learned from, with captions of their own
    * @param begun a model whose weights the student of its kind begins with; null for none
    */
   static boolean distill(
       Device device,
       Path teacher,
       LatentDistillationSettings settings,
+      boolean holdsOut,
       Path begun,
       Path folder,
       RunListener listener,
@@ -168,9 +172,16 @@ final class LatentRuns {
                 captions,
                 LATENT,
                 settings.students().guidanceEmbedDim());
+        int beside = unet.inChannels() - unet.outChannels();
+        HeldOut held =
+            new HeldOut(
+                new Latents(4, LATENT, HELD_OUT.size(), beside),
+                TokenTable.of(
+                    checkpoint.openTokenizer().orElseThrow(), HELD_OUT, description.positions()));
         return DistillationRun.run(
             models,
-            new Latents(6, LATENT, CAPTIONS.size(), unet.inChannels() - unet.outChannels()),
+            new Latents(6, LATENT, CAPTIONS.size(), beside),
+            holdsOut ? held : null,
             settings,
             begun,
             folder,
