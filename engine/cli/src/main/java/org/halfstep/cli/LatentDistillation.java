@@ -214,7 +214,7 @@ record LatentDistillation(
   }
 
   private TokenTable captions(CaptionedPictures pictures) throws IOException {
-    TextDescription text = (TextDescription) component(checkpoint, Part.TEXT_ENCODER).network();
+    TextDescription text = text();
     return TokenTable.of(
         checkpoint
             .openTokenizer()
@@ -228,9 +228,19 @@ record LatentDistillation(
         text.positions());
   }
 
+  private TextDescription text() {
+    if (component(checkpoint, Part.TEXT_ENCODER).network() instanceof TextDescription text) {
+      return text;
+    }
+    throw new InputException(
+        checkpoint.path()
+            + ": has a text encoder of BERT's kind, with which models are trained and sampled;"
+            + " distillation takes those with CLIP's");
+  }
+
   private Network<ClipTextConfig, ComponentCard> encoder() throws IOException {
     Component text = component(checkpoint, Part.TEXT_ENCODER);
-    ClipTextConfig config = ClipTextConfig.context((TextDescription) text.network());
+    ClipTextConfig config = ClipTextConfig.context(text());
     return Network.open(
         device,
         config,
