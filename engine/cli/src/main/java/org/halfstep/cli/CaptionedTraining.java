@@ -136,13 +136,12 @@ record CaptionedTraining(
   }
 
   /**
-   * The text encoder that is not trained: the one that was named, or that of the model that is begun
-   * with.
+   * The text encoder that is not trained: the one that was named, or that of the model that is
+   * begun with.
    */
   private Optional<FrozenTextStart.Encoder> frozen(int tokens, Checkpoint known, Owned owned)
       throws IOException {
-    Component before =
-        known == null ? null : known.component(Part.TEXT_ENCODER).orElse(null);
+    Component before = known == null ? null : known.component(Part.TEXT_ENCODER).orElse(null);
     boolean isFrozen = before != null && before.network() instanceof BertDescription;
     if (text == null) {
       return isFrozen

@@ -252,8 +252,8 @@ record LatentDistillation(
 
   // ---- What people are told
 
-  private ObjectNode config(LatentModels models, ImageDataset images, LatentDistillationSettings run)
-      throws IOException {
+  private ObjectNode config(
+      LatentModels models, ImageDataset images, LatentDistillationSettings run) throws IOException {
     ObjectNode config = Settings.JSON.createObjectNode();
     config.put("halfstep", Halfstep.VERSION);
     config.put("command", "distill");

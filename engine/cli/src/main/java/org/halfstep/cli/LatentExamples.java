@@ -26,8 +26,8 @@ import org.halfstep.train.InpaintingLatents;
 import org.halfstep.train.LabelledLatents;
 
 /**
- * Pictures as what a latent model learns from, or is measured on: latents, which are made where they
- * are not there yet, with captions or classes, and under masks.
+ * Pictures as what a latent model learns from, or is measured on: latents, which are made where
+ * they are not there yet, with captions or classes, and under masks.
  *
  * @param stage the autoencoder
  * @param side of the pictures
@@ -120,8 +120,7 @@ record LatentExamples(
   }
 
   /** The latents of the pictures under their masks, beside those of the pictures. */
-  private LatentCache masked(ImageDataset images, LatentCache cache, Path file)
-      throws IOException {
+  private LatentCache masked(ImageDataset images, LatentCache cache, Path file) throws IOException {
     LatentCache.Origin whole = cache.origin();
     LatentCache.Origin origin =
         new LatentCache.Origin(

@@ -99,7 +99,9 @@ class LatentDistillTest {
     assertArrayEquals(before, Files.readAllBytes(weights(out)), "nothing was left to do");
   }
 
-  /** The shape of latent diffusion's model of ImageNet: codes in place of Gaussians, and classes. */
+  /**
+   * The shape of latent diffusion's model of ImageNet: codes in place of Gaussians, and classes.
+   */
   @Test
   void aModelOfClassesIsDistilledOnAFolderForEach() throws IOException {
     Path data = folder.resolve("classes");

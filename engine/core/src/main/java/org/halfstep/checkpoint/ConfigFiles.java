@@ -40,8 +40,7 @@ final class ConfigFiles {
     return switch (part) {
       case UNET -> UNetDescription.of(keys);
       case AUTOENCODER -> AutoencoderDescription.of(keys);
-      case TEXT_ENCODER ->
-          isBert(config) ? BertDescription.of(keys) : TextDescription.of(keys);
+      case TEXT_ENCODER -> isBert(config) ? BertDescription.of(keys) : TextDescription.of(keys);
     };
   }
 

@@ -175,10 +175,7 @@ public final class FolderWriter {
     index.putArray(ConfigFiles.SCHEDULER).add("diffusers").add(scheduler.className());
     boolean bert = isOfBert();
     if (text) {
-      index
-          .putArray("text_encoder")
-          .add("transformers")
-          .add(bert ? "BertModel" : "CLIPTextModel");
+      index.putArray("text_encoder").add("transformers").add(bert ? "BertModel" : "CLIPTextModel");
     }
     if (tokenizer) {
       index

@@ -135,9 +135,7 @@ public final class TinyPipeline {
             GROUPS,
             0,
             CLASSES + 1));
-    add(
-        tiny,
-        new AutoencoderDescription(3, 3, List.of(32, 32, 64), 1, GROUPS, 1, CODES, 3));
+    add(tiny, new AutoencoderDescription(3, 3, List.of(32, 32, 64), 1, GROUPS, 1, CODES, 3));
     tiny.setScheduler(SchedulerConfig.latentDiffusion());
     return tiny;
   }

@@ -163,15 +163,14 @@ public final class ImageDataset implements AutoCloseable {
   }
 
   /**
-   * So many of the images at most, evenly spread over all; takes the place of this dataset, which is
-   * not to be closed.
+   * So many of the images at most, evenly spread over all; takes the place of this dataset, which
+   * is not to be closed.
    */
   public ImageDataset spread(int most) {
     if (count() <= most) {
       return this;
     }
-    int[] chosen =
-        IntStream.range(0, most).map(i -> (int) ((long) i * count() / most)).toArray();
+    int[] chosen = IntStream.range(0, most).map(i -> (int) ((long) i * count() / most)).toArray();
     try (ImageDataset all = this) {
       return of(
           all.batch(chosen).pixels(),

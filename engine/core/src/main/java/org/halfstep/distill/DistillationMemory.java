@@ -55,7 +55,8 @@ public record DistillationMemory(List<Use> uses) {
     long slab = Float.BYTES * student.parameterFloats();
     uses.add(new Use("trained weights", slab));
     uses.add(new Use("gradients", slab));
-    uses.add(new Use(
+    uses.add(
+        new Use(
             "optimizer's moments",
             2L * run.optimizer().momentType().bytes() * student.parameterFloats()));
     if (run.optimizer().hasEma()) {

@@ -99,8 +99,7 @@ public final class DistillationRun {
       RunListener listener,
       BooleanSupplier stop)
       throws IOException {
-    return begin(
-        models, examples, held, settings, settings, begun, folder, resume, listener, stop);
+    return begin(models, examples, held, settings, settings, begun, folder, resume, listener, stop);
   }
 
   /**

@@ -12,8 +12,8 @@ import org.halfstep.train.ConditionedNetwork;
 
 /**
  * Weights that a student begins with in place of its teacher's: those of an earlier run, of which
- * nothing else is known. The moments of the optimizer begin at zero all the same. The student is the
- * one of their kind: of v, of stage one, or of as many steps.
+ * nothing else is known. The moments of the optimizer begin at zero all the same. The student is
+ * the one of their kind: of v, of stage one, or of as many steps.
  *
  * @param path of their model
  * @param sha256 of the file of its weights
@@ -38,7 +38,8 @@ record GivenWeights(Path path, String sha256, ModelCard card) {
   private void requireKind(DistillationSettings settings) throws DataException {
     if (card.predicts() != Parameterization.V) {
       throw new DataException(
-          path, "predicts " + card.predicts() + ": a student begins with a network that predicts v");
+          path,
+          "predicts " + card.predicts() + ": a student begins with a network that predicts v");
     }
     if (card.role() != Role.TEACHER) {
       Teachable.requireRange(card, settings.guidance(), path);

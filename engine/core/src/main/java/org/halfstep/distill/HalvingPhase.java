@@ -58,8 +58,7 @@ record HalvingPhase(StudentTraining training, boolean noiseEnd) {
 
   private boolean run(HalvingSchedule schedule, Stage stage) throws IOException {
     DistilledModels models = training.models();
-    Path from =
-        stage.index() == 0 ? models.place(GuidancePhase.NAME) : place(stage.teacherSteps());
+    Path from = stage.index() == 0 ? models.place(GuidancePhase.NAME) : place(stage.teacherSteps());
     if (!Files.exists(from)) {
       throw new IOException(
           models.shown(from)
@@ -71,8 +70,7 @@ record HalvingPhase(StudentTraining training, boolean noiseEnd) {
     }
   }
 
-  private boolean run(
-      HalvingSchedule schedule, Stage stage, ConditionedNetwork teacher, Path from)
+  private boolean run(HalvingSchedule schedule, Stage stage, ConditionedNetwork teacher, Path from)
       throws IOException {
     DistillationSettings settings = training.settings();
     RunSettings run = settings.halving();

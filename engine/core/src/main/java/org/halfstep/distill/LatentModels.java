@@ -234,8 +234,7 @@ public final class LatentModels implements DistilledModels {
 
   @Override
   public ConditionedNetwork student(ConditionedNetwork teacher, boolean guided, ModelCard card) {
-    return conditioned(
-        Network.like(device, trained(teacher, guided), card, teacher.network()));
+    return conditioned(Network.like(device, trained(teacher, guided), card, teacher.network()));
   }
 
   @Override

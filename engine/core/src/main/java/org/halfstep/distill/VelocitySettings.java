@@ -12,8 +12,8 @@ import org.halfstep.train.RunSettings;
  * @param rampUpdates updates over which the error's weight goes from that of eps to the run's own,
  *     at least 0
  * @param dropout probability that an example's text or class is left out, at least 0 and below 1
- * @param stopWithin how far errors of eps on held-out examples may be above the teacher's, as a part
- *     of those, such as 0.01: where none is farther, in any of ten bins of time, with text and
+ * @param stopWithin how far errors of eps on held-out examples may be above the teacher's, as a
+ *     part of those, such as 0.01: where none is farther, in any of ten bins of time, with text and
  *     without, at a checkpoint after the ramp, the phase ends; above 0; null for all updates
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)

@@ -25,8 +25,8 @@ import org.halfstep.text.Tokenizer;
 
 /**
  * The contexts that a text encoder which does not change makes of all texts, by their numbers, and
- * of the empty one behind them, kept in one file in float16, so that training never encodes. A cache
- * is one of an encoder and of tokens: with others it is refused.
+ * of the empty one behind them, kept in one file in float16, so that training never encodes. A
+ * cache is one of an encoder and of tokens: with others it is refused.
  *
  * <p>The file stays mapped. Reading allocates nothing, and any thread may read.
  */
@@ -118,7 +118,8 @@ public final class ContextCache implements AutoCloseable {
           || contexts.firstNotFinite() >= 0) {
         throw new DataException(
             path,
-            contexts + ": expected finite numbers of F16, a context for each text and one for none");
+            contexts
+                + ": expected finite numbers of F16, a context for each text and one for none");
       }
       return new ContextCache(file, contexts, FileDigest.sha256(path));
     } catch (IOException | RuntimeException failure) {

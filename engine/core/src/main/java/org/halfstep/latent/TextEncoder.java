@@ -15,10 +15,10 @@ import org.halfstep.text.PromptNotices;
 import org.halfstep.text.Tokenizer;
 
 /**
- * Prompts in, contexts of a UNet out: a tokenizer and a text encoder with weights, CLIP's or of BERT's kind. The
- * context of a prompt is a vector for each of its tokens, padding included, and does not depend on
- * what else is encoded. What stands for no prompt in guidance is the context of the empty prompt,
- * or of a negative one. Not for use by several threads at once.
+ * Prompts in, contexts of a UNet out: a tokenizer and a text encoder with weights, CLIP's or of
+ * BERT's kind. The context of a prompt is a vector for each of its tokens, padding included, and
+ * does not depend on what else is encoded. What stands for no prompt in guidance is the context of
+ * the empty prompt, or of a negative one. Not for use by several threads at once.
  */
 public final class TextEncoder implements AutoCloseable {
   private final Device device;

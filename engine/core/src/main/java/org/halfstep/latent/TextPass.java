@@ -124,8 +124,7 @@ final class TextPass implements AutoCloseable {
   private void fill(Value value, boolean counts) {
     HostView view = ints(value);
     for (long i = 0; i < plan.count(value); i++) {
-      view.memory()
-          .setAtIndex(ValueLayout.JAVA_INT, i, counts ? (int) (i % text.positions()) : 0);
+      view.memory().setAtIndex(ValueLayout.JAVA_INT, i, counts ? (int) (i % text.positions()) : 0);
     }
     view.push();
   }

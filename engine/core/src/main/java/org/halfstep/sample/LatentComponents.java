@@ -83,8 +83,7 @@ final class LatentComponents implements AutoCloseable {
   }
 
   private Tokenizer openTokenizer() throws IOException {
-    TextEncoderDescription text =
-        (TextEncoderDescription) component(Part.TEXT_ENCODER).network();
+    TextEncoderDescription text = (TextEncoderDescription) component(Part.TEXT_ENCODER).network();
     if (options.latent().tokenizer() != null) {
       return text.openTokenizer(options.latent().tokenizer());
     }

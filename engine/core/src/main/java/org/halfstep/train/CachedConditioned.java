@@ -15,8 +15,7 @@ import org.halfstep.model.NetworkInputs;
  * @param network stays the caller's
  * @param contexts of the captions by their numbers, and of none; stay the caller's
  */
-public record CachedConditioned(
-    Network<LatentUNetConfig, ModelCard> network, ContextCache contexts)
+public record CachedConditioned(Network<LatentUNetConfig, ModelCard> network, ContextCache contexts)
     implements ConditionedNetwork {
   @Override
   public OptionalInt without() {

@@ -18,7 +18,8 @@ import org.halfstep.random.Philox;
 
 /**
  * Trains a teacher of captioned latents from its newest checkpoint on: a latent UNet, and its text
- * encoder with it where that is not one that was trained before. What comes out is a whole latent model as a folder of diffusers.
+ * encoder with it where that is not one that was trained before. What comes out is a whole latent
+ * model as a folder of diffusers.
  */
 public final class CaptionedTeacherRun {
   /** Name of the finished model's folder in the run's. */
@@ -89,8 +90,7 @@ public final class CaptionedTeacherRun {
     CaptionedTeacherRun run =
         new CaptionedTeacherRun(
             device, data, dataName, start, settings, autoencoder, folder, listener);
-    String fingerprint =
-        PhaseRun.fingerprint(settings, data.identity()) + start.origin();
+    String fingerprint = PhaseRun.fingerprint(settings, data.identity()) + start.origin();
     return PhaseRun.begin(
         folder,
         settings.checkpointEvery(),

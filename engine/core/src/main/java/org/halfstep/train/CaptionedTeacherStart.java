@@ -27,8 +27,8 @@ import org.halfstep.text.TokenTable;
 import org.halfstep.text.Tokenizer;
 
 /**
- * The beginning of a teacher whose text encoder is trained with it: a tokenizer, the captions as its
- * tokens, a noise schedule, one network of both, and its first weights.
+ * The beginning of a teacher whose text encoder is trained with it: a tokenizer, the captions as
+ * its tokens, a noise schedule, one network of both, and its first weights.
  */
 public final class CaptionedTeacherStart implements TeacherStart {
   private final ClipTokenizer tokenizer;

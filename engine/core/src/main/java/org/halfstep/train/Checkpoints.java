@@ -1,8 +1,6 @@
 package org.halfstep.train;
 
 import java.io.IOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -23,7 +21,6 @@ import org.halfstep.files.AtomicFile;
 import org.halfstep.files.DataException;
 import org.halfstep.files.FolderLock;
 import org.halfstep.model.Trainable;
-import org.halfstep.safetensors.NamedTensor;
 import org.halfstep.safetensors.SafetensorsFile;
 import org.halfstep.safetensors.SafetensorsWriter;
 import org.halfstep.safetensors.TensorView;
@@ -122,22 +119,14 @@ public final class Checkpoints implements AutoCloseable {
       parts.add(AVERAGE);
       network.save(aside.resolve(AVERAGE), optimizer.ema());
     }
-    try (Arena arena = Arena.ofConfined()) {
-      SafetensorsWriter.write(
-          aside.resolve(OPTIMIZER),
-          List.of(
-              slab(arena, FIRST_MOMENT, optimizer.firstMoment()),
-              slab(arena, SECOND_MOMENT, optimizer.secondMoment())),
-          Map.of());
-    }
+    SafetensorsWriter.write(
+        aside.resolve(OPTIMIZER),
+        List.of(
+            optimizer.firstMoment().tensor(FIRST_MOMENT),
+            optimizer.secondMoment().tensor(SECOND_MOMENT)),
+        Map.of());
     Checkpoint.write(aside, progress, parts);
     AtomicFile.forceFolder(aside);
-  }
-
-  private static NamedTensor slab(Arena arena, String name, MomentSlab slab) {
-    MemorySegment data = arena.allocate(slab.bytes(), Float.BYTES);
-    slab.download(data);
-    return new NamedTensor(name, slab.dtype(), new long[] {slab.numbers()}, data);
   }
 
   /**

@@ -21,8 +21,8 @@ import org.halfstep.text.TokenTable;
 import org.halfstep.text.Tokenizer;
 
 /**
- * The beginning of a teacher with a text encoder that was trained before and does not change, such as
- * MiniLM: the contexts that it made of the captions, a noise schedule, a UNet, and its first
+ * The beginning of a teacher with a text encoder that was trained before and does not change, such
+ * as MiniLM: the contexts that it made of the captions, a noise schedule, a UNet, and its first
  * weights.
  */
 public final class FrozenTextStart implements TeacherStart {
@@ -95,8 +95,7 @@ public final class FrozenTextStart implements TeacherStart {
     Component unet = CaptionedTeacherStart.part(from, Part.UNET);
     SchedulerConfig scheduler =
         from.scheduler().orElseThrow(() -> CaptionedTeacherStart.lacks(from, "noise schedule"));
-    UNetDescription network =
-        CaptionedTeacherStart.requireTeacher(from, scheduler, unet, latent);
+    UNetDescription network = CaptionedTeacherStart.requireTeacher(from, scheduler, unet, latent);
     return new FrozenTextStart(
         encoder,
         contexts,

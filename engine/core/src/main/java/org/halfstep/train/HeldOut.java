@@ -11,7 +11,8 @@ import org.halfstep.text.TokenTable;
 public record HeldOut(Examples examples, TokenTable captions) {
   public HeldOut {
     if (examples == null || captions != null && captions.texts() != examples.conditions()) {
-      throw new IllegalArgumentException("held-out examples have captions of their own, all of them");
+      throw new IllegalArgumentException(
+          "held-out examples have captions of their own, all of them");
     }
   }
 

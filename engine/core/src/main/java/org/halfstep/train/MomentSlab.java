@@ -8,6 +8,7 @@ import org.halfstep.device.Device;
 import org.halfstep.device.Slab;
 import org.halfstep.graph.Graph;
 import org.halfstep.graph.Parameter;
+import org.halfstep.safetensors.ComputedTensor;
 import org.halfstep.safetensors.Dtype;
 import org.halfstep.safetensors.TensorView;
 
@@ -47,9 +48,13 @@ public final class MomentSlab implements AutoCloseable {
     return type == DataType.BF16 ? Dtype.BF16 : Dtype.F32;
   }
 
-  /** Copies the whole slab into a host segment of {@link #bytes} bytes. */
-  void download(MemorySegment destination) {
-    device.download(address(), destination, bytes());
+  /** All numbers on their way to a file, read part by part. */
+  ComputedTensor tensor(String name) {
+    return new ComputedTensor(
+        name,
+        dtype(),
+        new long[] {numbers()},
+        (offset, target) -> device.download(address() + offset, target, target.byteSize()));
   }
 
   /** Overwrites the whole slab from a host segment of {@link #bytes} bytes. */
@@ -61,7 +66,7 @@ public final class MomentSlab implements AutoCloseable {
   public float[] toArray() {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment data = arena.allocate(bytes(), Float.BYTES);
-      download(data);
+      device.download(address(), data, bytes());
       return new TensorView(slab.purpose(), dtype(), new long[] {numbers()}, data).floats();
     }
   }
@@ -69,8 +74,7 @@ public final class MomentSlab implements AutoCloseable {
   /** Those of one parameter. */
   public float[] get(Parameter parameter) {
     int first = Math.toIntExact(parameter.offset());
-    return Arrays.copyOfRange(
-        toArray(), first, first + Math.toIntExact(parameter.size()));
+    return Arrays.copyOfRange(toArray(), first, first + Math.toIntExact(parameter.size()));
   }
 
   @Override

@@ -184,16 +184,7 @@ public final class PhaseRun implements AutoCloseable {
       Finish finish)
       throws IOException {
     return run(
-        phase,
-        stage,
-        title,
-        teacher,
-        network,
-        trainer,
-        learningRate,
-        updates,
-        _ -> false,
-        finish);
+        phase, stage, title, teacher, network, trainer, learningRate, updates, _ -> false, finish);
   }
 
   /**

@@ -64,8 +64,7 @@ class ConversionErrorsTest {
         Network<LatentUNetConfig, ModelCard> v = network(device, Parameterization.V, 4)) {
       silence(eps);
       silence(v);
-      ConversionErrors errors =
-          new ConversionErrors(errors(eps, 40, 8), errors(v, 40, 8));
+      ConversionErrors errors = new ConversionErrors(errors(eps, 40, 8), errors(v, 40, 8));
       for (int bin = 0; bin < ConversionErrors.BINS; bin++) {
         // eps = 0 is wrong by the noise itself; v = 0 says sigma z = sigma alpha x + sigma^2 eps.
         double sigma = schedule.sigma((bin + 0.5) / ConversionErrors.BINS);
@@ -83,8 +82,7 @@ class ConversionErrorsTest {
         Network<LatentUNetConfig, ModelCard> teacher = network(device, Parameterization.EPS, 4);
         Network<LatentUNetConfig, ModelCard> student =
             network(device, Parameterization.EPS, other ? 5 : 4)) {
-      ConversionErrors errors =
-          new ConversionErrors(errors(teacher, 4, 2), errors(student, 4, 2));
+      ConversionErrors errors = new ConversionErrors(errors(teacher, 4, 2), errors(student, 4, 2));
       assertEquals(other, errors.worst() > ConversionErrors.TOLERANCE);
       assertEquals(other, errors.describe().contains("more updates"), errors.describe());
       assertTrue(other || errors.worst() == 0);

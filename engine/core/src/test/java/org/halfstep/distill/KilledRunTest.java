@@ -26,6 +26,10 @@ import org.junit.jupiter.api.io.TempDir;
  */
 class KilledRunTest {
   private static final int KILLS = 9;
+
+  /** Of latent runs, whose lives take longer. */
+  private static final int FEW_KILLS = 4;
+
   private static final int NEVER = -1;
 
   @TempDir Path folder;
@@ -43,7 +47,7 @@ class KilledRunTest {
   @Test
   @DisplayName("C7 resume: a teacher killed at any moment ends with the bits of an undisturbed run")
   void teacher() throws Exception {
-    check("teacher", List.of());
+    check("teacher", KILLS, List.of());
   }
 
   @Test
@@ -52,30 +56,30 @@ class KilledRunTest {
   void distillation() throws Exception {
     Path made = folder.resolve("made");
     assertTrue(life("teacher", made, List.of(), NEVER, Death.AT_EVENT, new Random(0)));
-    check("distill", List.of(made.resolve("teacher.safetensors").toString()));
+    check("distill", KILLS, List.of(made.resolve("teacher.safetensors").toString()));
   }
 
   @Test
   @DisplayName("A text encoder and a latent UNet, killed at any moment, end with the same bits")
   void latentTeacher() throws Exception {
     TinyPipeline.write(folder.resolve("tiny"));
-    check("latent teacher", List.of(folder.resolve("tiny/diffusers").toString()));
+    check("latent teacher", FEW_KILLS, List.of(folder.resolve("tiny/diffusers").toString()));
   }
 
   @Test
   @DisplayName("Students of a latent model, killed at any moment, end with the same bits")
   void latentDistillation() throws Exception {
     TinyPipeline.write(folder.resolve("tiny"));
-    check("latent distill", List.of(folder.resolve("tiny/diffusers").toString()));
+    check("latent distill", FEW_KILLS, List.of(folder.resolve("tiny/diffusers").toString()));
   }
 
-  private void check(String kind, List<String> more) throws Exception {
+  private void check(String kind, int kills, List<String> more) throws Exception {
     Path whole = folder.resolve("whole");
     assertTrue(life(kind, whole, more, NEVER, Death.AT_EVENT, new Random(0)));
 
     Path killed = folder.resolve("killed");
     Random random = new Random(7);
-    for (int i = 0; i < KILLS; i++) {
+    for (int i = 0; i < kills; i++) {
       Death death = Death.values()[i % Death.values().length];
       // A life needs two events to get ahead: the phase's start, then an update with a checkpoint.
       int event = 2 + random.nextInt(3);

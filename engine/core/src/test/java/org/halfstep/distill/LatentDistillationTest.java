@@ -20,8 +20,8 @@ import org.halfstep.checkpoint.TinyPipeline;
 import org.halfstep.device.Device;
 import org.halfstep.device.cpu.CpuDevice;
 import org.halfstep.diffusion.Chain;
-import org.halfstep.diffusion.Parameterization;
 import org.halfstep.diffusion.LossWeighting;
+import org.halfstep.diffusion.Parameterization;
 import org.halfstep.distill.SmallRuns.Events;
 import org.halfstep.files.Json;
 import org.halfstep.image.ImageBatch;
@@ -208,13 +208,14 @@ class LatentDistillationTest {
     assertFalse(expected.isEmpty());
   }
 
-  private boolean converting(Path run, double within, boolean holdsOut, Events events, boolean stops)
+  private boolean converting(
+      Path run, double rate, double within, boolean holdsOut, Events events, boolean stops)
       throws IOException {
     LatentDistillationSettings usual = LatentRuns.settings(false, false, false, false);
     VelocitySettings velocity = usual.velocity();
     RunSettings longer =
         new RunSettings(
-            2, 5, 1e-4, 0, true, OptimizerSettings.adam(0.9), LossWeighting.TRUNCATED_SNR);
+            2, 5, rate, 0, true, OptimizerSettings.adam(0.9), LossWeighting.TRUNCATED_SNR);
     return LatentRuns.distill(
         device,
         teacher(),
@@ -242,29 +243,30 @@ class LatentDistillationTest {
   void theStopRuleEndsTheFirstPhaseAfterItsRamp() throws IOException {
     Path run = folder.resolve("enough");
     Events events = Events.collecting();
-    assertTrue(converting(run, 1e9, true, events, false));
+    assertTrue(converting(run, 1e-4, 1e9, true, events, false));
     assertEquals("3", updates(run));
     assertTrue(
         events.notes().contains("from eps to v: its stop rule is met after update 3"),
         events.notes().toString());
     Path stopped = folder.resolve("enough-stopped");
     int lives = 1;
-    while (!converting(stopped, 1e9, true, Events.collecting(), true)) {
+    while (!converting(stopped, 1e-4, 1e9, true, Events.collecting(), true)) {
       lives++;
     }
     assertEquals(6, lives, "three updates, of which the last ends the phase, then two of each");
     assertSame(LatentRuns.models(run), LatentRuns.models(stopped));
   }
 
+  /** A rate that spoils the weights. */
   @Test
   void withoutItsStopRuleMetThePhaseMakesAllUpdates() throws IOException {
     Path held = folder.resolve("never");
     Events onHeldOut = Events.collecting();
-    assertTrue(converting(held, 1e-9, true, onHeldOut, false));
+    assertTrue(converting(held, 1, 1e-9, true, onHeldOut, false));
     assertEquals("5", updates(held));
     Path own = folder.resolve("never-own");
     Events onItsOwn = Events.collecting();
-    assertTrue(converting(own, 1e-9, false, onItsOwn, false));
+    assertTrue(converting(own, 1, 1e-9, false, onItsOwn, false));
     assertSame(LatentRuns.models(held), LatentRuns.models(own));
     assertNotEquals(onHeldOut.notes(), onItsOwn.notes(), "other examples, other errors");
   }

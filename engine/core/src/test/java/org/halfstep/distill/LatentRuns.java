@@ -43,6 +43,10 @@ import org.halfstep.train.RunSettings;
 final class LatentRuns {
   static final Shape LATENT = new Shape(8, 8, 4);
   static final List<String> CAPTIONS = List.of("a red fox", "a cat", "snow on a house");
+
+  /** Captions with pairs of letters that a tokenizer can be made of. */
+  private static final List<String> TOLD = List.of("red cat", "blue cat", "cat");
+
   static final List<String> HELD_OUT = List.of("a dog");
   private static final OptimizerSettings NO_AVERAGE =
       new OptimizerSettings(0.9, 0.999, 1e-8, 0, false, 1, 0);
@@ -224,9 +228,9 @@ final class LatentRuns {
     try (Checkpoint checkpoint = Checkpoint.open(autoencoder, CheckpointOptions.standard())) {
       return CaptionedTeacherRun.run(
           device,
-          new Latents(6, LATENT, CAPTIONS.size(), 0),
+          new Latents(6, LATENT, TOLD.size(), 0),
           "noise",
-          CaptionedTeacherStart.fresh(settings, CAPTIONS, LATENT),
+          CaptionedTeacherStart.fresh(settings, TOLD, LATENT),
           settings,
           checkpoint.component(Part.AUTOENCODER).orElseThrow(),
           folder,
@@ -242,7 +246,9 @@ final class LatentRuns {
     try (Stream<Path> files = Files.walk(folder)) {
       for (Path file : files.filter(Files::isRegularFile).toList()) {
         String place = folder.relativize(file).toString();
-        if (!place.startsWith("checkpoints")) {
+        // What a killed writer left is removed by later ones, once it is a minute old.
+        boolean isLeft = file.getFileName().toString().startsWith(".halfstep-");
+        if (!place.startsWith("checkpoints") && !isLeft) {
           models.put(place, Files.readAllBytes(file));
         }
       }

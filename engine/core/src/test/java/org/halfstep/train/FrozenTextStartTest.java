@@ -59,8 +59,8 @@ class FrozenTextStartTest {
   private static final RandomLatents DATA = new RandomLatents(6, new Shape(8, 8, 4), CAPTIONS);
   private static final List<String> WORDS =
       List.of(
-          "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "red", "blue", "cat", "sea", "on", "a", "day",
-          "lo", "##ng");
+          "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "red", "blue", "cat", "sea", "on", "a",
+          "day", "lo", "##ng");
   private static final int WIDTH = 16;
 
   /** As many as the settings' positions, fewer than the encoder's. */
@@ -141,7 +141,9 @@ class FrozenTextStartTest {
     }
   }
 
-  /** The states of each token, and zeros for the padding, which a cross-attention finds nothing in. */
+  /**
+   * The states of each token, and zeros for the padding, which a cross-attention finds nothing in.
+   */
   @Test
   void contextsAreTheStatesOfTokensBeforeThePadding() throws IOException {
     List<String> texts = new ArrayList<>(CAPTIONS);
@@ -158,7 +160,8 @@ class FrozenTextStartTest {
         TokenSequence tokens = bert.tokenizer().sequence(texts.get(i), TOKENS);
         for (int token = 0; token < TOKENS; token++) {
           float[] state = Arrays.copyOfRange(expected[i], token * WIDTH, (token + 1) * WIDTH);
-          assertEquals(token >= tokens.used(), Arrays.equals(state, new float[WIDTH]), texts.get(i));
+          assertEquals(
+              token >= tokens.used(), Arrays.equals(state, new float[WIDTH]), texts.get(i));
         }
       }
     }
@@ -171,10 +174,7 @@ class FrozenTextStartTest {
       try (var network = conditioned.network();
           Plan plan =
               Plan.inference(
-                  device,
-                  network.graph(),
-                  PlanOptions.inference(texts.size()),
-                  network.values());
+                  device, network.graph(), PlanOptions.inference(texts.size()), network.values());
           NetworkInputs inputs = conditioned.inputs(plan)) {
         for (int row = 0; row < texts.size(); row++) {
           inputs.set(row, 0.5, row, 0);
@@ -223,7 +223,8 @@ class FrozenTextStartTest {
     Path model = folder.resolve(CaptionedTeacherRun.FOLDER);
     String index = Files.readString(model.resolve("model_index.json"));
     assertTrue(index.contains("BertModel") && index.contains("BertTokenizerFast"), index);
-    try (SafetensorsFile kept = SafetensorsFile.open(model.resolve("text_encoder/model.safetensors"));
+    try (SafetensorsFile kept =
+            SafetensorsFile.open(model.resolve("text_encoder/model.safetensors"));
         Checkpoint opened = Checkpoint.open(model, CheckpointOptions.standard())) {
       assertArrayEquals(
           new long[] {TOKENS, WIDTH},
@@ -236,8 +237,7 @@ class FrozenTextStartTest {
     }
     try (DiffusionModel sampled =
         DiffusionModel.open(model, ModelOptions.standard().withDevice(device))) {
-      byte[] cat =
-          sampled.sample(sampled.request("red cat").withSteps(2).withGuidance(3)).pixels();
+      byte[] cat = sampled.sample(sampled.request("red cat").withSteps(2).withGuidance(3)).pixels();
       byte[] sea =
           sampled.sample(sampled.request("blue sea").withSteps(2).withGuidance(3)).pixels();
       assertFalse(Arrays.equals(cat, sea), "the prompt has an effect");
@@ -255,8 +255,7 @@ class FrozenTextStartTest {
       FrozenTextStart start =
           FrozenTextStart.from(from, encoder(), contexts, CAPTIONS, DATA.shape());
       ModelCard card = start.card("random", Map.of());
-      assertEquals(
-          from.component(Part.UNET).orElseThrow().sha256(), card.provenance().get("from"));
+      assertEquals(from.component(Part.UNET).orElseThrow().sha256(), card.provenance().get("from"));
       ConditionedNetwork begun = start.open(device, card, 99);
       try (var network = begun.network()) {
         Component unet = from.component(Part.UNET).orElseThrow();
@@ -269,8 +268,7 @@ class FrozenTextStartTest {
       }
       DataException other =
           assertThrows(
-              DataException.class,
-              () -> CaptionedTeacherStart.from(from, CAPTIONS, DATA.shape()));
+              DataException.class, () -> CaptionedTeacherStart.from(from, CAPTIONS, DATA.shape()));
       assertTrue(other.getMessage().contains("was not trained with it"), other.getMessage());
     }
   }

@@ -29,7 +29,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class OptimizerTest {
   private static final double RATE = 0.01;
-  private static final int CONVERGING = 600;
+  private static final int CONVERGING = 200;
 
   private Device device;
   private Operations operations;

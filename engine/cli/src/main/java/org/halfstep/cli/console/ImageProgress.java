@@ -6,7 +6,10 @@ import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
 
-/** Shows how far a pass over images, or texts, is: a bar on a terminal, a line every few seconds elsewhere. */
+/**
+ * Shows how far a pass over images, or texts, is: a bar on a terminal, a line every few seconds
+ * elsewhere.
+ */
 public final class ImageProgress implements AutoCloseable {
   private static final double SECONDS_BETWEEN_LINES = 5;
   private static final int BAR_LENGTH = 100;

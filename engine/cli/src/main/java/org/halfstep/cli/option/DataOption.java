@@ -99,8 +99,8 @@ public final class DataOption {
    * @param most of them, evenly spread over all
    * @return empty where all are learned from; closed by the caller
    */
-  public Optional<ImageDataset> openHeldOut(
-      int side, int channels, List<String> classes, int most) throws IOException {
+  public Optional<ImageDataset> openHeldOut(int side, int channels, List<String> classes, int most)
+      throws IOException {
     if (!Datasets.hasSplits(folder())) {
       return Optional.empty();
     }
@@ -138,8 +138,7 @@ public final class DataOption {
    * @return empty where all are learned from
    */
   public Optional<CaptionedPictures> heldOutCaptioned(int most) throws IOException {
-    return captioned(
-        options -> CaptionedPictures.openHeldOut(folder(), options.withMost(most)));
+    return captioned(options -> CaptionedPictures.openHeldOut(folder(), options.withMost(most)));
   }
 
   /** Reads captions, told as it was asked for. */
@@ -150,8 +149,7 @@ public final class DataOption {
 
   private <T> T captioned(CaptionReading<T> reading) throws IOException {
     try {
-      return reading.read(
-          CaptionOptions.training().withTemplates(CaptionTemplate.list(templates)));
+      return reading.read(CaptionOptions.training().withTemplates(CaptionTemplate.list(templates)));
     } catch (IllegalArgumentException wrong) {
       throw new InputException("--captions-as: " + wrong.getMessage(), wrong);
     } catch (FileSystemException e) {
