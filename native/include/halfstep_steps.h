@@ -79,15 +79,21 @@ struct hs_adam_values {
 // lr*weight_decay first when decoupled; p -= lr/(1-beta1^step) * m / (sqrt(v/(1-beta2^step)) + eps); then,
 // unless ema is NULL, ema = ema_decay*ema + (1-ema_decay)*p. scale is clip_norm / sqrt(*square_sum) where
 // that is less than 1 and clip_norm > 0, else 1. Where *square_sum is infinite or not a number, nothing is
-// written.
+// written. m and v are stored as `state` says and widened to be computed with; p is updated with what was not
+// rounded yet. In bfloat16, m is rounded to nearest, and v, which a slow decay changes by less than half a last
+// place, at random: up with the probability of what is cut off, by the lower half of word e%4 of block e/4 of
+// Philox, of sample `step` in draw 0 with the key `seed` (below), for element e.
 struct hs_adam {
   int64_t count;
   double beta1, beta2, eps, weight_decay;
   int32_t decoupled; // 0 Adam, 1 AdamW
+  int32_t state;     // of m and v: HS_F32 or HS_BF16
+  uint64_t seed;     // of the rounding of v
   float *p;
   const float *g;
-  float *m, *v, *ema; // ema or NULL
-  void *p_bf16;       // or NULL: the new p once more, rounded to bfloat16
+  void *m, *v;
+  float *ema;   // or NULL
+  void *p_bf16; // or NULL: the new p once more, rounded to bfloat16
   const struct hs_adam_values *values;
   const double *square_sum; // of all gradients; or NULL: no clipping
 };

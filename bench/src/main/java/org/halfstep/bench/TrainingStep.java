@@ -54,7 +54,8 @@ final class TrainingStep implements AutoCloseable {
             gradients);
     operations = device.operations();
     optimizer =
-        new Optimizer(device, operations, network.weights(), gradients, OptimizerSettings.adam(0));
+        new Optimizer(
+            device, operations, network.weights(), gradients, OptimizerSettings.adam(0), 0);
     PeerInputs.fill(plan, network.architecture());
     Value output = output();
     long count = plan.count(output);

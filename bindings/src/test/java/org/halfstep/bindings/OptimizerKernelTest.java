@@ -14,6 +14,7 @@ import static org.halfstep.bindings.KernelCalls.run;
 import static org.halfstep.bindings.Kernels.HS_BF16;
 import static org.halfstep.bindings.Kernels.HS_F32;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -163,6 +164,65 @@ class OptimizerKernelTest {
         ema[k] = 0.9999 * ema[k] + 0.0001 * p[k];
       }
       assertClose(ema, get(average, HS_F32, COUNT), 1e-7, "average");
+    }
+  }
+
+  /**
+   * Moments in bfloat16, of numbers that float32 adds exactly: the first rounded to nearest, the
+   * second by the word of its element.
+   */
+  @ParameterizedTest
+  @ValueSource(ints = {COUNT, 8192})
+  void momentsInBfloat16AreRoundedEachInItsWay(int count) {
+    long seed = 0x123456789abcL;
+    double[] p = normal(count, 1);
+    double[] g = new double[count];
+    double[] m = new double[count];
+    double[] v = new double[count];
+    for (int k = 0; k < count; k++) {
+      g[k] = (k * 37L % 4096 - 2048) / 64.0;
+      m[k] = k * 11L % 255 - 127;
+      v[k] = k * 5L % 256;
+    }
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment parameters = put(arena, HS_F32, p);
+      MemorySegment first = put(arena, HS_BF16, m);
+      MemorySegment second = put(arena, HS_BF16, v);
+      MemorySegment values = ADAM_VALUES.select("step lr").allocate(arena, 7L, 1e-2);
+      MemorySegment struct =
+          ADAM.select("count beta1 beta2 eps state seed p g m v values")
+              .allocate(
+                  arena,
+                  count,
+                  0.5,
+                  0.5,
+                  1e-8,
+                  HS_BF16,
+                  seed,
+                  parameters,
+                  put(arena, HS_F32, g),
+                  first,
+                  second,
+                  values);
+      run(Kernel.ADAM_STEP, struct);
+      int up = 0;
+      for (int k = 0; k < count; k++) {
+        double mean = 0.5 * m[k] + 0.5 * g[k];
+        double square = 0.5 * v[k] + 0.5 * g[k] * g[k];
+        double root = Math.sqrt(square / (1 - Math.pow(0.5, 7)));
+        p[k] -= 1e-2 / (1 - Math.pow(0.5, 7)) * mean / (root + 1e-8);
+        m[k] = Arrays64.roundToBf16((float) mean);
+        int bits = Float.floatToIntBits((float) square);
+        int random = PhiloxKernelTest.word(seed, 7, 0, k) & 0xffff;
+        v[k] = Float.intBitsToFloat((bits + random) & 0xffff0000);
+        up += v[k] > square ? 1 : 0;
+      }
+      assertTrue(up > count / 4, up + " of " + count + " rounded up");
+      assertClose(m, get(first, HS_BF16, count), 0, "first moment");
+      assertClose(v, get(second, HS_BF16, count), 0, "second moment");
+      assertClose(p, get(parameters, HS_F32, count), 1e-6, "parameters by what was not rounded");
+      ADAM.select("state").set(struct, Kernels.HS_U8);
+      assertThrows(KernelException.class, () -> run(Kernel.ADAM_STEP, struct));
     }
   }
 

@@ -51,7 +51,7 @@ class PhiloxKernelTest {
   }
 
   /** The word for an element of a sample. */
-  private static int word(long seed, long sample, int draw, int element) {
+  static int word(long seed, long sample, int draw, int element) {
     int[] counter = {element / 4, draw, (int) sample, (int) (sample >>> 32)};
     return philox(counter, new int[] {(int) seed, (int) (seed >>> 32)})[element % 4];
   }

@@ -41,6 +41,7 @@ import org.halfstep.sample.LatentOptions;
 import org.halfstep.sample.ModelOptions;
 import org.halfstep.sample.SampleRequest;
 import org.halfstep.text.ClipTokenizer;
+import org.halfstep.text.Tokenizer;
 import org.halfstep.text.WordPieceTokenizer;
 
 /** Calls of the library about latent models that cannot be meant, as {@link LibraryMisuse} has. */
@@ -195,7 +196,7 @@ final class LatentCalls {
   private void components(Device device, Checkpoint checkpoint) throws IOException {
     Component text = checkpoint.component(Part.TEXT_ENCODER).orElseThrow();
     Component stage = checkpoint.component(Part.AUTOENCODER).orElseThrow();
-    ClipTokenizer tokenizer = checkpoint.openTokenizer().orElseThrow();
+    Tokenizer tokenizer = checkpoint.openTokenizer().orElseThrow();
     TextEncoderOptions plain = TextEncoderOptions.standard();
     refuse(
         "a first stage as text encoder",

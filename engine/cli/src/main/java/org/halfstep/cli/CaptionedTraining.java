@@ -3,11 +3,18 @@ package org.halfstep.cli;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
+import org.halfstep.checkpoint.BertCheckpoint;
+import org.halfstep.checkpoint.BertDescription;
 import org.halfstep.checkpoint.Checkpoint;
 import org.halfstep.checkpoint.CheckpointOptions;
 import org.halfstep.checkpoint.Component;
+import org.halfstep.checkpoint.Part;
+import org.halfstep.cli.console.ImageProgress;
+import org.halfstep.cli.console.InputException;
 import org.halfstep.cli.console.Sizes;
 import org.halfstep.cli.console.StoppableRun;
 import org.halfstep.cli.option.Bounds;
@@ -22,13 +29,17 @@ import org.halfstep.device.Owned;
 import org.halfstep.graph.Graph;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
+import org.halfstep.graph.Shape;
+import org.halfstep.latent.ContextCache;
 import org.halfstep.latent.LatentCache;
 import org.halfstep.train.CaptionedLatents;
 import org.halfstep.train.CaptionedTeacherRun;
 import org.halfstep.train.CaptionedTeacherSettings;
 import org.halfstep.train.CaptionedTeacherStart;
+import org.halfstep.train.FrozenTextStart;
 import org.halfstep.train.Resume;
 import org.halfstep.train.RunSettings;
+import org.halfstep.train.TeacherStart;
 
 /**
  * The training of a teacher on captions and latents, from what {@code halfstep train} was told.
@@ -36,6 +47,7 @@ import org.halfstep.train.RunSettings;
  * @param settings with the section {@value #SECTION}
  * @param data pictures with captions
  * @param latents which autoencoder, and where its latents are
+ * @param text folder of a text encoder that is not trained; null for one that is
  * @param from a model whose weights are begun with; null for new ones
  * @param folder of the run
  */
@@ -45,6 +57,7 @@ record CaptionedTraining(
     DataOption data,
     LatentsOption latents,
     PrecisionOption precision,
+    Path text,
     Path from,
     Path folder,
     Resume resume,
@@ -53,9 +66,6 @@ record CaptionedTraining(
 
   /** Channels of the pictures that autoencoders take. */
   private static final int CHANNELS = 3;
-
-  /** Updates over which the rate rises where weights are known and moments are not. */
-  static final long SHORT_WARM_UP = 100;
 
   int run() throws IOException {
     completeWarmUp();
@@ -71,10 +81,7 @@ record CaptionedTraining(
       List<String> captions = pictures.texts().all();
       Checkpoint known =
           from == null ? null : owned.add(Checkpoint.open(from, CheckpointOptions.standard()));
-      CaptionedTeacherStart start =
-          known == null
-              ? CaptionedTeacherStart.fresh(teacher, captions, examples.shape())
-              : CaptionedTeacherStart.from(known, captions, examples.shape());
+      TeacherStart start = start(teacher, captions, examples.shape(), known, owned);
       describe(images, examples, start, teacher);
       RunFolder.claim(folder, config(images, examples, autoencoder, start, teacher));
       return StoppableRun.run(
@@ -96,10 +103,73 @@ record CaptionedTraining(
     }
   }
 
+  private TeacherStart start(
+      CaptionedTeacherSettings teacher,
+      List<String> captions,
+      Shape latent,
+      Checkpoint known,
+      Owned owned)
+      throws IOException {
+    Optional<FrozenTextStart.Encoder> frozen = frozen(teacher.tokens(), known, owned);
+    if (frozen.isEmpty()) {
+      return known == null
+          ? CaptionedTeacherStart.fresh(teacher, captions, latent)
+          : CaptionedTeacherStart.from(known, captions, latent);
+    }
+    FrozenTextStart.Encoder encoder = frozen.get();
+    Files.createDirectories(folder);
+    try (ImageProgress progress =
+        new ImageProgress(out, "encoding captions", captions.size(), "texts")) {
+      ContextCache contexts =
+          owned.add(
+              ContextCache.openOrMake(
+                  folder.resolve("contexts.safetensors"),
+                  device,
+                  encoder.component(),
+                  encoder.tokenizer(),
+                  captions,
+                  progress::show));
+      return known == null
+          ? FrozenTextStart.fresh(teacher, encoder, contexts, captions, latent)
+          : FrozenTextStart.from(known, encoder, contexts, captions, latent);
+    }
+  }
+
+  /**
+   * The text encoder that is not trained: the one that was named, or that of the model that is
+   * begun with.
+   */
+  private Optional<FrozenTextStart.Encoder> frozen(int tokens, Checkpoint known, Owned owned)
+      throws IOException {
+    Component before = known == null ? null : known.component(Part.TEXT_ENCODER).orElse(null);
+    boolean isFrozen = before != null && before.network() instanceof BertDescription;
+    if (text == null) {
+      return isFrozen
+          ? Optional.of(
+              new FrozenTextStart.Encoder(
+                  before,
+                  known.openTokenizer().orElseThrow(() -> lacksTokenizer(known)),
+                  known.tokenizer().orElseThrow()))
+          : Optional.empty();
+    }
+    BertCheckpoint named = owned.add(BertCheckpoint.open(text));
+    int length = isFrozen ? ((BertDescription) before.network()).positions() : tokens;
+    Component component = named.component(length);
+    if (known != null && (before == null || !before.sha256().equals(component.sha256()))) {
+      throw new InputException(
+          from + ": has another text encoder than --text names; leave --text out");
+    }
+    return Optional.of(new FrozenTextStart.Encoder(component, named.tokenizer(), text));
+  }
+
+  private static InputException lacksTokenizer(Checkpoint known) {
+    return new InputException(known.path() + ": has no tokenizer: expected a whole model's folder");
+  }
+
   private void completeWarmUp() {
     String path = SECTION + ".run.warmUp";
     if (from != null && !settings.isGiven(path)) {
-      settings.set(path, SHORT_WARM_UP);
+      settings.set(path, RunSettings.SHORT_WARM_UP);
     }
   }
 
@@ -107,7 +177,7 @@ record CaptionedTraining(
       ImageDataset images,
       CaptionedLatents examples,
       Component autoencoder,
-      CaptionedTeacherStart start,
+      TeacherStart start,
       CaptionedTeacherSettings teacher) {
     ObjectNode config = Settings.JSON.createObjectNode();
     config.put("halfstep", Halfstep.VERSION);
@@ -124,6 +194,9 @@ record CaptionedTraining(
         .putObject("autoencoder")
         .put("folder", latents.autoencoder().toString())
         .put("sha256", autoencoder.sha256());
+    if (text != null) {
+      config.putObject("text").put("folder", text.toString());
+    }
     if (from != null) {
       config.putObject("from").put("file", from.toString()).put("sha256", start.digest());
     }
@@ -134,15 +207,14 @@ record CaptionedTraining(
   private void describe(
       ImageDataset images,
       CaptionedLatents examples,
-      CaptionedTeacherStart start,
+      TeacherStart start,
       CaptionedTeacherSettings teacher) {
     RunSettings run = teacher.run();
-    Graph graph = start.config().graph();
+    Graph graph = start.graph();
     PlanOptions options =
         PlanOptions.training(run.batch(), teacher.seed()).withType(run.precision());
     long plan = Plan.requiredBytes(device, graph, options);
-    long weights = Float.BYTES * graph.parameterFloats();
-    int copies = run.optimizer().hasEma() ? 5 : 4;
+    long weights = run.optimizer().bytes(graph.parameterFloats());
     out.println("on " + device.name());
     out.println(
         "data: "
@@ -152,24 +224,25 @@ record CaptionedTraining(
             + ", "
             + Sizes.count(examples.conditions(), "caption")
             + " in a vocabulary of "
-            + Sizes.whole(start.tokenizer().size()));
-    if (start.captions().cut() > 0) {
+            + Sizes.whole(start.vocabulary()));
+    if (start.cut() > 0) {
       out.println(
           "  "
-              + Sizes.count(start.captions().cut(), "caption")
+              + Sizes.count(start.cut(), "caption")
               + " longer than "
-              + start.captions().length()
+              + start.tokens()
               + " tokens: their ends are left out");
     }
     out.println(
         "network: "
-            + Sizes.whole(start.config().unet().network().parameters())
+            + Sizes.whole(start.parameters())
             + " parameters, text encoder "
-            + Sizes.whole(start.config().text().parameters())
+            + Sizes.whole(start.textParameters())
+            + (start.trainsText() ? "" : ", which are not trained")
             + "; weights, gradients and optimizer "
-            + Sizes.bytes(copies * weights));
+            + Sizes.bytes(weights));
     out.println("plan: " + Sizes.bytes(plan) + " for a batch of " + run.batch());
     data.note(images, out);
-    Bounds.memory(device, copies * weights + plan, "training with a batch of " + run.batch());
+    Bounds.memory(device, weights + plan, "training with a batch of " + run.batch());
   }
 }

@@ -75,6 +75,15 @@ final class DistillCommand implements Callable<Integer> {
   private Path teacher;
 
   @Option(
+      names = "--from",
+      paramLabel = "PATH",
+      description =
+          "Begin a student with the weights of this model of an earlier run in place of its teacher's: a stage-one"
+              + " model begins stage one, a student of N steps the halving to N. The optimizer's moments begin at"
+              + " zero, and the rate rises over 100 updates.")
+  private Path from;
+
+  @Option(
       names = "--steps",
       paramLabel = "N",
       description = "Steps of the first halving's teacher, a power of two.")
@@ -175,6 +184,12 @@ final class DistillCommand implements Callable<Integer> {
             .putObject("from")
             .put("file", teacher.toString())
             .put("sha256", ModelOption.checksum(teacher.toString()));
+        if (from != null) {
+          config
+              .putObject("begun")
+              .put("file", from.toString())
+              .put("sha256", ModelOption.checksum(from.toString()));
+        }
         config.set("data", data.describe(images));
         config.set(SECTION, Settings.JSON.valueToTree(settings));
         describe(out, device, network, settings);
@@ -191,6 +206,7 @@ final class DistillCommand implements Callable<Integer> {
                     memory.bytes(),
                     images,
                     settings,
+                    from,
                     folder,
                     resume.resume(),
                     listener,
@@ -216,6 +232,7 @@ final class DistillCommand implements Callable<Integer> {
                 latents,
                 precision,
                 memory.bytes(),
+                from,
                 folder,
                 resume.resume(),
                 out)

@@ -3,50 +3,40 @@ package org.halfstep.cli;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import org.halfstep.checkpoint.AutoencoderDescription;
 import org.halfstep.checkpoint.Checkpoint;
 import org.halfstep.checkpoint.Component;
 import org.halfstep.checkpoint.Part;
+import org.halfstep.checkpoint.SchedulerConfig;
 import org.halfstep.checkpoint.TextDescription;
 import org.halfstep.checkpoint.UNetDescription;
-import org.halfstep.cli.console.ImageProgress;
 import org.halfstep.cli.console.InputException;
 import org.halfstep.cli.console.Sizes;
 import org.halfstep.cli.console.StoppableRun;
 import org.halfstep.cli.option.Bounds;
 import org.halfstep.cli.option.DataOption;
-import org.halfstep.cli.option.LatentsOption;
 import org.halfstep.cli.option.PrecisionOption;
 import org.halfstep.cli.option.Settings;
 import org.halfstep.data.CaptionedPictures;
 import org.halfstep.data.ImageDataset;
-import org.halfstep.data.ImageSource;
-import org.halfstep.data.MaskedPictures;
-import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.Owned;
+import org.halfstep.diffusion.Parameterization;
 import org.halfstep.distill.DistillationMemory;
 import org.halfstep.distill.DistillationRun;
 import org.halfstep.distill.DistillationSettings;
 import org.halfstep.distill.LatentDistillationSettings;
 import org.halfstep.distill.LatentModels;
 import org.halfstep.latent.ClipTextConfig;
-import org.halfstep.latent.FirstStage;
-import org.halfstep.latent.FirstStageOptions;
-import org.halfstep.latent.LatentCache;
-import org.halfstep.latent.LatentCacheWriter;
 import org.halfstep.latent.LatentUNetConfig;
 import org.halfstep.model.ComponentCard;
 import org.halfstep.model.Network;
 import org.halfstep.random.Philox;
 import org.halfstep.text.TokenTable;
-import org.halfstep.train.CaptionedLatents;
 import org.halfstep.train.Examples;
-import org.halfstep.train.InpaintingLatents;
-import org.halfstep.train.LabelledLatents;
+import org.halfstep.train.HeldOut;
 import org.halfstep.train.Resume;
 
 /**
@@ -58,6 +48,7 @@ import org.halfstep.train.Resume;
  * @param imageSize side of the pictures; null for the teacher's usual one
  * @param latents file of the pictures' latents; null for the one in the run's folder
  * @param memory bytes that packed weights of a teacher may take; 0 for the usual
+ * @param from a model whose weights the student of its kind begins with; null for none
  * @param folder of the run
  */
 record LatentDistillation(
@@ -69,6 +60,7 @@ record LatentDistillation(
     Path latents,
     PrecisionOption precision,
     long memory,
+    Path from,
     Path folder,
     Resume resume,
     PrintWriter out) {
@@ -138,11 +130,15 @@ record LatentDistillation(
     LatentDistillationSettings run = settings.section(SECTION, LatentDistillationSettings.class);
     try (Owned owned = new Owned()) {
       ImageDataset images = owned.add(data.open(side(), CHANNELS));
-      Examples examples = examples(run, images, owned);
+      LatentExamples latent = latentExamples(run, owned);
+      CaptionedPictures pictures = isOfTexts() ? pictures() : null;
+      Path file = latents == null ? folder.resolve("latents.safetensors") : latents;
+      Examples examples = latent.training(images, pictures, file);
+      HeldOut held = heldOut(latent, images, run);
       TokenTable captions = null;
       Network<ClipTextConfig, ComponentCard> encoder = null;
       if (isOfTexts()) {
-        captions = captions();
+        captions = captions(pictures);
         encoder = owned.add(encoder());
       }
       LatentModels models =
@@ -156,13 +152,14 @@ record LatentDistillation(
               examples.shape(),
               run.students().guidanceEmbedDim());
       describe(models, encoder, captions, images, examples, run);
-      RunFolder.claim(folder, config(images, run));
+      RunFolder.claim(folder, config(models, images, run));
       return StoppableRun.run(
           out,
           folder,
           updates(run),
           (listener, stop) ->
-              DistillationRun.run(models, examples, run, folder, resume, listener, stop));
+              DistillationRun.run(
+                  models, examples, held, run, from, folder, resume, listener, stop));
     }
   }
 
@@ -174,52 +171,50 @@ record LatentDistillation(
 
   // ---- What is learned from
 
-  private Examples examples(LatentDistillationSettings run, ImageDataset images, Owned owned)
-      throws IOException {
-    Component stage = component(checkpoint, Part.AUTOENCODER);
-    Path file = latents == null ? folder.resolve("latents.safetensors") : latents;
-    Files.createDirectories(folder);
-    LatentCache cache = owned.add(LatentsOption.open(device, stage, images, file, out));
-    boolean mirror = run.students().mirror();
-    Examples examples =
-        isOfTexts()
-            ? new CaptionedLatents(pictures(), cache, mirror)
-            : new LabelledLatents(images, cache, mirror);
-    if (!isInpainting()) {
-      return examples;
-    }
-    long seed = Philox.childSeed(run.students().seed(), MASK_STREAM);
-    LatentCache masked = owned.add(masked(stage, images, cache, run.masks(), seed));
-    return new InpaintingLatents(examples, masked, run.masks(), seed, factor(), mirror);
+  private LatentExamples latentExamples(LatentDistillationSettings run, Owned owned) {
+    return new LatentExamples(
+        device,
+        component(checkpoint, Part.AUTOENCODER),
+        side(),
+        run.students().mirror(),
+        isInpainting() ? run.masks() : 0,
+        factor(),
+        Philox.childSeed(run.students().seed(), MASK_STREAM),
+        folder,
+        owned,
+        out);
   }
 
-  /** The latents of the pictures under their masks, beside those of the pictures. */
-  private LatentCache masked(
-      Component stage, ImageDataset images, LatentCache cache, int masks, long seed)
+  /** Null where nothing is held out, or nothing is measured. */
+  private HeldOut heldOut(
+      LatentExamples examples, ImageDataset images, LatentDistillationSettings run)
       throws IOException {
-    LatentCache.Origin whole = cache.origin();
-    LatentCache.Origin origin =
-        new LatentCache.Origin(
-            whole.autoencoder(),
-            whole.scaling(),
-            whole.isGaussian(),
-            whole.pictures() + " under " + masks + " masks of seed " + seed + ", exactly grey");
-    Path file = folder.resolve("masked-latents.safetensors");
-    FirstStageOptions exact = FirstStageOptions.standard().withPrecision(DataType.F32);
-    try (FirstStage opened = FirstStage.open(device, stage, exact);
-        MaskedPictures masked = new MaskedPictures(ImageSource.of(images), masks, seed);
-        ImageProgress progress = new ImageProgress(out, "encoding masked", masked.count())) {
-      return LatentCacheWriter.openOrMake(
-          file, origin, opened, masked, masked::painted, progress::show);
+    if (run.velocity() == null || scheduler().parameterization() == Parameterization.V) {
+      return null;
     }
+    if (!isOfTexts()) {
+      return examples
+          .heldOutClasses(data, images)
+          .map(classes -> new HeldOut(classes, null))
+          .orElse(null);
+    }
+    CaptionedPictures held = LatentExamples.heldOutCaptions(data).orElse(null);
+    return held == null ? null : new HeldOut(examples.heldOut(data, held), captions(held));
+  }
+
+  private SchedulerConfig scheduler() throws IOException {
+    return checkpoint
+        .scheduler()
+        .orElseThrow(
+            () -> new InputException(checkpoint.path() + ": does not say its noise schedule"));
   }
 
   private CaptionedPictures pictures() throws IOException {
     return data.requireCaptioned();
   }
 
-  private TokenTable captions() throws IOException {
-    TextDescription text = (TextDescription) component(checkpoint, Part.TEXT_ENCODER).network();
+  private TokenTable captions(CaptionedPictures pictures) throws IOException {
+    TextDescription text = text();
     return TokenTable.of(
         checkpoint
             .openTokenizer()
@@ -229,13 +224,23 @@ record LatentDistillation(
                         checkpoint.path()
                             + ": has no tokenizer, as single files do: convert it to a folder"
                             + " (halfstep convert --tokenizer)")),
-        pictures().texts().all(),
+        pictures.texts().all(),
         text.positions());
+  }
+
+  private TextDescription text() {
+    if (component(checkpoint, Part.TEXT_ENCODER).network() instanceof TextDescription text) {
+      return text;
+    }
+    throw new InputException(
+        checkpoint.path()
+            + ": has a text encoder of BERT's kind, with which models are trained and sampled;"
+            + " distillation takes those with CLIP's");
   }
 
   private Network<ClipTextConfig, ComponentCard> encoder() throws IOException {
     Component text = component(checkpoint, Part.TEXT_ENCODER);
-    ClipTextConfig config = ClipTextConfig.context((TextDescription) text.network());
+    ClipTextConfig config = ClipTextConfig.context(text());
     return Network.open(
         device,
         config,
@@ -247,7 +252,8 @@ record LatentDistillation(
 
   // ---- What people are told
 
-  private ObjectNode config(ImageDataset images, LatentDistillationSettings run) {
+  private ObjectNode config(
+      LatentModels models, ImageDataset images, LatentDistillationSettings run) throws IOException {
     ObjectNode config = Settings.JSON.createObjectNode();
     config.put("halfstep", Halfstep.VERSION);
     config.put("command", "distill");
@@ -255,6 +261,9 @@ record LatentDistillation(
         .putObject("from")
         .put("file", checkpoint.path().toString())
         .put("sha256", component(checkpoint, Part.UNET).sha256());
+    if (from != null) {
+      config.putObject("begun").put("file", from.toString()).put("sha256", models.sha256(from));
+    }
     config.set("data", data.describe(images));
     config.set(SECTION, Settings.JSON.valueToTree(run));
     return config;

@@ -123,7 +123,8 @@ abstract sealed class MeasuredPass implements AutoCloseable {
                     operations,
                     trained.weights(),
                     gradients,
-                    OptimizerSettings.adam(EMA_DECAY)));
+                    OptimizerSettings.adam(EMA_DECAY),
+                    0));
         updateBytes = UPDATE_FLOATS * (long) Float.BYTES * graph.parameterFloats();
         fillInputs(model, plan);
         fillGradient(model.config().ports(graph).out());

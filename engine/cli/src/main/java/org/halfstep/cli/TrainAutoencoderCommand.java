@@ -172,7 +172,7 @@ final class TrainAutoencoderCommand implements Callable<Integer> {
       PrintWriter out, Device device, ImageDataset images, AutoencoderSettings run) {
     Graph graph = run.network().network(run.divergence()).graph();
     PlanOptions options = PlanOptions.training(run.batch(), run.seed()).withType(run.precision());
-    long bytes = Plan.requiredBytes(device, graph, options);
+    long plan = Plan.requiredBytes(device, graph, options);
     int side = run.network().latentSize();
     out.println("on " + device.name());
     out.println(
@@ -187,10 +187,11 @@ final class TrainAutoencoderCommand implements Callable<Integer> {
             + "x"
             + run.network().latentChannels()
             + "; plan "
-            + Sizes.bytes(bytes)
+            + Sizes.bytes(plan)
             + " for a batch of "
             + run.batch());
-    Bounds.memory(device, bytes, "training with a batch of " + run.batch());
+    long weights = run.optimizer().bytes(graph.parameterFloats());
+    Bounds.memory(device, weights + plan, "training with a batch of " + run.batch());
     data.note(images, out);
     data.noteRepeats(images, run.batch() * run.updates(), Optional.empty(), out);
     out.println(

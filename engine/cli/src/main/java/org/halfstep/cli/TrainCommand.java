@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import org.halfstep.cli.console.InputException;
 import org.halfstep.cli.console.Sizes;
 import org.halfstep.cli.console.StoppableRun;
 import org.halfstep.cli.option.Bounds;
@@ -74,6 +75,15 @@ final class TrainCommand implements Callable<Integer> {
   private Path from;
 
   @Option(
+      names = "--text",
+      paramLabel = "FOLDER",
+      description =
+          "With --autoencoder: a text encoder of BERT's kind that is not trained, such as MiniLM, which make"
+              + " data-minilm brings; what it makes of the captions is kept in contexts.safetensors in --out"
+              + " (default: a small one, trained with the teacher).")
+  private Path text;
+
+  @Option(
       names = "--image-size",
       paramLabel = "N",
       description = "Side of the images that the network makes.")
@@ -107,13 +117,16 @@ final class TrainCommand implements Callable<Integer> {
     settings.override(CaptionedTraining.SECTION, "imageSize", imageSize);
     try (Device device = halfstep.openDevice()) {
       return new CaptionedTraining(
-              device, settings, data, latents, precision, from, folder, resume.resume(), out)
+              device, settings, data, latents, precision, text, from, folder, resume.resume(), out)
           .run();
     }
   }
 
   private int onPixels(PrintWriter out) throws IOException {
     latents.requireNone();
+    if (text != null) {
+      throw new InputException("--text: is for models of captions; name an --autoencoder");
+    }
     Settings settings = settings();
     UNetConfig network = settings.section(SECTION, TeacherSettings.class).network();
     try (ImageDataset images = data.open(network.imageSize(), network.inChannels());
@@ -182,7 +195,7 @@ final class TrainCommand implements Callable<Integer> {
       settings.override(SECTION, "network", known.architecture().withDropout(wanted.dropout()));
     }
     if (!settings.isGiven(SECTION + ".run.warmUp")) {
-      settings.set(SECTION + ".run.warmUp", CaptionedTraining.SHORT_WARM_UP);
+      settings.set(SECTION + ".run.warmUp", RunSettings.SHORT_WARM_UP);
     }
   }
 
@@ -194,8 +207,7 @@ final class TrainCommand implements Callable<Integer> {
         PlanOptions.training(run.batch(), teacher.seed()).withType(run.precision());
     LeastMemory.require(device, graph, options);
     long plan = Plan.requiredBytes(device, graph, options);
-    long weights = Float.BYTES * graph.parameterFloats();
-    int copies = run.optimizer().hasEma() ? 5 : 4;
+    long weights = run.optimizer().bytes(graph.parameterFloats());
     out.println("on " + device.name());
     out.println(
         "data: "
@@ -214,8 +226,8 @@ final class TrainCommand implements Callable<Integer> {
         "network: "
             + Sizes.whole(graph.parameterCount())
             + " parameters; weights, gradients and optimizer "
-            + Sizes.bytes(copies * weights));
+            + Sizes.bytes(weights));
     out.println("plan: " + Sizes.bytes(plan) + " for a batch of " + run.batch());
-    Bounds.memory(device, copies * weights + plan, "training with a batch of " + run.batch());
+    Bounds.memory(device, weights + plan, "training with a batch of " + run.batch());
   }
 }

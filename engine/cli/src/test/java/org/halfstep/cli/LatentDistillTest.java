@@ -3,12 +3,16 @@ package org.halfstep.cli;
 import static org.halfstep.cli.Commands.refused;
 import static org.halfstep.cli.Commands.succeeds;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
 import java.util.stream.Stream;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeAll;
@@ -30,25 +34,33 @@ class LatentDistillTest {
     Path pictures = Files.createDirectory(folder.resolve("pictures"));
     StringBuilder table = new StringBuilder("file\tcaption\n");
     for (int i = 0; i < PICTURES; i++) {
-      BufferedImage picture = new BufferedImage(SIDE, SIDE, BufferedImage.TYPE_INT_RGB);
-      for (int y = 0; y < SIDE; y++) {
-        for (int x = 0; x < SIDE; x++) {
-          picture.setRGB(x, y, 0x204060 * (i + 1) + 4 * x * (y % 3) << i);
-        }
-      }
-      ImageIO.write(picture, "png", pictures.resolve(i + ".png").toFile());
+      draw(pictures.resolve(i + ".png"), i);
       table.append(i).append(".png\ta fox number ").append(i).append('\n');
     }
     Files.writeString(pictures.resolve("captions.tsv"), table);
   }
 
+  private static void draw(Path file, int number) throws IOException {
+    BufferedImage picture = new BufferedImage(SIDE, SIDE, BufferedImage.TYPE_INT_RGB);
+    for (int y = 0; y < SIDE; y++) {
+      for (int x = 0; x < SIDE; x++) {
+        picture.setRGB(x, y, 0x204060 * (number + 1) + 4 * x * (y % 3) << number);
+      }
+    }
+    ImageIO.write(picture, "png", file.toFile());
+  }
+
   private static String distill(String teacher, Path out, Object... more) {
+    return distill(teacher, folder.resolve("pictures"), out, more);
+  }
+
+  private static String distill(String teacher, Path data, Path out, Object... more) {
     Object[] first = {
       "distill",
       "--teacher",
       folder.resolve("tiny").resolve(teacher),
       "--data",
-      folder.resolve("pictures"),
+      data,
       "--preset",
       "tiny",
       "--stages",
@@ -85,6 +97,40 @@ class LatentDistillTest {
     byte[] before = Files.readAllBytes(weights(out));
     distill(teacher, out);
     assertArrayEquals(before, Files.readAllBytes(weights(out)), "nothing was left to do");
+  }
+
+  /**
+   * The shape of latent diffusion's model of ImageNet: codes in place of Gaussians, and classes.
+   */
+  @Test
+  void aModelOfClassesIsDistilledOnAFolderForEach() throws IOException {
+    Path data = folder.resolve("classes");
+    int number = 0;
+    for (String name : List.of("cat", "dog", "fox")) {
+      Path pictures = Files.createDirectories(data.resolve(name));
+      for (int i = 0; i < 2; i++) {
+        draw(pictures.resolve(i + ".png"), number++);
+      }
+    }
+    Path out = folder.resolve("out-classes");
+    String said = distill("classes", data, out, "--guidance-range", "0,14");
+    assertTrue(said.contains("6 pictures as latents of 8x8x3, 3 classes"), said);
+    assertTrue(said.contains("w from 0.0 to 14.0"), said);
+    assertTrue(said.contains("from eps to v"), said);
+    assertTrue(said.contains("2 halvings from 4 to 1 step"), said);
+    for (String student : List.of("velocity", "guided", "student-2", "student-1")) {
+      Path made = folder.resolve("classes-" + student);
+      succeeds("sample", "--model", out.resolve(student), "--labels", "1", "--out", made);
+      BufferedImage picture = ImageIO.read(made.resolve("seed-0-image-0.png").toFile());
+      assertEquals(4 * 8, picture.getWidth(), "four pixels of a picture to one of a latent");
+    }
+    Path other = folder.resolve("classes-other");
+    succeeds("sample", "--model", out.resolve("student-1"), "--labels", "2", "--out", other);
+    assertFalse(
+        Arrays.equals(
+            Files.readAllBytes(folder.resolve("classes-student-1/seed-0-image-0.png")),
+            Files.readAllBytes(other.resolve("seed-0-image-0.png"))),
+        "the class has an effect");
   }
 
   private static Path weights(Path out) {

@@ -15,7 +15,13 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import javax.imageio.ImageIO;
+import org.halfstep.checkpoint.BertDescription;
+import org.halfstep.checkpoint.HashedTensors;
+import org.halfstep.files.Json;
+import org.halfstep.safetensors.SafetensorsWriter;
+import org.halfstep.safetensors.WritableTensor;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -115,6 +121,56 @@ class TrainOnLatentsTest {
     train("again", "--updates", "3", "--latents", folder.resolve("run/latents.safetensors"));
     assertArrayEquals(weights("run"), weights("again"));
     assertFalse(Files.exists(folder.resolve("again/latents.safetensors")));
+  }
+
+  /** A text encoder that is not trained: contexts are kept, and what comes out has it in it. */
+  @Test
+  void aTextEncoderMayBeNamed() throws IOException {
+    Path text = Files.createDirectories(folder.resolve("text"));
+    List<String> words = List.of("[PAD]", "[UNK]", "[CLS]", "[SEP]", "red", "blue", "disc");
+    BertDescription network = new BertDescription(words.size(), 40, 2, 16, 24, 1, 4);
+    Json.write(text.resolve("config.json"), network.toJson());
+    HashedTensors hashed = new HashedTensors(network);
+    List<WritableTensor> tensors = new ArrayList<>();
+    network.shapes().keySet().forEach(name -> tensors.add(hashed.writable(name, null)));
+    SafetensorsWriter.write(text.resolve("model.safetensors"), tensors, Map.of());
+    Files.write(text.resolve("vocab.txt"), words);
+    String out = train("frozen", "--updates", "2", "--text", text);
+    assertTrue(out.contains("which are not trained"), out);
+    assertTrue(Files.exists(folder.resolve("frozen/contexts.safetensors")));
+    Path made = folder.resolve("frozen-pictures");
+    Commands.Outcome sampled =
+        Commands.halfstep(
+            "sample",
+            "--threads",
+            "1",
+            "--model",
+            folder.resolve("frozen/teacher"),
+            "--prompt",
+            "a red disc",
+            "--steps",
+            "2",
+            "--out",
+            made);
+    assertEquals(0, sampled.code(), sampled.err());
+    assertTrue(Files.exists(made.resolve("seed-0-image-0.png")));
+    // What begins with it has its text encoder, whether or not that is named.
+    train("frozen-on", "--updates", "1", "--from", folder.resolve("frozen/teacher"));
+    assertTrue(Files.exists(folder.resolve("frozen-on/contexts.safetensors")));
+    String other =
+        refused(
+            "train",
+            "--preset",
+            "tiny",
+            "--data",
+            folder.resolve("data"),
+            "--autoencoder",
+            folder.resolve("autoencoder"),
+            "--text",
+            folder.resolve("data"),
+            "--out",
+            folder.resolve("no-text"));
+    assertTrue(other.contains("expected the folder of a text encoder of BERT's kind"), other);
   }
 
   /**

@@ -2,8 +2,12 @@ package org.halfstep.checkpoint;
 
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.SequencedMap;
 import org.halfstep.files.DataException;
+import org.halfstep.model.TensorNames;
+import org.halfstep.text.WordPieceTokenizer;
 
 /**
  * A text encoder of BERT's kind: transformers' BertModel, without its pooler.
@@ -17,7 +21,8 @@ import org.halfstep.files.DataException;
  * @param heads of attention
  */
 public record BertDescription(
-    int vocabulary, int positions, int types, int width, int inner, int layers, int heads) {
+    int vocabulary, int positions, int types, int width, int inner, int layers, int heads)
+    implements TextEncoderDescription {
   /** The encoder of sentences that is called all-MiniLM-L6-v2. */
   public static final BertDescription MINI_LM =
       new BertDescription(30_522, 512, 2, 384, 1536, 6, 12);
@@ -40,7 +45,8 @@ public record BertDescription(
     }
   }
 
-  private static BertDescription of(ConfigKeys keys) throws DataException {
+  /** Reads a config.json. */
+  static BertDescription of(ConfigKeys keys) throws DataException {
     keys.require("model_type", "bert");
     keys.require("layer_norm_eps", EPS);
     keys.require("hidden_act", "gelu");
@@ -61,7 +67,33 @@ public record BertDescription(
         heads);
   }
 
-  /** The keys and values of a config.json that describes it. */
+  /** The same for shorter sequences: the table of places is cut to these. */
+  public BertDescription withPositions(int tokens) {
+    if (tokens < 2 || tokens > positions) {
+      throw new IllegalArgumentException(
+          "the text encoder takes 2 to " + positions + " tokens, got " + tokens);
+    }
+    return new BertDescription(vocabulary, tokens, types, width, inner, layers, heads);
+  }
+
+  @Override
+  public WordPieceTokenizer openTokenizer(Path path) throws IOException {
+    return WordPieceTokenizer.open(path);
+  }
+
+  /** Transformers' names, and those of models exported to ONNX. */
+  @Override
+  public TensorNames diffusers() {
+    return BertNames.NAMES;
+  }
+
+  /** No single file has such a text encoder beside a UNet; alone it has transformers' names. */
+  @Override
+  public TensorNames single() {
+    return BertNames.NAMES;
+  }
+
+  @Override
   public ObjectNode toJson() {
     ObjectNode json = JsonNodeFactory.instance.objectNode();
     json.putArray("architectures").add("BertModel");
@@ -79,7 +111,7 @@ public record BertDescription(
     return json;
   }
 
-  /** Every parameter with its extents, in the order in which the network runs. */
+  @Override
   public SequencedMap<String, long[]> shapes() {
     ParameterShapes shapes = new ParameterShapes();
     shapes.add("embeddings.word_embeddings.weight", vocabulary, width);

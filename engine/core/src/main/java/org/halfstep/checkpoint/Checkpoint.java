@@ -14,6 +14,7 @@ import org.halfstep.diffusion.Parameterization;
 import org.halfstep.files.DataException;
 import org.halfstep.safetensors.Tensors;
 import org.halfstep.text.ClipTokenizer;
+import org.halfstep.text.Tokenizer;
 
 /**
  * An open checkpoint of a latent diffusion model, or of one of its networks, in any published
@@ -165,16 +166,16 @@ public final class Checkpoint implements AutoCloseable {
    * @throws IOException in one line, when its files are damaged, or have more entries than the text
    *     encoder
    */
-  public Optional<ClipTokenizer> openTokenizer() throws IOException {
+  public Optional<Tokenizer> openTokenizer() throws IOException {
     if (tokenizer == null) {
       return Optional.empty();
     }
-    ClipTokenizer read = ClipTokenizer.open(tokenizer);
     Component component = components.get(Part.TEXT_ENCODER);
     if (component == null) {
-      return Optional.of(read);
+      return Optional.of(ClipTokenizer.open(tokenizer));
     }
-    TextDescription text = (TextDescription) component.network();
+    TextEncoderDescription text = (TextEncoderDescription) component.network();
+    Tokenizer read = text.openTokenizer(tokenizer);
     if (read.size() > text.vocabulary()) {
       throw new DataException(
           tokenizer,
@@ -184,7 +185,7 @@ public final class Checkpoint implements AutoCloseable {
               + text.vocabulary()
               + ": they belong to different models");
     }
-    return Optional.of(text.padded(read));
+    return Optional.of(read);
   }
 
   /** Lines about what was chosen, and what was passed over. */

@@ -40,13 +40,17 @@ final class ConfigFiles {
     return switch (part) {
       case UNET -> UNetDescription.of(keys);
       case AUTOENCODER -> AutoencoderDescription.of(keys);
-      case TEXT_ENCODER -> TextDescription.of(keys);
+      case TEXT_ENCODER -> isBert(config) ? BertDescription.of(keys) : TextDescription.of(keys);
     };
+  }
+
+  private static boolean isBert(ObjectNode config) {
+    return config.path("model_type").asText().equals("bert");
   }
 
   /** Which network a configuration is of. */
   static Optional<Part> part(ObjectNode config) {
-    if (config.path("model_type").asText().equals("clip_text_model")) {
+    if (isBert(config) || config.path("model_type").asText().equals("clip_text_model")) {
       return Optional.of(Part.TEXT_ENCODER);
     }
     return switch (config.path("_class_name").asText()) {

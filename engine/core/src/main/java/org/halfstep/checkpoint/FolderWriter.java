@@ -18,6 +18,7 @@ import org.halfstep.safetensors.SafetensorsWriter;
 import org.halfstep.safetensors.TensorView;
 import org.halfstep.safetensors.WritableTensor;
 import org.halfstep.text.ClipTokenizer;
+import org.halfstep.text.WordPieceTokenizer;
 
 /**
  * Writes folders of diffusers: of a whole pipeline, or of one network where the checkpoint has no
@@ -31,6 +32,7 @@ public final class FolderWriter {
       List.of(
           "merges.txt",
           "vocab.json",
+          "vocab.txt",
           "tokenizer.json",
           "tokenizer_config.json",
           "special_tokens_map.json",
@@ -171,11 +173,15 @@ public final class FolderWriter {
       index.putArray("safety_checker").addNull().addNull();
     }
     index.putArray(ConfigFiles.SCHEDULER).add("diffusers").add(scheduler.className());
+    boolean bert = isOfBert();
     if (text) {
-      index.putArray("text_encoder").add("transformers").add("CLIPTextModel");
+      index.putArray("text_encoder").add("transformers").add(bert ? "BertModel" : "CLIPTextModel");
     }
     if (tokenizer) {
-      index.putArray(FolderReader.TOKENIZER).add("transformers").add("CLIPTokenizer");
+      index
+          .putArray(FolderReader.TOKENIZER)
+          .add("transformers")
+          .add(bert ? "BertTokenizerFast" : "CLIPTokenizer");
     }
     for (Component component : checkpoint.components().values()) {
       if (component.part() != Part.TEXT_ENCODER) {
@@ -186,6 +192,13 @@ public final class FolderWriter {
       }
     }
     return index;
+  }
+
+  private boolean isOfBert() {
+    return checkpoint
+        .component(Part.TEXT_ENCODER)
+        .filter(encoder -> encoder.network() instanceof BertDescription)
+        .isPresent();
   }
 
   /** The class that runs it: stock pipelines take a network with embedded guidance as well. */
@@ -264,10 +277,18 @@ public final class FolderWriter {
     if (source == null) {
       return false;
     }
-    ClipTokenizer tokenizer = ClipTokenizer.open(source);
+    if (isOfBert()) {
+      WordPieceTokenizer.open(source);
+    } else {
+      ClipTokenizer tokenizer = ClipTokenizer.open(source);
+      if (!Files.isDirectory(source)) {
+        tokenizer.write(Files.createDirectories(folder));
+        return true;
+      }
+    }
     Files.createDirectories(folder);
     if (!Files.isDirectory(source)) {
-      tokenizer.write(folder);
+      Files.copy(source, folder.resolve(source.getFileName()));
       return true;
     }
     for (String name : TOKENIZER_FILES) {

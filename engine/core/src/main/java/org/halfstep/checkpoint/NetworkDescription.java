@@ -9,7 +9,7 @@ import org.halfstep.model.TensorNames;
  * they have. Parameters go by the names of diffusers (of transformers, for the text encoder).
  */
 public sealed interface NetworkDescription
-    permits UNetDescription, AutoencoderDescription, TextDescription {
+    permits UNetDescription, AutoencoderDescription, TextEncoderDescription {
   /** Which network it is. */
   Part part();
 

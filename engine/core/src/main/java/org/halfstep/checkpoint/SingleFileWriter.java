@@ -78,7 +78,7 @@ public final class SingleFileWriter {
   private static TensorNames names(NetworkDescription network, boolean lone) {
     if (lone) {
       // Alone, a text encoder is known by transformers' names only.
-      return network instanceof TextDescription ? network.diffusers() : network.single();
+      return network instanceof TextEncoderDescription ? network.diffusers() : network.single();
     }
     return switch (network) {
       case UNetDescription unet ->
@@ -86,6 +86,9 @@ public final class SingleFileWriter {
       case AutoencoderDescription stage -> stage.single().under(SingleFileNames.FIRST_STAGE);
       case TextDescription text ->
           text.single().under(text.isQuick() ? SingleFileNames.TEXT : SingleFileNames.OPEN_CLIP);
+      case BertDescription bert ->
+          throw new IllegalArgumentException(
+              "single files have no place for a text encoder of BERT's kind: write a folder");
     };
   }
 
@@ -144,6 +147,7 @@ public final class SingleFileWriter {
     TextDescription text =
         checkpoint
             .component(Part.TEXT_ENCODER)
+            .filter(component -> component.network() instanceof TextDescription)
             .map(component -> (TextDescription) component.network())
             .orElse(null);
     if (text == null || text.isQuick() || lone) {

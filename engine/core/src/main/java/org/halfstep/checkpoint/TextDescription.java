@@ -2,6 +2,8 @@ package org.halfstep.checkpoint;
 
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.SequencedMap;
 import org.halfstep.files.DataException;
 import org.halfstep.model.TensorNames;
@@ -21,7 +23,7 @@ import org.halfstep.text.ClipTokenizer;
  */
 public record TextDescription(
     int vocabulary, int positions, int width, int inner, int layers, int heads, boolean isQuick)
-    implements NetworkDescription {
+    implements TextEncoderDescription {
   static final String QUICK = "quick_gelu";
   static final String EXACT = "gelu";
   private static final double EPS = 1e-5;
@@ -90,8 +92,8 @@ public record TextDescription(
   }
 
   @Override
-  public Part part() {
-    return Part.TEXT_ENCODER;
+  public ClipTokenizer openTokenizer(Path path) throws IOException {
+    return padded(ClipTokenizer.open(path));
   }
 
   @Override

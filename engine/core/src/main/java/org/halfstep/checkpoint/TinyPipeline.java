@@ -38,6 +38,11 @@ public final class TinyPipeline {
   private static final int GUIDANCE_WIDTH = 32;
 
   private static final int GROUPS = 32;
+
+  /** Of the model of classes: its classes, and the codes of its first stage. */
+  private static final int CLASSES = 3;
+
+  private static final int CODES = 16;
   private static final long SHARD_BYTES = 1 << 20;
 
   private static final String FOLDER = "diffusers";
@@ -47,8 +52,9 @@ public final class TinyPipeline {
   private static final String TORCH = "tiny.ckpt";
   private static final String INPAINTING = "inpainting";
   private static final String CONSISTENCY = "lcm";
+  private static final String OF_CLASSES = "classes";
   private static final List<String> LAYOUTS =
-      List.of(FOLDER, SHARDED, SINGLE, HALF, TORCH, INPAINTING, CONSISTENCY);
+      List.of(FOLDER, SHARDED, SINGLE, HALF, TORCH, INPAINTING, CONSISTENCY, OF_CLASSES);
 
   private TinyPipeline() {}
 
@@ -111,6 +117,29 @@ public final class TinyPipeline {
     return tiny;
   }
 
+  /** One of classes, shaped like latent diffusion's of ImageNet: codes, one wide head, no text. */
+  private static Checkpoint buildOfClasses() throws IOException {
+    Checkpoint tiny = new Checkpoint(Path.of("tiny"), Checkpoint.Layout.FOLDER);
+    add(
+        tiny,
+        new UNetDescription(
+            3,
+            3,
+            List.of(32, 64),
+            List.of(false, true),
+            List.of(true, false),
+            1,
+            WIDTH,
+            List.of(1, 1),
+            false,
+            GROUPS,
+            0,
+            CLASSES + 1));
+    add(tiny, new AutoencoderDescription(3, 3, List.of(32, 32, 64), 1, GROUPS, 1, CODES, 3));
+    tiny.setScheduler(SchedulerConfig.latentDiffusion());
+    return tiny;
+  }
+
   private static void add(Checkpoint tiny, NetworkDescription network) throws IOException {
     Tensors hashed = tiny.own(new HashedTensors(network));
     NetworkTensors tensors = NetworkTensors.find(hashed, network, network.diffusers());
@@ -125,7 +154,8 @@ public final class TinyPipeline {
    * Writes it in every layout: the folders diffusers (with a variant bf16 beside the plain files)
    * and sharded, and the files tiny.safetensors, tiny-bf16.safetensors and tiny.ckpt. Beside them
    * two of its kind as folders: inpainting, whose UNet sees a mask and a masked picture, and lcm, a
-   * consistency model, which takes the guidance strength.
+   * consistency model, which takes the guidance strength; and classes, a model of three classes
+   * whose first stage knows codes.
    *
    * @param folder does not exist yet, or is empty
    * @return what was written
@@ -153,6 +183,9 @@ public final class TinyPipeline {
       try (Checkpoint other = build(CHANNELS, GUIDANCE_WIDTH)) {
         FolderWriter.write(other, folder.resolve(CONSISTENCY), options);
       }
+    }
+    try (Checkpoint other = buildOfClasses()) {
+      FolderWriter.write(other, folder.resolve(OF_CLASSES), WriteOptions.same());
     }
     try (Stream<Path> files = Files.list(words)) {
       for (Path file : files.toList()) {

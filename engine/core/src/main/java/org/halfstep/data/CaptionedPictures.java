@@ -12,10 +12,12 @@ import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.halfstep.files.DataException;
 import org.halfstep.random.WeightedOrder;
 
@@ -81,7 +83,33 @@ public final class CaptionedPictures {
     PictureFiles.leftOut(folder, others).ifPresent(notes::add);
     requireColumns(folder, all, options.templates());
     return new CaptionedPictures(
-        folder, all, chosen(folder, all, options.splits()), options.templates(), notes);
+        folder,
+        all,
+        spread(chosen(folder, all, options.splits()), options.most()),
+        options.templates(),
+        notes);
+  }
+
+  /**
+   * The pictures that are not learned from, of any split.
+   *
+   * @param options whose splits are passed over
+   * @return empty where all are learned from
+   */
+  public static Optional<CaptionedPictures> openHeldOut(Path folder, CaptionOptions options)
+      throws IOException {
+    return hasSplits(folder)
+        ? Optional.of(open(folder, options.withSplits(otherSplits(folder))))
+        : Optional.empty();
+  }
+
+  private static List<CaptionedPicture> spread(List<CaptionedPicture> pictures, int most) {
+    if (most == 0 || pictures.size() <= most) {
+      return pictures;
+    }
+    return IntStream.range(0, most)
+        .mapToObj(i -> pictures.get((int) ((long) i * pictures.size() / most)))
+        .toList();
   }
 
   private static List<CaptionedPicture> ofTable(Path folder, PictureFiles found, List<String> notes)

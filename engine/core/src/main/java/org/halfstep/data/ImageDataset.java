@@ -10,6 +10,7 @@ import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.halfstep.files.DataException;
 import org.halfstep.image.ImageBatch;
 
@@ -159,6 +160,26 @@ public final class ImageDataset implements AutoCloseable {
     int[] numbers = ClassNames.numbers(origin, classNames, others, known);
     int[] renumbered = Arrays.stream(labels).map(label -> numbers[label]).toArray();
     return new ImageDataset(arena, pixels, renumbered, height, width, channels, others, notes);
+  }
+
+  /**
+   * So many of the images at most, evenly spread over all; takes the place of this dataset, which
+   * is not to be closed.
+   */
+  public ImageDataset spread(int most) {
+    if (count() <= most) {
+      return this;
+    }
+    int[] chosen = IntStream.range(0, most).map(i -> (int) ((long) i * count() / most)).toArray();
+    try (ImageDataset all = this) {
+      return of(
+          all.batch(chosen).pixels(),
+          Arrays.stream(chosen).map(this::label).toArray(),
+          height,
+          width,
+          channels,
+          classNames);
+    }
   }
 
   /** Class of an image. */

@@ -4,7 +4,7 @@ import java.util.Set;
 
 /**
  * How numbers are stored, and how convolutions and matrix products multiply them. Parameters in
- * training, statistics and optimizer state are always {@link #F32}.
+ * training and statistics are always {@link #F32}.
  */
 public enum DataType {
   F32(4),

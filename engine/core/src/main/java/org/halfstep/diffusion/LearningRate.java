@@ -13,6 +13,24 @@ public sealed interface LearningRate permits LearningRate.Constant, LearningRate
    */
   double at(long update);
 
+  /** Updates of the warm-up; 0 for none. */
+  long warmUp();
+
+  /**
+   * The same with a warm-up, where there is none.
+   *
+   * @param updates of it
+   */
+  default LearningRate risingOver(long updates) {
+    if (warmUp() > 0) {
+      return this;
+    }
+    return switch (this) {
+      case Constant(double rate, long _) -> new Constant(rate, updates);
+      case LinearToZero(double rate, long all, long _) -> new LinearToZero(rate, all, updates);
+    };
+  }
+
   /**
    * A constant rate after a linear warm-up: update k of the warm-up uses {@code rate (k + 1) /
    * warmUp}.

@@ -38,32 +38,23 @@ final class ConversionErrors {
 
   private final double[][] student;
 
-  private ConversionErrors(double[][] teacher, double[][] student) {
+  /**
+   * @param teacher what {@link #errors} found of it
+   * @param student likewise, on the same examples
+   */
+  ConversionErrors(double[][] teacher, double[][] student) {
     this.teacher = teacher;
     this.student = student;
   }
 
   /**
-   * Measures both.
+   * Mean squared errors of eps of a network, by branch, with condition and without, and bin.
    *
-   * @param weights of the student: its own, or their moving average
+   * @param weights of the network: its own, or their moving average
    * @param perBin examples of each bin at least, in whole batches
    * @param seed of examples and noise
    */
-  static ConversionErrors measure(
-      ConditionedNetwork teacher,
-      ConditionedNetwork student,
-      Weights weights,
-      Examples examples,
-      int perBin,
-      int batch,
-      long seed) {
-    return new ConversionErrors(
-        errors(teacher, teacher.network().values(), examples, perBin, batch, seed),
-        errors(student, weights, examples, perBin, batch, seed));
-  }
-
-  private static double[][] errors(
+  static double[][] errors(
       ConditionedNetwork conditioned,
       Weights weights,
       Examples examples,

@@ -55,7 +55,10 @@ public record DistillationMemory(List<Use> uses) {
     long slab = Float.BYTES * student.parameterFloats();
     uses.add(new Use("trained weights", slab));
     uses.add(new Use("gradients", slab));
-    uses.add(new Use("optimizer's moments", 2 * slab));
+    uses.add(
+        new Use(
+            "optimizer's moments",
+            2L * run.optimizer().momentType().bytes() * student.parameterFloats()));
     if (run.optimizer().hasEma()) {
       uses.add(new Use("moving average", slab));
     }

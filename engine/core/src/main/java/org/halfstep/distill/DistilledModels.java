@@ -3,6 +3,7 @@ package org.halfstep.distill;
 import java.io.IOException;
 import java.nio.file.Path;
 import org.halfstep.graph.Weights;
+import org.halfstep.model.DiffusionArchitecture;
 import org.halfstep.model.ModelCard;
 import org.halfstep.train.ConditionedNetwork;
 
@@ -23,8 +24,15 @@ interface DistilledModels {
   /** Opens what the run begins with, for inference. */
   ConditionedNetwork openTeacher() throws IOException;
 
-  /** Opens a model that the run has kept, for inference. */
-  ConditionedNetwork open(Path kept) throws IOException;
+  /**
+   * Opens a model that a run has kept, for inference.
+   *
+   * @param model as people are told it
+   */
+  ConditionedNetwork open(Path model) throws IOException;
+
+  /** SHA-256 of the weights of such a model. */
+  String sha256(Path model) throws IOException;
 
   /**
    * Where a model of the run is kept.
@@ -37,6 +45,9 @@ interface DistilledModels {
   /** What people are told that a model is kept in. */
   Path shown(Path kept);
 
+  /** The network of a student that begins with the weights of another one. */
+  DiffusionArchitecture trained(ConditionedNetwork teacher, boolean guided);
+
   /**
    * A network to train, with the weights of another one.
    *
@@ -48,7 +59,9 @@ interface DistilledModels {
   /**
    * Keeps a model, in place of what is there.
    *
+   * @param card what is said of it
    * @param weights of the network, or their moving average
    */
-  void save(ConditionedNetwork model, Weights weights, Path kept) throws IOException;
+  void save(ConditionedNetwork model, ModelCard card, Weights weights, Path kept)
+      throws IOException;
 }

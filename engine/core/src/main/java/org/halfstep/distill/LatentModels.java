@@ -149,24 +149,42 @@ public final class LatentModels implements DistilledModels {
   }
 
   @Override
-  public ConditionedNetwork open(Path kept) throws IOException {
-    Checkpoint own = Checkpoint.open(shown(kept), CheckpointOptions.standard());
+  public ConditionedNetwork open(Path model) throws IOException {
+    Checkpoint own = Checkpoint.open(model, CheckpointOptions.standard());
     try {
-      Component component =
-          own.component(Part.UNET)
-              .orElseThrow(() -> new DataException(own.path(), "has no UNet any more"));
+      Component component = unet(own);
       SchedulerConfig said =
           own.scheduler()
-              .orElseThrow(() -> new DataException(own.path(), "has no scheduler any more"));
+              .orElseThrow(
+                  () -> new DataException(own.path(), "has no scheduler: expected a whole model"));
       ModelCard card =
           component
               .card()
-              .orElseThrow(() -> new DataException(own.path(), "has no card of ours any more"))
+              .orElseThrow(
+                  () ->
+                      new DataException(
+                          own.path(),
+                          "has no card of ours: expected a model that was trained or distilled"
+                              + " here"))
               .withDiffusion(said.betas(), said.parameterization(), TimeGrid.UNIFORM);
       return open(component, card, new ClosingTensors(component.tensors(), own));
     } catch (IOException | RuntimeException failure) {
       own.close();
       throw failure;
+    }
+  }
+
+  private static Component unet(Checkpoint checkpoint) throws DataException {
+    return checkpoint
+        .component(Part.UNET)
+        .orElseThrow(
+            () -> new DataException(checkpoint.path(), "has no UNet: expected a whole model"));
+  }
+
+  @Override
+  public String sha256(Path model) throws IOException {
+    try (Checkpoint own = Checkpoint.open(model, CheckpointOptions.standard())) {
+      return unet(own).sha256();
     }
   }
 
@@ -209,24 +227,23 @@ public final class LatentModels implements DistilledModels {
   }
 
   @Override
-  public ConditionedNetwork student(ConditionedNetwork teacher, boolean guided, ModelCard card) {
+  public LatentUNetConfig trained(ConditionedNetwork teacher, boolean guided) {
     LatentUNetConfig config = network(teacher).architecture();
-    return conditioned(
-        Network.like(
-            device,
-            guided && !config.isGuided() ? config.withGuidance(guidanceWidth) : config,
-            card,
-            teacher.network()));
+    return guided && !config.isGuided() ? config.withGuidance(guidanceWidth) : config;
   }
 
   @Override
-  public void save(ConditionedNetwork model, Weights weights, Path kept) throws IOException {
-    Network<LatentUNetConfig, ModelCard> network = network(model);
-    ModelCard card = network.card();
+  public ConditionedNetwork student(ConditionedNetwork teacher, boolean guided, ModelCard card) {
+    return conditioned(Network.like(device, trained(teacher, guided), card, teacher.network()));
+  }
+
+  @Override
+  public void save(ConditionedNetwork model, ModelCard card, Weights weights, Path kept)
+      throws IOException {
     List<Component> parts = new ArrayList<>();
     parts.add(
         Component.of(
-            network.architecture().network(),
+            network(model).architecture().network(),
             latent.height(),
             "the weights of " + kept,
             weights,

@@ -39,8 +39,13 @@ record PixelModels(Device device, Path teacher, long memory, Path folder, int gu
   }
 
   @Override
-  public ConditionedNetwork open(Path kept) throws IOException {
-    return new ClassConditioned(Network.open(device, UNetConfig.FORMAT, kept, memory));
+  public ConditionedNetwork open(Path model) throws IOException {
+    return new ClassConditioned(Network.open(device, UNetConfig.FORMAT, model, memory));
+  }
+
+  @Override
+  public String sha256(Path model) throws IOException {
+    return FileDigest.sha256(model);
   }
 
   @Override
@@ -54,19 +59,20 @@ record PixelModels(Device device, Path teacher, long memory, Path folder, int gu
   }
 
   @Override
-  public ConditionedNetwork student(ConditionedNetwork teacher, boolean guided, ModelCard card) {
+  public UNetConfig trained(ConditionedNetwork teacher, boolean guided) {
     UNetConfig config = ((ClassConditioned) teacher).network().architecture().withDropout(0);
-    return new ClassConditioned(
-        Network.like(
-            device,
-            guided && !config.isGuided() ? config.withGuidance(guidanceEmbedDim) : config,
-            card,
-            teacher.network()));
+    return guided && !config.isGuided() ? config.withGuidance(guidanceEmbedDim) : config;
   }
 
   @Override
-  public void save(ConditionedNetwork model, Weights weights, Path kept) throws IOException {
-    Network<UNetConfig, ModelCard> network = ((ClassConditioned) model).network();
-    network.save(kept, network.card(), Dtype.F32, weights);
+  public ConditionedNetwork student(ConditionedNetwork teacher, boolean guided, ModelCard card) {
+    return new ClassConditioned(
+        Network.like(device, trained(teacher, guided), card, teacher.network()));
+  }
+
+  @Override
+  public void save(ConditionedNetwork model, ModelCard card, Weights weights, Path kept)
+      throws IOException {
+    ((ClassConditioned) model).network().save(kept, card, Dtype.F32, weights);
   }
 }

@@ -12,7 +12,7 @@ import java.util.function.Consumer;
 import org.halfstep.checkpoint.Checkpoint;
 import org.halfstep.checkpoint.Component;
 import org.halfstep.checkpoint.Part;
-import org.halfstep.checkpoint.TextDescription;
+import org.halfstep.checkpoint.TextEncoderDescription;
 import org.halfstep.checkpoint.UNetDescription;
 import org.halfstep.device.Device;
 import org.halfstep.files.DataException;
@@ -21,6 +21,7 @@ import org.halfstep.latent.FirstStageOptions;
 import org.halfstep.latent.TextEncoder;
 import org.halfstep.latent.TextEncoderOptions;
 import org.halfstep.text.ClipTokenizer;
+import org.halfstep.text.Tokenizer;
 
 /**
  * Examines a latent model: files, weights, tokenizer, text encoder, first stage, UNet. Each network
@@ -85,11 +86,13 @@ public final class Doctor {
   }
 
   private Optional<MemorySegment> text(Arena arena) throws IOException {
-    Optional<ClipTokenizer> tokenizer =
+    Optional<Tokenizer> tokenizer =
         options.tokenizer() == null
             ? checkpoint.openTokenizer()
             : Optional.of(ClipTokenizer.open(options.tokenizer()));
-    tokenizer.ifPresent(found -> TokenizerExamination.run(found, findings));
+    if (tokenizer.orElse(null) instanceof ClipTokenizer clip) {
+      TokenizerExamination.run(clip, findings);
+    }
     Optional<Component> encoder = checkpoint.component(Part.TEXT_ENCODER);
     if (encoder.isEmpty()) {
       return Optional.empty();
@@ -178,7 +181,7 @@ public final class Doctor {
   private int tokens() {
     return checkpoint
         .component(Part.TEXT_ENCODER)
-        .map(found -> ((TextDescription) found.network()).positions())
+        .map(found -> ((TextEncoderDescription) found.network()).positions())
         .orElse(isOfClasses() ? 1 : ClipTokenizer.LENGTH);
   }
 

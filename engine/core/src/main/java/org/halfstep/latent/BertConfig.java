@@ -18,8 +18,6 @@ import org.halfstep.model.Layers;
 import org.halfstep.model.Layers.Form;
 import org.halfstep.model.NetworkFormat;
 import org.halfstep.model.TensorNames;
-import org.halfstep.model.TensorPlace;
-import org.halfstep.model.TensorPlace.Stored;
 
 /**
  * BERT's text encoder: embeddings of word pieces, their places and their sentences, and layers
@@ -49,32 +47,7 @@ public record BertConfig(BertDescription network, int tokens, boolean isPooled)
    * Where transformers' files have the parameters, and models exported to ONNX, whose matrices are
    * transposed and named by the products that read them.
    */
-  public static final TensorNames NAMES =
-      new TensorNames() {
-        private static final String WEIGHT = ".weight";
-
-        @Override
-        public String layout() {
-          return "transformers', or a model exported to ONNX";
-        }
-
-        @Override
-        public List<TensorPlace> places(String parameter) {
-          Stored plain = Stored.whole(parameter);
-          if (parameter.startsWith(EMBEDDINGS) || !parameter.endsWith(WEIGHT)) {
-            return List.of(plain);
-          }
-          String layer = parameter.substring(0, parameter.length() - WEIGHT.length());
-          return layer.endsWith(NORM)
-              ? List.of(plain)
-              : List.of(plain, Stored.whole(layer + ".MatMul").transpose());
-        }
-
-        @Override
-        public boolean ignores(String tensor) {
-          return tensor.equals(EMBEDDINGS + "position_ids") || tensor.startsWith("pooler.");
-        }
-      };
+  public static final TensorNames NAMES = BertDescription.MINI_LM.diffusers();
 
   private static final String EMBEDDINGS = "embeddings.";
   private static final String NORM = "LayerNorm";

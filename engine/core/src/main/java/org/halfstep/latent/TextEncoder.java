@@ -2,60 +2,33 @@ package org.halfstep.latent;
 
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.halfstep.checkpoint.Component;
 import org.halfstep.checkpoint.TextDescription;
+import org.halfstep.checkpoint.TextEncoderDescription;
 import org.halfstep.device.Device;
-import org.halfstep.device.HostView;
-import org.halfstep.device.Owned;
-import org.halfstep.graph.Plan;
-import org.halfstep.graph.PlanOptions;
-import org.halfstep.model.ComponentCard;
-import org.halfstep.model.Network;
 import org.halfstep.text.ClipTokenizer;
 import org.halfstep.text.PromptNotices;
+import org.halfstep.text.Tokenizer;
 
 /**
- * Prompts in, contexts of a UNet out: a tokenizer and {@link ClipTextConfig} with weights. The
- * context of a prompt is a vector for each of its tokens, padding included, and does not depend on
- * what else is encoded. What stands for no prompt in guidance is the context of the empty prompt,
- * or of a negative one. Not for use by several threads at once.
+ * Prompts in, contexts of a UNet out: a tokenizer and a text encoder with weights, CLIP's or of
+ * BERT's kind. The context of a prompt is a vector for each of its tokens, padding included, and
+ * does not depend on what else is encoded. What stands for no prompt in guidance is the context of
+ * the empty prompt, or of a negative one. Not for use by several threads at once.
  */
 public final class TextEncoder implements AutoCloseable {
-  private final Owned owned = new Owned();
   private final Device device;
-  private final ClipTokenizer tokenizer;
-  private final TextDescription text;
-  private final Plan plan;
-  private final HostView ids;
-  private final HostView context;
+  private final Tokenizer tokenizer;
+  private final TextPass pass;
 
-  private TextEncoder(
-      Network<ClipTextConfig, ComponentCard> network,
-      ClipTokenizer tokenizer,
-      TextEncoderOptions options) {
-    this.device = network.device();
-    this.text = network.architecture().network();
+  private TextEncoder(Device device, Tokenizer tokenizer, TextPass pass) {
+    this.device = device;
     this.tokenizer = tokenizer;
-    owned.add(network);
-    try {
-      PlanOptions one = PlanOptions.inference(1).withType(options.precision());
-      plan = owned.add(Plan.inference(device, network.graph(), one, network.values()));
-      plan.prepare();
-      ClipTextPorts ports = network.architecture().ports(network.graph());
-      ids =
-          owned.add(
-              device.view(plan.address(ports.ids()), Integer.BYTES * plan.count(ports.ids())));
-      context =
-          owned.add(device.view(plan.address(ports.out()), Float.BYTES * plan.count(ports.out())));
-    } catch (RuntimeException | Error failure) {
-      owned.close();
-      throw failure;
-    }
+    this.pass = pass;
   }
 
   /**
@@ -69,9 +42,9 @@ public final class TextEncoder implements AutoCloseable {
    * @throws IllegalArgumentException in one line, when they do not fit
    */
   public static TextEncoder open(
-      Device device, Component component, ClipTokenizer tokenizer, TextEncoderOptions options)
+      Device device, Component component, Tokenizer tokenizer, TextEncoderOptions options)
       throws IOException {
-    if (!(component.network() instanceof TextDescription text)) {
+    if (!(component.network() instanceof TextEncoderDescription text)) {
       throw new IllegalArgumentException(
           component.tensors().origin() + ": is not a text encoder but another part of a model");
     }
@@ -83,28 +56,26 @@ public final class TextEncoder implements AutoCloseable {
               + text.vocabulary()
               + ": they belong to different models");
     }
-    ClipTextConfig config = new ClipTextConfig(text, options.skipped(), 0);
-    ComponentCard card =
-        new ComponentCard("CLIP text encoder", Map.of("file", component.tensors().origin()));
-    return new TextEncoder(
-        Network.open(device, config, card, component.tensors(), config.names(), options.memory()),
-        text.padded(tokenizer),
-        options);
+    Tokenizer padded =
+        text instanceof TextDescription clip && tokenizer instanceof ClipTokenizer words
+            ? clip.padded(words)
+            : tokenizer;
+    return new TextEncoder(device, padded, TextPass.open(device, component, options, 1));
   }
 
   /** Positions of a context. */
   public int tokens() {
-    return text.positions();
+    return pass.text().positions();
   }
 
   /** Numbers of each. */
   public int width() {
-    return text.width();
+    return pass.text().width();
   }
 
   /** Bytes of one prompt's context, float32. */
   public long contextBytes() {
-    return (long) Float.BYTES * tokens() * width();
+    return pass.contextBytes();
   }
 
   /** Lines about what of a prompt is not used: what does not fit, weights, embeddings. */
@@ -157,17 +128,14 @@ public final class TextEncoder implements AutoCloseable {
     device.attach();
     rows.forEach(
         (prompt, places) -> {
-          int[] numbers = tokenizer.sequence(prompt, tokens()).ids();
-          MemorySegment.copy(numbers, 0, ids.memory(), ValueLayout.JAVA_INT, 0, numbers.length);
-          ids.push();
-          plan.forward();
-          context.pull();
-          places.forEach(row -> delivery.write(row, context.memory()));
+          pass.set(0, tokenizer.sequence(prompt, tokens()));
+          pass.run();
+          places.forEach(row -> delivery.write(row, pass.context(0)));
         });
   }
 
   @Override
   public synchronized void close() {
-    owned.close();
+    pass.close();
   }
 }

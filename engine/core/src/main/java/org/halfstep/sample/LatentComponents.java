@@ -14,7 +14,7 @@ import org.halfstep.checkpoint.Component;
 import org.halfstep.checkpoint.LowRankUpdates;
 import org.halfstep.checkpoint.Part;
 import org.halfstep.checkpoint.SchedulerConfig;
-import org.halfstep.checkpoint.TextDescription;
+import org.halfstep.checkpoint.TextEncoderDescription;
 import org.halfstep.checkpoint.UNetDescription;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
@@ -31,7 +31,7 @@ import org.halfstep.model.ModelCard.Role;
 import org.halfstep.model.Network;
 import org.halfstep.model.Quantization;
 import org.halfstep.model.TensorNames;
-import org.halfstep.text.ClipTokenizer;
+import org.halfstep.text.Tokenizer;
 
 /**
  * The files of a latent model, and its networks when they are asked for. A checkpoint's tensors
@@ -45,7 +45,7 @@ final class LatentComponents implements AutoCloseable {
   private final LatentSampling sampling;
   private final ModelCard card;
   private final List<LowRankUpdates> updates = new ArrayList<>();
-  private final ClipTokenizer tokenizer;
+  private final Tokenizer tokenizer;
 
   /**
    * Opens the files.
@@ -82,10 +82,10 @@ final class LatentComponents implements AutoCloseable {
     }
   }
 
-  private ClipTokenizer openTokenizer() throws IOException {
-    component(Part.TEXT_ENCODER);
+  private Tokenizer openTokenizer() throws IOException {
+    TextEncoderDescription text = (TextEncoderDescription) component(Part.TEXT_ENCODER).network();
     if (options.latent().tokenizer() != null) {
-      return ClipTokenizer.open(options.latent().tokenizer());
+      return text.openTokenizer(options.latent().tokenizer());
     }
     return checkpoint
         .openTokenizer()
@@ -235,7 +235,7 @@ final class LatentComponents implements AutoCloseable {
   /** The UNet for latents of a size. */
   LatentUNetConfig unetConfig(int height, int width) {
     Component text = checkpoint.components().get(Part.TEXT_ENCODER);
-    int tokens = isOfTexts() ? ((TextDescription) text.network()).positions() : 1;
+    int tokens = isOfTexts() ? ((TextEncoderDescription) text.network()).positions() : 1;
     return new LatentUNetConfig(unet(), height, width, tokens);
   }
 

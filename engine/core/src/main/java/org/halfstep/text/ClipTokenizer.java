@@ -14,7 +14,7 @@ import java.util.stream.IntStream;
  *
  * <p>Source: Radford et al. 2021, section 2.4; Sennrich et al. 2016 for the merges.
  */
-public final class ClipTokenizer {
+public final class ClipTokenizer implements Tokenizer {
   /** Positions of the published text encoders. */
   public static final int LENGTH = 77;
 
@@ -111,21 +111,25 @@ public final class ClipTokenizer {
   }
 
   /** Number of entries. */
+  @Override
   public int size() {
     return pairs.size();
   }
 
   /** The id that begins every sequence. */
+  @Override
   public int start() {
     return pairs.id(ClipWords.START);
   }
 
   /** The id that ends every text. */
+  @Override
   public int end() {
     return pairs.id(ClipWords.END);
   }
 
   /** The id behind the end. */
+  @Override
   public int padding() {
     return padding;
   }
@@ -141,6 +145,7 @@ public final class ClipTokenizer {
   }
 
   /** The ids of a text, without start and end. */
+  @Override
   public int[] encode(String text) {
     return cleaning.pieces(text).stream()
         .flatMap(piece -> ClipWords.of(piece).stream())
@@ -184,6 +189,7 @@ public final class ClipTokenizer {
    *
    * @param length at least 2
    */
+  @Override
   public TokenSequence sequence(String text, int length) {
     if (length < SHORTEST) {
       throw new IllegalArgumentException(

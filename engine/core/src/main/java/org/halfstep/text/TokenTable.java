@@ -31,7 +31,7 @@ public final class TokenTable {
    *
    * @param length positions of a sequence, at least 2; what of a text does not fit is left out
    */
-  public static TokenTable of(ClipTokenizer tokenizer, List<String> texts, int length) {
+  public static TokenTable of(Tokenizer tokenizer, List<String> texts, int length) {
     int[] ids = new int[Math.multiplyExact(texts.size() + 1, length)];
     int cut = 0;
     for (int i = 0; i <= texts.size(); i++) {

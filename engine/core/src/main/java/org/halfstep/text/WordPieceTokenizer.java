@@ -16,7 +16,7 @@ import java.util.stream.IntStream;
  *
  * <p>Source: Devlin et al. 2018; Wu et al. 2016, section 4.1.
  */
-public final class WordPieceTokenizer {
+public final class WordPieceTokenizer implements Tokenizer {
   private static final int SHORTEST = 2;
 
   /**
@@ -50,26 +50,31 @@ public final class WordPieceTokenizer {
   }
 
   /** Number of entries. */
+  @Override
   public int size() {
     return vocabulary.size();
   }
 
   /** The id of the token that begins every sequence. */
+  @Override
   public int start() {
     return vocabulary.start();
   }
 
   /** The id of the token that ends every text. */
+  @Override
   public int end() {
     return vocabulary.end();
   }
 
   /** The id of padding. */
+  @Override
   public int padding() {
     return vocabulary.padding();
   }
 
   /** The ids of a text, without start and end. */
+  @Override
   public int[] encode(String text) {
     return pieces(text).stream().mapToInt(piece -> vocabulary.id(piece.token())).toArray();
   }
@@ -79,6 +84,7 @@ public final class WordPieceTokenizer {
    *
    * @param length at least 2
    */
+  @Override
   public TokenSequence sequence(String text, int length) {
     if (length < SHORTEST) {
       throw new IllegalArgumentException(

@@ -101,7 +101,7 @@ public final class AutoencoderRun {
                 new LearningRate.LinearToZero(
                     settings.learningRate(), settings.updates(), settings.warmUp()),
                 settings.updates(),
-                () -> finish(network, trainer, data, folder, listener));
+                _ -> finish(network, trainer, data, folder, listener));
           }
         });
   }

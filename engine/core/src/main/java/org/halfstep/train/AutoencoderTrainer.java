@@ -81,7 +81,7 @@ public final class AutoencoderTrainer implements UpdateStep, AutoCloseable {
       optimizer =
           owned.add(
               new Optimizer(
-                  device, operations, network.weights(), gradients, settings.optimizer()));
+                  device, operations, network.weights(), gradients, settings.optimizer(), seed));
       SlabLayout numbers = new SlabLayout();
       SlabLayout.Part samples = numbers.longs(batch);
       SlabLayout.Part distances = numbers.doubles(batch);

@@ -2,6 +2,7 @@ package org.halfstep.train;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -12,15 +13,13 @@ import org.halfstep.checkpoint.FolderWriter;
 import org.halfstep.checkpoint.WriteOptions;
 import org.halfstep.device.Device;
 import org.halfstep.graph.ParameterSlab;
-import org.halfstep.latent.TextUNetConfig;
 import org.halfstep.model.ModelCard;
-import org.halfstep.model.Network;
 import org.halfstep.random.Philox;
-import org.halfstep.text.TokenTable;
 
 /**
- * Trains a teacher of captioned latents from its newest checkpoint on: a latent UNet and its text
- * encoder together. What comes out is a whole latent model as a folder of diffusers.
+ * Trains a teacher of captioned latents from its newest checkpoint on: a latent UNet, and its text
+ * encoder with it where that is not one that was trained before. What comes out is a whole latent
+ * model as a folder of diffusers.
  */
 public final class CaptionedTeacherRun {
   /** Name of the finished model's folder in the run's. */
@@ -33,7 +32,7 @@ public final class CaptionedTeacherRun {
 
   private final Device device;
   private final Examples data;
-  private final CaptionedTeacherStart start;
+  private final TeacherStart start;
   private final CaptionedTeacherSettings settings;
   private final Component autoencoder;
   private final Path folder;
@@ -44,7 +43,7 @@ public final class CaptionedTeacherRun {
       Device device,
       Examples data,
       String dataName,
-      CaptionedTeacherStart start,
+      TeacherStart start,
       CaptionedTeacherSettings settings,
       Component autoencoder,
       Path folder,
@@ -80,7 +79,7 @@ public final class CaptionedTeacherRun {
       Device device,
       Examples data,
       String dataName,
-      CaptionedTeacherStart start,
+      TeacherStart start,
       CaptionedTeacherSettings settings,
       Component autoencoder,
       Path folder,
@@ -91,11 +90,7 @@ public final class CaptionedTeacherRun {
     CaptionedTeacherRun run =
         new CaptionedTeacherRun(
             device, data, dataName, start, settings, autoencoder, folder, listener);
-    String fingerprint =
-        PhaseRun.fingerprint(settings, data.identity())
-            + ", told as "
-            + start.captions().sha256()
-            + start.origin();
+    String fingerprint = PhaseRun.fingerprint(settings, data.identity()) + start.origin();
     return PhaseRun.begin(
         folder,
         settings.checkpointEvery(),
@@ -113,12 +108,12 @@ public final class CaptionedTeacherRun {
       listener.note(folder.resolve(FOLDER) + ": is finished, nothing is left to do");
       return true;
     }
-    TokenTable captions = start.captions();
-    try (Network<TextUNetConfig, ModelCard> network =
-            start.network(device, card, Philox.childSeed(settings.seed(), WEIGHTS_STREAM));
+    ConditionedNetwork conditioned =
+        start.open(device, card, Philox.childSeed(settings.seed(), WEIGHTS_STREAM));
+    try (var _ = conditioned.network();
         Trainer trainer =
             new Trainer(
-                new TextConditioned(network, captions),
+                conditioned,
                 data,
                 run.batch(),
                 run.precision(),
@@ -130,29 +125,24 @@ public final class CaptionedTeacherRun {
                         draws,
                         run.weighting(),
                         settings.captionDropout(),
-                        captions.texts()))) {
+                        conditioned.without().orElseThrow()))) {
       return phases.run(
           PHASE,
           0,
           "teacher",
           null,
-          network,
+          conditioned.network(),
           trainer,
           run.schedule(),
           run.updates(),
-          () -> finish(network.architecture(), trainer.optimizer().result()));
+          _ -> finish(trainer.optimizer().result()));
     }
   }
 
-  private Path finish(TextUNetConfig config, ParameterSlab weights) throws IOException {
-    Path tokenizer = folder.resolve(TOKENIZER);
-    start.tokenizer().write(tokenizer, config.text().positions());
-    String origin = "the teacher that was trained";
-    List<Component> parts =
-        List.of(
-            Component.of(config.unet().network(), config.unet().height(), origin, weights, card),
-            Component.of(config.text(), origin, weights),
-            autoencoder);
+  private Path finish(ParameterSlab weights) throws IOException {
+    List<Component> parts = new ArrayList<>(start.parts(weights, card));
+    parts.add(autoencoder);
+    Path tokenizer = start.tokenizerFiles(folder.resolve(TOKENIZER));
     Path model = folder.resolve(FOLDER);
     try (Checkpoint whole = Checkpoint.assemble(model, parts, start.scheduler(), tokenizer)) {
       FolderWriter.replace(whole, model, WriteOptions.same());

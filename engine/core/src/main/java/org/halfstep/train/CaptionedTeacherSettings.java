@@ -16,7 +16,8 @@ import org.halfstep.text.ClipTokenizer;
  *
  * @param imageSize side of the pictures that latents are made of, from 1 to 16,384
  * @param text the text encoder in the keys of transformers' CLIPTextModel, without the size of its
- *     vocabulary, which is the tokenizer's
+ *     vocabulary, which is the tokenizer's; with another text encoder (--text) only how many
+ *     tokens a context has
  * @param unet in the keys of diffusers' UNet2DConditionModel, without the channels of a latent,
  *     which are the autoencoder's, and the width of the context, which is the text encoder's
  * @param merges of the tokenizer that is made of the captions at most, from 1 to 48,894
@@ -39,6 +40,7 @@ public record CaptionedTeacherSettings(
     long checkpointEvery) {
   private static final int MOST_SIDE = 1 << 14;
   private static final String VOCABULARY = "vocab_size";
+  private static final String POSITIONS = "max_position_embeddings";
   private static final String IN = "in_channels";
   private static final String OUT = "out_channels";
   private static final String CONTEXT = "cross_attention_dim";
@@ -83,15 +85,29 @@ public record CaptionedTeacherSettings(
    */
   public TextUNetConfig network(int vocabulary, Shape latent) {
     TextDescription encoder = TextDescription.fromJson(text.deepCopy().put(VOCABULARY, vocabulary));
+    return new TextUNetConfig(encoder, unet(latent, encoder.positions(), encoder.width()));
+  }
+
+  /**
+   * The UNet for latents of a shape, with contexts of another text encoder.
+   *
+   * @param tokens of a context
+   * @param context numbers of each
+   * @throws IllegalArgumentException in one line that names the key, when there is no such network
+   */
+  public LatentUNetConfig unet(Shape latent, int tokens, int context) {
     ObjectNode keys = unet.deepCopy();
-    keys.put(IN, latent.channels()).put(OUT, latent.channels()).put(CONTEXT, encoder.width());
+    keys.put(IN, latent.channels()).put(OUT, latent.channels()).put(CONTEXT, context);
     try {
-      UNetDescription denoiser = UNetDescription.of(keys, "unet");
-      return new TextUNetConfig(
-          encoder,
-          new LatentUNetConfig(denoiser, latent.height(), latent.width(), encoder.positions()));
+      return new LatentUNetConfig(
+          UNetDescription.of(keys, "unet"), latent.height(), latent.width(), tokens);
     } catch (IOException refused) {
       throw new IllegalArgumentException(refused.getMessage(), refused);
     }
+  }
+
+  /** Tokens of a context where the text encoder is another one: the settings' positions. */
+  public int tokens() {
+    return text.path(POSITIONS).asInt(ClipTokenizer.LENGTH);
   }
 }

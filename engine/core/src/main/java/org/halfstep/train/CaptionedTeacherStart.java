@@ -1,9 +1,8 @@
 package org.halfstep.train;
 
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.List;
-import java.util.Map;
-import java.util.TreeMap;
 import org.halfstep.checkpoint.Checkpoint;
 import org.halfstep.checkpoint.Component;
 import org.halfstep.checkpoint.Part;
@@ -12,9 +11,10 @@ import org.halfstep.checkpoint.TextDescription;
 import org.halfstep.checkpoint.UNetDescription;
 import org.halfstep.device.Device;
 import org.halfstep.diffusion.Parameterization;
-import org.halfstep.diffusion.TimeGrid;
 import org.halfstep.files.DataException;
+import org.halfstep.graph.Graph;
 import org.halfstep.graph.Shape;
+import org.halfstep.graph.Weights;
 import org.halfstep.latent.LatentUNetConfig;
 import org.halfstep.latent.TextUNetConfig;
 import org.halfstep.model.ModelCard;
@@ -24,15 +24,13 @@ import org.halfstep.safetensors.JoinedTensors;
 import org.halfstep.safetensors.Tensors;
 import org.halfstep.text.ClipTokenizer;
 import org.halfstep.text.TokenTable;
+import org.halfstep.text.Tokenizer;
 
 /**
- * What the training of a teacher of captioned latents begins with: a tokenizer, the captions as its
- * tokens, a noise schedule, the network, and its first weights.
+ * The beginning of a teacher whose text encoder is trained with it: a tokenizer, the captions as
+ * its tokens, a noise schedule, one network of both, and its first weights.
  */
-public final class CaptionedTeacherStart {
-  private static final TimeGrid TRAILING =
-      new TimeGrid(TimeGrid.Spacing.TRAILING, 0, TimeGrid.End.CLEAN);
-
+public final class CaptionedTeacherStart implements TeacherStart {
   private final ClipTokenizer tokenizer;
   private final TokenTable captions;
   private final SchedulerConfig scheduler;
@@ -90,7 +88,33 @@ public final class CaptionedTeacherStart {
     Component unet = part(from, Part.UNET);
     Component encoder = part(from, Part.TEXT_ENCODER);
     SchedulerConfig scheduler = from.scheduler().orElseThrow(() -> lacks(from, "noise schedule"));
-    ClipTokenizer tokenizer = from.openTokenizer().orElseThrow(() -> lacks(from, "tokenizer"));
+    Tokenizer tokenizer = from.openTokenizer().orElseThrow(() -> lacks(from, "tokenizer"));
+    UNetDescription network = requireTeacher(from, scheduler, unet, latent);
+    if (!(encoder.network() instanceof TextDescription text)
+        || !(tokenizer instanceof ClipTokenizer words)) {
+      throw new DataException(
+          from.path(), "has a text encoder that was not trained with it: expected one of CLIP's");
+    }
+    LatentUNetConfig size =
+        new LatentUNetConfig(network, latent.height(), latent.width(), text.positions());
+    return new CaptionedTeacherStart(
+        words,
+        TokenTable.of(words, texts, text.positions()),
+        scheduler,
+        new TextUNetConfig(text, size),
+        new JoinedTensors(List.of(unet.tensors(), encoder.tensors())),
+        unet.sha256() + " and " + encoder.sha256());
+  }
+
+  /**
+   * The network of a UNet that training may begin with.
+   *
+   * @throws DataException in one line, when it is of other latents, was distilled, or predicts
+   *     something else than v
+   */
+  static UNetDescription requireTeacher(
+      Checkpoint from, SchedulerConfig scheduler, Component unet, Shape latent)
+      throws DataException {
     if (scheduler.parameterization() != Parameterization.V) {
       throw new DataException(
           from.path(),
@@ -111,23 +135,14 @@ public final class CaptionedTeacherStart {
               + " channels, the autoencoder's have "
               + latent.channels());
     }
-    TextDescription text = (TextDescription) encoder.network();
-    LatentUNetConfig size =
-        new LatentUNetConfig(network, latent.height(), latent.width(), text.positions());
-    return new CaptionedTeacherStart(
-        tokenizer,
-        TokenTable.of(tokenizer, texts, text.positions()),
-        scheduler,
-        new TextUNetConfig(text, size),
-        new JoinedTensors(List.of(unet.tensors(), encoder.tensors())),
-        unet.sha256() + " and " + encoder.sha256());
+    return network;
   }
 
-  private static Component part(Checkpoint from, Part part) throws DataException {
+  static Component part(Checkpoint from, Part part) throws DataException {
     return from.component(part).orElseThrow(() -> lacks(from, part.title()));
   }
 
-  private static DataException lacks(Checkpoint from, String what) {
+  static DataException lacks(Checkpoint from, String what) {
     return new DataException(
         from.path(), "has no " + what + ": expected the folder of a whole latent model");
   }
@@ -142,14 +157,49 @@ public final class CaptionedTeacherStart {
     return captions;
   }
 
-  /** The noise schedule, and how the finished model is sampled. */
-  SchedulerConfig scheduler() {
-    return scheduler;
-  }
-
   /** The network. */
   public TextUNetConfig config() {
     return config;
+  }
+
+  @Override
+  public Graph graph() {
+    return config.graph();
+  }
+
+  @Override
+  public long parameters() {
+    return config.unet().network().parameters();
+  }
+
+  @Override
+  public long textParameters() {
+    return config.text().parameters();
+  }
+
+  @Override
+  public boolean trainsText() {
+    return true;
+  }
+
+  @Override
+  public int vocabulary() {
+    return tokenizer.size();
+  }
+
+  @Override
+  public int tokens() {
+    return captions.length();
+  }
+
+  @Override
+  public int cut() {
+    return captions.cut();
+  }
+
+  @Override
+  public SchedulerConfig scheduler() {
+    return scheduler;
   }
 
   /** The network with its first weights; closed by the caller. */
@@ -160,23 +210,33 @@ public final class CaptionedTeacherStart {
         : Network.load(device, config, card, weights, TensorNames.OWN);
   }
 
-  /** SHA-256 of the weights that are begun with; null for new ones. */
+  @Override
+  public ConditionedNetwork open(Device device, ModelCard card, long seed) throws IOException {
+    return new TextConditioned(network(device, card, seed), captions);
+  }
+
+  @Override
+  public List<Component> parts(Weights trained, ModelCard card) throws IOException {
+    String made = "the teacher that was trained";
+    LatentUNetConfig unet = config.unet();
+    return List.of(
+        Component.of(unet.network(), unet.height(), made, trained, card),
+        Component.of(config.text(), made, trained));
+  }
+
+  @Override
+  public Path tokenizerFiles(Path free) throws IOException {
+    tokenizer.write(free, config.text().positions());
+    return free;
+  }
+
+  @Override
   public String digest() {
     return digest;
   }
 
-  /** What of it a fingerprint must say beside settings and data. */
-  String origin() {
-    return digest == null ? "" : ", from " + digest;
-  }
-
-  /** The card of the model that comes of it. */
-  ModelCard card(String dataName, Map<String, String> provenance) {
-    Map<String, String> facts = new TreeMap<>(provenance);
-    if (digest != null) {
-      facts.put("from", digest);
-    }
-    return ModelCard.teacher(dataName, List.of(), facts)
-        .withDiffusion(scheduler.betas(), Parameterization.V, TRAILING);
+  @Override
+  public String origin() {
+    return ", told as " + captions.sha256() + (digest == null ? "" : ", from " + digest);
   }
 }

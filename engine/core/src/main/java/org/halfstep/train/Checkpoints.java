@@ -1,10 +1,6 @@
 package org.halfstep.train;
 
 import java.io.IOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -24,10 +20,7 @@ import java.util.stream.Stream;
 import org.halfstep.files.AtomicFile;
 import org.halfstep.files.DataException;
 import org.halfstep.files.FolderLock;
-import org.halfstep.graph.ParameterSlab;
 import org.halfstep.model.Trainable;
-import org.halfstep.safetensors.Dtype;
-import org.halfstep.safetensors.NamedTensor;
 import org.halfstep.safetensors.SafetensorsFile;
 import org.halfstep.safetensors.SafetensorsWriter;
 import org.halfstep.safetensors.TensorView;
@@ -54,9 +47,6 @@ public final class Checkpoints implements AutoCloseable {
   private static final Pattern PARTIAL_MODEL =
       Pattern.compile("\\.(halfstep-.*|.*\\.safetensors\\..*)\\.partial");
   private static final int KEPT = 2;
-  private static final ValueLayout.OfFloat F32 =
-      ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
   private final Path folder;
   private final FolderLock lock;
 
@@ -129,22 +119,14 @@ public final class Checkpoints implements AutoCloseable {
       parts.add(AVERAGE);
       network.save(aside.resolve(AVERAGE), optimizer.ema());
     }
-    try (Arena arena = Arena.ofConfined()) {
-      SafetensorsWriter.write(
-          aside.resolve(OPTIMIZER),
-          List.of(
-              slab(arena, FIRST_MOMENT, optimizer.firstMoment()),
-              slab(arena, SECOND_MOMENT, optimizer.secondMoment())),
-          Map.of());
-    }
+    SafetensorsWriter.write(
+        aside.resolve(OPTIMIZER),
+        List.of(
+            optimizer.firstMoment().tensor(FIRST_MOMENT),
+            optimizer.secondMoment().tensor(SECOND_MOMENT)),
+        Map.of());
     Checkpoint.write(aside, progress, parts);
     AtomicFile.forceFolder(aside);
-  }
-
-  private static NamedTensor slab(Arena arena, String name, ParameterSlab slab) {
-    MemorySegment data = arena.allocate(slab.bytes(), Float.BYTES);
-    slab.download(data);
-    return NamedTensor.f32(name, new long[] {slab.floats()}, data);
   }
 
   /**
@@ -259,16 +241,17 @@ public final class Checkpoints implements AutoCloseable {
     }
   }
 
-  private static TensorView moment(SafetensorsFile file, String name, ParameterSlab slab)
+  private static TensorView moment(SafetensorsFile file, String name, MomentSlab slab)
       throws IOException {
     TensorView tensor =
         file.find(name)
             .orElseThrow(() -> new DataException(file.path(), "tensor " + name + " is missing"));
-    if (tensor.dtype() != Dtype.F32
-        || !Arrays.equals(tensor.shape(), new long[] {slab.floats()})
+    if (tensor.dtype() != slab.dtype()
+        || !Arrays.equals(tensor.shape(), new long[] {slab.numbers()})
         || tensor.firstNotFinite() >= 0) {
       throw new DataException(
-          file.path(), tensor + ": expected " + slab.floats() + " finite numbers of F32");
+          file.path(),
+          tensor + ": expected " + slab.numbers() + " finite numbers of " + slab.dtype());
     }
     return tensor;
   }
@@ -276,8 +259,8 @@ public final class Checkpoints implements AutoCloseable {
   /** Means of squares: a root would be taken of what is below zero. */
   private static void requireNotNegative(SafetensorsFile file, TensorView squares)
       throws DataException {
-    for (long at = 0; at < squares.data().byteSize(); at += Float.BYTES) {
-      if (squares.data().get(F32, at) < 0) {
+    for (long i = 0; i < squares.elements(); i++) {
+      if (squares.floatAt(i) < 0) {
         throw new DataException(file.path(), squares + ": expected squares, found less than 0");
       }
     }

@@ -84,7 +84,7 @@ public final class ClassifierRun {
                 trainer,
                 new LearningRate.LinearToZero(settings.learningRate(), settings.updates()),
                 settings.updates(),
-                () -> {
+                _ -> {
                   classifier.save(file, card, Dtype.BF16, trainer.optimizer().result());
                   listener.saved(file);
                   return file;

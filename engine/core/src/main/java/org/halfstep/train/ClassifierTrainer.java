@@ -76,7 +76,7 @@ public final class ClassifierTrainer implements UpdateStep, AutoCloseable {
       optimizer =
           owned.add(
               new Optimizer(
-                  device, operations, classifier.weights(), gradients, settings.optimizer()));
+                  device, operations, classifier.weights(), gradients, settings.optimizer(), seed));
       SlabLayout numbers = new SlabLayout();
       SlabLayout.Part classes = numbers.ints(batch);
       SlabLayout.Part entropies = numbers.floats(batch);

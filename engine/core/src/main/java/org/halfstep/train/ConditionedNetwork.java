@@ -6,6 +6,7 @@ import org.halfstep.model.DiffusionArchitecture;
 import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
 import org.halfstep.model.NetworkInputs;
+import org.halfstep.text.TokenTable;
 
 /**
  * A network with the way in which it is told the conditions of examples: what is trained, and what
@@ -23,6 +24,16 @@ public interface ConditionedNetwork {
    * @throws IllegalArgumentException in one line, where they are not as many
    */
   void requireConditions(Examples examples);
+
+  /**
+   * The same network, told of other captions.
+   *
+   * @param captions by their numbers
+   * @throws IllegalArgumentException where conditions are no captions
+   */
+  default ConditionedNetwork telling(TokenTable captions) {
+    throw new IllegalArgumentException("this network is told classes, not captions");
+  }
 
   /**
    * The inputs of a plan of this network, beside the noised image.

@@ -33,6 +33,11 @@ public record ContextConditioned(
   }
 
   @Override
+  public ContextConditioned telling(TokenTable other) {
+    return new ContextConditioned(network, encoder, other);
+  }
+
+  @Override
   public NetworkInputs inputs(Plan plan) {
     return new ContextInputs(network, plan, encoder, captions);
   }

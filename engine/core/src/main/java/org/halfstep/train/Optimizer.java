@@ -4,6 +4,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.List;
 import org.halfstep.device.AdamSettings;
 import org.halfstep.device.AdamValues;
+import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.HostView;
 import org.halfstep.device.Launch;
@@ -13,6 +14,7 @@ import org.halfstep.device.SlabLayout;
 import org.halfstep.graph.Graph;
 import org.halfstep.graph.Parameter;
 import org.halfstep.graph.ParameterSlab;
+import org.halfstep.random.Philox;
 
 /**
  * Adam or AdamW with global-norm clipping and a moving average of the weights, each one pass over
@@ -23,14 +25,16 @@ public final class Optimizer implements AutoCloseable {
   /** Updates in a row that may be skipped before the run ends. */
   static final int MAX_SKIPPED = 5;
 
+  private static final long ROUNDING_STREAM = 60;
+
   /** Room of the norm in front of its workspace, which keeps that aligned. */
   private final Owned owned = new Owned();
 
   private final OptimizerSettings settings;
   private final ParameterSlab weights;
   private final ParameterSlab gradients;
-  private final ParameterSlab firstMoment;
-  private final ParameterSlab secondMoment;
+  private final MomentSlab firstMoment;
+  private final MomentSlab secondMoment;
   private final ParameterSlab ema;
   private final HostView normWindow;
   private final Launch squareSum;
@@ -43,20 +47,23 @@ public final class Optimizer implements AutoCloseable {
   /**
    * @param weights updated in place; the moving average starts as a copy
    * @param gradients what a plan's backward pass wrote
+   * @param seed of the training: moments in bfloat16 are rounded by it and the number of the update
    */
   public Optimizer(
       Device device,
       Operations operations,
       ParameterSlab weights,
       ParameterSlab gradients,
-      OptimizerSettings settings) {
+      OptimizerSettings settings,
+      long seed) {
     this.settings = settings;
     this.weights = weights;
     this.gradients = gradients;
     Graph graph = weights.graph();
+    DataType type = settings.momentType();
     try {
-      firstMoment = owned.add(new ParameterSlab(device, graph, "first moment"));
-      secondMoment = owned.add(new ParameterSlab(device, graph, "second moment"));
+      firstMoment = owned.add(new MomentSlab(device, graph, type, "first moment"));
+      secondMoment = owned.add(new MomentSlab(device, graph, type, "second moment"));
       ema =
           settings.hasEma() ? owned.add(new ParameterSlab(device, graph, "moving average")) : null;
       if (ema != null) {
@@ -82,7 +89,9 @@ public final class Optimizer implements AutoCloseable {
                   settings.beta2(),
                   settings.eps(),
                   settings.weightDecay(),
-                  settings.decoupled()),
+                  settings.decoupled(),
+                  type,
+                  Philox.childSeed(seed, ROUNDING_STREAM)),
               values.address(),
               norm.address(),
               weights.address(),
@@ -170,11 +179,11 @@ public final class Optimizer implements AutoCloseable {
     this.updates = updates;
   }
 
-  public ParameterSlab firstMoment() {
+  public MomentSlab firstMoment() {
     return firstMoment;
   }
 
-  public ParameterSlab secondMoment() {
+  public MomentSlab secondMoment() {
     return secondMoment;
   }
 

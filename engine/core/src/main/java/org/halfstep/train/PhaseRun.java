@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
+import java.util.function.LongPredicate;
 import org.halfstep.diffusion.LearningRate;
 import org.halfstep.files.DataException;
 import org.halfstep.files.FileDigest;
@@ -20,10 +21,10 @@ import org.halfstep.model.Trainable;
  * between writes the same file again.
  */
 public final class PhaseRun implements AutoCloseable {
-  /** Writes the model that a phase ends with, and returns its file. */
+  /** Writes the model that a phase ends with after so many updates, and returns its file. */
   @FunctionalInterface
   public interface Finish {
-    Path write() throws IOException;
+    Path write(long updates) throws IOException;
   }
 
   /** Stands in fingerprints before the digest of the data; older versions had none. */
@@ -152,7 +153,7 @@ public final class PhaseRun implements AutoCloseable {
     Optional<Progress> saved = checkpoints.latest();
     if (saved.isEmpty()
         || !saved.get().isIn(phase, stage)
-        || saved.get().update() < updates
+        || saved.get().update() < updates && !saved.get().isEnough()
         || !Files.exists(file)) {
       return false;
     }
@@ -180,6 +181,28 @@ public final class PhaseRun implements AutoCloseable {
       UpdateStep trainer,
       LearningRate learningRate,
       long updates,
+      Finish finish)
+      throws IOException {
+    return run(
+        phase, stage, title, teacher, network, trainer, learningRate, updates, _ -> false, finish);
+  }
+
+  /**
+   * Runs a phase that may end before its last update.
+   *
+   * @param enough a stop rule, asked after so many updates, where there is a checkpoint: a function
+   *     of what was trained and of that number alone
+   */
+  public boolean run(
+      String phase,
+      int stage,
+      String title,
+      Path teacher,
+      Trainable network,
+      UpdateStep trainer,
+      LearningRate learningRate,
+      long updates,
+      LongPredicate enough,
       Finish finish)
       throws IOException {
     String device = network.device().arithmetic();
@@ -212,26 +235,29 @@ public final class PhaseRun implements AutoCloseable {
       }
     }
     listener.phase(title, done, updates);
+    boolean met = done > 0 && saved.isPresent() && saved.get().isEnough();
     String model = null;
-    if (done == updates) {
-      model = FileDigest.sha256(finish.write());
+    if (done == updates || met) {
+      model = FileDigest.sha256(finish.write(done));
       if (!model.equals(saved.orElseThrow().model())) {
-        save(phase, stage, done, device, from, model, network, trainer);
+        save(phase, stage, done, device, from, model, met, network, trainer);
       }
     }
-    while (done < updates) {
+    while (done < updates && !met) {
       double rate = learningRate.at(done);
       double loss = trainer.step(done, rate);
       done++;
       listener.update(done, updates, loss, rate, trainer.optimizer().lastGradientNorm());
       boolean stopping = stop.getAsBoolean();
-      if (done == updates) {
-        model = FileDigest.sha256(finish.write());
+      boolean isDue = done % checkpointEvery == 0;
+      met = isDue && done < updates && enough.test(done);
+      if (done == updates || met) {
+        model = FileDigest.sha256(finish.write(done));
       }
-      if (stopping || done == updates || done % checkpointEvery == 0) {
-        save(phase, stage, done, device, from, model, network, trainer);
+      if (stopping || done == updates || isDue) {
+        save(phase, stage, done, device, from, model, met, network, trainer);
       }
-      if (stopping && done < updates) {
+      if (stopping && done < updates && !met) {
         return false;
       }
     }
@@ -245,12 +271,22 @@ public final class PhaseRun implements AutoCloseable {
       String device,
       String teacher,
       String model,
+      boolean met,
       Trainable network,
       UpdateStep trainer)
       throws IOException {
     Optimizer optimizer = trainer.optimizer();
     checkpoints.save(
-        new Progress(phase, stage, done, optimizer.updates(), fingerprint, device, teacher, model),
+        new Progress(
+            phase,
+            stage,
+            done,
+            optimizer.updates(),
+            fingerprint,
+            device,
+            teacher,
+            model,
+            met ? true : null),
         network,
         optimizer);
   }

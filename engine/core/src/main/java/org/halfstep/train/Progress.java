@@ -13,6 +13,7 @@ package org.halfstep.train;
  * @param teacher SHA-256 of the file of the teacher that the phase and stage learn from, where that
  *     is one of the run's own; else null
  * @param model SHA-256 of the model file that the phase and stage ended with; null before its end
+ * @param enough whether that was before its last update, since its stop rule was met; null if not
  */
 public record Progress(
     String phase,
@@ -22,7 +23,8 @@ public record Progress(
     String fingerprint,
     String device,
     String teacher,
-    String model) {
+    String model,
+    Boolean enough) {
   public Progress {
     if (phase == null || fingerprint == null) {
       throw new IllegalArgumentException("progress needs a phase and a fingerprint");
@@ -37,6 +39,11 @@ public record Progress(
               + optimizerUpdates
               + " of them made");
     }
+  }
+
+  /** Whether its phase ended by its stop rule. */
+  boolean isEnough() {
+    return enough != null && enough;
   }
 
   /** Whether it lies in this phase and stage. */

@@ -15,8 +15,8 @@ import org.halfstep.diffusion.LossWeighting;
  * @param optimizer how weights are updated
  * @param weighting weight of the loss over noise levels: CONSTANT, SNR, TRUNCATED_SNR or SNR_PLUS_1
  * @param precision storage type of activations and of what convolutions multiply: F32, BF16, on a
- *     GPU TF32, or null for what suits the machine; weights, their gradients and the optimizer are
- *     always float32
+ *     GPU TF32, or null for what suits the machine; weights and their gradients are always float32,
+ *     and the optimizer's state says its own type
  */
 public record RunSettings(
     int batch,
@@ -32,6 +32,9 @@ public record RunSettings(
 
   /** Most updates of a phase. */
   public static final long MOST_UPDATES = 1_000_000_000_000L;
+
+  /** Updates over which the rate rises where weights are known and moments are not. */
+  public static final long SHORT_WARM_UP = 100;
 
   private static final double MOST_RATE = 1000;
 

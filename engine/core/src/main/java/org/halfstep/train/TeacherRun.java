@@ -116,7 +116,7 @@ public final class TeacherRun {
                 trainer,
                 run.schedule(),
                 run.updates(),
-                () -> {
+                _ -> {
                   network.save(file, card, Dtype.F32, trainer.optimizer().result());
                   listener.saved(file);
                   return file;

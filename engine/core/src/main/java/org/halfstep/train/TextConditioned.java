@@ -49,6 +49,11 @@ public record TextConditioned(Network<TextUNetConfig, ModelCard> network, TokenT
   }
 
   @Override
+  public TextConditioned telling(TokenTable other) {
+    return new TextConditioned(network, other);
+  }
+
+  @Override
   public NetworkInputs inputs(Plan plan) {
     return new TokenInputs(network, plan, captions);
   }

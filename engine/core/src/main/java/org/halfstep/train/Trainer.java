@@ -139,7 +139,8 @@ public final class Trainer implements UpdateStep, AutoCloseable {
       this.objective = owned.add(objectiveFactory.create(batch, draws));
       this.optimizer =
           owned.add(
-              new Optimizer(device, operations, network.weights(), gradients, optimizerSettings));
+              new Optimizer(
+                  device, operations, network.weights(), gradients, optimizerSettings, seed));
       this.noising = owned.add(new Coefficients(device, "noising", 2, batchSize));
       this.lossGradient = owned.add(new Coefficients(device, "loss gradient", 2, batchSize));
       SlabLayout numbers = new SlabLayout();

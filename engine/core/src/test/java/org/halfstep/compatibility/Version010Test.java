@@ -278,6 +278,7 @@ class Version010Test {
               Network.DEFAULT_MEMORY,
               data,
               settings,
+              null,
               folder,
               Resume.NEWEST,
               phases,

@@ -41,6 +41,12 @@ class ConversionErrorsTest {
         seed);
   }
 
+  private static double[][] errors(
+      Network<LatentUNetConfig, ModelCard> network, int perBin, int batch) {
+    return ConversionErrors.errors(
+        new TableConditioned(network), network.values(), EXAMPLES, perBin, batch, 9);
+  }
+
   /** A network that says nothing has the error of what nothing stands for. */
   private static void silence(Network<LatentUNetConfig, ModelCard> network) {
     for (Parameter parameter : network.graph().parameters().values()) {
@@ -58,9 +64,7 @@ class ConversionErrorsTest {
         Network<LatentUNetConfig, ModelCard> v = network(device, Parameterization.V, 4)) {
       silence(eps);
       silence(v);
-      ConversionErrors errors =
-          ConversionErrors.measure(
-              new TableConditioned(eps), new TableConditioned(v), v.values(), EXAMPLES, 40, 8, 9);
+      ConversionErrors errors = new ConversionErrors(errors(eps, 40, 8), errors(v, 40, 8));
       for (int bin = 0; bin < ConversionErrors.BINS; bin++) {
         // eps = 0 is wrong by the noise itself; v = 0 says sigma z = sigma alpha x + sigma^2 eps.
         double sigma = schedule.sigma((bin + 0.5) / ConversionErrors.BINS);
@@ -78,15 +82,7 @@ class ConversionErrorsTest {
         Network<LatentUNetConfig, ModelCard> teacher = network(device, Parameterization.EPS, 4);
         Network<LatentUNetConfig, ModelCard> student =
             network(device, Parameterization.EPS, other ? 5 : 4)) {
-      ConversionErrors errors =
-          ConversionErrors.measure(
-              new TableConditioned(teacher),
-              new TableConditioned(student),
-              student.values(),
-              EXAMPLES,
-              4,
-              2,
-              9);
+      ConversionErrors errors = new ConversionErrors(errors(teacher, 4, 2), errors(student, 4, 2));
       assertEquals(other, errors.worst() > ConversionErrors.TOLERANCE);
       assertEquals(other, errors.describe().contains("more updates"), errors.describe());
       assertTrue(other || errors.worst() == 0);

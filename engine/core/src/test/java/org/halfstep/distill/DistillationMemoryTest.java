@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import org.halfstep.checkpoint.Checkpoint;
@@ -12,19 +13,25 @@ import org.halfstep.checkpoint.Component;
 import org.halfstep.checkpoint.Part;
 import org.halfstep.checkpoint.TextDescription;
 import org.halfstep.checkpoint.TinyPipeline;
+import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.Slab;
 import org.halfstep.device.cpu.CpuDevice;
 import org.halfstep.diffusion.GuidanceRange;
+import org.halfstep.diffusion.LossWeighting;
 import org.halfstep.graph.PlanOptions;
+import org.halfstep.graph.Shape;
 import org.halfstep.latent.ClipTextConfig;
 import org.halfstep.latent.LatentUNetConfig;
 import org.halfstep.model.ComponentCard;
 import org.halfstep.model.Network;
 import org.halfstep.text.TokenTable;
 import org.halfstep.train.ConditionedNetwork;
+import org.halfstep.train.OptimizerSettings;
 import org.halfstep.train.RunSettings;
 import org.halfstep.train.Trainer;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -38,10 +45,50 @@ class DistillationMemoryTest {
   void whatIsSaidIsWhatIsTaken(boolean recomputes) throws IOException {
     TinyPipeline.write(folder.resolve("tiny"));
     LatentDistillationSettings settings = LatentRuns.settings(true, false, false, recomputes);
-    RunSettings run = settings.students().guided();
+    measure(
+        folder.resolve("tiny/diffusers"),
+        LatentRuns.LATENT,
+        16,
+        settings.students().guided(),
+        recomputes);
+  }
+
+  /**
+   * One update of Stable Diffusion 1.5 on a machine of 24 GiB: at batch 1, with moments in
+   * bfloat16, without an average. Takes minutes and the machine for itself, with any weights of
+   * these shapes: {@code -Dhalfstep.sd15=FOLDER}.
+   */
+  @Test
+  @EnabledIfSystemProperty(named = "halfstep.sd15", matches = ".+")
+  void anUpdateOfThePublishedSizeTakesWhatIsSaid() throws IOException {
+    OptimizerSettings optimizer =
+        new OptimizerSettings(0.9, 0.999, 1e-8, 0, false, 1, 0, DataType.BF16);
+    RunSettings run =
+        new RunSettings(
+            1, 1, 1e-5, 0, false, optimizer, LossWeighting.TRUNCATED_SNR, DataType.BF16);
+    long before = highWater();
+    DistillationMemory said =
+        measure(Path.of(System.getProperty("halfstep.sd15")), new Shape(64, 64, 4), 256, run, true);
+    long taken = highWater() - before;
+    System.out.println("the process grew by " + taken + " bytes at most; said were " + said);
+    assertEquals(taken, said.bytes(), 0.05 * taken, "the whole process, by the kernel");
+  }
+
+  /** Most bytes that the process ever had in memory, by the kernel. */
+  private static long highWater() throws IOException {
+    return Files.readAllLines(Path.of("/proc/self/status")).stream()
+        .filter(line -> line.startsWith("VmHWM:"))
+        .mapToLong(line -> 1024 * Long.parseLong(line.replaceAll("\\D", "")))
+        .findFirst()
+        .orElseThrow();
+  }
+
+  /** Says it, makes an update, and compares. */
+  private DistillationMemory measure(
+      Path model, Shape latent, int guidanceWidth, RunSettings run, boolean recomputes)
+      throws IOException {
     try (Device device = new CpuDevice();
-        Checkpoint checkpoint =
-            Checkpoint.open(folder.resolve("tiny/diffusers"), CheckpointOptions.standard())) {
+        Checkpoint checkpoint = Checkpoint.open(model, CheckpointOptions.standard())) {
       Component text = checkpoint.component(Part.TEXT_ENCODER).orElseThrow();
       TextDescription description = (TextDescription) text.network();
       TokenTable captions =
@@ -67,11 +114,11 @@ class DistillationMemoryTest {
                 folder,
                 encoder,
                 captions,
-                LatentRuns.LATENT,
-                16);
+                latent,
+                guidanceWidth);
         ConditionedNetwork teacher = models.openTeacher();
         LatentUNetConfig guided =
-            ((LatentUNetConfig) teacher.network().architecture()).withGuidance(16);
+            ((LatentUNetConfig) teacher.network().architecture()).withGuidance(guidanceWidth);
         try (var _ = teacher.network()) {
           DistillationMemory said =
               DistillationMemory.ofStageOne(
@@ -84,7 +131,7 @@ class DistillationMemoryTest {
               Trainer trainer =
                   new Trainer(
                       student,
-                      new LatentRuns.Latents(6, LatentRuns.LATENT, 3, 0),
+                      new LatentRuns.Latents(6, latent, LatentRuns.CAPTIONS.size(), 0),
                       PlanOptions.training(run.batch(), 1)
                           .withType(run.precision())
                           .withRecomputation(recomputes),
@@ -96,7 +143,14 @@ class DistillationMemoryTest {
             trainer.step(0, 1e-4);
             long taken = Slab.liveBytes() - before;
             assertEquals(taken, said.bytes(), 0.05 * taken, said.toString());
+            assertEquals(
+                2 * DataType.BF16.bytes() * guided.graph().parameterFloats(),
+                said.uses().stream()
+                    .filter(use -> use.what().equals("optimizer's moments"))
+                    .mapToLong(DistillationMemory.Use::bytes)
+                    .sum());
             assertTrue(said.uses().stream().allMatch(use -> use.bytes() > 0));
+            return said;
           }
         }
       }

@@ -6,8 +6,9 @@ import org.halfstep.device.Device;
 import org.halfstep.device.cpu.CpuDevice;
 
 /**
- * A run in a process of its own, to be killed: {@code teacher FOLDER HOLD} or {@code distill FOLDER
- * HOLD TEACHER}. Prints a line per event and {@code done}; at event number HOLD it waits forever.
+ * A run in a process of its own, to be killed: {@code KIND FOLDER HOLD MODEL}, where a teacher of
+ * pixels needs no model, and one of latents that of an autoencoder. Prints a line per event and
+ * {@code done}; at event number HOLD it waits forever.
  */
 final class KilledRunChild {
   static final String DONE = "done";
@@ -27,11 +28,21 @@ final class KilledRunChild {
             });
     Path folder = Path.of(args[1]);
     try (Device device = new CpuDevice()) {
-      if (args[0].equals("teacher")) {
-        SmallRuns.train(device, folder, 1, listener);
-      } else {
-        SmallRuns.distill(
-            device, Path.of(args[3]), folder, SmallRuns.distillation(1, false), listener);
+      switch (args[0]) {
+        case "teacher" -> SmallRuns.train(device, folder, 1, listener);
+        case "distill" ->
+            SmallRuns.distill(
+                device, Path.of(args[3]), folder, SmallRuns.distillation(1, false), listener);
+        case "latent distill" ->
+            LatentRuns.distill(
+                device,
+                Path.of(args[3]),
+                LatentRuns.settings(false, false, true, false),
+                folder,
+                listener,
+                () -> false);
+        case "latent teacher" -> LatentRuns.train(device, Path.of(args[3]), folder, listener);
+        default -> throw new IllegalArgumentException(args[0]);
       }
     }
     System.out.println(DONE);

@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.stream.Stream;
+import org.halfstep.checkpoint.TinyPipeline;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -25,6 +26,10 @@ import org.junit.jupiter.api.io.TempDir;
  */
 class KilledRunTest {
   private static final int KILLS = 9;
+
+  /** Of latent runs, whose lives take longer. */
+  private static final int FEW_KILLS = 4;
+
   private static final int NEVER = -1;
 
   @TempDir Path folder;
@@ -42,7 +47,7 @@ class KilledRunTest {
   @Test
   @DisplayName("C7 resume: a teacher killed at any moment ends with the bits of an undisturbed run")
   void teacher() throws Exception {
-    check("teacher", List.of());
+    check("teacher", KILLS, List.of());
   }
 
   @Test
@@ -51,16 +56,30 @@ class KilledRunTest {
   void distillation() throws Exception {
     Path made = folder.resolve("made");
     assertTrue(life("teacher", made, List.of(), NEVER, Death.AT_EVENT, new Random(0)));
-    check("distill", List.of(made.resolve("teacher.safetensors").toString()));
+    check("distill", KILLS, List.of(made.resolve("teacher.safetensors").toString()));
   }
 
-  private void check(String kind, List<String> more) throws Exception {
+  @Test
+  @DisplayName("A text encoder and a latent UNet, killed at any moment, end with the same bits")
+  void latentTeacher() throws Exception {
+    TinyPipeline.write(folder.resolve("tiny"));
+    check("latent teacher", FEW_KILLS, List.of(folder.resolve("tiny/diffusers").toString()));
+  }
+
+  @Test
+  @DisplayName("Students of a latent model, killed at any moment, end with the same bits")
+  void latentDistillation() throws Exception {
+    TinyPipeline.write(folder.resolve("tiny"));
+    check("latent distill", FEW_KILLS, List.of(folder.resolve("tiny/diffusers").toString()));
+  }
+
+  private void check(String kind, int kills, List<String> more) throws Exception {
     Path whole = folder.resolve("whole");
     assertTrue(life(kind, whole, more, NEVER, Death.AT_EVENT, new Random(0)));
 
     Path killed = folder.resolve("killed");
     Random random = new Random(7);
-    for (int i = 0; i < KILLS; i++) {
+    for (int i = 0; i < kills; i++) {
       Death death = Death.values()[i % Death.values().length];
       // A life needs two events to get ahead: the phase's start, then an update with a checkpoint.
       int event = 2 + random.nextInt(3);
@@ -70,8 +89,8 @@ class KilledRunTest {
     }
     assertTrue(life(kind, killed, more, NEVER, Death.AT_EVENT, random));
 
-    Map<String, byte[]> expected = SmallRuns.models(whole);
-    Map<String, byte[]> found = SmallRuns.models(killed);
+    Map<String, byte[]> expected = LatentRuns.models(whole);
+    Map<String, byte[]> found = LatentRuns.models(killed);
     assertEquals(expected.keySet(), found.keySet());
     expected.forEach((name, bytes) -> assertArrayEquals(bytes, found.get(name), name));
     try (Stream<Path> left = Files.list(killed.resolve("checkpoints"))) {

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -19,8 +20,10 @@ import org.halfstep.checkpoint.TinyPipeline;
 import org.halfstep.device.Device;
 import org.halfstep.device.cpu.CpuDevice;
 import org.halfstep.diffusion.Chain;
+import org.halfstep.diffusion.LossWeighting;
 import org.halfstep.diffusion.Parameterization;
 import org.halfstep.distill.SmallRuns.Events;
+import org.halfstep.files.Json;
 import org.halfstep.image.ImageBatch;
 import org.halfstep.model.ModelCard;
 import org.halfstep.model.ModelCard.Role;
@@ -28,6 +31,8 @@ import org.halfstep.sample.DiffusionModel;
 import org.halfstep.sample.Edit;
 import org.halfstep.sample.ModelOptions;
 import org.halfstep.sample.SampleRequest;
+import org.halfstep.train.OptimizerSettings;
+import org.halfstep.train.RunSettings;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -201,6 +206,69 @@ class LatentDistillationTest {
     TreeMap<String, byte[]> found = whole("again", LatentRuns.settings(true, false, false, true));
     assertSame(expected, found);
     assertFalse(expected.isEmpty());
+  }
+
+  private boolean converting(
+      Path run, double rate, double within, boolean holdsOut, Events events, boolean stops)
+      throws IOException {
+    LatentDistillationSettings usual = LatentRuns.settings(false, false, false, false);
+    VelocitySettings velocity = usual.velocity();
+    RunSettings longer =
+        new RunSettings(
+            2, 5, rate, 0, true, OptimizerSettings.adam(0.9), LossWeighting.TRUNCATED_SNR);
+    return LatentRuns.distill(
+        device,
+        teacher(),
+        new LatentDistillationSettings(
+            new VelocitySettings(longer, 3, velocity.dropout(), within),
+            usual.students(),
+            false,
+            false,
+            2),
+        holdsOut,
+        null,
+        run,
+        events,
+        () -> stops);
+  }
+
+  private static String updates(Path run) throws IOException {
+    return Json.read(ObjectNode.class, run.resolve("velocity/unet/config.json"))
+        .at("/_halfstep_card/provenance/updates")
+        .asText();
+  }
+
+  /** What is measured is known at the first checkpoint already, but the ramp has three updates. */
+  @Test
+  void theStopRuleEndsTheFirstPhaseAfterItsRamp() throws IOException {
+    Path run = folder.resolve("enough");
+    Events events = Events.collecting();
+    assertTrue(converting(run, 1e-4, 1e9, true, events, false));
+    assertEquals("3", updates(run));
+    assertTrue(
+        events.notes().contains("from eps to v: its stop rule is met after update 3"),
+        events.notes().toString());
+    Path stopped = folder.resolve("enough-stopped");
+    int lives = 1;
+    while (!converting(stopped, 1e-4, 1e9, true, Events.collecting(), true)) {
+      lives++;
+    }
+    assertEquals(6, lives, "three updates, of which the last ends the phase, then two of each");
+    assertSame(LatentRuns.models(run), LatentRuns.models(stopped));
+  }
+
+  /** A rate that spoils the weights. */
+  @Test
+  void withoutItsStopRuleMetThePhaseMakesAllUpdates() throws IOException {
+    Path held = folder.resolve("never");
+    Events onHeldOut = Events.collecting();
+    assertTrue(converting(held, 1, 1e-9, true, onHeldOut, false));
+    assertEquals("5", updates(held));
+    Path own = folder.resolve("never-own");
+    Events onItsOwn = Events.collecting();
+    assertTrue(converting(own, 1, 1e-9, false, onItsOwn, false));
+    assertSame(LatentRuns.models(held), LatentRuns.models(own));
+    assertNotEquals(onHeldOut.notes(), onItsOwn.notes(), "other examples, other errors");
   }
 
   @Test

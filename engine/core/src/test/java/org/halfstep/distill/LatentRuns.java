@@ -1,5 +1,6 @@
 package org.halfstep.distill;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -16,17 +17,23 @@ import org.halfstep.checkpoint.Component;
 import org.halfstep.checkpoint.Part;
 import org.halfstep.checkpoint.TextDescription;
 import org.halfstep.checkpoint.UNetDescription;
+import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.diffusion.ExampleDraws;
 import org.halfstep.diffusion.GuidanceRange;
 import org.halfstep.diffusion.LossWeighting;
+import org.halfstep.files.Json;
 import org.halfstep.graph.Shape;
 import org.halfstep.latent.ClipTextConfig;
 import org.halfstep.model.ComponentCard;
 import org.halfstep.model.Network;
 import org.halfstep.random.Philox;
 import org.halfstep.text.TokenTable;
+import org.halfstep.train.CaptionedTeacherRun;
+import org.halfstep.train.CaptionedTeacherSettings;
+import org.halfstep.train.CaptionedTeacherStart;
 import org.halfstep.train.Examples;
+import org.halfstep.train.HeldOut;
 import org.halfstep.train.OptimizerSettings;
 import org.halfstep.train.Resume;
 import org.halfstep.train.RunListener;
@@ -36,6 +43,11 @@ import org.halfstep.train.RunSettings;
 final class LatentRuns {
   static final Shape LATENT = new Shape(8, 8, 4);
   static final List<String> CAPTIONS = List.of("a red fox", "a cat", "snow on a house");
+
+  /** Captions with pairs of letters that a tokenizer can be made of. */
+  private static final List<String> TOLD = List.of("red cat", "blue cat", "cat");
+
+  static final List<String> HELD_OUT = List.of("a dog");
   private static final OptimizerSettings NO_AVERAGE =
       new OptimizerSettings(0.9, 0.999, 1e-8, 0, false, 1, 0);
 
@@ -85,18 +97,19 @@ final class LatentRuns {
   }
 
   /**
-   * From eps to v where that is needed, stage one, then 4 to 2 and 2 to 1 steps.
+   * From eps to v where that is needed, stage one with moments in bfloat16, then 4 to 2 and 2 to 1
+   * steps.
    *
    * @param merged whether stage one takes the teacher's eps
    */
   static LatentDistillationSettings settings(
       boolean merged, boolean stochastic, boolean noiseEnd, boolean recompute) {
     return new LatentDistillationSettings(
-        merged ? null : new VelocitySettings(run(2, OptimizerSettings.adam(0.9)), 1, 0.3),
+        merged ? null : new VelocitySettings(run(2, OptimizerSettings.adam(0.9)), 1, 0.3, null),
         new DistillationSettings(
             new GuidanceRange(2, 14),
             16,
-            run(2, OptimizerSettings.adam(0.99)),
+            run(2, OptimizerSettings.adam(0.99).withState(DataType.BF16)),
             run(2, NO_AVERAGE),
             4,
             1,
@@ -115,6 +128,23 @@ final class LatentRuns {
       Device device,
       Path teacher,
       LatentDistillationSettings settings,
+      Path folder,
+      RunListener listener,
+      BooleanSupplier stop)
+      throws IOException {
+    return distill(device, teacher, settings, false, null, folder, listener, stop);
+  }
+
+  /**
+   * @param holdsOut whether there are latents that are not learned from, with captions of their own
+   * @param begun a model whose weights the student of its kind begins with; null for none
+   */
+  static boolean distill(
+      Device device,
+      Path teacher,
+      LatentDistillationSettings settings,
+      boolean holdsOut,
+      Path begun,
       Path folder,
       RunListener listener,
       BooleanSupplier stop)
@@ -146,15 +176,67 @@ final class LatentRuns {
                 captions,
                 LATENT,
                 settings.students().guidanceEmbedDim());
+        int beside = unet.inChannels() - unet.outChannels();
+        HeldOut held =
+            new HeldOut(
+                new Latents(4, LATENT, HELD_OUT.size(), beside),
+                TokenTable.of(
+                    checkpoint.openTokenizer().orElseThrow(), HELD_OUT, description.positions()));
         return DistillationRun.run(
             models,
-            new Latents(6, LATENT, CAPTIONS.size(), unet.inChannels() - unet.outChannels()),
+            new Latents(6, LATENT, CAPTIONS.size(), beside),
+            holdsOut ? held : null,
             settings,
+            begun,
             folder,
             Resume.NEWEST,
             listener,
             stop);
       }
+    }
+  }
+
+  /**
+   * Trains a teacher of captions for a few updates, with a moving average.
+   *
+   * @param autoencoder folder of a model that has one
+   */
+  static boolean train(Device device, Path autoencoder, Path folder, RunListener listener)
+      throws IOException {
+    CaptionedTeacherSettings settings =
+        new CaptionedTeacherSettings(
+            64,
+            Json.parse(
+                ObjectNode.class,
+                "text",
+                """
+                {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1,
+                 "num_attention_heads": 2, "max_position_embeddings": 6}"""),
+            Json.parse(
+                ObjectNode.class,
+                "unet",
+                """
+                {"block_out_channels": [32, 64], "layers_per_block": 1, "attention_head_dim": [2, 4],
+                 "down_block_types": ["CrossAttnDownBlock2D", "DownBlock2D"],
+                 "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D"]}"""),
+            20,
+            run(4, OptimizerSettings.adam(0.9)),
+            0.2,
+            true,
+            5,
+            1);
+    try (Checkpoint checkpoint = Checkpoint.open(autoencoder, CheckpointOptions.standard())) {
+      return CaptionedTeacherRun.run(
+          device,
+          new Latents(6, LATENT, TOLD.size(), 0),
+          "noise",
+          CaptionedTeacherStart.fresh(settings, TOLD, LATENT),
+          settings,
+          checkpoint.component(Part.AUTOENCODER).orElseThrow(),
+          folder,
+          Resume.NEWEST,
+          listener,
+          () -> false);
     }
   }
 
@@ -164,7 +246,9 @@ final class LatentRuns {
     try (Stream<Path> files = Files.walk(folder)) {
       for (Path file : files.filter(Files::isRegularFile).toList()) {
         String place = folder.relativize(file).toString();
-        if (!place.startsWith("checkpoints")) {
+        // What a killed writer left is removed by later ones, once it is a minute old.
+        boolean isLeft = file.getFileName().toString().startsWith(".halfstep-");
+        if (!place.startsWith("checkpoints") && !isLeft) {
           models.put(place, Files.readAllBytes(file));
         }
       }

@@ -58,18 +58,28 @@ final class SmallRuns {
 
   /** Stage one, then 4 to 2 and 2 to 1 steps. */
   static DistillationSettings distillation(long checkpointEvery, boolean stochastic) {
+    return distillation(checkpointEvery, stochastic, RATE, 4);
+  }
+
+  /**
+   * The same with another learning rate.
+   *
+   * @param strongest w
+   */
+  static DistillationSettings distillation(
+      long checkpointEvery, boolean stochastic, double rate, double strongest) {
     return new DistillationSettings(
-        new GuidanceRange(0, 4),
+        new GuidanceRange(0, strongest),
         TinyNetworks.GUIDANCE_DIM,
         new RunSettings(
             2,
             GUIDED_UPDATES,
-            RATE,
+            rate,
             0,
             true,
             OptimizerSettings.adam(0.99),
             LossWeighting.SNR_PLUS_1),
-        new RunSettings(2, HALVING_UPDATES, RATE, 0, true, NO_AVERAGE, LossWeighting.TRUNCATED_SNR),
+        new RunSettings(2, HALVING_UPDATES, rate, 0, true, NO_AVERAGE, LossWeighting.TRUNCATED_SNR),
         4,
         1,
         LAST_UPDATES,
@@ -98,6 +108,20 @@ final class SmallRuns {
   static boolean distill(
       Device device, Path teacher, Path folder, DistillationSettings settings, RunListener listener)
       throws IOException {
+    return distill(device, teacher, null, folder, settings, listener);
+  }
+
+  /**
+   * @param begun a model whose weights the student of its kind begins with; null for none
+   */
+  static boolean distill(
+      Device device,
+      Path teacher,
+      Path begun,
+      Path folder,
+      DistillationSettings settings,
+      RunListener listener)
+      throws IOException {
     try (ImageDataset data = data()) {
       return DistillationRun.run(
           device,
@@ -105,6 +129,7 @@ final class SmallRuns {
           Network.DEFAULT_MEMORY,
           data,
           settings,
+          begun,
           folder,
           Resume.NEWEST,
           listener,

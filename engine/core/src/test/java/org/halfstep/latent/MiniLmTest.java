@@ -10,13 +10,16 @@ import ai.onnxruntime.OrtException;
 import ai.onnxruntime.OrtSession;
 import java.io.IOException;
 import java.io.InputStream;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import org.halfstep.checkpoint.BertCheckpoint;
 import org.halfstep.checkpoint.BertDescription;
 import org.halfstep.device.Device;
 import org.halfstep.device.DeviceArrays;
@@ -183,6 +186,31 @@ class MiniLmTest {
           Arrays.copyOfRange(got, from, from + used * WIDTH),
           Arrays.copyOf(alone, used * WIDTH),
           1e-5f);
+    }
+  }
+
+  /** The published files as a model's text encoder: its states, and zeros for the padding. */
+  @Test
+  void asATextEncoderItSaysNothingOfPadding() throws IOException, OrtException {
+    float[] expected = theirs();
+    int each = TOKENS * WIDTH;
+    try (Device device = new CpuDevice();
+        BertCheckpoint files = BertCheckpoint.open(shared);
+        TextEncoder encoder =
+            TextEncoder.open(
+                device, files.component(TOKENS), files.tokenizer(), TextEncoderOptions.standard());
+        Arena arena = Arena.ofConfined()) {
+      MemorySegment contexts = arena.allocate(TEXTS.size() * encoder.contextBytes(), Float.BYTES);
+      encoder.encode(TEXTS, contexts);
+      float[] got = contexts.toArray(ValueLayout.JAVA_FLOAT);
+      for (int i = 0; i < TEXTS.size(); i++) {
+        int used = tokenizer.sequence(TEXTS.get(i), TOKENS).used() * WIDTH;
+        for (int j = i * each; j < i * each + used; j++) {
+          assertEquals(expected[j], got[j], TOLERANCE * Math.max(1, Math.abs(expected[j])));
+        }
+        assertArrayEquals(
+            new float[each - used], Arrays.copyOfRange(got, i * each + used, (i + 1) * each));
+      }
     }
   }
 

@@ -36,7 +36,7 @@ import org.halfstep.model.Network;
 import org.halfstep.sample.DiffusionModel;
 import org.halfstep.sample.ModelOptions;
 import org.halfstep.sample.SampleRequest;
-import org.halfstep.text.ClipTokenizer;
+import org.halfstep.text.Tokenizer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -111,7 +111,7 @@ class CaptionedTeacherRunTest {
     return Json.parse(ObjectNode.class, "test", text);
   }
 
-  private static CaptionedTeacherSettings settings() {
+  static CaptionedTeacherSettings settings() {
     return new CaptionedTeacherSettings(
         64,
         json(
@@ -224,7 +224,7 @@ class CaptionedTeacherRunTest {
       assertEquals("12", card.provenance().get("examples"));
       assertEquals("5", card.provenance().get("captions"));
       assertTrue(card.betas().zeroTerminal());
-      ClipTokenizer tokenizer = opened.openTokenizer().orElseThrow();
+      Tokenizer tokenizer = opened.openTokenizer().orElseThrow();
       assertArrayEquals(
           fresh().tokenizer().sequence("blue cat", 6).ids(),
           tokenizer.sequence("blue cat", 6).ids());

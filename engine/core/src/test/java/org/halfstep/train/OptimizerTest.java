@@ -6,10 +6,13 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.lang.foreign.MemorySegment;
 import java.util.List;
+import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.Operations;
 import org.halfstep.device.cpu.CpuDevice;
+import org.halfstep.files.Json;
 import org.halfstep.graph.Parameter;
 import org.halfstep.graph.ParameterSlab;
 import org.halfstep.model.ModelCard;
@@ -26,6 +29,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class OptimizerTest {
   private static final double RATE = 0.01;
+  private static final int CONVERGING = 200;
 
   private Device device;
   private Operations operations;
@@ -49,7 +53,7 @@ class OptimizerTest {
   }
 
   private Optimizer optimizer(OptimizerSettings settings) {
-    return new Optimizer(device, operations, network.weights(), gradients, settings);
+    return new Optimizer(device, operations, network.weights(), gradients, settings, 9);
   }
 
   private Parameter parameter(int index) {
@@ -145,5 +149,64 @@ class OptimizerTest {
           diverged.getMessage());
       assertFalse(diverged.getMessage().contains("\n"));
     }
+  }
+
+  /** Means over all weights: of their squared distance to a target, and of the second moment. */
+  private double[] converged(DataType state) {
+    float[] start = network.weights().toArray();
+    int count = start.length;
+    float[] noise = new float[count];
+    float[] target = new float[count];
+    Philox.normal(4, 0, 0, target);
+    OptimizerSettings settings =
+        new OptimizerSettings(0.9, 0.999, 1e-8, 0, false, 0, 0).withState(state);
+    try (Optimizer optimizer = optimizer(settings)) {
+      for (int step = 0; step < CONVERGING; step++) {
+        float[] weights = network.weights().toArray();
+        Philox.normal(5, step, 0, noise);
+        for (int i = 0; i < count; i++) {
+          noise[i] += weights[i] - target[i];
+        }
+        gradients.upload(MemorySegment.ofArray(noise));
+        assertTrue(optimizer.update(0.03 * (CONVERGING - step) / CONVERGING));
+      }
+      float[] weights = network.weights().toArray();
+      float[] second = optimizer.secondMoment().toArray();
+      double distance = 0;
+      double squares = 0;
+      for (int i = 0; i < count; i++) {
+        distance += Math.pow(weights[i] - target[i], 2) / count;
+        squares += second[i] / count;
+      }
+      network.weights().upload(MemorySegment.ofArray(start));
+      return new double[] {distance, squares};
+    }
+  }
+
+  @Test
+  @DisplayName("Moments in bfloat16 go as far as those in float32, and forget as slowly")
+  void momentsOfHalfTheSizeConvergeAsWell() {
+    double[] expected = converged(DataType.F32);
+    double[] found = converged(DataType.BF16);
+    assertTrue(expected[0] < 0.05, "float32 arrives: " + expected[0]);
+    assertEquals(expected[0], found[0], 0.03 * expected[0], "distance");
+    // Rounded to nearest it would stand still where a thousandth is less than half a last place.
+    assertEquals(expected[1], found[1], 0.01 * expected[1], "second moment");
+  }
+
+  @Test
+  @DisplayName("The usual state is not written down: settings of runs from before it read the same")
+  void settingsSayTheStateWhereItIsAnotherOne() {
+    OptimizerSettings usual = OptimizerSettings.adam(0.9);
+    assertEquals(usual, usual.withState(DataType.F32));
+    assertFalse(Json.tree(usual).has("state"), Json.text(usual));
+    assertEquals(usual, Json.parse(OptimizerSettings.class, "settings", Json.text(usual)));
+    OptimizerSettings half = usual.withState(DataType.BF16);
+    assertEquals("BF16", Json.tree(half).path("state").asText());
+    assertEquals(half, Json.parse(OptimizerSettings.class, "settings", Json.text(half)));
+    assertEquals(20 * 1000, usual.bytes(1000));
+    assertEquals(16 * 1000, half.bytes(1000));
+    assertEquals(12 * 1000, OptimizerSettings.adam(0).withState(DataType.BF16).bytes(1000));
+    assertThrows(IllegalArgumentException.class, () -> usual.withState(DataType.F16));
   }
 }

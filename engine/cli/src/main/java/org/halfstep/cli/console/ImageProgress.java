@@ -6,7 +6,10 @@ import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
 
-/** Shows how far a pass over images is: a bar on a terminal, a line every few seconds elsewhere. */
+/**
+ * Shows how far a pass over images, or texts, is: a bar on a terminal, a line every few seconds
+ * elsewhere.
+ */
 public final class ImageProgress implements AutoCloseable {
   private static final double SECONDS_BETWEEN_LINES = 5;
   private static final int BAR_LENGTH = 100;
@@ -14,6 +17,7 @@ public final class ImageProgress implements AutoCloseable {
 
   private final PrintWriter out;
   private final String name;
+  private final String unit;
   private final long total;
   private final ProgressBar bar;
   private final long start = System.nanoTime();
@@ -21,6 +25,14 @@ public final class ImageProgress implements AutoCloseable {
   private long done;
 
   public ImageProgress(PrintWriter out, String name, long total) {
+    this(out, name, total, "images");
+  }
+
+  /**
+   * @param unit what is counted, in the plural
+   */
+  public ImageProgress(PrintWriter out, String name, long total, String unit) {
+    this.unit = unit;
     this.out = out;
     this.name = name;
     this.total = total;
@@ -29,7 +41,7 @@ public final class ImageProgress implements AutoCloseable {
             ? new ProgressBarBuilder()
                 .setTaskName(name)
                 .setInitialMax(total)
-                .setUnit(" images", 1)
+                .setUnit(" " + unit, 1)
                 .setStyle(ProgressBarStyle.ASCII)
                 .setUpdateIntervalMillis(BAR_INTERVAL_MILLISECONDS)
                 .setConsumer(
@@ -60,9 +72,13 @@ public final class ImageProgress implements AutoCloseable {
               + Sizes.whole(done)
               + " of "
               + Sizes.whole(total)
-              + " images, "
+              + " "
+              + unit
+              + ", "
               + Sizes.decimal(rate)
-              + " images/s, "
+              + " "
+              + unit
+              + "/s, "
               + Sizes.duration((total - done) / rate)
               + " left");
       out.flush();

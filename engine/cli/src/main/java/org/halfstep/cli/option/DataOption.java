@@ -93,6 +93,23 @@ public final class DataOption {
   }
 
   /**
+   * Opens images that are not learned from.
+   *
+   * @param classes by name, of the training images
+   * @param most of them, evenly spread over all
+   * @return empty where all are learned from; closed by the caller
+   */
+  public Optional<ImageDataset> openHeldOut(int side, int channels, List<String> classes, int most)
+      throws IOException {
+    if (!Datasets.hasSplits(folder())) {
+      return Optional.empty();
+    }
+    DatasetOptions options =
+        DatasetOptions.of(Split.TEST).withSize(side, side, channels).withClasses(classes);
+    return Optional.of(open(options).spread(most));
+  }
+
+  /**
    * What is known of the training images where they are pictures with a table of captions, picture
    * i of image i; else null.
    */
@@ -111,10 +128,28 @@ public final class DataOption {
    * @throws IOException in one line, when the images are no pictures with captions
    */
   public CaptionedPictures requireCaptioned() throws IOException {
+    return captioned(options -> CaptionedPictures.open(folder(), options));
+  }
+
+  /**
+   * The captions of pictures that are not learned from.
+   *
+   * @param most of them, evenly spread over all
+   * @return empty where all are learned from
+   */
+  public Optional<CaptionedPictures> heldOutCaptioned(int most) throws IOException {
+    return captioned(options -> CaptionedPictures.openHeldOut(folder(), options.withMost(most)));
+  }
+
+  /** Reads captions, told as it was asked for. */
+  @FunctionalInterface
+  private interface CaptionReading<T> {
+    T read(CaptionOptions options) throws IOException;
+  }
+
+  private <T> T captioned(CaptionReading<T> reading) throws IOException {
     try {
-      CaptionOptions training = CaptionOptions.training();
-      return CaptionedPictures.open(
-          folder(), training.withTemplates(CaptionTemplate.list(templates)));
+      return reading.read(CaptionOptions.training().withTemplates(CaptionTemplate.list(templates)));
     } catch (IllegalArgumentException wrong) {
       throw new InputException("--captions-as: " + wrong.getMessage(), wrong);
     } catch (FileSystemException e) {

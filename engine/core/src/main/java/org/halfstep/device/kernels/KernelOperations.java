@@ -229,6 +229,7 @@ public abstract class KernelOperations implements Operations {
     return bind(Kernel.ADAM_STEP)
         .with("beta1 beta2 eps", settings.beta1(), settings.beta2(), settings.eps())
         .with("weight_decay decoupled", settings.weightDecay(), settings.decoupled())
+        .with("state seed", settings.state(), settings.seed())
         .with("values square_sum count", values, squareSum, count)
         .with("p g m v ema", parameters, gradients, m, v, ema);
   }
