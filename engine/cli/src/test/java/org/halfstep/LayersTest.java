@@ -33,7 +33,7 @@ class LayersTest {
           List.of("latent"),
           List.of("checkpoint", "diffusion", "model", "data", "text"),
           List.of("graph"),
-          List.of("device", "torch", "onnx", "safetensors", "numpy", "image"),
+          List.of("device", "torch", "onnx", "safetensors", "numpy", "image", "tensorboard"),
           List.of("files", "random"),
           List.of("bindings"));
 

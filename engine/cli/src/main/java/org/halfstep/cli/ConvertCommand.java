@@ -9,6 +9,7 @@ import java.util.Locale;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
+import org.halfstep.checkpoint.AdmFile;
 import org.halfstep.checkpoint.Checkpoint;
 import org.halfstep.checkpoint.Component;
 import org.halfstep.checkpoint.FolderWriter;
@@ -25,6 +26,9 @@ import org.halfstep.device.Device;
 import org.halfstep.files.AtomicFile;
 import org.halfstep.files.AtomicFolder;
 import org.halfstep.model.BundledFile;
+import org.halfstep.model.ModelCard;
+import org.halfstep.model.Network;
+import org.halfstep.model.UNetConfig;
 import org.halfstep.safetensors.Dtype;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -39,7 +43,8 @@ import picocli.CommandLine.Spec;
     description = {
       "Convert a model between layouts (a folder of diffusers, a single file, a .ckpt) and number"
           + " formats.",
-      "Models of Halfstep's own keep their layout."
+      "Models of Halfstep's own keep their layout; pixel networks of guided-diffusion, and EDM's of the"
+          + " consistency models' release, become such models."
     },
     footer = {
       "  halfstep convert --model v1-5-pruned.ckpt --tokenizer data/clip \\",
@@ -137,6 +142,8 @@ final class ConvertCommand implements Callable<Integer> {
       throw new InputException(model + ": there is no such file or folder, and no bundled model");
     } else if (OwnFile.matches(Path.of(model))) {
       convertOwn(model, Path.of(model));
+    } else if (AdmFile.matches(Path.of(model))) {
+      convertAdm(console, Path.of(model));
     } else {
       convertCheckpoint(console, Path.of(model));
     }
@@ -167,6 +174,28 @@ final class ConvertCommand implements Callable<Integer> {
       ModelOption.open(name, device).close();
     }
     OwnFile.convert(path, out, dtype());
+  }
+
+  /** A pixel network of others becomes a file of ours, which says what it is. */
+  private void convertAdm(PrintWriter console, Path path) throws IOException {
+    if (!out.toString().endsWith(".safetensors")) {
+      throw new InputException(
+          path + ": becomes a model of Halfstep's own, a .safetensors file; got --out " + out);
+    }
+    AtomicFile.requireWritable(out);
+    try (Device device = halfstep.openDevice();
+        Network<UNetConfig, ModelCard> network =
+            AdmFile.open(device, path, checkpoint.options().config(), Network.DEFAULT_MEMORY)) {
+      console.println(
+          "pixel network: " + Sizes.count(network.graph().parameterCount(), "parameter"));
+      if (network.architecture().isConditional()) {
+        console.println(
+            "it was never without a class: train --from "
+                + out
+                + " teaches it that before it can be guided or distilled");
+      }
+      network.save(out, network.card(), dtype() == null ? Dtype.F32 : dtype());
+    }
   }
 
   private void convertCheckpoint(PrintWriter console, Path path) throws IOException {

@@ -42,6 +42,7 @@ import picocli.CommandLine.ScopeType;
       TrainClassifierCommand.class,
       TrainAutoencoderCommand.class,
       DistillCommand.class,
+      PlotLossesCommand.class,
       SampleCommand.class,
       EditCommand.class,
       InpaintCommand.class,

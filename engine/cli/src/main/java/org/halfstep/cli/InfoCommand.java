@@ -198,20 +198,38 @@ final class InfoCommand implements Callable<Integer> {
 
   /** The noise schedule by its name and numbers, and what the network predicts. */
   private static String schedule(ModelCard card) {
-    Betas betas = card.betas();
-    String noise =
-        betas == null
-            ? "truncated cosine, log-SNR from " + card.maxLogSnr() + " to -" + card.maxLogSnr()
-            : betas.steps()
-                + (betas.rise() == Betas.Rise.LINEAR
-                    ? " levels of linear"
-                    : " levels of scaled linear")
-                + " betas from "
-                + betas.start()
+    return noise(card) + "; predicts " + card.predicts().name().toLowerCase(Locale.ROOT);
+  }
+
+  private static String noise(ModelCard card) {
+    if (card.noise() != null) {
+      return switch (card.noise().kind()) {
+        case SHIFTED_COSINE ->
+            "truncated cosine, log-SNR shifted by "
+                + String.format(Locale.ROOT, "%.3f", card.noise().shift());
+        case KARRAS ->
+            "sigma from "
+                + card.noise().sigmaMax()
                 + " to "
-                + betas.end()
-                + (betas.zeroTerminal() ? ", zero terminal SNR" : "");
-    return noise + "; predicts " + card.predicts().name().toLowerCase(Locale.ROOT);
+                + card.noise().sigmaMin()
+                + " of data with deviation "
+                + card.noise().sigmaData();
+      };
+    }
+    Betas betas = card.betas();
+    if (betas == null) {
+      return "truncated cosine, log-SNR from " + card.maxLogSnr() + " to -" + card.maxLogSnr();
+    }
+    if (betas.rise() == Betas.Rise.COSINE) {
+      return betas.steps() + " levels of a cosine";
+    }
+    return betas.steps()
+        + (betas.rise() == Betas.Rise.LINEAR ? " levels of linear" : " levels of scaled linear")
+        + " betas from "
+        + betas.start()
+        + " to "
+        + betas.end()
+        + (betas.zeroTerminal() ? ", zero terminal SNR" : "");
   }
 
   private static String pretty(DiffusionModel model) {

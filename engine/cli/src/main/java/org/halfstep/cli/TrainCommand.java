@@ -187,12 +187,13 @@ final class TrainCommand implements Callable<Integer> {
     return settings;
   }
 
-  /** The network is that of the weights, but for its dropout. */
+  /** The network is that of the weights, but for its dropout and the row for "no label". */
   private void beginWith(Settings settings) throws IOException {
     try (Device device = halfstep.openDevice();
         Network<UNetConfig, ModelCard> known = Network.open(device, UNetConfig.FORMAT, from)) {
       UNetConfig wanted = settings.section(SECTION, TeacherSettings.class).network();
-      settings.override(SECTION, "network", known.architecture().withDropout(wanted.dropout()));
+      UNetConfig network = known.architecture().withDropout(wanted.dropout());
+      settings.override(SECTION, "network", wanted.nullLabel() ? network.withNullLabel() : network);
     }
     if (!settings.isGiven(SECTION + ".run.warmUp")) {
       settings.set(SECTION + ".run.warmUp", RunSettings.SHORT_WARM_UP);

@@ -194,7 +194,7 @@ final class Plots {
     write(folder.resolve(TIME), chart, text);
   }
 
-  private static XYChart chart(String title, String x, String y) {
+  static XYChart chart(String title, String x, String y) {
     XYChart chart =
         new XYChartBuilder()
             .width(WIDTH)
@@ -248,7 +248,7 @@ final class Plots {
     return chart.getStyler().getSeriesColors().length;
   }
 
-  private static void write(Path file, XYChart chart, Map<String, String> text) throws IOException {
+  static void write(Path file, XYChart chart, Map<String, String> text) throws IOException {
     BufferedImage picture = BitmapEncoder.getBufferedImage(chart);
     PngFile.write(file, picture, text);
   }

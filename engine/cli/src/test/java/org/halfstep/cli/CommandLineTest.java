@@ -272,7 +272,7 @@ class CommandLineTest {
     assertTrue(refused().contains("name a command"));
     Path absent = folder.resolve("absent");
     assertTrue(refused("train", "--data", absent).contains(absent + ": expected a folder"));
-    assertTrue(refused("train", "--preset", "zebra").contains("there are fashion-mnist, "));
+    assertTrue(refused("train", "--preset", "zebra").contains("there are cifar10, "));
     assertTrue(refused("train", "--data", data).contains("expected images of 28x28"));
     assertTrue(
         refused("train", "--preset", "tiny", "--data", data, "--set", "teacher.run.batsch=3")

@@ -42,11 +42,11 @@ final class ConfigurationPage {
       `--config` takes. `num_classes` follows the data where it is not given; null (with `cfg` false and `labelDropout` 0) makes a
       network without labels.
 
-      **The noise schedule is not a setting.** Teachers and students of pixels are trained with the truncated cosine schedule: alpha =
-      cos phi, sigma = sin phi, the angle phi linear in t between the ends where log-SNR = log(alpha² / sigma²) is 20 and -20
-      (Salimans and Ho, 2022), and predict v = alpha eps - sigma x. Teachers of latents predict v on Stable Diffusion's 1000 levels of
+      **Noise schedules.** Teachers of pixels are trained with the truncated cosine schedule: alpha = cos phi, sigma = sin phi, the
+      angle phi linear in t between the ends where log-SNR = log(alpha² / sigma²) is 20 and -20 (Salimans and Ho, 2022), and predict
+      v = alpha eps - sigma x; `teacher.schedule` takes another one. Teachers of latents predict v on Stable Diffusion's 1000 levels of
       scaled linear betas, rescaled so that the last one is noise alone (Lin et al., 2024); one that begins with another model
-      (`--from`) keeps that model's levels, and so do students. `halfstep info --model` names a model's schedule.
+      (`--from`) keeps that model's levels. Students keep their teacher's. `halfstep info --model` names a model's schedule.
       """;
 
   /** The records of the sections, in the order of the page. */

@@ -14,10 +14,11 @@ public final class Datasets {
   private Datasets() {}
 
   /**
-   * Opens a folder of IDX files ({@link IdxFiles}), CIFAR binary files ({@link CifarFiles}), or
-   * pictures, with a table of captions ({@link CaptionedPictures}), in one sub-folder per class or
-   * all in one ({@link ImageFolder}); pictures need a size, and are RGB by default. The images of
-   * the first two have one size: asking for another is refused.
+   * Opens a folder of IDX files ({@link IdxFiles}), CIFAR binary files ({@link CifarFiles}),
+   * batches of downsampled ImageNet ({@link DownsampledImageNet}), or pictures, with a table of
+   * captions ({@link CaptionedPictures}), in one sub-folder per class or all in one ({@link
+   * ImageFolder}); pictures need a size, and are RGB by default. The images of the first three have
+   * one size: asking for another is refused.
    *
    * @throws DataException in one line, when the folder is of no known kind or its files cannot be
    *     used
@@ -40,6 +41,7 @@ public final class Datasets {
     return CaptionedPictures.hasSplits(folder)
         || IdxFiles.isIdxFolder(folder)
         || CifarFiles.isCifarFolder(folder)
+        || DownsampledImageNet.matches(folder)
         || ImageFolder.hasSplits(folder);
   }
 
@@ -61,6 +63,9 @@ public final class Datasets {
     if (CifarFiles.isCifarFolder(folder)) {
       return ofSize(folder, options, CifarFiles.open(folder, options.split()));
     }
+    if (DownsampledImageNet.matches(folder)) {
+      return ofSize(folder, options, DownsampledImageNet.open(folder, options.split()));
+    }
     boolean captioned = CaptionedPictures.hasTable(folder);
     if (!captioned
         && PictureFiles.subFolders(folder).isEmpty()
@@ -69,7 +74,7 @@ public final class Datasets {
       throw new DataException(
           folder,
           "expected IDX files (train-images-idx3-ubyte.gz, ...), CIFAR binary files (data_batch_1.bin or train.bin, with"
-              + " their class names), or PNG or JPEG files, in one sub-folder per class or all here, found "
+              + " their class names), ImageNet's train_data_batch_1.npz, ..., or PNG or JPEG files, in one sub-folder per class or all here, found "
               + (others.isEmpty() ? "none of these" : PictureFiles.list(others)));
     }
     if (options.height() == 0) {

@@ -6,8 +6,8 @@ import com.fasterxml.jackson.annotation.JsonInclude;
 /**
  * The variances that a discrete schedule adds from level to level.
  *
- * @param start beta of level 0, above 0
- * @param end beta of the last level, from start to below 1
+ * @param start beta of level 0, above 0; of a cosine its offset
+ * @param end beta of the last level, from start to below 1; of a cosine the largest
  * @param steps number of levels, 2 .. 100000
  * @param zeroTerminal whether the levels are rescaled so that the last one is pure noise
  * @param rise how they rise between the two; null for {@link Rise#SCALED_LINEAR}
@@ -20,7 +20,12 @@ public record Betas(double start, double end, int steps, boolean zeroTerminal, R
     /** Their square roots lie evenly, as in latent models. */
     SCALED_LINEAR,
     /** They lie evenly themselves, as in Ho et al. (2020). */
-    LINEAR
+    LINEAR,
+    /**
+     * What is left of the image falls like a cosine from the time offset {@code start} on, and no
+     * beta is above {@code end} (Nichol and Dhariwal, 2021, equation 17).
+     */
+    COSINE
   }
 
   /** Those of Stable Diffusion 1 and 2. */
@@ -28,6 +33,12 @@ public record Betas(double start, double end, int steps, boolean zeroTerminal, R
 
   /** Those of the class-conditional latent diffusion models of Rombach et al. (2022). */
   public static final Betas LATENT_DIFFUSION = new Betas(0.0015, 0.0195, 1000, false, null);
+
+  /** The linear ones of Ho et al. (2020). */
+  public static final Betas LINEAR = new Betas(1e-4, 0.02, 1000, false, Rise.LINEAR);
+
+  /** The cosine of Nichol and Dhariwal (2021). */
+  public static final Betas COSINE = new Betas(0.008, 0.999, 1000, false, Rise.COSINE);
 
   private static final int MOST_STEPS = 100_000;
 
@@ -59,8 +70,17 @@ public record Betas(double start, double end, int steps, boolean zeroTerminal, R
     if (rise == Rise.LINEAR) {
       return start + u * (end - start) / (steps - 1);
     }
+    if (rise == Rise.COSINE) {
+      return Math.min(1 - cosine(u + 1) / cosine(u), end);
+    }
     double first = Math.sqrt(start);
     double root = first + u * (Math.sqrt(end) - first) / (steps - 1);
+    return root * root;
+  }
+
+  /** Square of what is left of the image after so many levels, but for a factor. */
+  private double cosine(int levels) {
+    double root = Math.cos(((double) levels / steps + start) / (1 + start) * Math.PI / 2);
     return root * root;
   }
 }

@@ -12,6 +12,8 @@ public sealed interface NoiseSchedule
     permits NoiseSchedule.Cosine,
         NoiseSchedule.ClippedCosine,
         NoiseSchedule.TruncatedCosine,
+        NoiseSchedule.ShiftedCosine,
+        NoiseSchedule.Karras,
         DiscreteSchedule,
         InterpolatedSchedule {
 
@@ -147,6 +149,92 @@ public sealed interface NoiseSchedule
 
     private double margin() {
       return Math.atan(Math.exp(-maxLogSnr / 2));
+    }
+  }
+
+  /**
+   * The truncated cosine schedule with its log-SNR shifted: the larger an image, the more noise
+   * hides it at the same log-SNR, so that large ones want less of it (Hoogeboom et al., "simple
+   * diffusion", 2023, section 3.1).
+   *
+   * @param maxLogSnr bound of the schedule that is shifted, above 0
+   * @param shift added to the log-SNR at every time
+   */
+  record ShiftedCosine(double maxLogSnr, double shift) implements NoiseSchedule {
+    /** Side of the images that are not shifted for. */
+    public static final int UNSHIFTED_SIDE = 64;
+
+    public ShiftedCosine {
+      requireBound(maxLogSnr);
+      if (!Double.isFinite(shift)) {
+        throw new IllegalArgumentException("a shift must be finite, got " + shift);
+      }
+    }
+
+    /** The shift for images of a side in pixels: {@code 2 log(64 / side)}. */
+    public static double shiftFor(int side) {
+      return 2 * Math.log((double) UNSHIFTED_SIDE / side);
+    }
+
+    @Override
+    public double angle(double t) {
+      return Math.atan(Math.exp(-logSnr(t) / 2));
+    }
+
+    @Override
+    public double alpha(double t) {
+      return Math.sqrt(1 / (1 + Math.exp(-logSnr(t))));
+    }
+
+    @Override
+    public double logSnr(double t) {
+      return new TruncatedCosine(maxLogSnr).logSnr(t) + shift;
+    }
+  }
+
+  /**
+   * What EDM's networks were trained with (Karras et al., "Elucidating the Design Space of
+   * Diffusion-Based Generative Models", 2022), for data divided by its standard deviation: {@code
+   * tan phi = sigma / sigmaData}. Their preconditioning is then this: the input is z, and the
+   * output is -v. Time 0 is the least sigma, time 1 the greatest, the seventh roots evenly between
+   * (equation 5), so that the grid i/N has the published steps.
+   *
+   * @param sigmaMin least noise of data as it is, above 0
+   * @param sigmaMax greatest, above sigmaMin
+   * @param sigmaData standard deviation of the data, above 0
+   */
+  record Karras(double sigmaMin, double sigmaMax, double sigmaData) implements NoiseSchedule {
+    private static final double ROOT = 7;
+
+    /** What the network is told of the noise: this times {@code log sigma}. */
+    private static final double TIME_FACTOR = TIME_UNITS / 4;
+
+    public Karras {
+      if (!(sigmaMin > 0 && sigmaMax > sigmaMin && sigmaMax <= 1e6)) {
+        throw new IllegalArgumentException(
+            "sigmas must rise from above 0 to at most 1e6, got " + sigmaMin + " to " + sigmaMax);
+      }
+      if (!(sigmaData > 0 && sigmaData <= 1e6)) {
+        throw new IllegalArgumentException(
+            "the deviation of data must be above 0 and at most 1e6, got " + sigmaData);
+      }
+    }
+
+    /** Noise of data as it is. */
+    public double noise(double t) {
+      double least = Math.pow(sigmaMin, 1 / ROOT);
+      double greatest = Math.pow(sigmaMax, 1 / ROOT);
+      return Math.pow(least + t * (greatest - least), ROOT);
+    }
+
+    @Override
+    public double angle(double t) {
+      return Math.atan2(noise(t), sigmaData);
+    }
+
+    @Override
+    public double timeInput(double t) {
+      return TIME_FACTOR * Math.log(noise(t));
     }
   }
 

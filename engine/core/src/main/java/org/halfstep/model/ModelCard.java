@@ -6,9 +6,11 @@ import java.util.List;
 import java.util.Map;
 import org.halfstep.diffusion.Betas;
 import org.halfstep.diffusion.Chain;
+import org.halfstep.diffusion.ContinuousNoise;
 import org.halfstep.diffusion.DiscreteSchedule;
 import org.halfstep.diffusion.NoiseSchedule;
 import org.halfstep.diffusion.Parameterization;
+import org.halfstep.diffusion.ScheduleName;
 import org.halfstep.diffusion.Solver;
 import org.halfstep.diffusion.TimeGrid;
 import org.halfstep.files.Json;
@@ -27,6 +29,8 @@ import org.halfstep.files.Json;
  * @param maxLogSnr the cosine schedule is truncated to ±this; not used where there are betas
  * @param betas of a discrete schedule; null for the cosine schedule
  * @param prediction what the network's output is; null for v
+ * @param noise a continuous schedule other than the truncated cosine; null for that, and where
+ *     there are betas
  * @param grid at which times samplers evaluate it; null for i/N down to the image
  * @param provenance how it was made, for people: updates, batch, seed, …
  */
@@ -43,6 +47,7 @@ public record ModelCard(
     double maxLogSnr,
     Betas betas,
     Parameterization prediction,
+    ContinuousNoise noise,
     TimeGrid grid,
     Map<String, String> provenance)
     implements Card {
@@ -99,6 +104,10 @@ public record ModelCard(
               + ", got "
               + maxLogSnr);
     }
+    if (noise != null && betas != null) {
+      throw new IllegalArgumentException(
+          "model card: has betas and a continuous noise; expected one of them");
+    }
   }
 
   /** A teacher's card. */
@@ -116,14 +125,26 @@ public record ModelCard(
         null,
         null,
         null,
+        null,
         provenance);
   }
 
   /** The noise schedule that the network was trained with. */
   public NoiseSchedule noiseSchedule() {
+    if (noise != null) {
+      return noise.schedule(maxLogSnr);
+    }
     return betas == null
         ? new NoiseSchedule.TruncatedCosine(maxLogSnr)
         : DiscreteSchedule.of(betas);
+  }
+
+  /**
+   * What images in [-1, 1] are divided by before the network sees them, and multiplied with after:
+   * 1, or the deviation of EDM's data.
+   */
+  public double imageScale() {
+    return noise != null && noise.kind() == ContinuousNoise.Kind.KARRAS ? noise.sigmaData() : 1;
   }
 
   /** What the network's output is. */
@@ -167,7 +188,41 @@ public record ModelCard(
         maxLogSnr,
         newBetas,
         output,
+        newBetas == null ? noise : null,
         newGrid,
+        provenance);
+  }
+
+  /**
+   * The same for a network that predicts v on a schedule.
+   *
+   * @param name null for the truncated cosine
+   * @param side of its images in pixels
+   */
+  public ModelCard withSchedule(ScheduleName name, int side) {
+    return switch (name) {
+      case null -> withNoise(null, null);
+      case COSINE -> withNoise(null, null);
+      case SHIFTED_COSINE -> withNoise(ContinuousNoise.shiftedFor(side), null);
+      case LINEAR -> withDiffusion(Betas.LINEAR.withZeroTerminal(), null, null);
+    };
+  }
+
+  /** The same with a continuous noise schedule, and another output. */
+  public ModelCard withNoise(ContinuousNoise newNoise, Parameterization output) {
+    return new ModelCard(
+        role,
+        dataset,
+        classNames,
+        steps,
+        chain,
+        guidanceMin,
+        guidanceMax,
+        maxLogSnr,
+        null,
+        output,
+        newNoise,
+        grid,
         provenance);
   }
 
@@ -194,6 +249,7 @@ public record ModelCard(
         maxLogSnr,
         betas,
         prediction,
+        noise,
         grid,
         other);
   }
@@ -223,6 +279,7 @@ public record ModelCard(
         maxLogSnr,
         betas,
         null,
+        noise,
         grid,
         provenance);
   }

@@ -3,6 +3,7 @@ package org.halfstep.model;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.function.UnaryOperator;
@@ -85,6 +86,16 @@ public final class Network<A extends Architecture, C extends Card> implements Tr
    */
   public static <A extends Architecture, C extends Card> Network<A, C> like(
       Device device, A architecture, C card, Network<?, ?> source) {
+    return like(device, architecture, card, source, null);
+  }
+
+  /**
+   * The same where a table may have rows that the other network's has not: these are zero.
+   *
+   * @param table name of its parameter; null for none
+   */
+  public static <A extends Architecture, C extends Card> Network<A, C> like(
+      Device device, A architecture, C card, Network<?, ?> source, String table) {
     if (source.isQuantized()) {
       throw new IllegalArgumentException(
           "an int8 network cannot be trained or distilled: use the float32 model that it was made"
@@ -95,6 +106,8 @@ public final class Network<A extends Architecture, C extends Card> implements Tr
       Parameter known = source.graph.parameters().get(parameter.name());
       if (known == null) {
         network.weights.set(parameter, Initialization.values(parameter, 0));
+      } else if (parameter.name().equals(table) && isWidened(known, parameter)) {
+        network.weights.set(parameter, widened(source, known, parameter));
       } else if (!known.shape().equals(parameter.shape())) {
         network.close();
         throw new IllegalArgumentException(
@@ -104,6 +117,24 @@ public final class Network<A extends Architecture, C extends Card> implements Tr
       }
     }
     return network;
+  }
+
+  private static boolean isWidened(Parameter known, Parameter wanted) {
+    int rank = wanted.shape().size();
+    return known.shape().size() == rank
+        && known.shape().subList(1, rank).equals(wanted.shape().subList(1, rank))
+        && known.shape().getFirst() <= wanted.shape().getFirst();
+  }
+
+  private static float[] widened(Network<?, ?> source, Parameter known, Parameter wanted) {
+    float[] numbers = new float[Math.toIntExact(wanted.size())];
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment rows = arena.allocate(Float.BYTES * known.size(), Float.BYTES);
+      source.values.copy(known, rows);
+      MemorySegment.copy(
+          rows, ValueLayout.JAVA_FLOAT, 0, numbers, 0, Math.toIntExact(known.size()));
+    }
+    return numbers;
   }
 
   /** The same network, copied, with another card. */

@@ -103,7 +103,7 @@ final class UNet {
     e = layers.linear("time_embed.2", graph.activation("time_embed.1", e, Activation.SILU), width);
     if (config.isConditional()) {
       Parameter table =
-          graph.parameter("label_emb.weight", Initializer.NORMAL, 1, config.labelRows(), width);
+          graph.parameter(UNetConfig.LABEL_TABLE, Initializer.NORMAL, 1, config.labelRows(), width);
       e = graph.addEmbedding("label_emb", e, table, graph.labels(UNetPorts.LABELS));
     }
     return e;

@@ -72,6 +72,9 @@ public record UNetConfig(
           ModelCard::fromJson,
           UNetConfig::requireAgreement);
 
+  /** The parameter with a row for each class, and one for "no label" where there is one. */
+  public static final String LABEL_TABLE = "label_emb.weight";
+
   /** Groups of every group normalisation, as in the reference network. */
   public static final int GROUPS = 32;
 
@@ -197,15 +200,20 @@ public record UNetConfig(
 
   /** The same network with a guidance-strength input of the given embedding width. */
   public UNetConfig withGuidance(int dimension) {
-    return with(dropout, dimension);
+    return with(dropout, dimension, nullLabel);
   }
 
   /** The same network with another dropout probability. */
   public UNetConfig withDropout(float probability) {
-    return with(probability, guidanceEmbedDim);
+    return with(probability, guidanceEmbedDim, nullLabel);
   }
 
-  private UNetConfig with(float probability, Integer guidanceDimension) {
+  /** The same network with a row for "no label", where it has labels. */
+  public UNetConfig withNullLabel() {
+    return with(dropout, guidanceEmbedDim, isConditional());
+  }
+
+  private UNetConfig with(float probability, Integer guidanceDimension, boolean hasNullLabel) {
     return new UNetConfig(
         imageSize,
         inChannels,
@@ -215,7 +223,7 @@ public record UNetConfig(
         attentionResolutions,
         channelMult,
         numClasses,
-        nullLabel,
+        hasNullLabel,
         numHeadChannels,
         numHeads,
         scaleShiftNorm,

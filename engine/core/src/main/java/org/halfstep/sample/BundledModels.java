@@ -3,6 +3,7 @@ package org.halfstep.sample;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import org.halfstep.checkpoint.AdmFile;
 import org.halfstep.device.Device;
 import org.halfstep.model.BundledFile;
 import org.halfstep.model.ModelCard;
@@ -46,12 +47,15 @@ final class BundledModels {
   }
 
   /**
-   * Opens a file.
+   * Opens a file, of ours or of a published pixel network.
    *
    * @param memory bytes that packed weights may take, 0 for the default
    */
   static Network<UNetConfig, ModelCard> open(Device device, Path path, long memory)
       throws IOException {
+    if (AdmFile.matches(path)) {
+      return AdmFile.open(device, path, null, memory);
+    }
     return memory == 0
         ? Network.open(device, UNetConfig.FORMAT, path)
         : Network.open(device, UNetConfig.FORMAT, path, memory);

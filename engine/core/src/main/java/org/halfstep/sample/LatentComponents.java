@@ -142,6 +142,7 @@ final class LatentComponents implements AutoCloseable {
         NoiseSchedule.MAX_LOG_SNR,
         sampling.config().betas(),
         sampling.config().parameterization(),
+        null,
         sampling.grid(sampling.solver(), null),
         provenance);
   }

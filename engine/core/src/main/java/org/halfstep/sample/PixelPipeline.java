@@ -1,10 +1,12 @@
 package org.halfstep.sample;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.Optional;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
+import org.halfstep.diffusion.Parameterization;
 import org.halfstep.model.ModelCard;
 import org.halfstep.model.ModelCard.Role;
 import org.halfstep.model.Network;
@@ -13,6 +15,11 @@ import org.halfstep.model.UNetConfig;
 
 /** A network that makes images by itself. */
 final class PixelPipeline implements Pipeline {
+  /** Stable Diffusion's last level has 0.07 left of an image, the cosine of EPS networks 5e-5. */
+  private static final double LEAST_ALPHA = 0.01;
+
+  private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
+
   private final Network<UNetConfig, ModelCard> network;
   private final Sampler sampler;
 
@@ -92,12 +99,33 @@ final class PixelPipeline implements Pipeline {
           Math.clamp(DiffusionModel.DEFAULT_GUIDANCE, card.guidanceMin(), card.guidanceMax());
     }
     int steps = card.role() == Role.STUDENT ? card.steps() : DiffusionModel.DEFAULT_STEPS;
-    return SampleRequest.of(condition, 0, guidance, steps).withSampler(card.solver());
+    return SampleRequest.of(condition, 0, guidance, steps)
+        .withSampler(card.solver())
+        .withClip(magnifiesErrors());
+  }
+
+  /**
+   * Whether an image is worked out from noise where next to nothing of it is left: what the network
+   * gets wrong is magnified as much, and published samplers clip it.
+   */
+  private boolean magnifiesErrors() {
+    return card().predicts() == Parameterization.EPS
+        && card().noiseSchedule().alpha(1) < LEAST_ALPHA;
   }
 
   @Override
   public void requireSupported(SampleRequest request) {
     sampler.requireSupported(request);
+    requireScale(request);
+  }
+
+  private void requireScale(SampleRequest request) {
+    if (request.clip() && card().imageScale() != 1) {
+      throw new IllegalArgumentException(
+          "images are clipped to [-1, 1], and this network's are divided by "
+              + card().imageScale()
+              + ": leave clipping out");
+    }
   }
 
   @Override
@@ -111,7 +139,16 @@ final class PixelPipeline implements Pipeline {
       MemorySegment destination,
       Cancellation cancellation,
       SampleProgress progress) {
+    requireScale(request);
     sampler.sample(request, null, ForeignDraws.NONE, destination, cancellation, progress);
+    float scale = (float) card().imageScale();
+    if (scale != 1) {
+      long count =
+          (long) request.condition().count() * height(request) * width(request) * channels();
+      for (long i = 0; i < count; i++) {
+        destination.setAtIndex(FLOAT, i, scale * destination.getAtIndex(FLOAT, i));
+      }
+    }
   }
 
   @Override

@@ -3,14 +3,15 @@ package org.halfstep.train;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import java.util.function.LongPredicate;
+import java.util.stream.Collectors;
 import org.halfstep.diffusion.LearningRate;
 import org.halfstep.files.DataException;
 import org.halfstep.files.FileDigest;
-import org.halfstep.files.Json;
 import org.halfstep.files.Printable;
 import org.halfstep.model.Trainable;
 
@@ -31,6 +32,7 @@ public final class PhaseRun implements AutoCloseable {
   static final String DIGEST = ", SHA-256 ";
 
   private final Checkpoints checkpoints;
+  private final LossLog log;
   private final long checkpointEvery;
   private final String fingerprint;
   private final RunListener listener;
@@ -98,6 +100,7 @@ public final class PhaseRun implements AutoCloseable {
     this.fingerprint = fingerprint;
     this.listener = listener;
     this.stop = stop;
+    this.log = new LossLog(runFolder, listener, listener.logEvery());
     this.checkpoints = new Checkpoints(runFolder);
     try {
       if (damage != null) {
@@ -106,11 +109,8 @@ public final class PhaseRun implements AutoCloseable {
         checkpoints.dropDamaged().ifPresent(listener::note);
       }
       Optional<Progress> saved = checkpoints.latest();
-      if (saved.isPresent() && !isSame(saved.get().fingerprint(), fingerprint)) {
-        throw new IllegalArgumentException(
-            runFolder
-                + ": holds a run with other settings or other data; use another folder or the"
-                + " settings in its config.json");
+      if (saved.isPresent()) {
+        requireSameRun(runFolder, saved.get().fingerprint());
       }
       if (saved.isPresent() && saved.get().stage() >= phases.getOrDefault(saved.get().phase(), 0)) {
         throw checkpoints.damaged(
@@ -136,8 +136,20 @@ public final class PhaseRun implements AutoCloseable {
         "seed", Long.toString(seed));
   }
 
-  private static boolean isSame(String saved, String wanted) {
-    return saved.equals(wanted) || saved.equals(wanted.replaceFirst(DIGEST + "[0-9a-f]{64}", ""));
+  private void requireSameRun(Path runFolder, String saved) {
+    List<SettingsChange> changes =
+        RunFingerprint.changes(saved, fingerprint)
+            .orElseThrow(
+                () ->
+                    new IllegalArgumentException(
+                        runFolder
+                            + ": holds a run with other settings or other data; use another folder"
+                            + " or the settings in its config.json"));
+    if (!changes.isEmpty()) {
+      listener.note(
+          "going on with "
+              + changes.stream().map(SettingsChange::changed).collect(Collectors.joining(", ")));
+    }
   }
 
   /** Where the newest checkpoint stands, if there is one. */
@@ -236,6 +248,7 @@ public final class PhaseRun implements AutoCloseable {
     }
     listener.phase(title, done, updates);
     boolean met = done > 0 && saved.isPresent() && saved.get().isEnough();
+    log.begin(title, done, updates);
     String model = null;
     if (done == updates || met) {
       model = FileDigest.sha256(finish.write(done));
@@ -246,8 +259,10 @@ public final class PhaseRun implements AutoCloseable {
     while (done < updates && !met) {
       double rate = learningRate.at(done);
       double loss = trainer.step(done, rate);
+      double norm = trainer.optimizer().lastGradientNorm();
       done++;
-      listener.update(done, updates, loss, rate, trainer.optimizer().lastGradientNorm());
+      listener.update(done, updates, loss, rate, norm);
+      log.update(done, loss, rate, norm);
       boolean stopping = stop.getAsBoolean();
       boolean isDue = done % checkpointEvery == 0;
       met = isDue && done < updates && enough.test(done);
@@ -276,6 +291,7 @@ public final class PhaseRun implements AutoCloseable {
       UpdateStep trainer)
       throws IOException {
     Optimizer optimizer = trainer.optimizer();
+    log.force();
     checkpoints.save(
         new Progress(
             phase,
@@ -294,6 +310,7 @@ public final class PhaseRun implements AutoCloseable {
   /** Lets another run use the folder. */
   @Override
   public void close() {
+    log.close();
     checkpoints.close();
   }
 
@@ -303,6 +320,6 @@ public final class PhaseRun implements AutoCloseable {
    * @param data what {@link Examples#identity} says
    */
   public static String fingerprint(Object settings, String data) {
-    return Json.text(settings) + " on " + data;
+    return RunFingerprint.of(settings, data);
   }
 }

@@ -13,6 +13,11 @@ public interface RunListener {
   /** A model file is complete. */
   void saved(Path file);
 
+  /** Updates of a row in the run's table of losses ({@link LossTable}), at least 1. */
+  default long logEvery() {
+    return 10;
+  }
+
   /** Something a person should read. */
   void note(String line);
 }

@@ -7,6 +7,7 @@ import java.util.TreeMap;
 import java.util.function.BooleanSupplier;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.device.Device;
+import org.halfstep.diffusion.Parameterization;
 import org.halfstep.files.DataException;
 import org.halfstep.files.FileDigest;
 import org.halfstep.model.ModelCard;
@@ -50,9 +51,11 @@ public final class TeacherRun {
 
   /**
    * The same, beginning with the weights of another teacher; moments begin at zero all the same.
+   * One that predicts eps learns v from here on, and one that was never without a label what that
+   * is.
    *
-   * @param from a teacher's file, of the settings' network but for its dropout; null for new
-   *     weights
+   * @param from a teacher's file, of the settings' network but for its dropout and its row for "no
+   *     label"; null for new weights
    * @throws IOException when {@code from} is something else
    */
   public static boolean run(
@@ -74,7 +77,9 @@ public final class TeacherRun {
     if (from != null) {
       provenance.put("from", begun);
     }
-    ModelCard card = ModelCard.teacher(dataName, data.classNames(), provenance);
+    ModelCard card =
+        ModelCard.teacher(dataName, data.classNames(), provenance)
+            .withSchedule(settings.schedule(), settings.network().imageSize());
     Path file = folder.resolve(FILE);
     Examples examples = new LabelledImages(data, settings.mirror());
     return PhaseRun.begin(
@@ -135,7 +140,14 @@ public final class TeacherRun {
       if (known.card().role() != ModelCard.Role.TEACHER || known.isQuantized()) {
         throw new DataException(from, "was distilled or quantized: training begins with a teacher");
       }
-      if (!known.architecture().withDropout(config.dropout()).equals(config)) {
+      if (known.card().predicts() == Parameterization.EDM) {
+        throw new DataException(
+            from,
+            "is one of EDM's networks, of images that are divided by their deviation: it can be"
+                + " sampled, and training begins with a network of v or eps");
+      }
+      UNetConfig same = known.architecture().withDropout(config.dropout());
+      if (!same.equals(config) && !same.withNullLabel().equals(config)) {
         throw new DataException(
             from,
             "has another network than the settings: "
@@ -143,7 +155,7 @@ public final class TeacherRun {
                 + ", not "
                 + config.toJson());
       }
-      return Network.like(device, config, card, known);
+      return Network.like(device, config, card, known, UNetConfig.LABEL_TABLE);
     }
   }
 }

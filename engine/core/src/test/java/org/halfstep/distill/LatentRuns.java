@@ -34,6 +34,7 @@ import org.halfstep.train.CaptionedTeacherSettings;
 import org.halfstep.train.CaptionedTeacherStart;
 import org.halfstep.train.Examples;
 import org.halfstep.train.HeldOut;
+import org.halfstep.train.LossTable;
 import org.halfstep.train.OptimizerSettings;
 import org.halfstep.train.Resume;
 import org.halfstep.train.RunListener;
@@ -248,7 +249,8 @@ final class LatentRuns {
         String place = folder.relativize(file).toString();
         // What a killed writer left is removed by later ones, once it is a minute old.
         boolean isLeft = file.getFileName().toString().startsWith(".halfstep-");
-        if (!place.startsWith("checkpoints") && !isLeft) {
+        boolean isLog = place.equals(LossTable.FILE) || place.startsWith("tensorboard");
+        if (!place.startsWith("checkpoints") && !isLog && !isLeft) {
           models.put(place, Files.readAllBytes(file));
         }
       }

@@ -141,7 +141,7 @@ final class SmallRuns {
   static TreeMap<String, byte[]> models(Path folder) throws IOException {
     TreeMap<String, byte[]> models = new TreeMap<>();
     try (Stream<Path> files = Files.list(folder)) {
-      for (Path file : files.filter(Files::isRegularFile).toList()) {
+      for (Path file : files.filter(path -> path.toString().endsWith(".safetensors")).toList()) {
         models.put(file.getFileName().toString(), Files.readAllBytes(file));
       }
     }

@@ -203,6 +203,7 @@ class SamplerTest {
       x[i] =
           switch (output) {
             case V -> alpha(t) * z[i] - sigma(t) * guided;
+            case EDM -> alpha(t) * z[i] + sigma(t) * guided;
             case EPS -> (z[i] - sigma(t) * guided) / alpha(t);
             case X -> guided;
           };

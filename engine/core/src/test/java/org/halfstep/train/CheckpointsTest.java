@@ -126,7 +126,9 @@ class CheckpointsTest {
     Files.writeString(run.resolve("notes.txt"), "the user's own");
     assertTrue(train(run, 1, UPDATES + 1));
     assertEquals(List.of("checkpoint-00000004", "checkpoint-00000005", "lock"), names(checkpoints));
-    assertEquals(List.of("checkpoints", "notes.txt", TeacherRun.FILE), names(run));
+    assertEquals(
+        List.of("checkpoints", LossTable.FILE, "notes.txt", TeacherRun.FILE, LossLog.EVENTS),
+        names(run));
     assertArrayEquals(undisturbed(), Files.readAllBytes(run.resolve(TeacherRun.FILE)));
   }
 

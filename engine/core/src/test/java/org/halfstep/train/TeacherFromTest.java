@@ -6,15 +6,23 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.device.Device;
 import org.halfstep.device.cpu.CpuDevice;
+import org.halfstep.diffusion.Betas;
+import org.halfstep.diffusion.ContinuousNoise;
 import org.halfstep.diffusion.LearningRate;
 import org.halfstep.diffusion.LossWeighting;
+import org.halfstep.diffusion.Parameterization;
+import org.halfstep.diffusion.TimeGrid;
 import org.halfstep.files.DataException;
 import org.halfstep.files.FileDigest;
+import org.halfstep.files.Json;
+import org.halfstep.graph.Parameter;
 import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
 import org.halfstep.model.TinyNetworks;
@@ -94,6 +102,40 @@ class TeacherFromTest {
         "what began with a model is not gone on with without it");
   }
 
+  /** As published networks are: of eps, on other noise, and never without a class. */
+  @Test
+  void aNetworkOfEpsGetsARowForNoLabel() throws IOException {
+    UNetConfig config = TinyNetworks.config(SIDE, 0);
+    Path published = folder.resolve("published.safetensors");
+    ModelCard card =
+        TinyNetworks.teacherCard()
+            .withDiffusion(Betas.COSINE, Parameterization.EPS, TimeGrid.UNIFORM);
+    try (Network<UNetConfig, ModelCard> network =
+        Network.fresh(device, withoutNullLabel(config), card, 3)) {
+      network.save(published, card, Dtype.F32);
+    }
+    Path taught = train("taught", settings(NO_RATE, 0), published);
+    try (Network<UNetConfig, ModelCard> known = load(published);
+        Network<UNetConfig, ModelCard> teacher = load(taught)) {
+      assertEquals(Parameterization.V, teacher.card().predicts());
+      assertTrue(teacher.architecture().nullLabel());
+      float[] before = known.weights().get(parameter(known, UNetConfig.LABEL_TABLE));
+      float[] after = teacher.weights().get(parameter(teacher, UNetConfig.LABEL_TABLE));
+      int row = config.embeddingChannels();
+      assertEquals(before.length + row, after.length);
+      assertArrayEquals(Arrays.copyOf(before, after.length), after, 1e-29f);
+    }
+  }
+
+  private static Parameter parameter(Network<?, ?> network, String name) {
+    return network.graph().parameters().get(name);
+  }
+
+  private static UNetConfig withoutNullLabel(UNetConfig config) {
+    ObjectNode json = (ObjectNode) Json.tree(config);
+    return UNetConfig.fromJson(json.put("cfg", false).toString());
+  }
+
   /** The optimizer knows nothing yet where weights are known already. */
   @Test
   void aRateThatFallsCanRiseFirst() {
@@ -115,6 +157,14 @@ class TeacherFromTest {
             DataException.class,
             () -> train("other", new TeacherSettings(guided, wide.run(), 0.2, true, 5, 1), first));
     assertTrue(other.getMessage().contains("has another network than the settings"));
+    Path edm = folder.resolve("edm.safetensors");
+    try (Network<UNetConfig, ModelCard> network = load(first)) {
+      network.save(
+          edm, network.card().withNoise(ContinuousNoise.EDM, Parameterization.EDM), Dtype.F32);
+    }
+    DataException scaled =
+        assertThrows(DataException.class, () -> train("scaled", settings(1e-3, 0), edm));
+    assertTrue(scaled.getMessage().contains("is one of EDM's networks"), scaled.getMessage());
     Path student = folder.resolve("student.safetensors");
     try (Network<UNetConfig, ModelCard> network = TinyNetworks.guided(device, SIDE, 4, 2)) {
       network.save(student, network.card(), Dtype.F32);

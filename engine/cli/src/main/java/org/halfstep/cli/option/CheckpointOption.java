@@ -35,9 +35,10 @@ public final class CheckpointOption {
 
   @Option(
       names = "--config",
-      paramLabel = "FOLDER",
+      paramLabel = "PATH",
       description =
-          "A folder of diffusers whose config.json files say what a single file does not.")
+          "A folder of diffusers whose config.json files say what a single file does not; for a pixel network of"
+              + " guided-diffusion a JSON file of the options that it was trained with.")
   private Path config;
 
   @Option(

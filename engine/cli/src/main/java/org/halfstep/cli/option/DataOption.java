@@ -42,7 +42,7 @@ public final class DataOption {
       names = "--data",
       paramLabel = "FOLDER",
       description =
-          "Images: IDX files (Fashion-MNIST, MNIST), CIFAR binary files, PNG or JPEG files with a captions.tsv, or in one sub-folder"
+          "Images: IDX files (Fashion-MNIST, MNIST), CIFAR binary files, downsampled ImageNet's npz batches, PNG or JPEG files with a captions.tsv, or in one sub-folder"
               + " per class or all in one folder (default: data/fashion-mnist, which 'make data' fills).")
   private Path folder;
 

@@ -92,7 +92,8 @@ public final class SamplerOptions {
       Bounds.whole("--steps", steps, 1, SampleRequest.MOST_STEPS);
     }
     try {
-      SampleRequest request = change.apply(model.request(condition).withSeed(seed).withClip(clip));
+      SampleRequest request = change.apply(model.request(condition).withSeed(seed));
+      request = clip ? request.withClip(true) : request;
       request = steps == null ? request : request.withSteps(steps);
       request = guidance == null ? request : request.withGuidance(guidance);
       request = sampler == null ? request : request.withSampler(sampler);

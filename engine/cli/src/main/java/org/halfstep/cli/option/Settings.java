@@ -30,7 +30,15 @@ import org.halfstep.files.Printable;
 public final class Settings {
   /** The presets that come with the engine. */
   public static final List<String> PRESETS =
-      List.of("fashion-mnist", "pictures", "stable-diffusion", "tiny");
+      List.of(
+          "cifar10",
+          "cifar10-128",
+          "cifar10-64",
+          "fashion-mnist",
+          "imagenet64",
+          "pictures",
+          "stable-diffusion",
+          "tiny");
 
   public static final JsonMapper JSON =
       JsonMapper.builder()

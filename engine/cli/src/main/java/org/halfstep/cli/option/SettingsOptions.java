@@ -11,7 +11,8 @@ public final class SettingsOptions {
       names = "--preset",
       paramLabel = "NAME",
       description =
-          "Settings to start from: fashion-mnist, pictures, stable-diffusion or tiny (default: what suits the"
+          "Settings to start from: cifar10, cifar10-128, cifar10-64, fashion-mnist, imagenet64, pictures,"
+              + " stable-diffusion or tiny (default: what suits the"
               + " network: fashion-mnist for pixels, stable-diffusion for other programs' latent"
               + " models, pictures for our own).")
   private String preset;
