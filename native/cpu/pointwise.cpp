@@ -4,7 +4,8 @@
 // the first-level cache while the pixels of the block pass by. During the products, which leave the memory
 // bus idle, the next block is fetched. Each output's sum runs over the channels in order, wherever it lies,
 // so results depend neither on the batch nor on the number of threads. A panel of 16-bit weights is widened
-// once per block: that halves what is read from memory, and costs what a few of the block's pixels cost.
+// once per block: that halves what is read from memory, and costs what a few of the block's pixels cost. Of
+// weights that are read as they are stored each panel is put together so, by transposing.
 #include "pointwise.h"
 #include "ahead.h"
 #include "moments.h"
@@ -13,6 +14,7 @@ static constexpr int kRows = HS_VECTOR_BYTES == 64 ? 12 : 6; // of a product hel
 static constexpr int64_t kPiece = 48;                        // pixels whose moments are taken together
 static constexpr int64_t kBlockPieces = 4;                   // of a block, at most
 static constexpr int64_t kBlockBytes = 256 << 10;            // of x in a block
+static constexpr int64_t kStoredBytes = 512 << 10; // the same where each block brings weights into order
 static constexpr int64_t kFew = 32;        // channels of a product between two requests for memory
 static constexpr int64_t kAliasing = 1024; // rows of a multiple of so many floats share a set of the cache
 
@@ -52,10 +54,15 @@ HS_KERNEL(hs_pointwise_pack)(hs_stream, const struct hs_weight_pack *args) {
   return HS_OK;
 }
 
-// One panel of packed weights as float32: where it lies, or widened to `memory`.
+// One panel of weights as float32: where it lies packed, or brought to `memory`.
 static const float *panel_of(const hs_pointwise &args, int64_t channel, int64_t in, float *memory) {
   const float *found = memory;
   with_weights(args.dtype, [&]<typename T>(T) {
+    if (args.stride > 0) {
+      const T *first = static_cast<const T *>(args.packed) + channel * args.stride;
+      stored_panel(first, args.stride, args.out - channel, in, memory);
+      return;
+    }
     const T *panel = static_cast<const T *>(args.packed) + channel * in;
     if constexpr (sizeof(T) == sizeof(float))
       found = panel;
@@ -177,9 +184,9 @@ struct Schedule {
       : in0(args.in0), in1(args.in1), in(in0 + in1), out(args.out), width(round_up(out, kPackedMultiple)),
         pixels(apart ? args.hw : args.n * args.hw), images(apart ? args.n : 1),
         pieces_of_image(ceil_div(pixels, kPiece)), pieces(images * pieces_of_image),
-        most(larger(
-            1, smaller(kBlockPieces, kBlockBytes / (kPiece * in * static_cast<int64_t>(sizeof(float)))))),
-        row(in + kPad), panel(args.dtype == HS_F32 ? 0 : in * kPanel),
+        most(larger(1, smaller(kBlockPieces, (args.stride > 0 ? kStoredBytes : kBlockBytes) /
+                                                 (kPiece * in * static_cast<int64_t>(sizeof(float)))))),
+        row(in + kPad), panel(args.dtype == HS_F32 && args.stride == 0 ? 0 : in * kPanel),
         copied(args.table || args.in0 % kAliasing == 0 || (args.in1 > 0 && args.in1 % kAliasing == 0)) {}
 
   int64_t first(int64_t piece) const {
@@ -295,7 +302,8 @@ HS_SIZES(hs_pointwise_workspace)(const struct hs_pointwise *args, int32_t gradie
 }
 
 HS_KERNEL(hs_pointwise_forward)(hs_stream, const struct hs_pointwise *args) {
-  HS_REQUIRE(readable_pointwise(args) && is_weight_dtype(args->dtype) && args->packed && args->y);
+  HS_REQUIRE(readable_pointwise(args) && is_weight_dtype(args->dtype) && args->packed && args->y &&
+             (args->stride == 0 || args->stride >= args->in0 + args->in1));
   if (args->n == 0)
     return HS_OK;
   if (args->moments)

@@ -3,11 +3,11 @@
 #define HALFSTEP_CPU_POINTWISE_H
 
 #include "normalise.h"
+#include "panel.h"
 #include "parallel.h"
 #include "variant.h"
 #include "vector.h"
 
-static constexpr int kPanel = 2 * kLanes;      // columns of one product
 static constexpr int64_t kPackedMultiple = 32; // whole panels at every level
 static constexpr int64_t kPad = 16;            // floats between what would share the sets of a cache
 

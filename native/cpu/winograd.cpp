@@ -5,8 +5,8 @@
 // the cache: then each thread takes blocks of tiles through all three steps, so that V and one panel of M
 // stay there as well. Large weights are to be read once: then all threads take all tiles through one step
 // after the other. Weights that are kept as taps, a quarter of the numbers for the large tiles, are
-// transformed then, a few channels of a panel at a time, into memory that stays in the cache. Each tile's
-// sums run in the same order in all three cases, wherever it lies, so results depend neither on the batch nor
+// transformed then, a few channels of a panel at a time, into memory that stays in the cache, also from where
+// they are stored. Each tile's sums run in the same order in all cases, wherever it lies, so results depend neither on the batch nor
 // on the number of threads.
 #include "ahead.h"
 #include "moments.h"
@@ -142,16 +142,37 @@ static void product(int64_t rows, int64_t k, Matrix<const float> a, const float 
     product_rows<1, Add>(k, a, b, c, i);
 }
 
+// The channels begin .. begin+count-1 of a panel, transformed to u [point][channel][kPanel].
+template <typename F, typename T>
+static void transform_taps(const hs_winograd &args, int64_t panel, int64_t begin, int64_t count, float *u,
+                           int64_t u_stride) {
+  const T *weights = static_cast<const T *>(args.packed);
+  if (args.stride == 0) {
+    const T *taps = weights + (panel * (args.in0 + args.in1) + begin) * kTaps * kPanel;
+    for (int64_t i = 0; i < count; i++)
+      transform_weight<F, false>(taps + i * kTaps * kPanel, u + i * kPanel, u_stride);
+    return;
+  }
+  const int64_t row = args.stride * kTaps;
+  const T *stored = weights + panel * kPanel * row + begin * kTaps;
+  alignas(64) float taps[kLanes * kTaps * kPanel];
+  for (int64_t i = 0; i < count; i += kLanes) {
+    const int64_t few = smaller(kLanes, count - i);
+    stored_panel(stored + i * kTaps, row, kPanel, few * kTaps, taps);
+    for (int64_t k = 0; k < few; k++)
+      transform_weight<F, false>(taps + k * kTaps * kPanel, u + (i + k) * kPanel, u_stride);
+  }
+}
+
 // One panel of every point's product, m [point][tile][channel], from weights kept as taps, of which `u` takes
 // `most` channels at a time, transformed.
 template <typename F, typename T>
-static void product_of_taps(int64_t tiles, int64_t in, const float *v, int64_t v_stride, const T *taps,
-                            float *u, int64_t most, Matrix<float> m, int64_t m_stride) {
-  const int64_t u_stride = point_stride(most, kPanel);
+static void product_of_taps(const hs_winograd &args, int64_t tiles, const float *v, int64_t v_stride,
+                            int64_t panel, float *u, int64_t most, Matrix<float> m, int64_t m_stride) {
+  const int64_t in = args.in0 + args.in1, u_stride = point_stride(most, kPanel);
   for (int64_t begin = 0; begin < in; begin += most) {
     const int64_t count = smaller(most, in - begin);
-    for (int64_t i = 0; i < count; i++)
-      transform_weight<F, false>(taps + (begin + i) * kTaps * kPanel, u + i * kPanel, u_stride);
+    transform_taps<F, T>(args, panel, begin, count, u, u_stride);
     for (int p = 0; p < F::kPoints; p++) {
       const Matrix<const float> a = {v + p * v_stride + begin, in};
       const Matrix<float> c = {m.data + p * m_stride, m.row};
@@ -350,9 +371,8 @@ static void forward_stages(const hs_winograd &args, const Schedule<F> &s, float 
 #pragma omp for schedule(static)
       for (int64_t panel = 0; panel < panels; panel++)
         with_weights(args.dtype, [&]<typename T>(T) {
-          product_of_taps<F>(tiles, s.in, v, v_stride,
-                             static_cast<const T *>(args.packed) + panel * s.in * kTaps * kPanel, u,
-                             s.transformed, {m + panel * kPanel, s.out}, m_stride);
+          product_of_taps<F, T>(args, tiles, v, v_stride, panel, u, s.transformed,
+                                {m + panel * kPanel, s.out}, m_stride);
         });
     } else {
       const float *packed = static_cast<const float *>(args.packed);
@@ -410,7 +430,8 @@ HS_SIZES(hs_winograd_workspace)(const struct hs_winograd *args, int32_t gradient
 
 HS_KERNEL(hs_winograd_forward)(hs_stream, const struct hs_winograd *args) {
   HS_REQUIRE(readable_winograd(args) && args->packed && args->y &&
-             (args->taps ? is_weight_dtype(args->dtype) : args->dtype == HS_F32));
+             (args->taps ? is_weight_dtype(args->dtype) : args->dtype == HS_F32) &&
+             (args->stride == 0 || (args->taps && args->stride >= args->in0 + args->in1)));
   if (args->n == 0)
     return HS_OK;
   with_tile(args->tile, [&](auto f) {

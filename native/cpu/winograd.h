@@ -3,12 +3,11 @@
 #ifndef HALFSTEP_CPU_WINOGRAD_H
 #define HALFSTEP_CPU_WINOGRAD_H
 
+#include "panel.h"
 #include "parallel.h"
 #include "variant.h"
-#include "vector.h"
 
-static constexpr int kTaps = 9; // of a filter
-static constexpr int kPanel = 2 * kLanes;                       // output channels of one product
+static constexpr int kTaps = 9;                                 // of a filter
 static constexpr int kInputMultiple = 16, kOutputMultiple = 32; // whole vectors and panels at every level
 
 // Floats of memory of the weight gradient.

@@ -16,14 +16,14 @@ struct hs_winograd {
   int32_t taps, dtype;   // of packed, as it was packed       forward only
   const float *x0, *x1;  // [n,h,w,in0], [n,h,w,in1] or NULL when in1 = 0
   const float *table;    // or NULL; [n,3,in]
-  const void *packed;    // of hs_winograd_pack               forward only, like the next four
+  const void *packed;    // of hs_winograd_pack, or stored   forward only, like the next four
   const float *bias;     // or NULL; [out]
   const float *residual; // or NULL; like y, may be y
   float *y;              // [n,h,w,out]
   float *moments;        // or NULL; those of y, [n,2,out]
   const float *dy;       // [n,h,w,out]                       gradient only, like the next three
   float *dweight;        // [out,stride,3,3], its first `in` input channels; overwritten
-  int64_t stride;
+  int64_t stride;   // forward: 0, or packed is no pack but, with taps, the weight [out,stride,3,3] as stored
   float *dbias;     // or NULL; [out], overwritten
   float *workspace; // hs_winograd_workspace bytes, from the sizes, taps and dtype
 };
@@ -37,16 +37,16 @@ struct hs_pointwise {
   int64_t n, hw, in0, in1, out;
   const float *x0, *x1;  // [n,hw,in0], [n,hw,in1] or NULL when in1 = 0
   const float *table;    // or NULL; [n,3,in]
-  const void *packed;    // of hs_pointwise_pack              forward only, like the next four
+  const void *packed;    // of hs_pointwise_pack, or stored   forward only, like the next four
   const float *bias;     // or NULL; [out]
   const float *residual; // or NULL; like y, may be y
   float *y;              // [n,hw,out]
   float *moments;        // or NULL; those of y, [n,2,out]
   const float *dy;       // [n,hw,out]                        gradient only, like the next three
   float *dweight;        // [out,stride], its first `in` columns; overwritten
-  int64_t stride;
+  int64_t stride;   // forward: 0, or packed is no pack but the weight [out,stride] as it is stored
   float *dbias;     // or NULL; [out], overwritten
-  float *workspace; // hs_pointwise_workspace bytes, from the sizes and dtype
+  float *workspace; // hs_pointwise_workspace bytes, from the sizes, dtype and stride
   int32_t silu;     // f with a table: SiLU or identity
   int32_t dtype;    // of packed                              forward only
 };

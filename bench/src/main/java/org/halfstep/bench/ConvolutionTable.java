@@ -14,6 +14,7 @@ import org.halfstep.device.Launch;
 import org.halfstep.device.Operations;
 import org.halfstep.device.Slab;
 import org.halfstep.device.WeightChoice;
+import org.halfstep.device.WeightForm;
 import org.halfstep.device.cpu.CpuDevice;
 
 /**
@@ -46,9 +47,13 @@ public final class ConvolutionTable {
               plain.channels0(),
               plain.type(),
               false,
-              new WeightChoice(algorithm, shape.kernel() > 1, stored, 0, 0),
+              new WeightChoice(algorithm, form(shape), stored, 0, 0, 0),
               null,
               plain.epilogue());
+    }
+
+    private static WeightForm form(ConvolutionShape shape) {
+      return shape.kernel() > 1 ? WeightForm.TAPS : WeightForm.PACKED;
     }
   }
 

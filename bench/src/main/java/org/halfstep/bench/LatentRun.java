@@ -19,6 +19,7 @@ import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
 import org.halfstep.graph.PlanProfile;
 import org.halfstep.graph.Value;
+import org.halfstep.graph.WeightUse;
 import org.halfstep.latent.AutoencoderConfig;
 import org.halfstep.latent.LatentUNetConfig;
 import org.halfstep.latent.LatentUNetPorts;
@@ -173,7 +174,7 @@ final class LatentRun {
         NetworkFormat.quantization(file).orElseThrow(),
         file,
         TensorNames.OWN,
-        0);
+        WeightUse.standard());
   }
 
   /** How far D in int8 is from float32, of the norm of what it predicts, at the peers' inputs. */

@@ -22,13 +22,17 @@ import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Random;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Weights packed in 16 bits, or as taps, make the bits of the same numbers packed otherwise. */
+/**
+ * Weights packed in 16 bits, or as taps, or not packed at all, make the bits of the same numbers
+ * packed otherwise.
+ */
 class PackedWeightsKernelTest {
   private static final int[] NARROW = {HS_BF16, HS_F16};
 
@@ -59,24 +63,83 @@ class PackedWeightsKernelTest {
 
   private static MemorySegment pointwise(
       Arena arena, double[] x, int pixels, double[] weight, int in, int out, int dtype) {
+    MemorySegment packed = packed(arena, weight, in, out, in, dtype);
+    return pointwise(arena, x, pixels, packed, 0, in, out, dtype);
+  }
+
+  /**
+   * @param stride 0 where the weight is packed
+   */
+  private static MemorySegment pointwise(
+      Arena arena,
+      double[] x,
+      int pixels,
+      MemorySegment weight,
+      int stride,
+      int in,
+      int out,
+      int dtype) {
     MemorySegment args =
         POINTWISE
-            .select("n hw in0 out dtype x0 packed")
-            .allocate(
-                arena,
-                1,
-                pixels,
-                in,
-                out,
-                dtype,
-                put(arena, HS_F32, x),
-                packed(arena, weight, in, out, in, dtype));
+            .select("n hw in0 out dtype x0 packed stride")
+            .allocate(arena, 1, pixels, in, out, dtype, put(arena, HS_F32, x), weight, stride);
     MemorySegment y = room(arena, HS_F32, (long) pixels * out);
     POINTWISE.select("y").set(args, y);
     long bytes = workspaceBytes(POINTWISE, args, false);
     POINTWISE.select("workspace").set(args, room(arena, HS_F32, bytes / 4));
     run(Kernel.POINTWISE_FORWARD, args);
     return y;
+  }
+
+  /** A matrix as a file has it, among other columns, of which one lies before it. */
+  private static MemorySegment stored(
+      Arena arena, double[] values, int rows, int columns, int stride, int dtype) {
+    MemorySegment all = room(arena, dtype, 1 + (long) rows * stride);
+    for (int row = 0; row < rows; row++) {
+      for (int column = 0; column < columns; column++) {
+        float value = (float) values[row * columns + column];
+        long at = 1 + (long) row * stride + column;
+        if (dtype == HS_F32) {
+          all.setAtIndex(ValueLayout.JAVA_FLOAT, at, value);
+        } else if (dtype == HS_F16) {
+          all.setAtIndex(ValueLayout.JAVA_SHORT, at, Float.floatToFloat16(value));
+        } else {
+          int bits = Float.floatToRawIntBits(value) >>> 16;
+          all.setAtIndex(ValueLayout.JAVA_SHORT, at, (short) bits);
+        }
+      }
+    }
+    return all.asSlice(dtype == HS_F32 ? Float.BYTES : Short.BYTES);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    // pixels, in, out, columns
+    "1, 1, 1, 1",
+    "1, 320, 1280, 320",
+    "50, 17, 45, 20",
+    "331, 64, 96, 64",
+    "200, 1024, 40, 1030",
+  })
+  void productsOfStoredWeightsHaveTheSameBits(int pixels, int in, int out, int columns) {
+    double[] x = normal(pixels * in, 1);
+    for (int dtype : new int[] {HS_F32, HS_BF16, HS_F16}) {
+      double[] weight = normal(out * in, 2);
+      double[] numbers = dtype == HS_F32 ? weight : rounded(weight, dtype);
+      try (Arena arena = Arena.ofConfined()) {
+        MemorySegment want = pointwise(arena, x, pixels, numbers, in, out, HS_F32);
+        MemorySegment file = stored(arena, numbers, out, in, columns, dtype);
+        for (int threads = 1; threads <= 3; threads++) {
+          withThreads(
+              threads,
+              () ->
+                  assertSameBits(
+                      want,
+                      pointwise(arena, x, pixels, file, columns, in, out, dtype),
+                      "y " + dtype));
+        }
+      }
+    }
   }
 
   /** As many pixels as channels, of which each shows the weights of one channel. */
@@ -179,6 +242,19 @@ class PackedWeightsKernelTest {
 
     /** The image and, behind it, its moments. */
     MemorySegment forward(Arena arena, double[] weight, boolean taps, int dtype) {
+      return forward(arena, packed(arena, weight, taps, dtype), 0, taps, dtype);
+    }
+
+    /** The same of a weight as it is stored, among other input channels. */
+    MemorySegment stored(Arena arena, double[] weight, int dtype) {
+      int stride = in() + 1;
+      MemorySegment file =
+          PackedWeightsKernelTest.stored(arena, weight, out, 9 * in(), 9 * stride, dtype);
+      return forward(arena, file, stride, true, dtype);
+    }
+
+    private MemorySegment forward(
+        Arena arena, MemorySegment weight, int stride, boolean taps, int dtype) {
       long image = 4L * n * h * w * out;
       MemorySegment result = arena.allocate(image + 8L * n * out, 64);
       MemorySegment args =
@@ -186,13 +262,14 @@ class PackedWeightsKernelTest {
               .select("n h w in0 in1 out tile silu taps dtype")
               .allocate(arena, n, h, w, in0, in1, out, tile, 1, taps ? 1 : 0, dtype);
       WINOGRAD
-          .select("x0 x1 table packed bias residual y moments")
+          .select("x0 x1 table packed stride bias residual y moments")
           .set(
               args,
               put(arena, HS_F32, normal(n * h * w * in0, 1)),
               put(arena, HS_F32, normal(n * h * w * in1, 2)),
               put(arena, HS_F32, normal(n * 3 * in(), 3)),
-              packed(arena, weight, taps, dtype),
+              weight,
+              stride,
               put(arena, HS_F32, normal(out, 4)),
               put(arena, HS_F32, normal(n * h * w * out, 5)),
               result,
@@ -221,13 +298,18 @@ class PackedWeightsKernelTest {
     try (Arena arena = Arena.ofConfined()) {
       assertSameBits(
           c.forward(arena, weight, false, HS_F32), c.forward(arena, weight, true, HS_F32), "f32");
+      assertSameBits(
+          c.forward(arena, weight, false, HS_F32), c.stored(arena, weight, HS_F32), "stored");
       for (int dtype : NARROW) {
         double[] narrow = rounded(weight, dtype);
         MemorySegment want = c.forward(arena, narrow, false, HS_F32);
         for (int threads = 1; threads <= 3; threads++) {
           withThreads(
               threads,
-              () -> assertSameBits(want, c.forward(arena, narrow, true, dtype), "type " + dtype));
+              () -> {
+                assertSameBits(want, c.forward(arena, narrow, true, dtype), "type " + dtype);
+                assertSameBits(want, c.stored(arena, narrow, dtype), "stored " + dtype);
+              });
         }
       }
     }

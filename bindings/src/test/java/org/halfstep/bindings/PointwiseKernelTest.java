@@ -163,7 +163,7 @@ class PointwiseKernelTest {
                   in0,
                   in - in0,
                   out,
-                  stride,
+                  gradient ? stride : 0,
                   silu,
                   put(arena, HS_F32, source(false)));
       if (in > in0) {

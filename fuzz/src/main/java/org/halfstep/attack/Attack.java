@@ -29,7 +29,8 @@ public final class Attack {
           "latent-commands",
           "latent-library",
           "latent-forgeries",
-          "latent-crowd");
+          "latent-crowd",
+          "latent-training");
 
   /** Forged configurations of latent models, and pictures by many threads. */
   private static final int CONFIGURATIONS = 400;
@@ -68,6 +69,7 @@ public final class Attack {
         case "latent-forgeries" -> new LatentForgery(ground, seed).attack(CONFIGURATIONS, tally);
         case "latent-crowd" ->
             new LatentCrowd(ground.tiny.resolve("diffusers")).attack(PICTURES, tally);
+        case "latent-training" -> new TrainingMisuse(program, ground).attack(tally);
         default ->
             throw new IllegalArgumentException("there is no part \"" + part + "\": " + PARTS);
       }
@@ -92,6 +94,7 @@ public final class Attack {
       case "containers" -> "a container of 400 MiB";
       case "crowd" -> "images by many threads";
       case "latent-commands" -> "misuse of the command line, latent models";
+      case "latent-training" -> "numbers and paths of the commands that train on latents and edit";
       case "latent-library" -> "misuse of the library, latent models";
       case "latent-forgeries" -> "latent models that nobody writes";
       case "latent-crowd" -> "pictures by many threads";
@@ -101,7 +104,7 @@ public final class Attack {
 
   private static String expected(String part) {
     return switch (part) {
-      case "commands", "latent-commands" -> "refused in one line";
+      case "commands", "latent-commands", "latent-training" -> "refused in one line";
       case "library", "latent-library" -> "an exception of one line, nothing left open";
       case "checkpoints", "forgeries" -> "the same bits, or refused in one line";
       case "latent-forgeries" -> "a picture, or refused in one line, nothing left open";

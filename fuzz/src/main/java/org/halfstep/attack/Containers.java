@@ -18,6 +18,30 @@ final class Containers {
       List.of(Path.of("/sys/fs/cgroup/memory"), Path.of("/sys/fs/cgroup"));
   private static final List<String> LIMITS = List.of("memory.limit_in_bytes", "memory.max");
 
+  /** Latent models and their training, with little and with much. */
+  private static final List<String> LATENT =
+      List.of(
+          "sample --model LATENT --prompt fox --steps 2 --size 256x256",
+          "sample --model LATENT --prompt fox --steps 2 --size 512x512",
+          "sample --model LATENT --prompt fox --steps 2 --size 1024x1024",
+          "sample --model LATENT --prompt fox --steps 2 --size 4096x4096",
+          "sample --model LATENT --prompt fox --steps 2 --size 1024x1024 --tiles",
+          "edit --model LATENT --prompt fox --steps 2 --size 1024x1024 --image PICTURE",
+          "inpaint --model INPAINTING --prompt fox --steps 2 --size 2048x2048 --image PICTURE"
+              + " --mask MASK",
+          "train-autoencoder --preset tiny --updates 2 --data SMALL --batch 64 --out ELSEWHERE",
+          "train-autoencoder --preset tiny --updates 2 --data SMALL --batch 4096 --out ELSEWHERE",
+          "train --preset tiny --updates 2 --data SMALL --autoencoder AUTOENCODER --batch 256"
+              + " --out ELSEWHERE",
+          "train --preset tiny --updates 2 --data SMALL --autoencoder AUTOENCODER --batch 8192"
+              + " --out ELSEWHERE",
+          "distill --preset tiny --stages 1 --updates 2 --data SMALL --image-size 64 --batch 64"
+              + " --teacher LATENT --out ELSEWHERE",
+          "distill --preset tiny --stages 1 --updates 2 --data SMALL --image-size 64 --batch 8192"
+              + " --teacher LATENT --out ELSEWHERE",
+          "distill --preset tiny --stages 1 --updates 2 --data SMALL --image-size 1024 --batch 1"
+              + " --teacher LATENT --out ELSEWHERE");
+
   private final Program program;
   private final Ground ground;
 
@@ -47,6 +71,9 @@ final class Containers {
             "fashion-mnist-4",
             "--batch",
             batch);
+      }
+      for (String line : LATENT) {
+        attempt(group.get(), tally, ground.words(line));
       }
       attempt(
           group.get(),

@@ -34,14 +34,14 @@ final class Damage {
    * forgeries.
    */
   void checkpoints(Tally tally) throws IOException, InterruptedException {
-    for (String kind : ground.runs()) {
+    for (String kind : ground.runs.kinds()) {
       checkpoints(kind, tally);
     }
   }
 
   private void checkpoints(String kind, Tally tally) throws IOException, InterruptedException {
     Path stopped = stoppedRun(kind);
-    Map<String, String> whole = ground.whole(kind);
+    Map<String, String> whole = ground.runs.whole(kind);
     Path newest = newest(stopped, 0);
     Path before = newest(stopped, 1);
     int refused = 0;
@@ -69,14 +69,14 @@ final class Damage {
 
   /** Checkpoints that no run writes, with digests that are right and without. */
   void forgeries(Tally tally) throws IOException, InterruptedException {
-    for (String kind : ground.runs()) {
+    for (String kind : ground.runs.kinds()) {
       forgeries(kind, tally);
     }
   }
 
   private void forgeries(String kind, Tally tally) throws IOException, InterruptedException {
     Path stopped = stoppedRun(kind);
-    Map<String, String> whole = ground.whole(kind);
+    Map<String, String> whole = ground.runs.whole(kind);
     Path newest = newest(stopped, 0);
     int refused = 0;
     List<Forgery> all = List.of(Forgery.values());
@@ -101,7 +101,7 @@ final class Damage {
   private Path stoppedRun(String kind) throws IOException, InterruptedException {
     Path stopped = ground.folder.resolve("stopped");
     Ground.remove(stopped);
-    Process process = program.start(ground.arguments(kind, stopped));
+    Process process = program.start(ground.runs.arguments(kind, stopped));
     while (process.isAlive() && newest(stopped, 3) == null) {
       Thread.sleep(5);
     }
@@ -148,18 +148,17 @@ final class Damage {
     return run;
   }
 
-  private int resume(
-      String kind, String forged, Path run, Map<String, String> whole, Tally tally)
+  private int resume(String kind, String forged, Path run, Map<String, String> whole, Tally tally)
       throws IOException {
     String what = kind + ", " + forged;
-    Program.Ended ended = program.run(ground.arguments(kind, run));
+    Program.Ended ended = program.run(ground.runs.arguments(kind, run));
     if (ended.code() == 0) {
       tally.add(what, same(run, whole));
       return 0;
     }
     Optional<String> problem = ended.unlessRefused();
     if (problem.isEmpty() && ended.err().contains("--from-previous")) {
-      List<String> arguments = new ArrayList<>(List.of(ground.arguments(kind, run)));
+      List<String> arguments = new ArrayList<>(List.of(ground.runs.arguments(kind, run)));
       arguments.add("--from-previous");
       Program.Ended previous = program.run(arguments.toArray(String[]::new));
       problem = previous.unlessDone().map(text -> "--from-previous " + text);
@@ -172,7 +171,7 @@ final class Damage {
   }
 
   private static Optional<String> same(Path run, Map<String, String> whole) throws IOException {
-    return Ground.models(run).equals(whole)
+    return Runs.models(run).equals(whole)
         ? Optional.empty()
         : Optional.of("went on to other weights, silently");
   }
@@ -311,23 +310,15 @@ final class Damage {
     }
     Path picture = folder.resolve("picture.png");
     Path mask = folder.resolve("mask.png");
-    readers.put(
-        picture, edit("edit", whole, "--image", picture.toString(), "--strength", "0.7"));
+    readers.put(picture, edit("edit", whole, "--image", picture.toString(), "--strength", "0.7"));
     readers.put(
         mask,
-        edit(
-            "inpaint",
-            whole,
-            "--image",
-            ground.picture.toString(),
-            "--mask",
-            mask.toString()));
+        edit("inpaint", whole, "--image", ground.picture.toString(), "--mask", mask.toString()));
   }
 
   private static String[] edit(String command, Path model, String... more) {
     return Stream.concat(
-            Stream.of(
-                command, "--model", model.toString(), "--prompt", "a fox", "--steps", "2"),
+            Stream.of(command, "--model", model.toString(), "--prompt", "a fox", "--steps", "2"),
             Stream.of(more))
         .toArray(String[]::new);
   }

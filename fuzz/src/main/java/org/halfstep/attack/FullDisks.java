@@ -16,6 +16,24 @@ import java.util.stream.Stream;
 final class FullDisks {
   private static final String SAID = "No space left on device";
 
+  /** What latent models, their training and their doctor write. */
+  private static final List<String> LATENT =
+      List.of(
+          "sample --model LATENT --prompt fox --steps 2 --count 9 --out DISK/foxes",
+          "sample --model LATENT --prompt fox --steps 2 --count 9 --grid DISK/foxes.png",
+          "sample --model LATENT --prompt fox --steps 2 --count 9 --npz DISK/foxes.npz",
+          "edit --model LATENT --prompt fox --image PICTURE --steps 4 --grid DISK/fox.png",
+          "edit --model LATENT --prompt fox --image PICTURE --steps 4 --beside DISK/b.png",
+          "edit --model LATENT --prompt fox --image PICTURE --steps 4 --strip DISK/s.png",
+          "inpaint --model LATENT --prompt fox --image PICTURE --mask MASK --steps 2 --out DISK/p",
+          "convert --model LATENT --shards 1 --dtype f16 --out DISK/shards",
+          "quantize --model LATENT --images 2 --steps 2 --out DISK/int8",
+          "train-autoencoder --data SMALL --out DISK/autoencoder --preset tiny --updates 1",
+          "train --data SMALL --autoencoder AUTOENCODER --latents DISK/l.safetensors --preset tiny"
+              + " --updates 1 --out ELSEWHERE",
+          "distill --teacher LATENT --data SMALL --image-size 64 --preset tiny --stages 1"
+              + " --latents DISK/l.safetensors --out ELSEWHERE");
+
   private final Program program;
   private final Ground ground;
 
@@ -26,7 +44,7 @@ final class FullDisks {
 
   void attack(Tally tally) throws IOException {
     for (String room : List.of("size=4k", "size=16k", "size=200k", "size=700k", "nr_inodes=9")) {
-      for (String command : List.of("train", "distill", "train-classifier")) {
+      for (String command : ground.runs.kinds()) {
         run(command, room, tally);
       }
     }
@@ -97,6 +115,13 @@ final class FullDisks {
         tally.add(String.join(" ", command), said(program.run(there)));
       }
     }
+    for (String line : LATENT) {
+      try (Disk disk = new Disk(ground.folder.resolve("disk"), "size=4k")) {
+        disk.fill();
+        String[] there = replaced(ground.words(line), disk.folder.toString());
+        tally.add(line, said(program.run(there)));
+      }
+    }
     for (String option : List.of("--npz", "--grid")) {
       tally.add(
           "sample " + option + " /dev/full",
@@ -140,17 +165,17 @@ final class FullDisks {
     Ground.remove(elsewhere);
     Optional<String> problem;
     try (Disk disk = new Disk(ground.folder.resolve("disk"), room)) {
-      Program.Ended ended = program.run(ground.arguments(command, disk.folder.resolve("run")));
+      Program.Ended ended = program.run(ground.runs.arguments(command, disk.folder.resolve("run")));
       problem = ended.code() == 0 ? Optional.empty() : said(ended);
       if (Files.exists(disk.folder.resolve("run"))) {
         Ground.copy(disk.folder.resolve("run"), elsewhere);
       }
     }
     if (problem.isEmpty()) {
-      problem = program.run(ground.arguments(command, elsewhere)).unlessDone();
+      problem = program.run(ground.runs.arguments(command, elsewhere)).unlessDone();
     }
-    Map<String, String> whole = ground.whole(command);
-    if (problem.isEmpty() && !Ground.models(elsewhere).equals(whole)) {
+    Map<String, String> whole = ground.runs.whole(command);
+    if (problem.isEmpty() && !Runs.models(elsewhere).equals(whole)) {
       problem = Optional.of("went on to other weights");
     }
     tally.add(command + " on a disk of " + room, problem);

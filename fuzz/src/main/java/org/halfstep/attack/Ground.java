@@ -10,7 +10,6 @@ import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
 import java.util.stream.Stream;
 import javax.imageio.ImageIO;
 import org.halfstep.files.FileDigest;
@@ -24,6 +23,10 @@ final class Ground {
 
   final Path folder;
   final Path data;
+
+  /** Of every command that makes checkpoints. */
+  final Runs runs;
+
   final Path teacher;
   final Path student;
   final Path classifier;
@@ -49,17 +52,18 @@ final class Ground {
     data = Files.createDirectories(folder.resolve("data"));
     images("train", 96);
     images("t10k", 64);
-    program.require(arguments("train", folder.resolve("teacher")));
-    program.require(arguments("distill", folder.resolve("students")));
-    program.require(arguments("train-classifier", folder.resolve("classifier")));
+    tiny = folder.resolve("tiny");
+    program.require("convert", "--tiny", tiny.toString());
+    runs = new Runs(folder, data, tiny);
+    for (String kind : runs.kinds()) {
+      runs.make(kind, program);
+    }
     teacher = folder.resolve("teacher/teacher.safetensors");
     student = folder.resolve("students/student-1.safetensors");
     classifier = folder.resolve("classifier/classifier.safetensors");
     samples = folder.resolve("samples.npz");
     program.require(
         "sample", "--model", student.toString(), "--count", "40", "--npz", samples.toString());
-    tiny = folder.resolve("tiny");
-    program.require("convert", "--tiny", tiny.toString());
     updates = folder.resolve("style.safetensors");
     String module = "down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k";
     SafetensorsWriter.write(
@@ -70,8 +74,7 @@ final class Ground {
         Map.of());
     picture = picture("picture.png", BufferedImage.TYPE_INT_RGB);
     mask = picture("mask.png", BufferedImage.TYPE_BYTE_GRAY);
-    captions =
-        Files.writeString(folder.resolve("captions.txt"), "a fox in the snow\n".repeat(40));
+    captions = Files.writeString(folder.resolve("captions.txt"), "a fox in the snow\n".repeat(40));
   }
 
   private static float[] ramp(int count) {
@@ -109,33 +112,25 @@ final class Ground {
         .toArray(String[]::new);
   }
 
-  /** The commands that make runs with checkpoints. */
-  List<String> runs() {
-    return List.of("train", "distill", "train-classifier");
-  }
-
-  /** The models of an undisturbed run of a command, by name, with their digests. */
-  Map<String, String> whole(String command) throws IOException {
-    return models(
-        folder.resolve(
-            Map.of("train", "teacher", "distill", "students", "train-classifier", "classifier")
-                .get(command)));
-  }
-
-  /** A run that writes many checkpoints, into a folder. */
-  String[] arguments(String command, Path out) {
-    String updates = command.equals("distill") ? "6" : "60";
-    List<String> all =
-        Stream.concat(
-                Stream.of(command, "--preset", "tiny", "--data", data.toString()),
-                Stream.of("--updates", updates, "--checkpoint-every", "3", "--out", out.toString()))
-            .toList();
-    return command.equals("distill")
-        ? Stream.concat(
-                all.stream(),
-                Stream.of("--teacher", folder.resolve("teacher/teacher.safetensors").toString()))
-            .toArray(String[]::new)
-        : all.toArray(String[]::new);
+  /**
+   * The words of a line, in which names of capital letters stand for what is here: LATENT, LCM,
+   * INPAINTING, PICTURE, MASK, SMALL, AUTOENCODER, ELSEWHERE.
+   */
+  String[] words(String line) throws IOException {
+    Map<String, Path> known =
+        Map.of(
+            "LATENT", tiny.resolve("diffusers"),
+            "LCM", tiny.resolve("lcm"),
+            "INPAINTING", tiny.resolve("inpainting"),
+            "PICTURE", picture,
+            "MASK", mask,
+            "SMALL", runs.small,
+            "AUTOENCODER", folder.resolve("autoencoder"),
+            "ELSEWHERE", folder.resolve("elsewhere"));
+    Ground.remove(known.get("ELSEWHERE"));
+    return Stream.of(line.split(" "))
+        .map(word -> known.containsKey(word) ? known.get(word).toString() : word)
+        .toArray(String[]::new);
   }
 
   /** IDX files of images that differ by class. */
@@ -157,19 +152,6 @@ final class Ground {
     }
     Files.write(data.resolve(split + "-images-idx3-ubyte"), pixels.toByteArray());
     Files.write(data.resolve(split + "-labels-idx1-ubyte"), labels.toByteArray());
-  }
-
-  /** The model files of a folder by name, with their digests. */
-  static Map<String, String> models(Path folder) throws IOException {
-    Map<String, String> digests = new TreeMap<>();
-    if (Files.isDirectory(folder)) {
-      try (Stream<Path> files = Files.list(folder)) {
-        for (Path file : files.filter(f -> f.toString().endsWith(".safetensors")).toList()) {
-          digests.put(file.getFileName().toString(), FileDigest.sha256(file));
-        }
-      }
-    }
-    return digests;
   }
 
   /** The digest of a file, or of all in a folder. */

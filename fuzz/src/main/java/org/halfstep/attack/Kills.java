@@ -39,8 +39,9 @@ final class Kills {
   void attack(int kills, Tally tally) throws IOException, InterruptedException {
     int ended = 0;
     for (int turn = 0; tally.tried() < kills; turn++) {
-      if (turn % 4 < ground.runs().size()) {
-        ended += run(ground.runs().get(turn % 4), kills, tally);
+      int kind = turn % (ground.runs.kinds().size() + 1);
+      if (kind < ground.runs.kinds().size()) {
+        ended += run(ground.runs.kinds().get(kind), kills, tally);
       } else {
         commands(kills, tally);
       }
@@ -49,19 +50,19 @@ final class Kills {
   }
 
   private int run(String command, int kills, Tally tally) throws IOException, InterruptedException {
-    Map<String, String> whole = ground.whole(command);
+    Map<String, String> whole = ground.runs.whole(command);
     Path out = ground.folder.resolve("killed");
     Ground.remove(out);
     long span = 4_000_000_000L;
     while (true) {
       long start = System.nanoTime();
-      Process process = program.start(ground.arguments(command, out));
+      Process process = program.start(ground.runs.arguments(command, out));
       boolean over =
           process.waitFor(random.nextLong(100_000_000, span), TimeUnit.NANOSECONDS)
               || tally.tried() >= kills;
       if (over) {
         Program.Ended ended = program.end(process);
-        Map<String, String> made = Ground.models(out);
+        Map<String, String> made = Runs.models(out);
         Optional<String> problem = ended.unlessDone();
         if (problem.isEmpty() && !made.equals(whole)) {
           problem = Optional.of("ended with other models than an undisturbed run");
@@ -96,7 +97,7 @@ final class Kills {
 
   private static Map<String, String> modelsOf(Path folder) {
     try {
-      return Ground.models(folder);
+      return Runs.models(folder);
     } catch (IOException unreadable) {
       throw new UncheckedIOException(unreadable);
     }
@@ -139,10 +140,10 @@ final class Kills {
         new String[] {"convert", "--model", model, "--out", "half.safetensors"});
     String latent = ground.tiny.resolve("diffusers").toString();
     commands.put("latent", new String[] {"convert", "--model", latent, "--out", "latent"});
-    commands.put("latent.ckpt", new String[] {"convert", "--model", latent, "--out", "latent.ckpt"});
     commands.put(
-        "foxes.png",
-        ground.latentSample(Path.of(latent), "--count", "12", "--grid", "foxes.png"));
+        "latent.ckpt", new String[] {"convert", "--model", latent, "--out", "latent.ckpt"});
+    commands.put(
+        "foxes.png", ground.latentSample(Path.of(latent), "--count", "12", "--grid", "foxes.png"));
     commands.put(
         "edited.png",
         new String[] {

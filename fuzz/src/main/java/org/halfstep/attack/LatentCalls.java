@@ -98,9 +98,7 @@ final class LatentCalls {
     refuse("null as a prompt", () -> Condition.prompts((String) null));
     refuse("null as a negative", () -> Condition.prompts(List.of("x"), null));
     refuse("a prompt without end", () -> Condition.prompts("x".repeat(100_001)));
-    refuse(
-        "negatives too few",
-        () -> new Condition.Prompts(List.of("a", "b"), List.of("")));
+    refuse("negatives too few", () -> new Condition.Prompts(List.of("a", "b"), List.of("")));
     refuse("images of nothing", () -> Condition.none(0));
     refuse("images below 0", () -> Condition.none(-1));
     refuse("a slice beyond", () -> Condition.prompts("a", "b").slice(1, 3));
@@ -131,8 +129,12 @@ final class LatentCalls {
     refuse("a variant of two words", () -> CheckpointOptions.standard().withVariant("a/b"));
     refuse("a prediction", () -> CheckpointOptions.standard().withPrediction("magic"));
     refuse("merges of nothing", () -> ClipTokenizer.of(null));
-    refuse("a merge of three", () -> ClipTokenizer.of(List.<String[]>of(new String[] {"a", "b", "c"})));
-    refuse("a merge of what is not", () -> ClipTokenizer.of(List.<String[]>of(new String[] {"zz", "q"})));
+    refuse(
+        "a merge of three",
+        () -> ClipTokenizer.of(List.<String[]>of(new String[] {"a", "b", "c"})));
+    refuse(
+        "a merge of what is not",
+        () -> ClipTokenizer.of(List.<String[]>of(new String[] {"zz", "q"})));
   }
 
   private void files() throws IOException {
@@ -141,8 +143,7 @@ final class LatentCalls {
     for (Path path :
         List.of(odd, text, odd.resolve("nothing"), Path.of("/dev/null"), Path.of("/dev/zero"))) {
       refuse(
-          "checkpoint " + path,
-          () -> Checkpoint.open(path, CheckpointOptions.standard()).close());
+          "checkpoint " + path, () -> Checkpoint.open(path, CheckpointOptions.standard()).close());
       refuse("clip " + path, () -> ClipCheckpoint.open(path).close());
       refuse("tokenizer " + path, () -> ClipTokenizer.open(path));
       refuse("words " + path, () -> WordPieceTokenizer.open(path));
@@ -174,9 +175,7 @@ final class LatentCalls {
             open.sample(
                 good.withEdit(
                     Edit.of(new ImageBatch(3, SIDE, SIDE, 3, new byte[9 * SIDE * SIDE]), 1))));
-    refuse(
-        "an edit of no step",
-        () -> open.sample(good.withEdit(Edit.of(picture(SIDE), 0.001))));
+    refuse("an edit of no step", () -> open.sample(good.withEdit(Edit.of(picture(SIDE), 0.001))));
     refuse("into too little", () -> open.sample(good, MemorySegment.ofArray(new float[7])));
     refuse("into nothing", () -> open.sample(good, MemorySegment.NULL));
     refuse("warmed up for labels", () -> open.warmUp(open.request(0)));
@@ -233,9 +232,7 @@ final class LatentCalls {
       }
       refuse("decoded of -1", () -> first.decode(-1, 8, 8, little, little));
       refuse("decoded of most", () -> first.decode(Integer.MAX_VALUE, 1, 1, little, little));
-      refuse(
-          "a grey picture encoded",
-          () -> first.encode(mask(SIDE), LatentDraw.mode(), little));
+      refuse("a grey picture encoded", () -> first.encode(mask(SIDE), LatentDraw.mode(), little));
     }
   }
 
@@ -321,7 +318,6 @@ final class LatentCalls {
     String name = unet.tensors().names().iterator().next();
     other.close();
     refuse(
-        "tensors of a closed checkpoint",
-        () -> unet.tensors().find(name).orElseThrow().floats());
+        "tensors of a closed checkpoint", () -> unet.tensors().find(name).orElseThrow().floats());
   }
 }

@@ -31,9 +31,9 @@ import org.halfstep.sample.LatentOptions;
 import org.halfstep.sample.ModelOptions;
 
 /**
- * Latent models that nobody writes: a value of a configuration in place of another, tensors of other
- * types, shapes, names and numbers. Each is a model like any other, and makes a picture, or is
- * refused in one line; none takes a minute, leaves memory open, or fails in another way.
+ * Latent models that nobody writes: a value of a configuration in place of another, tensors of
+ * other types, shapes, names and numbers. Each is a model like any other, and makes a picture, or
+ * is refused in one line; none takes a minute, leaves memory open, or fails in another way.
  */
 final class LatentForgery {
   private static final long MOST_SECONDS = 120;
@@ -147,8 +147,7 @@ final class LatentForgery {
     JsonNode root = Json.read(JsonNode.class, file);
     JsonNode at = root;
     StringBuilder place = new StringBuilder();
-    JsonNode value =
-        Json.parse(JsonNode.class, "value", VALUES.get(random.nextInt(VALUES.size())));
+    JsonNode value = Json.parse(JsonNode.class, "value", VALUES.get(random.nextInt(VALUES.size())));
     while (true) {
       if (at instanceof ObjectNode object && !object.isEmpty()) {
         List<String> names = new ArrayList<>();
@@ -284,11 +283,9 @@ final class LatentForgery {
     LatentOptions latent =
         LatentOptions.standard()
             .withUpdates(
-                List.of(
-                    new LatentOptions.Update(model.resolveSibling("style.safetensors"), 0.5)));
+                List.of(new LatentOptions.Update(model.resolveSibling("style.safetensors"), 0.5)));
     try (DiffusionModel opened =
-        DiffusionModel.open(
-            model, ModelOptions.standard().withDevice(device).withLatent(latent))) {
+        DiffusionModel.open(model, ModelOptions.standard().withDevice(device).withLatent(latent))) {
       opened.sample(opened.request("a fox").withSize(64, 64).withSteps(2).withGuidance(1));
     }
   }

@@ -222,7 +222,11 @@ final class DemoCommand implements Callable<Integer> {
     Path picture = folder.resolve(pictureName(entry.choice, entry.request));
     SampleMetadata metadata =
         new SampleMetadata(
-            entry.choice, ModelOption.checksum(entry.choice), entry.model, entry.request);
+            entry.choice,
+            ModelOption.checksum(entry.choice),
+            entry.model,
+            entry.request,
+            halfstep.words());
     new ImageGrid(entry.model.classes(), PADDING, SCALE)
         .write(picture, entry.made, metadata.ofAll());
     return picture;

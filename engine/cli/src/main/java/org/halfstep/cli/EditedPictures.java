@@ -3,6 +3,7 @@ package org.halfstep.cli;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -73,9 +74,10 @@ final class EditedPictures {
       Map<String, Path> inputs = new LinkedHashMap<>();
       inputs.put("--image", options.image());
       inputs.putAll(editing.inputs());
+      List<String> words = new ArrayList<>(editing.words());
+      words.addAll(halfstep.words(memory, precision));
       LatentMetadata metadata =
-          new LatentMetadata(
-              editing.command(), choice, opened, latent, request, inputs, editing.words());
+          new LatentMetadata(editing.command(), choice, opened, latent, request, inputs, words);
       editing.warning(opened, request).ifPresent(out::println);
       return new LatentWork(out, metadata)
           .run(

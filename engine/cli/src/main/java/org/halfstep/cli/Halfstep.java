@@ -5,10 +5,15 @@ import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import org.halfstep.cli.console.ErrorLine;
 import org.halfstep.cli.console.StandardOutput;
 import org.halfstep.cli.option.Bounds;
+import org.halfstep.cli.option.MemoryOption;
+import org.halfstep.cli.option.PrecisionOption;
 import org.halfstep.device.AttentionAlgorithm;
 import org.halfstep.device.ConvolutionAlgorithm;
 import org.halfstep.device.CpuOptions;
@@ -167,6 +172,29 @@ public final class Halfstep implements Runnable {
   /** The name of the device that was asked for. */
   String deviceName() {
     return device;
+  }
+
+  /** How a command computes, as it is typed, so that a picture can be made again. */
+  List<String> words(MemoryOption memory, PrecisionOption precision) {
+    List<String> words = words();
+    words.addAll(memory.words());
+    words.addAll(precision.words());
+    return words;
+  }
+
+  /** What was asked of the device and changes last bits, as it is typed. */
+  List<String> words() {
+    List<String> words = new ArrayList<>();
+    if (convolutions != ConvolutionAlgorithm.FASTEST) {
+      words.addAll(List.of("--conv", convolutions.name().toLowerCase(Locale.ROOT)));
+    }
+    if (attention != AttentionAlgorithm.FASTEST) {
+      words.addAll(List.of("--attention", attention.name().toLowerCase(Locale.ROOT)));
+    }
+    if (deterministic) {
+      words.add("--deterministic");
+    }
+    return words;
   }
 
   /** The device that a command computes on. */

@@ -119,9 +119,7 @@ record LatentMetadata(
     option(line, "--steps", Integer.toString(part.steps()));
     option(line, "--sampler", SampleMetadata.name(part));
     line.append(SampleMetadata.times(part));
-    Stream.concat(words.stream(), latent.words().stream())
-        .forEach(word -> line.append(' ').append(SampleMetadata.quoted(word)));
-    return line.toString();
+    return line + SampleMetadata.typed(words) + SampleMetadata.typed(latent.words());
   }
 
   private static void option(StringBuilder line, String name, String value) {

@@ -3,7 +3,6 @@ package org.halfstep.cli;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CancellationException;
@@ -160,7 +159,9 @@ final class SampleCommand implements Callable<Integer> {
               + request.seed());
       try {
         double milliseconds =
-            new SampleWork(opened, choice, request, cancellation, out).make(outputs, chosen.length);
+            new SampleWork(
+                    opened, choice, request, cancellation, halfstep.words(memory, precision), out)
+                .make(outputs, chosen.length);
         out.println(
             "took "
                 + Sizes.decimal(milliseconds)
@@ -211,7 +212,8 @@ final class SampleCommand implements Callable<Integer> {
         sampler.request(
             opened, condition, guidance, plain -> prompts.sized(plain).withFirstImage(firstImage));
     LatentMetadata metadata =
-        new LatentMetadata("sample", choice, opened, latent, request, Map.of(), List.of());
+        new LatentMetadata(
+            "sample", choice, opened, latent, request, Map.of(), halfstep.words(memory, precision));
     return new LatentWork(spec.commandLine().getOut(), metadata)
         .run(new SampleOutputs(grid, scale, folder, npz), kinds, null, cancellation, stop);
   }

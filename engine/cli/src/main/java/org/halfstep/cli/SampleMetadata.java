@@ -1,6 +1,7 @@
 package org.halfstep.cli;
 
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
@@ -12,8 +13,17 @@ import org.halfstep.sample.DiffusionModel;
 import org.halfstep.sample.NoiseSource;
 import org.halfstep.sample.SampleRequest;
 
-/** What a PNG file says of the images in it: enough to make them again. */
-record SampleMetadata(String choice, String checksum, DiffusionModel model, SampleRequest request) {
+/**
+ * What a PNG file says of the images in it: enough to make them again.
+ *
+ * @param words how it was computed, as it is typed
+ */
+record SampleMetadata(
+    String choice,
+    String checksum,
+    DiffusionModel model,
+    SampleRequest request,
+    List<String> words) {
 
   /** For a picture of all images of the request. */
   Map<String, String> ofAll() {
@@ -70,7 +80,8 @@ record SampleMetadata(String choice, String checksum, DiffusionModel model, Samp
         + " --sampler "
         + name(request)
         + times(request)
-        + (request.clip() ? " --clamp" : "");
+        + (request.clip() ? " --clamp" : "")
+        + typed(words);
   }
 
   /** The options of a request's times and noise, where they are not the usual ones. */
@@ -78,6 +89,7 @@ record SampleMetadata(String choice, String checksum, DiffusionModel model, Samp
     return (request.spacing() == null
             ? ""
             : " --spacing " + request.spacing().name().toLowerCase(Locale.ROOT))
+        + (request.end() == null ? "" : " --end " + request.end().name().toLowerCase(Locale.ROOT))
         + (request.noise() == NoiseSource.OWN ? "" : " --noise " + request.noise().label());
   }
 
@@ -92,6 +104,11 @@ record SampleMetadata(String choice, String checksum, DiffusionModel model, Samp
 
   private static String join(int[] labels) {
     return IntStream.of(labels).mapToObj(Integer::toString).collect(Collectors.joining(","));
+  }
+
+  /** Words at the end of a line. */
+  static String typed(List<String> words) {
+    return words.stream().map(word -> " " + quoted(word)).collect(Collectors.joining());
   }
 
   /** A word as a shell takes it. */

@@ -32,18 +32,22 @@ final class SampleWork {
   private final SampleMetadata metadata;
   private final PrintWriter out;
 
+  /**
+   * @param words how it is computed, as it is typed
+   */
   SampleWork(
       DiffusionModel model,
       String choice,
       SampleRequest request,
       Cancellation cancellation,
+      List<String> words,
       PrintWriter out)
       throws IOException {
     this.model = model;
     this.request = request;
     this.cancellation = cancellation;
     this.out = out;
-    metadata = new SampleMetadata(choice, ModelOption.checksum(choice), model, request);
+    metadata = new SampleMetadata(choice, ModelOption.checksum(choice), model, request, words);
   }
 
   /**

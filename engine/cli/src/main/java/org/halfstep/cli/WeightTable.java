@@ -77,7 +77,11 @@ final class WeightTable {
           case DIRECT -> "direct sums";
           case FASTEST -> throw new IllegalStateException("a choice is one algorithm");
         };
-    return choice.taps() ? algorithm + " of " + type(choice.type()) + " taps" : algorithm;
+    return switch (choice.form()) {
+      case PACKED -> algorithm;
+      case TAPS -> algorithm + " of " + type(choice.type()) + " taps";
+      case STORED -> algorithm + " of " + type(choice.type()) + " in the file";
+    };
   }
 
   private static String type(DataType type) {

@@ -141,7 +141,11 @@ class LatentCommandsTest {
         "--size",
         "96x64",
         "--noise",
-        "torch",
+        "numpy_torch",
+        "--sampler",
+        "dpm_solver",
+        "--end",
+        "first_level",
         "--steps",
         2,
         "--grid",
@@ -149,6 +153,31 @@ class LatentCommandsTest {
     ImageFile.Pixels read = ImageFile.read(grid, 3);
     assertTrue(read.width() >= 2 * 96 && read.height() < 2 * 96, read.width() + "");
     requireMadeAgain(grid);
+  }
+
+  /** How it was computed changes last bits, and stands in the line that makes a picture again. */
+  @Test
+  void howAPictureWasComputedIsSaid() throws IOException {
+    Path rounded = folder.resolve("rounded.png");
+    succeeds(
+        "sample",
+        "--model",
+        model,
+        "--prompt",
+        "a fox",
+        "--steps",
+        2,
+        "--precision",
+        "bf16",
+        "--memory",
+        "1.5M",
+        "--conv",
+        "direct",
+        "--grid",
+        rounded);
+    String command = PngFile.text(rounded).get("Command");
+    assertTrue(command.endsWith(" --conv direct --memory 1.5M --precision bf16"), command);
+    requireMadeAgain(rounded);
   }
 
   @Test

@@ -153,6 +153,19 @@ public final class Checkpoint implements AutoCloseable {
     return Math.clamp(side, 1, LARGEST_SIDE);
   }
 
+  /**
+   * Tokens of what its UNet is conditioned by: one of a class, else those of the text encoder, or
+   * of CLIP's where there is none.
+   */
+  public int tokens() {
+    Component unet = components.get(Part.UNET);
+    if (unet != null && ((UNetDescription) unet.network()).classRows() > 0) {
+      return 1;
+    }
+    Component text = components.get(Part.TEXT_ENCODER);
+    return text == null ? ClipTokenizer.LENGTH : ((TextEncoderDescription) text.network()).positions();
+  }
+
   /** The folder of its tokenizer, if it has one. */
   public Optional<Path> tokenizer() {
     return Optional.ofNullable(tokenizer);

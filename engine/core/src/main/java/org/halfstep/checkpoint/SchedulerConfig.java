@@ -2,6 +2,7 @@ package org.halfstep.checkpoint;
 
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.function.Consumer;
 import org.halfstep.diffusion.Betas;
 import org.halfstep.diffusion.Parameterization;
 import org.halfstep.files.DataException;
@@ -98,38 +99,14 @@ public record SchedulerConfig(
 
   /** What folders of latent consistency models say. */
   static SchedulerConfig consistency() {
-    SchedulerConfig usual = usual(0.00085, 0.012, EPSILON);
-    ObjectNode json = usual.json.deepCopy();
-    json.put("_class_name", "LCMScheduler");
-    json.put("set_alpha_to_one", true);
-    return new SchedulerConfig(
-        "LCMScheduler",
-        usual.betaStart,
-        usual.betaEnd,
-        usual.betaSchedule,
-        usual.trainSteps,
-        usual.prediction,
-        usual.stepsOffset,
-        true,
-        usual.spacing,
-        false,
-        json);
+    return usual(0.00085, 0.012, EPSILON)
+        .with(written -> written.put("_class_name", "LCMScheduler").put("set_alpha_to_one", true));
   }
 
+  /** DDIM at leading steps; the end is the first level. */
   private static SchedulerConfig usual(double start, double end, String prediction) {
-    ObjectNode json = JsonNodeFactory.instance.objectNode();
-    json.put("_class_name", "DDIMScheduler");
-    json.put("beta_end", end);
-    json.put("beta_schedule", SCALED);
-    json.put("beta_start", start);
-    json.put("clip_sample", false);
-    json.put("num_train_timesteps", STEPS);
-    json.put("prediction_type", prediction);
-    json.put("set_alpha_to_one", false);
-    json.put("skip_prk_steps", true);
-    json.put("steps_offset", 1);
-    return new SchedulerConfig(
-        "DDIMScheduler", start, end, SCALED, STEPS, prediction, 1, false, "leading", false, json);
+    ObjectNode written = ddim(start, end, SCALED, STEPS, prediction, false);
+    return of(written.put("skip_prk_steps", true));
   }
 
   /**
@@ -138,67 +115,52 @@ public record SchedulerConfig(
    * as it is.
    */
   public SchedulerConfig distilled() {
-    ObjectNode own = JsonNodeFactory.instance.objectNode();
-    own.put("_class_name", "DDIMScheduler");
-    own.put("beta_end", betaEnd);
-    own.put("beta_schedule", betaSchedule);
-    own.put("beta_start", betaStart);
-    own.put("clip_sample", false);
-    own.put("num_train_timesteps", trainSteps);
-    own.put("prediction_type", VELOCITY);
-    own.put("rescale_betas_zero_snr", zeroTerminal);
-    own.put("set_alpha_to_one", true);
-    own.put("steps_offset", 1); // not used by trailing steps; another value makes pipelines warn
-    own.put("timestep_spacing", TRAILING);
-    return new SchedulerConfig(
-        "DDIMScheduler",
-        betaStart,
-        betaEnd,
-        betaSchedule,
-        trainSteps,
-        VELOCITY,
-        1,
-        true,
-        TRAILING,
-        zeroTerminal,
-        own);
+    ObjectNode written = ddim(betaStart, betaEnd, betaSchedule, trainSteps, VELOCITY, true);
+    written.put("rescale_betas_zero_snr", zeroTerminal);
+    return of(written.put("timestep_spacing", TRAILING));
+  }
+
+  /** The keys that every file has which is written here; {@link #of} reads them back. */
+  private static ObjectNode ddim(
+      double start, double end, String schedule, int steps, String prediction, boolean clean) {
+    ObjectNode written = JsonNodeFactory.instance.objectNode();
+    written.put("_class_name", "DDIMScheduler");
+    written.put("beta_end", end);
+    written.put("beta_schedule", schedule);
+    written.put("beta_start", start);
+    written.put("clip_sample", false);
+    written.put("num_train_timesteps", steps);
+    written.put("prediction_type", prediction);
+    written.put("set_alpha_to_one", clean);
+    written.put("steps_offset", 1); // trailing steps use none; another value makes pipelines warn
+    return written;
   }
 
   /** The same with a last level of pure noise, to which the others are rescaled. */
   public SchedulerConfig withZeroTerminal() {
-    ObjectNode changed = json.deepCopy();
-    changed.put("rescale_betas_zero_snr", true);
-    changed.put("timestep_spacing", TRAILING);
-    return new SchedulerConfig(
-        className,
-        betaStart,
-        betaEnd,
-        betaSchedule,
-        trainSteps,
-        prediction,
-        stepsOffset,
-        cleanEnd,
-        TRAILING,
-        true,
-        changed);
+    return with(
+        written -> written.put("rescale_betas_zero_snr", true).put("timestep_spacing", TRAILING));
   }
 
   /** The same schedule for a network that predicts something else. */
   SchedulerConfig withPrediction(String other) {
+    return with(written -> written.put("prediction_type", other));
+  }
+
+  /** What the file says with some of its keys changed. */
+  private SchedulerConfig with(Consumer<ObjectNode> change) {
     ObjectNode changed = json.deepCopy();
-    changed.put("prediction_type", other);
-    return new SchedulerConfig(
-        className,
-        betaStart,
-        betaEnd,
-        betaSchedule,
-        trainSteps,
-        other,
-        stepsOffset,
-        cleanEnd,
-        spacing,
-        zeroTerminal,
-        changed);
+    change.accept(changed);
+    return of(changed);
+  }
+
+  /** Keys that are written here are never refused. */
+  private static SchedulerConfig of(ObjectNode written) {
+    try {
+      return of(written, new ConfigKeys(written, "scheduler_config.json", _ -> {}));
+    } catch (DataException impossible) {
+      throw new IllegalStateException(impossible.getMessage(), impossible);
+    }
   }
 
   boolean isScaledLinear() {

@@ -53,6 +53,14 @@ public interface Convolution extends AutoCloseable {
   long packedForwardBytes();
 
   /**
+   * Whether {@link #forward} reads the weight where its file is mapped, in the type that it has
+   * there ({@link WeightForm#STORED}): then that is what is passed.
+   */
+  default boolean readsMapped() {
+    return false;
+  }
+
+  /**
    * How the packed weight of {@link #forward} lies; closed by whoever asks.
    *
    * @throws IllegalStateException when there is none

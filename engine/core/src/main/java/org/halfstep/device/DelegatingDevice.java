@@ -52,8 +52,13 @@ abstract class DelegatingDevice implements Device {
   }
 
   @Override
-  public List<WeightChoice> weightChoices(ConvolutionShape shape, DataType stored) {
-    return device.weightChoices(shape, stored);
+  public List<WeightChoice> weightChoices(ConvolutionShape shape, DataType stored, boolean mapped) {
+    return device.weightChoices(shape, stored, mapped);
+  }
+
+  @Override
+  public boolean sharesHostMemory() {
+    return device.sharesHostMemory();
   }
 
   @Override

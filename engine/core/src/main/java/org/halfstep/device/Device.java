@@ -53,6 +53,11 @@ public interface Device extends AutoCloseable {
    */
   default void trim() {}
 
+  /** Whether its memory is the host's: an address of either is one of both. */
+  default boolean sharesHostMemory() {
+    return false;
+  }
+
   /**
    * Zeroed memory, aligned to 64 bytes.
    *
@@ -101,8 +106,10 @@ public interface Device extends AutoCloseable {
    *
    * @param shape for a batch of one
    * @param stored how the numbers of the weight are stored: F32, F16 or BF16
+   * @param mapped whether they may be read where they are stored
    */
-  default List<WeightChoice> weightChoices(ConvolutionShape shape, DataType stored) {
+  default List<WeightChoice> weightChoices(
+      ConvolutionShape shape, DataType stored, boolean mapped) {
     return List.of();
   }
 

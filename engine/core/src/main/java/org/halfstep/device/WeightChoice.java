@@ -4,12 +4,26 @@ package org.halfstep.device;
  * One way to compute a convolution, by what it costs.
  *
  * @param algorithm DIRECT, WINOGRAD2 or WINOGRAD4
- * @param taps whether Winograd's weights are packed as they are and transformed whenever they are
- *     used; else they are packed transformed. The results are the same bits.
- * @param type of the packed numbers
- * @param bytes of the packed weight
+ * @param form what is read of the weight
+ * @param type of the numbers that are read
+ * @param bytes of the packed weight; 0 where nothing is packed
  * @param milliseconds that an image is expected to take, as the mean of one evaluated alone and one
  *     of eight evaluated together
+ * @param packing milliseconds that packing is expected to take, once
  */
 public record WeightChoice(
-    ConvolutionAlgorithm algorithm, boolean taps, DataType type, long bytes, double milliseconds) {}
+    ConvolutionAlgorithm algorithm,
+    WeightForm form,
+    DataType type,
+    long bytes,
+    double milliseconds,
+    double packing) {
+  /**
+   * Milliseconds of an image and evaluation with its share of the packing.
+   *
+   * @param evaluations altogether
+   */
+  public double share(long evaluations) {
+    return milliseconds + packing / evaluations;
+  }
+}

@@ -7,24 +7,14 @@ import java.util.Arrays;
 import java.util.List;
 import org.halfstep.device.Coefficients;
 import org.halfstep.device.DataType;
-import org.halfstep.device.Device;
 import org.halfstep.device.Launch;
-import org.halfstep.device.Operations;
 import org.halfstep.device.Owned;
 import org.halfstep.diffusion.ExampleDraws;
 import org.halfstep.diffusion.Guidance;
 import org.halfstep.diffusion.GuidanceRange;
 import org.halfstep.diffusion.LossWeighting;
 import org.halfstep.diffusion.Parameterization;
-import org.halfstep.graph.Plan;
-import org.halfstep.graph.PlanOptions;
-import org.halfstep.model.DiffusionArchitecture;
-import org.halfstep.model.DiffusionPorts;
-import org.halfstep.model.ModelCard;
-import org.halfstep.model.Network;
-import org.halfstep.model.NetworkInputs;
 import org.halfstep.train.ConditionedNetwork;
-import org.halfstep.train.NoisedInput;
 import org.halfstep.train.Objective;
 import org.halfstep.train.TrainingBatch;
 
@@ -41,10 +31,8 @@ public final class GuidedObjective implements Objective {
   private final LossWeighting weighting;
   private final int without;
   private final Parameterization predicts;
-  private final Plan teacher;
-  private final NetworkInputs inputs;
+  private final TeacherPlan teacher;
   private final Coefficients coefficients;
-  private final Operations operations;
   private final List<Launch> toTeacher;
   private final Launch combine;
 
@@ -59,12 +47,10 @@ public final class GuidedObjective implements Objective {
       ExampleDraws draws,
       GuidanceRange range,
       LossWeighting weighting) {
-    Network<? extends DiffusionArchitecture, ModelCard> network = conditioned.network();
-    Device device = batch.device();
     this.draws = draws;
     this.range = range;
     this.weighting = weighting;
-    this.predicts = network.card().predicts();
+    this.predicts = conditioned.network().card().predicts();
     this.without =
         conditioned
             .without()
@@ -74,34 +60,25 @@ public final class GuidedObjective implements Objective {
                         "stage one needs a teacher trained with label dropout (\"cfg\": true)"));
     int size = batch.size();
     try {
-      this.teacher =
-          owned.add(
-              Plan.inference(
-                  device,
-                  network.graph(),
-                  PlanOptions.inference(2 * size).withType(batch.precision()),
-                  network.values()));
-      teacher.prepare();
-      this.inputs = owned.add(conditioned.inputs(teacher, batch.trained()));
+      this.teacher = owned.add(new TeacherPlan(conditioned, batch, 2));
       // The v of another prediction is one of z as well: GuidedTarget.
       int terms = predicts == V ? 2 : 3;
-      this.coefficients = owned.add(new Coefficients(device, "guided target", terms, size));
-      this.operations = owned.add(device.operations());
+      this.coefficients = owned.add(new Coefficients(batch.device(), "guided target", terms, size));
       long count = (long) size * batch.values();
       long half = Float.BYTES * count;
-      DiffusionPorts ports = network.architecture().ports(teacher.graph());
-      long out = teacher.address(ports.out());
-      this.toTeacher =
-          new ArrayList<>(NoisedInput.of(operations, batch.noised(), batch, teacher, ports.x(), 0));
-      toTeacher.addAll(NoisedInput.of(operations, batch.noised(), batch, teacher, ports.x(), size));
+      long out = teacher.out();
+      this.toTeacher = new ArrayList<>(teacher.feed(batch.noised(), 0));
+      toTeacher.addAll(teacher.feed(batch.noised(), 1));
       this.combine =
-          operations.linearCombination(
-              batch.target(),
-              Arrays.copyOf(new long[] {out, out + half, batch.noised()}, terms),
-              coefficients.address(),
-              size,
-              batch.values(),
-              DataType.F32);
+          teacher
+              .operations()
+              .linearCombination(
+                  batch.target(),
+                  Arrays.copyOf(new long[] {out, out + half, batch.noised()}, terms),
+                  coefficients.address(),
+                  size,
+                  batch.values(),
+                  DataType.F32);
     } catch (RuntimeException | Error failure) {
       owned.close();
       throw failure;
@@ -123,8 +100,8 @@ public final class GuidedObjective implements Objective {
     for (int row = 0; row < size; row++) {
       double time = batch.times()[row];
       double w = batch.guidances()[row];
-      inputs.set(row, time, batch.conditions()[row], 0);
-      inputs.set(size + row, time, without, 0);
+      teacher.inputs().set(row, time, batch.conditions()[row], 0);
+      teacher.inputs().set(size + row, time, without, 0);
       double alpha = batch.alphas()[row];
       double sigma = batch.sigmas()[row];
       double onOutput = predicts.onOutput(V, alpha, sigma);
@@ -134,15 +111,15 @@ public final class GuidedObjective implements Objective {
         coefficients.set(2, row, predicts.onZ(V, alpha, sigma));
       }
     }
-    inputs.push();
+    teacher.inputs().push();
     coefficients.push();
   }
 
   @Override
   public List<Launch> target() {
-    List<Launch> launches = new ArrayList<>(inputs.launches());
+    List<Launch> launches = new ArrayList<>(teacher.inputs().launches());
     launches.addAll(toTeacher);
-    launches.addAll(List.of(teacher.forwardSequence(), combine));
+    launches.addAll(List.of(teacher.evaluation(), combine));
     return launches;
   }
 

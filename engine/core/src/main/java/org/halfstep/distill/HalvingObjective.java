@@ -16,15 +16,7 @@ import org.halfstep.diffusion.ExampleDraws;
 import org.halfstep.diffusion.GuidanceRange;
 import org.halfstep.diffusion.LossWeighting;
 import org.halfstep.diffusion.NoiseSchedule;
-import org.halfstep.graph.Plan;
-import org.halfstep.graph.PlanOptions;
-import org.halfstep.model.DiffusionArchitecture;
-import org.halfstep.model.DiffusionPorts;
-import org.halfstep.model.ModelCard;
-import org.halfstep.model.Network;
-import org.halfstep.model.NetworkInputs;
 import org.halfstep.train.ConditionedNetwork;
-import org.halfstep.train.NoisedInput;
 import org.halfstep.train.Objective;
 import org.halfstep.train.TrainingBatch;
 
@@ -41,14 +33,12 @@ public final class HalvingObjective implements Objective {
   private final DistillationTarget target;
   private final NoiseSchedule schedule;
   private final DistillationTarget.Coefficients[] rows;
-  private final Plan teacher;
-  private final NetworkInputs inputs;
+  private final TeacherPlan teacher;
   private final Coefficients toMid;
   private final Coefficients toTarget;
   private final Slab firstPrediction;
   private final Slab midTimesSlab;
   private final HostView midTimes;
-  private final Operations operations;
   private final List<Launch> toTeacher;
   private final Launch keepFirst;
   private final List<Launch> midPoint;
@@ -68,27 +58,18 @@ public final class HalvingObjective implements Objective {
       GuidanceRange range,
       LossWeighting weighting,
       DistillationTarget target) {
-    Network<? extends DiffusionArchitecture, ModelCard> network = conditioned.network();
     Device device = batch.device();
     this.draws = draws;
     this.range = range;
     this.weighting = weighting;
     this.target = target;
-    this.schedule = network.card().noiseSchedule();
+    this.schedule = conditioned.network().card().noiseSchedule();
     int size = batch.size();
     int values = batch.values();
     long count = (long) size * values;
     this.rows = new DistillationTarget.Coefficients[size];
     try {
-      this.teacher =
-          owned.add(
-              Plan.inference(
-                  device,
-                  network.graph(),
-                  PlanOptions.inference(size).withType(batch.precision()),
-                  network.values()));
-      teacher.prepare();
-      this.inputs = owned.add(conditioned.inputs(teacher, batch.trained()));
+      this.teacher = owned.add(new TeacherPlan(conditioned, batch, 1));
       this.toMid = owned.add(new Coefficients(device, "teacher's first step", 2, size));
       this.toTarget = owned.add(new Coefficients(device, "halving target", 3, size));
       this.firstPrediction =
@@ -97,12 +78,11 @@ public final class HalvingObjective implements Objective {
       this.midTimesSlab =
           owned.add(device.allocate("times of the teacher's second step", timesBytes));
       this.midTimes = owned.add(device.view(midTimesSlab.address(), timesBytes));
-      this.operations = owned.add(device.operations());
-      DiffusionPorts ports = network.architecture().ports(teacher.graph());
-      long x = teacher.address(ports.x());
-      long out = teacher.address(ports.out());
+      Operations operations = teacher.operations();
+      long x = teacher.x();
+      long out = teacher.out();
       long first = firstPrediction.address();
-      this.toTeacher = NoisedInput.of(operations, batch.noised(), batch, teacher, ports.x(), 0);
+      this.toTeacher = teacher.feed(batch.noised(), 0);
       this.keepFirst = operations.convert(out, DataType.F32, first, DataType.F32, count);
       if (batch.besideChannels() == 0) {
         this.midPoint =
@@ -121,15 +101,11 @@ public final class HalvingObjective implements Objective {
                         size,
                         values,
                         DataType.F32)));
-        midPoint.addAll(NoisedInput.of(operations, middle.address(), batch, teacher, ports.x(), 0));
+        midPoint.addAll(teacher.feed(middle.address(), 0));
       }
       this.toMidTimes =
           operations.convert(
-              midTimesSlab.address(),
-              DataType.F32,
-              teacher.address(ports.time()),
-              DataType.F32,
-              size);
+              midTimesSlab.address(), DataType.F32, teacher.time(), DataType.F32, size);
       this.combine =
           operations.linearCombination(
               batch.target(),
@@ -158,7 +134,7 @@ public final class HalvingObjective implements Objective {
   public void write(TrainingBatch batch) {
     for (int row = 0; row < batch.size(); row++) {
       DistillationTarget.Coefficients now = rows[row];
-      inputs.set(row, now.time(), batch.conditions()[row], batch.guidances()[row]);
+      teacher.inputs().set(row, now.time(), batch.conditions()[row], batch.guidances()[row]);
       midTimes
           .memory()
           .setAtIndex(ValueLayout.JAVA_FLOAT, row, (float) schedule.timeInput(now.midTime()));
@@ -168,7 +144,7 @@ public final class HalvingObjective implements Objective {
       toTarget.set(1, row, now.onFirst());
       toTarget.set(2, row, now.onSecond());
     }
-    inputs.push();
+    teacher.inputs().push();
     toMid.push();
     toTarget.push();
     midTimes.push();
@@ -176,11 +152,11 @@ public final class HalvingObjective implements Objective {
 
   @Override
   public List<Launch> target() {
-    List<Launch> launches = new ArrayList<>(inputs.launches());
+    List<Launch> launches = new ArrayList<>(teacher.inputs().launches());
     launches.addAll(toTeacher);
-    launches.addAll(List.of(teacher.forwardSequence(), keepFirst));
+    launches.addAll(List.of(teacher.evaluation(), keepFirst));
     launches.addAll(midPoint);
-    launches.addAll(List.of(toMidTimes, teacher.forwardSequence(), combine));
+    launches.addAll(List.of(toMidTimes, teacher.evaluation(), combine));
     return launches;
   }
 

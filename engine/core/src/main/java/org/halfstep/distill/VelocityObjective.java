@@ -6,22 +6,13 @@ import java.util.ArrayList;
 import java.util.List;
 import org.halfstep.device.Coefficients;
 import org.halfstep.device.DataType;
-import org.halfstep.device.Device;
 import org.halfstep.device.Launch;
-import org.halfstep.device.Operations;
 import org.halfstep.device.Owned;
 import org.halfstep.diffusion.ErrorWeight;
 import org.halfstep.diffusion.ExampleDraws;
 import org.halfstep.diffusion.WeightRamp;
-import org.halfstep.graph.Plan;
-import org.halfstep.graph.PlanOptions;
-import org.halfstep.model.DiffusionArchitecture;
-import org.halfstep.model.DiffusionPorts;
 import org.halfstep.model.ModelCard;
-import org.halfstep.model.Network;
-import org.halfstep.model.NetworkInputs;
 import org.halfstep.train.ConditionedNetwork;
-import org.halfstep.train.NoisedInput;
 import org.halfstep.train.Objective;
 import org.halfstep.train.TrainingBatch;
 
@@ -39,10 +30,8 @@ public final class VelocityObjective implements Objective {
   private final double dropout;
   private final int without;
   private final ModelCard card;
-  private final Plan teacher;
-  private final NetworkInputs inputs;
+  private final TeacherPlan teacher;
   private final Coefficients coefficients;
-  private final Operations operations;
   private final List<Launch> toTeacher;
   private final Launch combine;
   private final ErrorWeight weighting = this::weight;
@@ -64,36 +53,26 @@ public final class VelocityObjective implements Objective {
       throw new IllegalArgumentException(
           "the dropout of conditions must lie in [0, 1), got " + dropout);
     }
-    Network<? extends DiffusionArchitecture, ModelCard> network = conditioned.network();
-    Device device = batch.device();
     this.draws = draws;
     this.ramp = ramp;
     this.dropout = dropout;
     this.without = conditioned.without().orElse(0);
-    this.card = network.card();
+    this.card = conditioned.network().card();
     int size = batch.size();
     try {
-      this.teacher =
-          owned.add(
-              Plan.inference(
-                  device,
-                  network.graph(),
-                  PlanOptions.inference(size).withType(batch.precision()),
-                  network.values()));
-      teacher.prepare();
-      this.inputs = owned.add(conditioned.inputs(teacher, batch.trained()));
-      this.coefficients = owned.add(new Coefficients(device, "velocity target", 2, size));
-      this.operations = owned.add(device.operations());
-      DiffusionPorts ports = network.architecture().ports(teacher.graph());
-      this.toTeacher = NoisedInput.of(operations, batch.noised(), batch, teacher, ports.x(), 0);
+      this.teacher = owned.add(new TeacherPlan(conditioned, batch, 1));
+      this.coefficients = owned.add(new Coefficients(batch.device(), "velocity target", 2, size));
+      this.toTeacher = teacher.feed(batch.noised(), 0);
       this.combine =
-          operations.linearCombination(
-              batch.target(),
-              new long[] {batch.noised(), teacher.address(ports.out())},
-              coefficients.address(),
-              size,
-              batch.values(),
-              DataType.F32);
+          teacher
+              .operations()
+              .linearCombination(
+                  batch.target(),
+                  new long[] {batch.noised(), teacher.out()},
+                  coefficients.address(),
+                  size,
+                  batch.values(),
+                  DataType.F32);
     } catch (RuntimeException | Error failure) {
       owned.close();
       throw failure;
@@ -120,21 +99,21 @@ public final class VelocityObjective implements Objective {
   @Override
   public void write(TrainingBatch batch) {
     for (int row = 0; row < batch.size(); row++) {
-      inputs.set(row, batch.times()[row], batch.conditions()[row], 0);
+      teacher.inputs().set(row, batch.times()[row], batch.conditions()[row], 0);
       double alpha = batch.alphas()[row];
       double sigma = batch.sigmas()[row];
       coefficients.set(0, row, card.predicts().onZ(V, alpha, sigma));
       coefficients.set(1, row, card.predicts().onOutput(V, alpha, sigma));
     }
-    inputs.push();
+    teacher.inputs().push();
     coefficients.push();
   }
 
   @Override
   public List<Launch> target() {
-    List<Launch> launches = new ArrayList<>(inputs.launches());
+    List<Launch> launches = new ArrayList<>(teacher.inputs().launches());
     launches.addAll(toTeacher);
-    launches.addAll(List.of(teacher.forwardSequence(), combine));
+    launches.addAll(List.of(teacher.evaluation(), combine));
     return launches;
   }
 

@@ -12,10 +12,9 @@ import java.util.function.Consumer;
 import org.halfstep.checkpoint.Checkpoint;
 import org.halfstep.checkpoint.Component;
 import org.halfstep.checkpoint.Part;
-import org.halfstep.checkpoint.TextEncoderDescription;
-import org.halfstep.checkpoint.UNetDescription;
 import org.halfstep.device.Device;
 import org.halfstep.files.DataException;
+import org.halfstep.graph.WeightUse;
 import org.halfstep.latent.FirstStage;
 import org.halfstep.latent.FirstStageOptions;
 import org.halfstep.latent.TextEncoder;
@@ -107,7 +106,7 @@ public final class Doctor {
             device,
             encoder.get(),
             tokenizer.get(),
-            TextEncoderOptions.standard().withMemory(options.memory()))) {
+            TextEncoderOptions.standard().withUse(WeightUse.within(options.memory())))) {
       return Optional.of(TextExamination.run(open, arena, findings));
     }
   }
@@ -149,7 +148,7 @@ public final class Doctor {
       findings.accept(Finding.skipped("UNet", "the model does not say its noise schedule"));
       return;
     }
-    int tokens = tokens();
+    int tokens = checkpoint.tokens();
     try (UNetProbe probe =
         new UNetProbe(device, component, latentSide(), tokens, options.memory())) {
       UNetExamination examination =
@@ -176,20 +175,6 @@ public final class Doctor {
       }
       examination.oneStep(stage, encoded, easy);
     }
-  }
-
-  private int tokens() {
-    return checkpoint
-        .component(Part.TEXT_ENCODER)
-        .map(found -> ((TextEncoderDescription) found.network()).positions())
-        .orElse(isOfClasses() ? 1 : ClipTokenizer.LENGTH);
-  }
-
-  private boolean isOfClasses() {
-    return checkpoint
-        .component(Part.UNET)
-        .map(found -> ((UNetDescription) found.network()).classRows() > 0)
-        .orElse(false);
   }
 
   /** Pixels of a latent in each direction, as the model was trained. */

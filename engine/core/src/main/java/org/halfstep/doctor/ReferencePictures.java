@@ -15,6 +15,7 @@ import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.halfstep.device.Device;
 import org.halfstep.diffusion.Solver;
+import org.halfstep.diffusion.TimeGrid;
 import org.halfstep.sample.Condition;
 import org.halfstep.sample.DiffusionModel;
 import org.halfstep.sample.ModelOptions;
@@ -23,8 +24,7 @@ import org.halfstep.sample.SampleRequest;
 
 /**
  * Pictures whose pixels are published: the values that diffusers' own tests expect of the published
- * models. Of its rows, those are asked that begin with numbers of NumPy's or PyTorch's generator
- * and draw none later. Nine values of the blue channel, before rounding to bytes.
+ * models. Nine values of the blue channel, before rounding to bytes.
  */
 public final class ReferencePictures {
   private static final String ASTRONAUT = "a photograph of an astronaut riding a horse";
@@ -42,6 +42,7 @@ public final class ReferencePictures {
    *
    * @param model which model it is of
    * @param solver null for what the model's folder names
+   * @param end where the last step leads; null for what the model's folder says
    * @param side of the picture
    * @param first row and column of the window that is compared
    * @param values of the window, row by row
@@ -50,6 +51,7 @@ public final class ReferencePictures {
   record Picture(
       String model,
       Solver solver,
+      TimeGrid.End end,
       int steps,
       NoiseSource noise,
       String prompt,
@@ -103,6 +105,22 @@ public final class ReferencePictures {
               0.4356,
               0.4059),
           astronaut(
+              "sd-v1-4",
+              Solver.DPM_SOLVER,
+              TimeGrid.End.FIRST_LEVEL,
+              3,
+              NoiseSource.NUMPY,
+              3e-3,
+              0.03503,
+              0.03494,
+              0.01087,
+              0.03128,
+              0.02552,
+              0.00803,
+              0.00742,
+              0.00372,
+              0.00000),
+          astronaut(
               "sd2-base",
               null,
               3,
@@ -130,8 +148,25 @@ public final class ReferencePictures {
               0.1055,
               0.0940,
               0.0730),
+          astronaut(
+              "lcm-dreamshaper-v7",
+              null,
+              null,
+              3,
+              NoiseSource.NUMPY_TORCH,
+              1e-3,
+              0.01855,
+              0.01855,
+              0.01489,
+              0.01392,
+              0.01782,
+              0.01465,
+              0.01831,
+              0.02539,
+              0),
           new Picture(
               "sd2-768-v",
+              null,
               null,
               20,
               NoiseSource.TORCH,
@@ -145,17 +180,20 @@ public final class ReferencePictures {
 
   private static Picture astronaut(
       String model, Solver solver, int steps, double tolerance, double... values) {
+    return astronaut(model, solver, null, steps, NoiseSource.NUMPY, tolerance, values);
+  }
+
+  private static Picture astronaut(
+      String model,
+      Solver solver,
+      TimeGrid.End end,
+      int steps,
+      NoiseSource noise,
+      double tolerance,
+      double... values) {
     List<Double> window = Arrays.stream(values).boxed().toList();
     return new Picture(
-        model,
-        solver,
-        steps,
-        NoiseSource.NUMPY,
-        ASTRONAUT,
-        SMALL,
-        SMALL - WINDOW,
-        window,
-        tolerance);
+        model, solver, end, steps, noise, ASTRONAUT, SMALL, SMALL - WINDOW, window, tolerance);
   }
 
   /** Models whose pictures are known. */
@@ -194,16 +232,21 @@ public final class ReferencePictures {
     return findings;
   }
 
-  private static Finding compare(DiffusionModel model, Picture picture) {
+  /** What a picture is made by. */
+  static SampleRequest request(DiffusionModel model, Picture picture) {
     SampleRequest usual = model.request(Condition.prompts(picture.prompt()));
-    SampleRequest request =
-        usual
-            .withSampler(picture.solver() == null ? usual.sampler() : picture.solver())
-            .withSteps(picture.steps())
-            .withGuidance(GUIDANCE)
-            .withNoise(picture.noise())
-            .withSeed(0)
-            .withSize(picture.side(), picture.side());
+    return usual
+        .withSampler(picture.solver() == null ? usual.sampler() : picture.solver())
+        .withEnd(picture.end())
+        .withSteps(picture.steps())
+        .withGuidance(GUIDANCE)
+        .withNoise(picture.noise())
+        .withSeed(0)
+        .withSize(picture.side(), picture.side());
+  }
+
+  private static Finding compare(DiffusionModel model, Picture picture) {
+    SampleRequest request = request(model, picture);
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment pixels =
           arena.allocate(Float.BYTES * TestPicture.numbers(picture.side()), Float.BYTES);

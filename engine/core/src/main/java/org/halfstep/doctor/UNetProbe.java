@@ -13,6 +13,7 @@ import org.halfstep.device.Owned;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
 import org.halfstep.graph.Value;
+import org.halfstep.graph.WeightUse;
 import org.halfstep.latent.LatentUNetConfig;
 import org.halfstep.latent.LatentUNetPorts;
 import org.halfstep.model.ComponentCard;
@@ -44,7 +45,7 @@ final class UNetProbe implements AutoCloseable {
                 component.quantization(),
                 component.tensors(),
                 TensorNames.OWN,
-                memory));
+                WeightUse.within(memory)));
   }
 
   /** Numbers of a latent. */

@@ -336,8 +336,11 @@ final class ConvolutionSteps implements Op.Binding {
     }
   }
 
-  /** The weight of a forward pass: the network's pack, this plan's own, or as it is stored. */
+  /** The weight of a forward pass: the network's pack, this plan's own, its file, or as stored. */
   private StoredOrPacked packForward(Convolution convolution) {
+    if (convolution.readsMapped()) {
+      return new StoredOrPacked(null, () -> plan.mapped(op.weight()));
+    }
     long bytes = convolution.packedForwardBytes();
     if (bytes != 0 && plan.sharesPacks()) {
       return new StoredOrPacked(

@@ -1,6 +1,7 @@
 package org.halfstep.graph;
 
 import java.util.List;
+import org.halfstep.device.Launch;
 
 /**
  * The rows of a table that numbers name: of labels, of tokens, of what {@link NearestOp} found. The
@@ -20,6 +21,10 @@ final class EmbeddingOp extends Op {
     if (table.shape().size() > 2) {
       throw new IllegalArgumentException(label + ": " + table + " is no table, and no row of one");
     }
+  }
+
+  Parameter table() {
+    return table;
   }
 
   /** A vector is a table of one row. */
@@ -51,14 +56,19 @@ final class EmbeddingOp extends Op {
       public void forward() {
         Buffer named = plan.buffer(ids);
         Buffer y = plan.buffer(output());
+        int count = Math.toIntExact(plan.count(ids));
         plan.step(
             StepInfo.memory(label(), "embedding forward", 2 * plan.bytes(output())),
             List.of(named, y),
-            () ->
-                plan.operations()
-                    .kernel("embedding_forward")
-                    .with("n rows dim", plan.count(ids), rows, dimension)
-                    .with("table ids y", plan.weight(table), named.address(), y.address()));
+            () -> {
+              Launch stored = plan.rows(table, named, count, y);
+              return stored != null
+                  ? stored
+                  : plan.operations()
+                      .kernel("embedding_forward")
+                      .with("n rows dim", (long) count, rows, dimension)
+                      .with("table ids y", plan.weight(table), named.address(), y.address());
+            });
       }
 
       @Override

@@ -7,20 +7,26 @@ import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.HostView;
+import org.halfstep.device.Launch;
 import org.halfstep.device.PackedLayout;
 import org.halfstep.device.Slab;
 
 /**
  * Weights that never change, for inference: what plans read packed lies there packed and nowhere
  * else, shared by all plans; what they read as it is stored (norms, biases, tables) is brought to
- * the device when a plan first asks for it, and stays. Thread-safe.
+ * the device when a plan first asks for it, and stays. What the device can read where its file is
+ * mapped is copied nowhere: large tables, and convolutions that are not worth packing. Thread-safe.
  */
 public final class FrozenWeights implements Weights {
+  /** Numbers of a table from which its rows are read where they are stored. */
+  private static final long LARGE_TABLE = 1 << 16;
+
   private final Device device;
   private final Graph graph;
   private final ParameterSource source;
@@ -35,15 +41,32 @@ public final class FrozenWeights implements Weights {
 
   /**
    * @param source closed with these weights
-   * @param limit bytes that packed weights may take, as far as that is possible
+   * @param use what packed weights may take, and how often they are used
    */
-  public FrozenWeights(Device device, Graph graph, ParameterSource source, long limit) {
+  public FrozenWeights(Device device, Graph graph, ParameterSource source, WeightUse use) {
     this.device = device;
     this.graph = graph;
     this.source = source;
     this.packs = new PackedWeights(device);
     graph.parameters().values().forEach(each -> byOffset.put(each.offset(), each));
-    this.budget = WeightBudget.of(device, graph, this::type, limit);
+    this.budget = WeightBudget.of(device, graph, new Stored(), use);
+  }
+
+  private final class Stored implements WeightBudget.Storage {
+    @Override
+    public DataType type(Parameter weight) {
+      return FrozenWeights.this.type(weight);
+    }
+
+    @Override
+    public boolean isMapped(Parameter weight) {
+      return inPlace(weight).isPresent();
+    }
+
+    @Override
+    public boolean readsRows(Parameter table) {
+      return FrozenWeights.this.readsRows(table);
+    }
   }
 
   @Override
@@ -89,6 +112,47 @@ public final class FrozenWeights implements Weights {
             device.synchronize();
           }
         });
+  }
+
+  /** Where the device can read a parameter's numbers without a copy; never those of a stack. */
+  private Optional<MemorySegment> inPlace(Parameter parameter) {
+    return device.sharesHostMemory() && parts(parameter).size() == 1
+        ? source.mapped(parameter)
+        : Optional.empty();
+  }
+
+  /**
+   * Address of a weight where its file is mapped, in its own type.
+   *
+   * @throws IllegalStateException when it cannot be read there, or these weights are closed
+   */
+  long mapped(Parameter weight) {
+    requireOpen();
+    return inPlace(weight)
+        .orElseThrow(() -> new IllegalStateException(weight + " cannot be read where it is stored"))
+        .address();
+  }
+
+  /** Whether the rows of a table are read where they are stored. */
+  boolean readsRows(Parameter table) {
+    return table.size() >= LARGE_TABLE && inPlace(table).isPresent();
+  }
+
+  /**
+   * Rows of a table that {@link #readsRows}, as float32.
+   *
+   * @param ids device address of so many numbers of rows
+   * @param rows device address of where they go
+   */
+  Launch rows(Parameter table, long ids, int count, long rows) {
+    requireOpen();
+    int dimension = table.shape().getLast();
+    return new MappedRows(
+        table,
+        inPlace(table).orElseThrow(),
+        type(table),
+        device.view(ids, (long) Integer.BYTES * count),
+        device.view(rows, (long) Float.BYTES * count * dimension));
   }
 
   /** Packs a weight. */

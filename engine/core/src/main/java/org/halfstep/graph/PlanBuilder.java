@@ -84,7 +84,6 @@ final class PlanBuilder {
   }
 
   // ---- What ops ask about
-  // -------------------------------------------------------------------------
 
   Operations operations() {
     return operations;
@@ -117,6 +116,18 @@ final class PlanBuilder {
   /** How a convolution is computed where the network decided that; null for the device's choice. */
   WeightChoice choice(Parameter weight) {
     return weights instanceof FrozenWeights frozen ? frozen.budget().choice(weight) : null;
+  }
+
+  /** Address of a weight of the network where its file is mapped. */
+  long mapped(Parameter weight) {
+    return ((FrozenWeights) weights).mapped(weight);
+  }
+
+  /** Rows of a table that the network reads where it is stored; null where it does not. */
+  Launch rows(Parameter table, Buffer ids, int count, Buffer rows) {
+    return weights instanceof FrozenWeights frozen && frozen.readsRows(table)
+        ? frozen.rows(table, ids.address(), count, rows.address())
+        : null;
   }
 
   /** A packed weight of the network, given back with the plan; asked for when a step is bound. */
@@ -175,7 +186,6 @@ final class PlanBuilder {
   }
 
   // ---- Buffers
-  // ------------------------------------------------------------------------------------
 
   /** Memory of a value; it lives from the first step that uses it to the last. */
   Buffer buffer(Value value) {
@@ -221,7 +231,6 @@ final class PlanBuilder {
   }
 
   // ---- Companions
-  // --------------------------------------------------------------------------------
 
   /** Whether a group normalisation reads a value, so that its moments are of use. */
   boolean isNormalised(Value value) {
@@ -268,7 +277,6 @@ final class PlanBuilder {
   }
 
   // ---- Gradients
-  // ----------------------------------------------------------------------------------
 
   /** Memory of a value's gradient. */
   Buffer gradient(Value value) {
@@ -372,7 +380,6 @@ final class PlanBuilder {
   }
 
   // ---- Steps
-  // --------------------------------------------------------------------------------------
 
   void phase(Phase newPhase) {
     phase = newPhase;

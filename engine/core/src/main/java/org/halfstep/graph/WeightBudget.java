@@ -6,7 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.PriorityQueue;
-import java.util.function.Function;
+import org.halfstep.device.ConvolutionAlgorithm;
 import org.halfstep.device.ConvolutionShape;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
@@ -16,8 +16,9 @@ import org.halfstep.device.WeightChoice;
  * Chooses how the convolutions of a network are computed so that its packed weights fit into
  * memory. Each starts with what is fastest; while the sum is too large, the one goes a step down
  * that loses the least time for the memory it gives back. The choice depends on the network, the
- * device and the limit alone, never on a batch: an image is the same in any batch, and no weight is
- * packed twice.
+ * device, the limit and, where it is known, the number of evaluations, never on a batch: an image
+ * is the same in any batch, and no weight is packed twice. The number of evaluations decides among
+ * ways that make the same bits.
  */
 public final class WeightBudget {
   /** Of two ways within this much of each other's time the smaller one is as good. */
@@ -38,41 +39,61 @@ public final class WeightBudget {
     }
   }
 
+  /** How the numbers of weights are stored. */
+  @FunctionalInterface
+  interface Storage {
+    /** F32, F16 or BF16 of what convolutions read. */
+    DataType type(Parameter weight);
+
+    /** Whether they may be read where they are stored. */
+    default boolean isMapped(Parameter weight) {
+      return false;
+    }
+
+    /** Whether rows of a table are read there. */
+    default boolean readsRows(Parameter table) {
+      return false;
+    }
+  }
+
   private final Map<String, Layer> layers = new LinkedHashMap<>();
   private final long otherBytes;
-  private final long limit;
+  private final WeightUse use;
 
-  private WeightBudget(long otherBytes, long limit) {
+  private WeightBudget(long otherBytes, WeightUse use) {
     this.otherBytes = otherBytes;
-    this.limit = limit;
+    this.use = use;
   }
 
   /**
    * Chooses for a graph.
    *
-   * @param stored how the numbers of a weight are stored
-   * @param limit bytes that all weights together may take; where even the smallest choices take
-   *     more, those are taken
+   * @param use where even the smallest choices take more memory, those are taken
    */
-  static WeightBudget of(
-      Device device, Graph graph, Function<Parameter, DataType> stored, long limit) {
+  static WeightBudget of(Device device, Graph graph, Storage stored, WeightUse use) {
     Map<String, List<WeightChoice>> choices = new LinkedHashMap<>();
     Map<String, String> names = new LinkedHashMap<>();
     long others = Float.BYTES * graph.parameterFloats();
     for (Op op : graph.ops()) {
       if (op instanceof ConvolutionOp convolution) {
+        Parameter weight = convolution.weight();
         List<WeightChoice> ways =
-            device.weightChoices(shape(convolution), stored.apply(convolution.weight()));
+            device.weightChoices(
+                shape(convolution), stored.type(weight), use.isKnown() && stored.isMapped(weight));
         if (!ways.isEmpty()) {
-          choices.put(convolution.weight().name(), withoutEquals(ways));
-          names.put(convolution.weight().name(), convolution.label());
-          others -= Float.BYTES * convolution.weight().size();
+          choices.put(
+              weight.name(),
+              use.isKnown() ? cheapest(ways, use.evaluations()) : withoutEquals(ways));
+          names.put(weight.name(), convolution.label());
+          others -= Float.BYTES * weight.size();
         }
       } else if (op instanceof QuantizedConvolutionOp convolution) {
         others -= (Float.BYTES - 1) * convolution.weight().size();
+      } else if (op instanceof EmbeddingOp table && stored.readsRows(table.table())) {
+        others -= Float.BYTES * table.table().size();
       }
     }
-    WeightBudget budget = new WeightBudget(others, limit);
+    WeightBudget budget = new WeightBudget(others, use);
     budget.fit(choices, names);
     return budget;
   }
@@ -94,6 +115,24 @@ public final class WeightBudget {
         kept.add(way);
       }
     }
+    return kept;
+  }
+
+  /**
+   * Of those by which images are what they are without a limit, the one that takes the least time
+   * altogether, packing included; then the smaller ones, by what these take.
+   */
+  private static List<WeightChoice> cheapest(List<WeightChoice> ways, long evaluations) {
+    Comparator<WeightChoice> byTime =
+        Comparator.<WeightChoice>comparingDouble(way -> way.share(evaluations))
+            .thenComparingLong(WeightChoice::bytes);
+    ConvolutionAlgorithm first = ways.getFirst().algorithm();
+    List<WeightChoice> kept = new ArrayList<>();
+    kept.add(ways.stream().filter(way -> way.algorithm() == first).min(byTime).orElseThrow());
+    ways.stream()
+        .sorted(byTime)
+        .filter(way -> way.bytes() < kept.getLast().bytes())
+        .forEach(kept::add);
     return kept;
   }
 
@@ -124,7 +163,7 @@ public final class WeightBudget {
       total += entry.getValue().getFirst().bytes();
       offer(steps, entry.getKey(), entry.getValue(), 0);
     }
-    while (total > limit && !steps.isEmpty()) {
+    while (total > use.memory() && !steps.isEmpty()) {
       StepDown step = steps.poll();
       List<WeightChoice> ways = choices.get(step.weight());
       total += ways.get(step.to()).bytes() - ways.get(at.get(step.weight())).bytes();
@@ -139,13 +178,14 @@ public final class WeightBudget {
         });
   }
 
-  private static void offer(
+  private void offer(
       PriorityQueue<StepDown> steps, String weight, List<WeightChoice> ways, int from) {
     if (from + 1 < ways.size()) {
       WeightChoice now = ways.get(from);
       WeightChoice next = ways.get(from + 1);
       double loss =
-          (next.milliseconds() - now.milliseconds()) / Math.max(1, now.bytes() - next.bytes());
+          (next.share(use.evaluations()) - now.share(use.evaluations()))
+              / Math.max(1, now.bytes() - next.bytes());
       steps.add(new StepDown(weight, from + 1, loss));
     }
   }
@@ -168,6 +208,6 @@ public final class WeightBudget {
 
   /** Bytes that they were allowed to take. */
   public long limit() {
-    return limit;
+    return use.memory();
   }
 }

@@ -71,7 +71,7 @@ public final class FirstStage implements AutoCloseable {
   private RunningHalf open(Source source, DataType precision, FirstStageOptions options)
       throws IOException {
     return new RunningHalf(
-        FirstStageHalf.open(device, source.half, source.tensors, options.limit()),
+        FirstStageHalf.open(device, source.half, source.tensors, options.limited()),
         precision,
         options.tiling());
   }

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.util.Map;
 import org.halfstep.device.Device;
 import org.halfstep.graph.Graph;
+import org.halfstep.graph.WeightUse;
 import org.halfstep.model.Architecture;
 import org.halfstep.model.ComponentCard;
 import org.halfstep.model.Network;
@@ -50,13 +51,13 @@ public sealed interface FirstStageHalf extends Architecture
    * Opens one half for inference.
    *
    * @param tensors of the whole first stage; they stay the caller's and are closed after this
-   * @param memory bytes that packed weights may take, or {@link Network#DEFAULT_MEMORY}
+   * @param use what packed weights may take, and for how many images
    * @throws IOException in one line, when they are not those of this network, or not finite
    */
   static <A extends FirstStageHalf> Network<A, ComponentCard> open(
-      Device device, A half, Tensors tensors, long memory) throws IOException {
+      Device device, A half, Tensors tensors, WeightUse use) throws IOException {
     ComponentCard card = new ComponentCard("first stage", Map.of());
-    return Network.open(device, half, card, new BorrowedTensors(tensors), half.names(), memory);
+    return Network.open(device, half, card, null, new BorrowedTensors(tensors), half.names(), use);
   }
 
   /** Channels of what it reads. */

@@ -87,7 +87,7 @@ final class TextPass implements AutoCloseable {
         ComponentCard card = new ComponentCard("CLIP text encoder", Map.of("file", origin));
         yield new TextPass(
             Network.open(
-                device, config, card, component.tensors(), config.names(), options.memory()),
+                device, config, card, null, component.tensors(), config.names(), options.use()),
             clip,
             options,
             texts);
@@ -101,7 +101,13 @@ final class TextPass implements AutoCloseable {
         ComponentCard card = new ComponentCard("text encoder", Map.of("file", origin));
         yield new TextPass(
             Network.open(
-                device, config, card, component.tensors(), bert.diffusers(), options.memory()),
+                device,
+                config,
+                card,
+                null,
+                component.tensors(),
+                bert.diffusers(),
+                options.use()),
             bert,
             options,
             texts);

@@ -13,6 +13,7 @@ import org.halfstep.graph.FrozenWeights;
 import org.halfstep.graph.Graph;
 import org.halfstep.graph.Parameter;
 import org.halfstep.graph.ParameterSlab;
+import org.halfstep.graph.WeightUse;
 import org.halfstep.graph.Weights;
 import org.halfstep.safetensors.Dtype;
 import org.halfstep.safetensors.SafetensorsFile;
@@ -29,7 +30,7 @@ import org.halfstep.safetensors.Tensors;
  */
 public final class Network<A extends Architecture, C extends Card> implements Trainable {
   /** Stands for {@link #defaultMemory} where bytes for packed weights are asked for. */
-  public static final long DEFAULT_MEMORY = 0;
+  public static final long DEFAULT_MEMORY = WeightUse.USUAL_MEMORY;
 
   private static final long LEAST_MEMORY = 384L << 20;
   private static final double FILE_MULTIPLE = 1.6;
@@ -262,7 +263,7 @@ public final class Network<A extends Architecture, C extends Card> implements Tr
           said.quantization(),
           file,
           TensorNames.OWN,
-          memory);
+          WeightUse.within(memory));
     } catch (IOException | RuntimeException failure) {
       file.close();
       throw failure;
@@ -280,15 +281,14 @@ public final class Network<A extends Architecture, C extends Card> implements Tr
   public static <A extends Architecture, C extends Card> Network<A, C> open(
       Device device, A architecture, C card, Tensors tensors, TensorNames names, long memory)
       throws IOException {
-    return open(device, architecture, card, null, tensors, names, memory);
+    return open(device, architecture, card, null, tensors, names, WeightUse.within(memory));
   }
 
   /**
-   * The same for weights that may be bytes.
+   * The same for weights that may be bytes, and for a known number of evaluations.
    *
    * @param quantization how an int8 network was made; null for another one
    * @param tensors closed with the network; or at once, where this fails
-   * @throws IOException with one line naming their origin and what is wrong with them
    */
   public static <A extends Architecture, C extends Card> Network<A, C> open(
       Device device,
@@ -297,10 +297,10 @@ public final class Network<A extends Architecture, C extends Card> implements Tr
       Quantization quantization,
       Tensors tensors,
       TensorNames names,
-      long memory)
+      WeightUse use)
       throws IOException {
     try {
-      return opened(device, architecture, card, quantization, tensors, names, memory);
+      return opened(device, architecture, card, quantization, tensors, names, use);
     } catch (IOException | RuntimeException failure) {
       tensors.close();
       throw failure;
@@ -314,18 +314,18 @@ public final class Network<A extends Architecture, C extends Card> implements Tr
       Quantization quantization,
       Tensors tensors,
       TensorNames names,
-      long memory)
+      WeightUse use)
       throws IOException {
     Graph graph = graph(architecture, quantization, tensors);
     StoredParameters stored = StoredParameters.of(graph, tensors, names).requireNumbers();
-    long limit = memory == DEFAULT_MEMORY ? defaultMemory(stored.bytes()) : memory;
+    long limit = use.memory() == DEFAULT_MEMORY ? defaultMemory(stored.bytes()) : use.memory();
     return new Network<>(
         device,
         architecture,
         card,
         quantization,
         graph,
-        new FrozenWeights(device, graph, stored, limit));
+        new FrozenWeights(device, graph, stored, new WeightUse(limit, use.evaluations())));
   }
 
   /**

@@ -8,6 +8,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.halfstep.device.DataType;
 import org.halfstep.files.DataException;
@@ -25,6 +26,9 @@ import org.halfstep.safetensors.Tensors;
  * were read are given back at once, so that what was packed is not held twice.
  */
 final class StoredParameters implements ParameterSource {
+  /** Types that are read where they are stored. */
+  private static final Set<Dtype> READABLE = Set.of(Dtype.F32, Dtype.F16, Dtype.BF16);
+
   private final Graph graph;
   private final Tensors tensors;
   private final Map<String, StoredParameter> found = new LinkedHashMap<>();
@@ -175,6 +179,22 @@ final class StoredParameters implements ParameterSource {
       case I8 -> DataType.I8;
       default -> throw new IllegalStateException(parameter + " was read from " + type);
     };
+  }
+
+  @Override
+  public Optional<MemorySegment> mapped(Parameter parameter) {
+    if (!(found.get(parameter.name()) instanceof StoredParameter.Numbers numbers)
+        || numbers.transposed()) {
+      return Optional.empty();
+    }
+    MemorySegment data = numbers.tensor().data();
+    Dtype type = numbers.tensor().dtype();
+    boolean isReadable =
+        READABLE.contains(type)
+            && data.isNative()
+            && data.address() % type.bytes() == 0
+            && ByteOrder.nativeOrder() == ByteOrder.LITTLE_ENDIAN;
+    return isReadable ? Optional.of(data) : Optional.empty();
   }
 
   /** Sets all parameters; numbers that lie as they are wanted are not copied on the way. */

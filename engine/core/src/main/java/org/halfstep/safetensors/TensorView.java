@@ -41,9 +41,13 @@ public record TensorView(String name, Dtype dtype, long[] shape, MemorySegment d
   /** What may be touched by a thread that nobody knows may be touched by all. */
   private static final Thread ANY = Thread.ofPlatform().unstarted(() -> {});
 
-  private static final int F32_EXPONENT = 0x7f80_0000;
-  private static final long F64_EXPONENT = 0x7ff0_0000_0000_0000L;
-  private static final int F16_EXPONENT = 0x7c00;
+  private static final long F32_EXPONENT = 0x7f80_0000;
+  private static final long F16_EXPONENT = 0x7c00;
+
+  /** The lowest bits of the numbers in a word. */
+  private static final long F32_LANES = 0x0000_0001_0000_0001L;
+
+  private static final long F16_LANES = 0x0001_0001_0001_0001L;
 
   public TensorView {
     shape = shape.clone();
@@ -228,35 +232,48 @@ public record TensorView(String name, Dtype dtype, long[] shape, MemorySegment d
   }
 
   private long firstHere() {
-    long count = elements();
-    switch (dtype) {
-      case F32 -> {
-        for (long i = 0; i < count; i++) {
-          if ((data.get(I32, i * Float.BYTES) & F32_EXPONENT) == F32_EXPONENT) {
-            return i;
-          }
-        }
+    return switch (dtype) {
+      case F32 -> firstWith(F32_LANES, F32_EXPONENT);
+      case F16 -> firstWith(F16_LANES, F16_EXPONENT);
+      case BF16 -> firstWith(F16_LANES, F32_EXPONENT >>> Short.SIZE);
+      case F64 -> firstOf(0, elements());
+      default -> -1;
+    };
+  }
+
+  /**
+   * Looks at several numbers in one word: of those whose exponent is all ones, one more carries
+   * into the sign, which was masked out. Loops over arrays become vector instructions.
+   *
+   * @param lanes a word with the lowest bit of each number
+   */
+  private long firstWith(long lanes, long exponent) {
+    long mask = lanes * exponent;
+    long lowest = lanes * (exponent & -exponent);
+    long carried = mask + lowest;
+    long words = data.byteSize() / Long.BYTES;
+    long[] strip = new long[(int) Math.min(STRIP, words)];
+    int perWord = Long.BYTES / dtype.bytes();
+    for (long at = 0; at < words; at += STRIP) {
+      int count = (int) Math.min(STRIP, words - at);
+      MemorySegment.copy(data, I64, at * Long.BYTES, strip, 0, count);
+      long seen = 0;
+      for (int i = 0; i < count; i++) {
+        seen |= (strip[i] & mask) + lowest;
       }
-      case F64 -> {
-        for (long i = 0; i < count; i++) {
-          if ((data.get(I64, i * Double.BYTES) & F64_EXPONENT) == F64_EXPONENT) {
-            return i;
-          }
-        }
+      if ((seen & carried) != 0) {
+        return firstOf(at * perWord, (at + count) * perWord);
       }
-      case F16, BF16 -> {
-        int exponent = dtype == Dtype.F16 ? F16_EXPONENT : F32_EXPONENT >>> Short.SIZE;
-        short[] bits = new short[strip()];
-        for (long at = 0; at < count; at += STRIP) {
-          int here = shorts(at, bits);
-          for (int i = 0; i < here; i++) {
-            if ((bits[i] & exponent) == exponent) {
-              return at + i;
-            }
-          }
-        }
+    }
+    return firstOf(words * perWord, elements());
+  }
+
+  private long firstOf(long from, long to) {
+    for (long i = from; i < to; i++) {
+      double value = dtype == Dtype.F64 ? data.get(F64, i * Double.BYTES) : floatAt(i);
+      if (!Double.isFinite(value)) {
+        return i;
       }
-      default -> {}
     }
     return -1;
   }

@@ -36,8 +36,8 @@ interface Denoiser {
     return height() * width() * channels();
   }
 
-  /** When a solver evaluates it; {@code spacing} null for what its file says. */
-  TimeGrid grid(Solver solver, TimeGrid.Spacing spacing);
+  /** When a solver evaluates it; {@code spacing} and {@code end} null for what its file says. */
+  TimeGrid grid(Solver solver, TimeGrid.Spacing spacing, TimeGrid.End end);
 
   /** Evaluations of a step: with and without the condition for a guided teacher, else one. */
   static int branches(ModelCard card, SampleRequest request) {

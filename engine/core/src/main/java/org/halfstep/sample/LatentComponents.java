@@ -14,13 +14,13 @@ import org.halfstep.checkpoint.Component;
 import org.halfstep.checkpoint.LowRankUpdates;
 import org.halfstep.checkpoint.Part;
 import org.halfstep.checkpoint.SchedulerConfig;
-import org.halfstep.checkpoint.TextEncoderDescription;
 import org.halfstep.checkpoint.UNetDescription;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.Owned;
 import org.halfstep.diffusion.NoiseSchedule;
 import org.halfstep.files.DataException;
+import org.halfstep.graph.WeightUse;
 import org.halfstep.latent.FirstStage;
 import org.halfstep.latent.FirstStageOptions;
 import org.halfstep.latent.LatentUNetConfig;
@@ -128,7 +128,7 @@ final class LatentComponents implements AutoCloseable {
           .withDiffusion(
               sampling.config().betas(),
               sampling.config().parameterization(),
-              sampling.grid(sampling.solver(), null));
+              sampling.grid(sampling.solver()));
     }
     boolean isGuided = unet().guidanceWidth() > 0;
     return new ModelCard(
@@ -143,7 +143,7 @@ final class LatentComponents implements AutoCloseable {
         sampling.config().betas(),
         sampling.config().parameterization(),
         null,
-        sampling.grid(sampling.solver(), null),
+        sampling.grid(sampling.solver()),
         provenance);
   }
 
@@ -224,24 +224,34 @@ final class LatentComponents implements AutoCloseable {
     return component;
   }
 
-  private DataType precision(DataType wanted) {
+  /**
+   * How a part computes.
+   *
+   * @param own what was asked of it alone; null for what was asked of the model
+   */
+  private DataType precision(DataType own) {
+    DataType wanted = own == null ? options.precision() : own;
     return wanted == null ? device.defaultPrecision() : wanted;
   }
 
   /** How the UNet computes. */
   DataType unetPrecision() {
-    return precision(options.precision());
+    return precision(options.latent().unetPrecision());
   }
 
   /** The UNet for latents of a size. */
   LatentUNetConfig unetConfig(int height, int width) {
-    Component text = checkpoint.components().get(Part.TEXT_ENCODER);
-    int tokens = isOfTexts() ? ((TextEncoderDescription) text.network()).positions() : 1;
-    return new LatentUNetConfig(unet(), height, width, tokens);
+    return new LatentUNetConfig(unet(), height, width, checkpoint.tokens());
+  }
+
+  /** How weights are used that are opened for as many evaluations as somebody asks for. */
+  WeightUse use() {
+    return WeightUse.within(options.memory());
   }
 
   /** Opens the UNet for latents of a size; closed by the caller. */
-  Network<LatentUNetConfig, ModelCard> openUNet(int height, int width) throws IOException {
+  Network<LatentUNetConfig, ModelCard> openUNet(int height, int width, WeightUse use)
+      throws IOException {
     Component unet = updated(Part.UNET);
     return Network.open(
         device,
@@ -250,11 +260,11 @@ final class LatentComponents implements AutoCloseable {
         unet.quantization(),
         unet.tensors(),
         TensorNames.OWN,
-        options.memory());
+        use);
   }
 
   /** Opens the text encoder; closed by the caller. */
-  TextEncoder openTextEncoder() throws IOException {
+  TextEncoder openTextEncoder(WeightUse use) throws IOException {
     LatentOptions latent = options.latent();
     return TextEncoder.open(
         device,
@@ -262,18 +272,18 @@ final class LatentComponents implements AutoCloseable {
         tokenizer,
         TextEncoderOptions.standard()
             .withSkipped(latent.skippedTextLayers())
-            .withPrecision(latent.textPrecision() == null ? DataType.F32 : latent.textPrecision())
-            .withMemory(options.memory()));
+            .withPrecision(precision(latent.textPrecision()))
+            .withUse(use));
   }
 
   /** Opens the first stage; closed by the caller. */
-  FirstStage openFirstStage() throws IOException {
+  FirstStage openFirstStage(WeightUse use) throws IOException {
     return FirstStage.open(
         device,
         component(Part.AUTOENCODER),
         FirstStageOptions.standard()
             .withPrecision(precision(options.latent().firstStagePrecision()))
-            .withMemory(options.memory())
+            .withUse(use)
             .withTiling(options.latent().tiling()));
   }
 

@@ -81,8 +81,8 @@ final class LatentDenoiser implements Denoiser {
   }
 
   @Override
-  public TimeGrid grid(Solver solver, TimeGrid.Spacing spacing) {
-    return sampling.grid(solver, spacing);
+  public TimeGrid grid(Solver solver, TimeGrid.Spacing spacing, TimeGrid.End end) {
+    return sampling.grid(solver, spacing, end);
   }
 
   /**

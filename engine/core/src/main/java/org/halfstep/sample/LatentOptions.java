@@ -8,11 +8,13 @@ import org.halfstep.device.DataType;
 import org.halfstep.latent.Tiling;
 
 /**
- * How the parts of a latent model are read and kept. The UNet's precision is the model's.
+ * How the parts of a latent model are read and kept. Their precision is the model's ({@link
+ * ModelOptions#precision}) unless one has its own here.
  *
  * @param residency whether parts stay in memory between requests
- * @param textPrecision how the text encoder computes; null for float32
- * @param firstStagePrecision how the first stage computes; null for the device's default
+ * @param unetPrecision how the UNet computes; null for the model's precision
+ * @param textPrecision how the text encoder computes; null for the model's precision
+ * @param firstStagePrecision how the first stage computes; null for the model's precision
  * @param tiling how large pictures are cut when they are encoded and decoded; null for never
  * @param checkpoint how the files are read
  * @param tokenizer a folder or a merges.txt, for files that have none; null for the model's own
@@ -21,6 +23,7 @@ import org.halfstep.latent.Tiling;
  */
 public record LatentOptions(
     Residency residency,
+    DataType unetPrecision,
     DataType textPrecision,
     DataType firstStagePrecision,
     Tiling tiling,
@@ -81,12 +84,13 @@ public record LatentOptions(
   /** Parts that stay, pictures whole, files as they come. */
   public static LatentOptions standard() {
     return new LatentOptions(
-        Residency.KEEP, null, null, null, CheckpointOptions.standard(), null, 0, List.of());
+        Residency.KEEP, null, null, null, null, CheckpointOptions.standard(), null, 0, List.of());
   }
 
   public LatentOptions withResidency(Residency other) {
     return new LatentOptions(
         other,
+        unetPrecision,
         textPrecision,
         firstStagePrecision,
         tiling,
@@ -96,16 +100,25 @@ public record LatentOptions(
         updates);
   }
 
-  /** The same with other precisions of the text encoder and the first stage; null for usual. */
-  public LatentOptions withPrecisions(DataType text, DataType firstStage) {
+  /** The same with precisions of the parts' own; null for the model's. */
+  public LatentOptions withPrecisions(DataType unet, DataType text, DataType firstStage) {
     return new LatentOptions(
-        residency, text, firstStage, tiling, checkpoint, tokenizer, skippedTextLayers, updates);
+        residency,
+        unet,
+        text,
+        firstStage,
+        tiling,
+        checkpoint,
+        tokenizer,
+        skippedTextLayers,
+        updates);
   }
 
   /** The same with large pictures cut; null for never. */
   public LatentOptions withTiling(Tiling tiles) {
     return new LatentOptions(
         residency,
+        unetPrecision,
         textPrecision,
         firstStagePrecision,
         tiles,
@@ -118,6 +131,7 @@ public record LatentOptions(
   public LatentOptions withCheckpoint(CheckpointOptions options) {
     return new LatentOptions(
         residency,
+        unetPrecision,
         textPrecision,
         firstStagePrecision,
         tiling,
@@ -130,6 +144,7 @@ public record LatentOptions(
   public LatentOptions withTokenizer(Path path) {
     return new LatentOptions(
         residency,
+        unetPrecision,
         textPrecision,
         firstStagePrecision,
         tiling,
@@ -142,6 +157,7 @@ public record LatentOptions(
   public LatentOptions withSkippedTextLayers(int layers) {
     return new LatentOptions(
         residency,
+        unetPrecision,
         textPrecision,
         firstStagePrecision,
         tiling,
@@ -154,6 +170,7 @@ public record LatentOptions(
   public LatentOptions withUpdates(List<Update> files) {
     return new LatentOptions(
         residency,
+        unetPrecision,
         textPrecision,
         firstStagePrecision,
         tiling,

@@ -132,10 +132,14 @@ final class LatentPipeline implements Pipeline {
       throw new IllegalArgumentException(
           "this model makes images of " + channels() + " channels and edits no others");
     }
-    components.sampling().grid(request.sampler(), request.spacing());
+    grid(request);
     if (request.edit() != null && request.edit().source() != null) {
       requireInvertible(request);
     }
+  }
+
+  private TimeGrid grid(SampleRequest request) {
+    return components.sampling().grid(request.sampler(), request.spacing(), request.end());
   }
 
   private void requireInvertible(SampleRequest request) {
@@ -169,10 +173,14 @@ final class LatentPipeline implements Pipeline {
 
   @Override
   public long evaluations(SampleRequest request) {
-    int steps = Sampler.steps(card(), request);
+    int steps = request.sampler().evaluations(Sampler.steps(card(), request));
+    return (long) steps * Denoiser.branches(card(), request) + inverseSteps(request);
+  }
+
+  /** Steps back to the noise of a picture. */
+  private int inverseSteps(SampleRequest request) {
     boolean inverts = request.edit() != null && request.edit().source() != null;
-    return (long) request.sampler().evaluations(steps) * Denoiser.branches(card(), request)
-        + (inverts ? steps : 0);
+    return inverts ? Sampler.steps(card(), request) : 0;
   }
 
   /** The file of the UNet's weights, or the index of several. */
@@ -182,8 +190,7 @@ final class LatentPipeline implements Pipeline {
 
   /** Where the steps of a request begin. */
   Beginning beginning(SampleRequest request) {
-    TimeGrid grid = components.sampling().grid(request.sampler(), request.spacing());
-    SamplingStep first = Sampler.path(card(), grid, request).steps().getFirst();
+    SamplingStep first = Sampler.path(card(), grid(request), request).steps().getFirst();
     boolean isNoise =
         request.edit() == null
             || request.edit().source() == null && Sampler.startsFromNoise(card(), request);
@@ -290,7 +297,7 @@ final class LatentPipeline implements Pipeline {
       EditedLatents edited =
           new EditedLatents(request, components.factor(), height, width, latentChannels());
       Stopwatch watch = new Stopwatch();
-      FirstStage firstStage = parts.firstStage();
+      FirstStage firstStage = parts.firstStage(request.count());
       watch.opened();
       known = begins || leadsBack ? edited.known(firstStage, leadsBack, arena) : known;
       beside = isInpainting() ? edited.beside(firstStage, begins ? 2 : 1, arena) : null;
@@ -305,7 +312,9 @@ final class LatentPipeline implements Pipeline {
       source = encode(prompts, false, arena)[0];
     }
     Stopwatch watch = new Stopwatch();
-    Sampler sampler = parts.sampler(height, width);
+    int runs =
+        request.sampler().evaluations(Sampler.steps(card(), request)) + inverseSteps(request);
+    Sampler sampler = parts.sampler(height, width, request.count(), runs);
     LatentDenoiser denoiser = parts.denoiser();
     watch.opened();
     denoiser.setBeside(beside);
@@ -341,7 +350,7 @@ final class LatentPipeline implements Pipeline {
   synchronized MemorySegment[] encode(Condition.Prompts prompts, boolean guides, Arena arena)
       throws IOException {
     Stopwatch watch = new Stopwatch();
-    TextEncoder textEncoder = parts.textEncoder();
+    TextEncoder textEncoder = parts.textEncoder(prompts.count());
     watch.opened();
     MemorySegment texts = arena.allocate(prompts.count() * textEncoder.contextBytes(), Long.BYTES);
     textEncoder.encode(prompts.prompts(), texts);
@@ -368,7 +377,7 @@ final class LatentPipeline implements Pipeline {
       MemorySegment destination)
       throws IOException {
     Stopwatch watch = new Stopwatch();
-    FirstStage firstStage = parts.firstStage();
+    FirstStage firstStage = parts.firstStage(request.count());
     watch.opened();
     try {
       firstStage.decode(request.count(), height, width, latents, destination);

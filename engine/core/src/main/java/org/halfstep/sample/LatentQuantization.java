@@ -147,7 +147,7 @@ public final class LatentQuantization implements AutoCloseable {
             : null;
     DiscreteSchedule schedule = DiscreteSchedule.of(card.betas());
     try (Network<LatentUNetConfig, ModelCard> network =
-        components.openUNet(config.height(), config.width())) {
+        components.openUNet(config.height(), config.width(), components.use())) {
       return Calibration.scales(
           network,
           1,
@@ -233,7 +233,7 @@ public final class LatentQuantization implements AutoCloseable {
   private MemorySegment encoded(ImageBatch pictures, int values, Arena arena) throws IOException {
     MemorySegment latents =
         arena.allocate((long) Float.BYTES * settings.images() * values, Float.BYTES);
-    try (FirstStage stage = components.openFirstStage()) {
+    try (FirstStage stage = components.openFirstStage(components.use())) {
       stage.encode(pictures, LatentDraw.sample(settings.seed(), 0), latents);
     }
     return latents;
@@ -241,7 +241,7 @@ public final class LatentQuantization implements AutoCloseable {
 
   /** What an inpainting network sees of a picture that is painted everywhere. */
   private float[] beside(LatentUNetConfig config, Arena arena) throws IOException {
-    try (FirstStage stage = components.openFirstStage()) {
+    try (FirstStage stage = components.openFirstStage(components.use())) {
       MemorySegment values =
           new EditedLatents(
                   request.slice(0, 1),
@@ -284,7 +284,7 @@ public final class LatentQuantization implements AutoCloseable {
       throws IOException {
     LatentUNetConfig config = config();
     try (Network<LatentUNetConfig, ModelCard> network =
-        components.openUNet(config.height(), config.width())) {
+        components.openUNet(config.height(), config.width(), components.use())) {
       return FolderWriter.writeQuantized(
           components.checkpoint(),
           folder,

@@ -68,12 +68,19 @@ record LatentSampling(SchedulerConfig config) {
     return config.json();
   }
 
+  /** When a sampler evaluates the network by what the file says. */
+  TimeGrid grid(Solver solver) {
+    return grid(solver, null, null);
+  }
+
   /**
    * When a sampler evaluates the network.
    *
    * @param wanted null for what the file says
+   * @param wantedEnd where the last step leads; null for what the file says
+   * @throws IllegalArgumentException in one line, when no step leads there
    */
-  TimeGrid grid(Solver solver, Spacing wanted) {
+  TimeGrid grid(Solver solver, Spacing wanted, End wantedEnd) {
     Spacing spacing = wanted == null ? spacing(solver) : wanted;
     if (config.zeroTerminal() && spacing == Spacing.LEADING) {
       throw new IllegalArgumentException(
@@ -82,10 +89,17 @@ record LatentSampling(SchedulerConfig config) {
     // Where the last time is the first level's, no step leads there.
     boolean endsAtFirst =
         spacing == Spacing.KARRAS || spacing == Spacing.LINSPACE && solver != Solver.DPM_SOLVER;
+    if (endsAtFirst && wantedEnd == End.FIRST_LEVEL) {
+      throw new IllegalArgumentException(
+          "the last time of "
+              + spacing.name().toLowerCase(Locale.ROOT)
+              + " spacing is the first level, and no step leads there: use trailing or leading");
+    }
+    End usual = endsAtFirst ? End.CLEAN : end(solver);
     return new TimeGrid(
         spacing,
         spacing == Spacing.LEADING ? config.stepsOffset() : 0,
-        endsAtFirst ? End.CLEAN : end(solver));
+        wantedEnd == null ? usual : wantedEnd);
   }
 
   private Spacing spacing(Solver solver) {

@@ -13,7 +13,8 @@ import org.halfstep.device.Devices;
  *     GPU where one works, else the CPU ({@link Devices#standard})
  * @param ownDevice how a device of the model's own computes; ignored when a device is given
  * @param maxBatch largest number of images evaluated together, a power of two; memory grows with it
- * @param precision how the network computes; null for the device's default
+ * @param precision how networks compute, of a latent model all of its parts but those that {@link
+ *     LatentOptions} names another one for; null for the device's default
  * @param memory bytes that packed weights may take, 0 for 1.6 times the model's file and at least
  *     384 MiB; less memory means slower convolutions. Of a latent model's networks each may take so
  *     many

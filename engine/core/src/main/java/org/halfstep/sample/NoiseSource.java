@@ -19,7 +19,12 @@ public enum NoiseSource {
   /** PyTorch's on a GPU. */
   TORCH_GPU,
   /** NumPy's {@code RandomState}. */
-  NUMPY;
+  NUMPY,
+  /**
+   * NumPy's for an image's first tensor, PyTorch's on the CPU for those behind it: what the tests
+   * of diffusers draw, which hand a pipeline its first latents.
+   */
+  NUMPY_TORCH;
 
   /** What people type. */
   public String label() {
@@ -66,6 +71,18 @@ public enum NoiseSource {
           }
         };
       }
+      case NUMPY_TORCH ->
+          new Draws() {
+            private final Draws later = TORCH.draws(seed);
+            private Draws first = NUMPY.draws(seed);
+
+            @Override
+            public void next(float[] values) {
+              Draws now = first == null ? later : first;
+              first = null;
+              now.next(values);
+            }
+          };
     };
   }
 

@@ -61,8 +61,10 @@ record PixelDenoiser(Network<UNetConfig, ModelCard> network) implements Denoiser
   }
 
   @Override
-  public TimeGrid grid(Solver solver, TimeGrid.Spacing spacing) {
-    return spacing == null ? card().timeGrid() : card().timeGrid().withSpacing(spacing);
+  public TimeGrid grid(Solver solver, TimeGrid.Spacing spacing, TimeGrid.End end) {
+    TimeGrid own = card().timeGrid();
+    TimeGrid spaced = spacing == null ? own : own.withSpacing(spacing);
+    return end == null ? spaced : new TimeGrid(spaced.spacing(), spaced.offset(), end);
   }
 
   @Override

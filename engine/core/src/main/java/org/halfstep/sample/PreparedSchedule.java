@@ -24,6 +24,7 @@ final class PreparedSchedule {
   record Key(
       Solver solver,
       TimeGrid.Spacing spacing,
+      TimeGrid.End end,
       int steps,
       int last,
       int levels,
@@ -76,11 +77,11 @@ final class PreparedSchedule {
   }
 
   /** Whether it is made for these steps. */
-  boolean isFor(
-      Solver solver, TimeGrid.Spacing spacing, int steps, int last, int levels, boolean isInverse) {
-    return key.solver == solver
-        && key.spacing == spacing
-        && key.steps == steps
+  boolean isFor(SampleRequest request, int last, int levels, boolean isInverse) {
+    return key.solver == request.sampler()
+        && key.spacing == request.spacing()
+        && key.end == request.end()
+        && key.steps == request.steps()
         && key.last == last
         && key.levels == levels
         && key.isInverse == isInverse;

@@ -1,6 +1,7 @@
 package org.halfstep.sample;
 
 import java.io.IOException;
+import org.halfstep.graph.WeightUse;
 import org.halfstep.latent.FirstStage;
 import org.halfstep.latent.LatentUNetConfig;
 import org.halfstep.latent.TextEncoder;
@@ -38,22 +39,39 @@ final class RunningParts implements AutoCloseable {
     return options.latent().residency() == Residency.KEEP;
   }
 
-  TextEncoder textEncoder() throws IOException {
+  /**
+   * How a part is used that a request opens: as often as the request needs it, where it is given
+   * back then.
+   */
+  private WeightUse use(long evaluations) {
+    WeightUse usual = components.use();
+    return areKept() ? usual : new WeightUse(usual.memory(), evaluations);
+  }
+
+  /** An encoder of so many prompts. */
+  TextEncoder textEncoder(int prompts) throws IOException {
     if (textEncoder == null) {
-      textEncoder = components.openTextEncoder();
+      textEncoder = components.openTextEncoder(use(prompts));
     }
     return textEncoder;
   }
 
-  FirstStage firstStage() throws IOException {
+  /** A first stage of so many images. */
+  FirstStage firstStage(int images) throws IOException {
     if (firstStage == null) {
-      firstStage = components.openFirstStage();
+      boolean isCut = options.latent().tiling() != null;
+      firstStage = components.openFirstStage(isCut ? components.use() : use(images));
     }
     return firstStage;
   }
 
-  /** A sampler of latents of a size. */
-  Sampler sampler(int height, int width) throws IOException {
+  /**
+   * A sampler of latents of a size.
+   *
+   * @param images of a request
+   * @param runs of the network for one of them, or for several together
+   */
+  Sampler sampler(int height, int width, int images, int runs) throws IOException {
     if (sampler != null && denoiser.height() == height && denoiser.width() == width) {
       return sampler;
     }
@@ -61,13 +79,14 @@ final class RunningParts implements AutoCloseable {
       sampler.close();
       sampler = null;
     }
+    int fitting = Integer.highestOneBit(Math.max(1, MOST_PIXELS / (height * width)));
+    int together = Math.min(fitting, options.maxBatch());
     if (unet == null) {
-      unet = components.openUNet(height, width);
+      WeightUse use = use((long) Math.ceilDiv(images, together) * runs);
+      unet = components.openUNet(height, width, use);
     }
     denoiser = new LatentDenoiser(unet, components.sampling(), height, width);
-    int together = Integer.highestOneBit(Math.max(1, MOST_PIXELS / (height * width)));
-    sampler =
-        new Sampler(denoiser, Math.min(together, options.maxBatch()), components.unetPrecision());
+    sampler = new Sampler(denoiser, together, components.unetPrecision());
     return sampler;
   }
 

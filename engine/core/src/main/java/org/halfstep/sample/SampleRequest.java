@@ -15,6 +15,7 @@ import org.halfstep.diffusion.TimeGrid;
  * @param steps sampler steps, 1 to {@value #MOST_STEPS}
  * @param sampler how steps are made
  * @param spacing at which times they are made; null for what the model's file says of this sampler
+ * @param end where the last step leads; null for what the model's file says of this sampler
  * @param clip whether predicted images are clipped to [-1, 1] before each step is formed
  * @param firstImage number of the first image
  * @param noise whose random numbers noise is made of
@@ -29,6 +30,7 @@ public record SampleRequest(
     int steps,
     Solver sampler,
     TimeGrid.Spacing spacing,
+    TimeGrid.End end,
     boolean clip,
     long firstImage,
     NoiseSource noise,
@@ -87,7 +89,19 @@ public record SampleRequest(
   /** Deterministic sampling of images 0, 1, … of a seed. */
   public static SampleRequest of(Condition condition, long seed, double guidance, int steps) {
     return new SampleRequest(
-        condition, seed, guidance, steps, Solver.DDIM, null, false, 0, NoiseSource.OWN, 0, 0, null);
+        condition,
+        seed,
+        guidance,
+        steps,
+        Solver.DDIM,
+        null,
+        null,
+        false,
+        0,
+        NoiseSource.OWN,
+        0,
+        0,
+        null);
   }
 
   /** Deterministic sampling of images 0, 1, … of a seed, a class for each. */
@@ -123,6 +137,11 @@ public record SampleRequest(
   /** The same at other times; null for what the model's file says of the sampler. */
   public SampleRequest withSpacing(TimeGrid.Spacing newSpacing) {
     return with(parts -> parts.spacing = newSpacing);
+  }
+
+  /** The same with a last step that leads elsewhere; null for what the model's file says. */
+  public SampleRequest withEnd(TimeGrid.End newEnd) {
+    return with(parts -> parts.end = newEnd);
   }
 
   /** The same with or without clipping of predicted images. */
@@ -199,6 +218,7 @@ public record SampleRequest(
     private int steps;
     private Solver sampler;
     private TimeGrid.Spacing spacing;
+    private TimeGrid.End end;
     private boolean clip;
     private long firstImage;
     private NoiseSource noise;
@@ -213,6 +233,7 @@ public record SampleRequest(
       steps = request.steps;
       sampler = request.sampler;
       spacing = request.spacing;
+      end = request.end;
       clip = request.clip;
       firstImage = request.firstImage;
       noise = request.noise;
@@ -229,6 +250,7 @@ public record SampleRequest(
           steps,
           sampler,
           spacing,
+          end,
           clip,
           firstImage,
           noise,

@@ -181,16 +181,21 @@ public final class Sampler implements AutoCloseable {
     int levels = levels(request);
     for (int i = 0; i < schedules.size(); i++) {
       PreparedSchedule known = schedules.get(i);
-      if (known.isFor(
-          request.sampler(), request.spacing(), request.steps(), last, levels, isInverse)) {
+      if (known.isFor(request, last, levels, isInverse)) {
         return known;
       }
     }
-    TimeGrid grid = denoiser.grid(request.sampler(), request.spacing());
+    TimeGrid grid = denoiser.grid(request.sampler(), request.spacing(), request.end());
     PreparedSchedule made =
         new PreparedSchedule(
             new PreparedSchedule.Key(
-                request.sampler(), request.spacing(), request.steps(), last, levels, isInverse),
+                request.sampler(),
+                request.spacing(),
+                request.end(),
+                request.steps(),
+                last,
+                levels,
+                isInverse),
             isInverse
                 ? SamplingSchedule.encode(request.sampler(), schedule, grid, request.steps(), last)
                 : path(denoiser.card(), grid, request),

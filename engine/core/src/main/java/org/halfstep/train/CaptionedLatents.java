@@ -17,13 +17,11 @@ import org.halfstep.latent.LatentCache;
 public record CaptionedLatents(CaptionedPictures pictures, LatentCache latents, boolean mirror)
     implements Examples {
   public CaptionedLatents {
-    if (pictures.count() != latents.count()) {
-      throw new IllegalArgumentException(
-          latents.count()
-              + " latents for "
-              + pictures.count()
-              + " pictures with captions: they are of other data");
-    }
+    new DrawnLatents(latents, mirror).requireOf(pictures.count(), "captions");
+  }
+
+  private DrawnLatents drawn() {
+    return new DrawnLatents(latents, mirror);
   }
 
   @Override
@@ -33,7 +31,7 @@ public record CaptionedLatents(CaptionedPictures pictures, LatentCache latents, 
 
   @Override
   public Shape shape() {
-    return new Shape(latents.height(), latents.width(), latents.channels());
+    return drawn().shape();
   }
 
   @Override
@@ -54,8 +52,7 @@ public record CaptionedLatents(CaptionedPictures pictures, LatentCache latents, 
   @Override
   public void write(
       int index, long example, ExampleDraws draws, MemorySegment destination, long byteOffset) {
-    boolean mirrored = mirror && draws.mirrors(example, ExampleDraws.MIRROR_PROBABILITY);
-    latents.write(index, mirrored, draws.seed(), example, destination, byteOffset);
+    drawn().write(index, example, draws, destination, byteOffset);
   }
 
   @Override

@@ -17,13 +17,11 @@ import org.halfstep.latent.LatentCache;
 public record LabelledLatents(ImageDataset pictures, LatentCache latents, boolean mirror)
     implements Examples {
   public LabelledLatents {
-    if (pictures.count() != latents.count()) {
-      throw new IllegalArgumentException(
-          latents.count()
-              + " latents for "
-              + pictures.count()
-              + " pictures with classes: they are of other data");
-    }
+    new DrawnLatents(latents, mirror).requireOf(pictures.count(), "classes");
+  }
+
+  private DrawnLatents drawn() {
+    return new DrawnLatents(latents, mirror);
   }
 
   @Override
@@ -33,7 +31,7 @@ public record LabelledLatents(ImageDataset pictures, LatentCache latents, boolea
 
   @Override
   public Shape shape() {
-    return new Shape(latents.height(), latents.width(), latents.channels());
+    return drawn().shape();
   }
 
   @Override
@@ -49,8 +47,7 @@ public record LabelledLatents(ImageDataset pictures, LatentCache latents, boolea
   @Override
   public void write(
       int index, long example, ExampleDraws draws, MemorySegment destination, long byteOffset) {
-    boolean mirrored = mirror && draws.mirrors(example, ExampleDraws.MIRROR_PROBABILITY);
-    latents.write(index, mirrored, draws.seed(), example, destination, byteOffset);
+    drawn().write(index, example, draws, destination, byteOffset);
   }
 
   @Override

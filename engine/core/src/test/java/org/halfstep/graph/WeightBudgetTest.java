@@ -5,9 +5,12 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.List;
+import java.util.Objects;
 import org.halfstep.device.ConvolutionAlgorithm;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
+import org.halfstep.device.WeightChoice;
+import org.halfstep.device.WeightForm;
 import org.halfstep.device.cpu.CpuDevice;
 import org.halfstep.model.UNetConfig;
 import org.junit.jupiter.api.AfterEach;
@@ -52,7 +55,7 @@ class WeightBudgetTest {
   }
 
   private WeightBudget budget(DataType stored, long mebibytes) {
-    return WeightBudget.of(device, M, weight -> stored, mebibytes * MIB);
+    return WeightBudget.of(device, M, weight -> stored, WeightUse.within(mebibytes * MIB));
   }
 
   @Test
@@ -83,7 +86,9 @@ class WeightBudgetTest {
         budget.layers().stream()
             .map(WeightBudget.Layer::choice)
             .allMatch(
-                choice -> choice.taps() || choice.algorithm() == ConvolutionAlgorithm.DIRECT));
+                choice ->
+                    choice.form() == WeightForm.TAPS
+                        || choice.algorithm() == ConvolutionAlgorithm.DIRECT));
     assertTrue(budget.bytes() < 1.01 * Float.BYTES * M.parameterCount(), "no more than is stored");
   }
 
@@ -101,6 +106,47 @@ class WeightBudgetTest {
         "nothing is smaller than it needs to be");
   }
 
+  /** Storage that can be read where it is. */
+  private record Mapped(DataType stored) implements WeightBudget.Storage {
+    @Override
+    public DataType type(Parameter weight) {
+      return stored;
+    }
+
+    @Override
+    public boolean isMapped(Parameter weight) {
+      return true;
+    }
+  }
+
+  /** Packing is worth its time where it is used often enough, and the algorithm stays. */
+  @ParameterizedTest
+  @EnumSource(
+      value = DataType.class,
+      names = {"F32", "F16", "BF16"})
+  void fewEvaluationsPackLess(DataType stored) {
+    long before = 0;
+    List<ConvolutionAlgorithm> algorithms = null;
+    for (long evaluations : new long[] {1, 4, 50, 100_000, WeightUse.MANY}) {
+      WeightUse use = new WeightUse(MIB << 20, evaluations);
+      WeightBudget budget = WeightBudget.of(device, M, new Mapped(stored), use);
+      assertTrue(budget.bytes() >= before, evaluations + ": " + budget.bytes());
+      before = budget.bytes();
+      List<WeightChoice> choices =
+          M.parameters().values().stream().map(budget::choice).filter(Objects::nonNull).toList();
+      List<ConvolutionAlgorithm> now = choices.stream().map(WeightChoice::algorithm).toList();
+      algorithms = algorithms == null ? now : algorithms;
+      assertFalse(now.isEmpty());
+      assertEquals(algorithms, now, evaluations + " evaluations");
+      if (evaluations == 1) {
+        assertTrue(choices.stream().allMatch(choice -> choice.form() == WeightForm.STORED));
+      }
+      if (evaluations == WeightUse.MANY) {
+        assertTrue(choices.stream().noneMatch(choice -> choice.form() == WeightForm.STORED));
+      }
+    }
+  }
+
   @Test
   void theSameNetworkAndLimitGiveTheSameChoice() {
     assertEquals(budget(300).layers(), budget(300).layers());
@@ -109,7 +155,10 @@ class WeightBudgetTest {
   @Test
   void aDeviceThatWasToldHowHasNoChoice() {
     try (Device direct = new CpuDevice(0, ConvolutionAlgorithm.DIRECT)) {
-      assertTrue(WeightBudget.of(direct, M, weight -> DataType.F32, MIB).layers().isEmpty());
+      assertTrue(
+          WeightBudget.of(direct, M, weight -> DataType.F32, WeightUse.within(MIB))
+              .layers()
+              .isEmpty());
     }
   }
 }

@@ -23,6 +23,7 @@ import org.halfstep.fixtures.GraphRun;
 import org.halfstep.graph.FrozenWeights;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
+import org.halfstep.graph.WeightUse;
 import org.halfstep.model.ComponentCard;
 import org.halfstep.model.Network;
 import org.halfstep.safetensors.Dtype;
@@ -145,7 +146,7 @@ class AutoencoderTest {
     try (Device device = new CpuDevice();
         HashedTensors weights = new HashedTensors(network);
         Network<AutoencoderConfig, ComponentCard> opened =
-            FirstStageHalf.open(device, usual, weights, Network.DEFAULT_MEMORY)) {
+            FirstStageHalf.open(device, usual, weights, WeightUse.standard())) {
       FrozenWeights values = (FrozenWeights) opened.values();
       PlanOptions options = PlanOptions.inference(1);
       try (Plan small =
@@ -178,7 +179,7 @@ class AutoencoderTest {
         HashedTensors weights = new HashedTensors(FirstStages.quantized())) {
       float[] expected;
       try (Network<AutoencoderConfig, ComponentCard> opened =
-          FirstStageHalf.open(device, config, weights, Network.DEFAULT_MEMORY)) {
+          FirstStageHalf.open(device, config, weights, WeightUse.standard())) {
         expected = output(opened, DataType.F32, z);
         opened.save(file, card, Dtype.F32);
       }
@@ -241,7 +242,7 @@ class AutoencoderTest {
     try (Device device = new CpuDevice();
         HashedTensors weights = new HashedTensors(network);
         Network<AutoencoderConfig, ComponentCard> opened =
-            FirstStageHalf.open(device, config, weights, Network.DEFAULT_MEMORY)) {
+            FirstStageHalf.open(device, config, weights, WeightUse.standard())) {
       float[] exact = output(opened, DataType.F32, z);
       float[] rounded = output(opened, DataType.BF16, z);
       double[] error = new double[exact.length];

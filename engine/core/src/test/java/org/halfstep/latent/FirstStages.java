@@ -12,6 +12,7 @@ import org.halfstep.device.Device;
 import org.halfstep.device.DeviceArrays;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
+import org.halfstep.graph.WeightUse;
 import org.halfstep.model.ComponentCard;
 import org.halfstep.model.Network;
 import org.halfstep.random.Philox;
@@ -59,7 +60,7 @@ public final class FirstStages {
                 device,
                 config.sized(FirstStage.USUAL_SIDE, FirstStage.USUAL_SIDE),
                 weights,
-                Network.DEFAULT_MEMORY);
+                WeightUse.standard());
         Plan plan =
             Plan.inference(device, config.graph(), PlanOptions.inference(1), network.values())) {
       AutoencoderPorts ports = config.ports(plan.graph());

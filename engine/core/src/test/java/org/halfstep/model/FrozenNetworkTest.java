@@ -23,6 +23,7 @@ import org.halfstep.graph.FrozenWeights;
 import org.halfstep.graph.Parameter;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
+import org.halfstep.graph.WeightUse;
 import org.halfstep.safetensors.Dtype;
 import org.halfstep.safetensors.NamedTensor;
 import org.halfstep.safetensors.SafetensorsFile;
@@ -219,6 +220,49 @@ class FrozenNetworkTest {
       long packed32 = ((FrozenWeights) of32.values()).packedBytes();
       assertTrue(packed16 < 0.55 * packed32, packed16 + " of " + packed32);
       assertArrayEquals(output(plan32), output(plan16));
+    }
+  }
+
+  /**
+   * For one evaluation a weight that can be read in its file is packed nowhere, for many it is; the
+   * image is the same, bit by bit.
+   */
+  @ParameterizedTest
+  @EnumSource(
+      value = Dtype.class,
+      names = {"F32", "F16", "BF16"})
+  void forFewEvaluationsWeightsStayInTheirFile(Dtype dtype) throws IOException {
+    Path other = folder.resolve("other.safetensors");
+    try (Network<UNetConfig, ModelCard> network = Network.load(device, UNetConfig.FORMAT, file)) {
+      network.save(other, network.card(), dtype);
+    }
+    float[] expected;
+    long packed;
+    try (Network<UNetConfig, ModelCard> usual = Network.open(device, UNetConfig.FORMAT, other);
+        Plan plan = plan(usual, 2)) {
+      expected = output(plan);
+      packed = ((FrozenWeights) usual.values()).packedBytes();
+    }
+    for (long evaluations : new long[] {1, 1L << 40}) {
+      try (Network<UNetConfig, ModelCard> opened =
+              Network.open(
+                  device,
+                  CONFIG,
+                  ModelCard.teacher("none", List.of(), Map.of()),
+                  null,
+                  SafetensorsFile.open(other),
+                  TensorNames.OWN,
+                  new WeightUse(WeightUse.USUAL_MEMORY, evaluations));
+          Plan plan = plan(opened, 2)) {
+        assertArrayEquals(expected, output(plan));
+        long now = ((FrozenWeights) opened.values()).packedBytes();
+        if (evaluations == 1) {
+          assertTrue(now < packed / 4, now + " of " + packed);
+          assertTrue(((FrozenWeights) opened.values()).budget().bytes() < packed);
+        } else {
+          assertEquals(packed, now);
+        }
+      }
     }
   }
 

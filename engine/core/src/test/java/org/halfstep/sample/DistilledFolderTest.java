@@ -149,7 +149,7 @@ class DistilledFolderTest {
       int steps = components.card().steps();
       assertEquals(solver, components.card().solver());
       double[] times =
-          components.sampling().grid(solver, null).times(components.card().noiseSchedule(), steps);
+          components.sampling().grid(solver).times(components.card().noiseSchedule(), steps);
       double[] nodes = new double[steps + 1];
       for (int i = 0; i <= steps; i++) {
         nodes[i] = (double) (steps - i) / steps;

@@ -240,7 +240,7 @@ class EditedPicturesTest {
                 device,
                 folder.resolve("tiny/inpainting"),
                 ModelOptions.standard().withDevice(device));
-        FirstStage stage = components.openFirstStage()) {
+        FirstStage stage = components.openFirstStage(components.use())) {
       EditedLatents edited = new EditedLatents(request, 8, HEIGHT / 8, WIDTH / 8, 4);
       float[] known = edited.known(stage, true, arena).values().toArray(ValueLayout.JAVA_FLOAT);
       float[] mode = new float[values];

@@ -68,7 +68,8 @@ class LatentDenoiserTest {
         Device device = new CpuDevice();
         LatentComponents components =
             new LatentComponents(device, folder.resolve("tiny/inpainting"), options(device));
-        Network<LatentUNetConfig, ModelCard> network = components.openUNet(SIDE, SIDE);
+        Network<LatentUNetConfig, ModelCard> network =
+            components.openUNet(SIDE, SIDE, components.use());
         Operations operations = device.operations()) {
       LatentDenoiser denoiser = new LatentDenoiser(network, components.sampling(), SIDE, SIDE);
       SampleRequest request = SampleRequest.of(Condition.prompts("a", "b", "c"), 1, 2, 1);
@@ -126,7 +127,7 @@ class LatentDenoiserTest {
         Device device = new CpuDevice();
         LatentComponents components =
             new LatentComponents(device, folder.resolve("tiny/inpainting"), options(device));
-        FirstStage firstStage = components.openFirstStage()) {
+        FirstStage firstStage = components.openFirstStage(components.use())) {
       MemorySegment latents = ramp(arena, PIXELS * 4, 0);
       firstStage.encode(
           1, side, side, MemorySegment.ofArray(masked), LatentDraw.sample(5, 0), latents);
@@ -168,22 +169,42 @@ class LatentDenoiserTest {
   @Test
   void keysOfTheFileHoldForEverySampler() throws IOException {
     LatentSampling plain = sampling();
-    assertEquals(new TimeGrid(Spacing.LEADING, 1, End.FIRST_LEVEL), plain.grid(Solver.DDIM, null));
-    assertEquals(new TimeGrid(Spacing.LEADING, 1, End.FIRST_LEVEL), plain.grid(Solver.PNDM, null));
+    assertEquals(new TimeGrid(Spacing.LEADING, 1, End.FIRST_LEVEL), plain.grid(Solver.DDIM));
+    assertEquals(new TimeGrid(Spacing.LEADING, 1, End.FIRST_LEVEL), plain.grid(Solver.PNDM));
     // What the file does not say is what the sampler's own class says.
-    assertEquals(new TimeGrid(Spacing.LINSPACE, 0, End.CLEAN), plain.grid(Solver.EULER, null));
-    assertEquals(new TimeGrid(Spacing.LINSPACE, 0, End.CLEAN), plain.grid(Solver.DPM_SOLVER, null));
+    assertEquals(new TimeGrid(Spacing.LINSPACE, 0, End.CLEAN), plain.grid(Solver.EULER));
+    assertEquals(new TimeGrid(Spacing.LINSPACE, 0, End.CLEAN), plain.grid(Solver.DPM_SOLVER));
     assertEquals(
-        new TimeGrid(Spacing.LEADING, 1, End.CLEAN), plain.grid(Solver.EULER, Spacing.LEADING));
+        new TimeGrid(Spacing.LEADING, 1, End.CLEAN),
+        plain.grid(Solver.EULER, Spacing.LEADING, null));
     LatentSampling bare = sampling("set_alpha_to_one=", "timestep_spacing=trailing");
-    assertEquals(new TimeGrid(Spacing.TRAILING, 0, End.CLEAN), bare.grid(Solver.DDIM, null));
-    assertEquals(new TimeGrid(Spacing.TRAILING, 0, End.FIRST_LEVEL), bare.grid(Solver.PNDM, null));
-    assertEquals(new TimeGrid(Spacing.TRAILING, 0, End.CLEAN), bare.grid(Solver.EULER, null));
+    assertEquals(new TimeGrid(Spacing.TRAILING, 0, End.CLEAN), bare.grid(Solver.DDIM));
+    assertEquals(new TimeGrid(Spacing.TRAILING, 0, End.FIRST_LEVEL), bare.grid(Solver.PNDM));
+    assertEquals(new TimeGrid(Spacing.TRAILING, 0, End.CLEAN), bare.grid(Solver.EULER));
     LatentSampling karras = sampling("use_karras_sigmas=true", "final_sigmas_type=sigma_min");
-    assertEquals(new TimeGrid(Spacing.KARRAS, 0, End.CLEAN), karras.grid(Solver.DPM_SOLVER, null));
+    assertEquals(new TimeGrid(Spacing.KARRAS, 0, End.CLEAN), karras.grid(Solver.DPM_SOLVER));
     assertEquals(
         new TimeGrid(Spacing.TRAILING, 0, End.FIRST_LEVEL),
-        karras.grid(Solver.DPM_SOLVER, Spacing.TRAILING));
+        karras.grid(Solver.DPM_SOLVER, Spacing.TRAILING, null));
+  }
+
+  /** What a request says of the end goes before the file, where a step can lead there. */
+  @Test
+  void aRequestMaySayWhereTheLastStepLeads() throws IOException {
+    LatentSampling plain = sampling();
+    assertEquals(
+        new TimeGrid(Spacing.LINSPACE, 0, End.FIRST_LEVEL),
+        plain.grid(Solver.DPM_SOLVER, null, End.FIRST_LEVEL));
+    assertEquals(
+        new TimeGrid(Spacing.LEADING, 1, End.CLEAN), plain.grid(Solver.DDIM, null, End.CLEAN));
+    for (Spacing spacing : new Spacing[] {Spacing.LINSPACE, Spacing.KARRAS}) {
+      String line =
+          assertThrows(
+                  IllegalArgumentException.class,
+                  () -> plain.grid(Solver.EULER, spacing, End.FIRST_LEVEL))
+              .getMessage();
+      assertTrue(line.contains("use trailing or leading"), line);
+    }
   }
 
   @Test
@@ -203,7 +224,8 @@ class LatentDenoiserTest {
   @Test
   void pureNoiseAtTheEndNeedsItsLastLevel() throws IOException {
     LatentSampling zero = sampling("rescale_betas_zero_snr=true");
-    assertEquals(Spacing.TRAILING, zero.grid(Solver.DDIM, null).spacing());
-    assertThrows(IllegalArgumentException.class, () -> zero.grid(Solver.DDIM, Spacing.LEADING));
+    assertEquals(Spacing.TRAILING, zero.grid(Solver.DDIM).spacing());
+    assertThrows(
+        IllegalArgumentException.class, () -> zero.grid(Solver.DDIM, Spacing.LEADING, null));
   }
 }

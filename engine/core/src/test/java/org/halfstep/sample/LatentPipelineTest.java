@@ -256,7 +256,7 @@ class LatentPipelineTest {
     ModelOptions mixed =
         options()
             .withPrecision(DataType.BF16)
-            .withLatent(LatentOptions.standard().withPrecisions(DataType.F32, DataType.F32));
+            .withLatent(LatentOptions.standard().withPrecisions(null, DataType.F32, DataType.F32));
     try (DiffusionModel other = DiffusionModel.open(path("diffusers"), mixed)) {
       byte[] rounded = other.sample(request("a fox")).pixels();
       byte[] exact = model.sample(request("a fox")).pixels();
@@ -266,6 +266,32 @@ class LatentPipelineTest {
         sum += Math.abs((exact[i] & 0xff) - (rounded[i] & 0xff));
       }
       assertTrue(sum / exact.length < 16, "mean difference " + sum / exact.length);
+    }
+  }
+
+  /** One precision is asked of a model and holds for all of its parts. */
+  @Test
+  void thePrecisionOfAModelIsThatOfEachPart() throws IOException {
+    ModelOptions rounding = options().withPrecision(DataType.BF16);
+    byte[] all = made(rounding);
+    LatentOptions plain = LatentOptions.standard();
+    assertArrayEquals(
+        all,
+        made(
+            options()
+                .withLatent(plain.withPrecisions(DataType.BF16, DataType.BF16, DataType.BF16))));
+    for (DataType[] other :
+        new DataType[][] {
+          {DataType.F32, null, null}, {null, DataType.F32, null}, {null, null, DataType.F32}
+        }) {
+      LatentOptions exact = plain.withPrecisions(other[0], other[1], other[2]);
+      assertFalse(Arrays.equals(all, made(rounding.withLatent(exact))), Arrays.toString(other));
+    }
+  }
+
+  private byte[] made(ModelOptions options) throws IOException {
+    try (DiffusionModel other = DiffusionModel.open(path("diffusers"), options)) {
+      return other.sample(request("a fox")).pixels();
     }
   }
 

@@ -1,5 +1,6 @@
 package org.halfstep.sample;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -94,7 +95,8 @@ class SolversTest {
     "EULER_ANCESTRAL,4,LINSPACE,TORCH",
     "EULER_ANCESTRAL,4,KARRAS,TORCH_GPU",
     "DPM_SOLVER,6,KARRAS,OWN",
-    "CONSISTENCY,3,CONSISTENCY,TORCH"
+    "CONSISTENCY,3,CONSISTENCY,TORCH",
+    "CONSISTENCY,3,CONSISTENCY,NUMPY_TORCH"
   })
   void imagesAreWhatTheStepsSay(Solver solver, int n, Spacing spacing, NoiseSource noise) {
     SampleRequest request =
@@ -150,8 +152,8 @@ class SolversTest {
     }
 
     @Override
-    public TimeGrid grid(Solver solver, Spacing spacing) {
-      return pixels.grid(solver, spacing);
+    public TimeGrid grid(Solver solver, Spacing spacing, End end) {
+      return pixels.grid(solver, spacing, end);
     }
 
     @Override
@@ -339,6 +341,43 @@ class SolversTest {
       values[i] = noise[i];
     }
     return values;
+  }
+
+  /** The end of the path is one of the things that tell two schedules apart. */
+  @Test
+  void theLastStepLeadsWhereARequestSays() {
+    SampleRequest usual = SampleRequest.of(LABELS, SEED, W, 4);
+    NoiseSchedule levels = teacher.card().noiseSchedule();
+    try (Sampler sampler = new Sampler(teacher);
+        SingleEvaluation single = new SingleEvaluation(teacher)) {
+      for (End end : new End[] {End.FIRST_LEVEL, End.CLEAN, End.FIRST_LEVEL}) {
+        TimeGrid grid = new TimeGrid(Spacing.LEADING, 1, end);
+        SamplingSchedule path = SamplingSchedule.of(Solver.DDIM, levels, grid, 4);
+        float[] images = sample(sampler, usual.withEnd(end));
+        double[] expected = follow(path, single, usual, 0);
+        for (int i = 0; i < VALUES; i++) {
+          assertEquals(expected[i], images[i], 1e-4 * Math.max(1, Math.abs(expected[i])), "" + end);
+        }
+      }
+    }
+  }
+
+  /** NumPy's for what an image begins with, PyTorch's from its own beginning behind it. */
+  @Test
+  void twoProgramsDrawOneAfterTheOther() {
+    float[] first = new float[32];
+    float[] second = new float[32];
+    NoiseSource.Draws both = NoiseSource.NUMPY_TORCH.draws(0);
+    both.next(first);
+    both.next(second);
+    assertEquals(1.76405235f, first[0]);
+    assertEquals(-1.1258398f, second[0]);
+    both.next(first);
+    float[] expected = new float[32];
+    NoiseSource.Draws torch = NoiseSource.TORCH.draws(0);
+    torch.next(expected);
+    torch.next(expected);
+    assertArrayEquals(expected, first);
   }
 
   /** PyTorch's first numbers of seed 0, as it prints them; planes of an image come one by one. */

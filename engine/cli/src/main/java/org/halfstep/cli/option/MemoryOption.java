@@ -1,5 +1,6 @@
 package org.halfstep.cli.option;
 
+import java.util.List;
 import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -43,6 +44,11 @@ public final class MemoryOption {
       throw refused(text);
     }
     return (long) bytes;
+  }
+
+  /** What was given, as it is typed, so that a picture can be made again. */
+  public List<String> words() {
+    return memory == null ? List.of() : List.of("--memory", memory);
   }
 
   private static InputException refused(String text) {

@@ -1,6 +1,7 @@
 package org.halfstep.cli.option;
 
 import java.util.List;
+import java.util.Locale;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import picocli.CommandLine.ITypeConverter;
@@ -29,7 +30,8 @@ public final class PrecisionOption {
       converter = Converter.class,
       paramLabel = "TYPE",
       description =
-          "f32, bf16, or on a GPU tf32: how networks compute (default: bf16 on a GPU and on a CPU with AMX, else f32).")
+          "f32, bf16, or on a GPU tf32: how networks compute, all parts of a latent model (default:"
+              + " bf16 on a GPU and on a CPU with AMX, else f32).")
   private DataType precision;
 
   /** What was given, else what is best on the device. */
@@ -37,6 +39,13 @@ public final class PrecisionOption {
     DataType chosen = precision == null ? device.defaultPrecision() : precision;
     device.requirePrecision(chosen);
     return chosen;
+  }
+
+  /** What was given, as it is typed, so that a picture can be made again. */
+  public List<String> words() {
+    return precision == null
+        ? List.of()
+        : List.of("--precision", precision.name().toLowerCase(Locale.ROOT));
   }
 
   /** Sets what was given; where nothing was, fills in what the settings leave open. */

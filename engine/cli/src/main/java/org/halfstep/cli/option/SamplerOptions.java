@@ -37,11 +37,21 @@ public final class SamplerOptions {
   private TimeGrid.Spacing spacing;
 
   @Option(
+      names = "--end",
+      paramLabel = "KIND",
+      description =
+          "Where the last step leads: clean, to the image itself, or first_level, to the little"
+              + " noise of the schedule's first level, which other programs call sigma_min"
+              + " (default: what the model's files say of the sampler).")
+  private TimeGrid.End end;
+
+  @Option(
       names = "--noise",
       paramLabel = "SOURCE",
       description =
-          "Whose random numbers: own, torch, torch_gpu or numpy. With another program's, image K"
-              + " of seed S is the one that it makes alone from seed S + K (default: own).")
+          "Whose random numbers: own, torch, torch_gpu, numpy, or numpy_torch (NumPy's to begin"
+              + " with, PyTorch's behind). With another program's, image K of seed S is the one"
+              + " that it makes alone from seed S + K (default: own).")
   private NoiseSource noise;
 
   @Option(
@@ -63,7 +73,12 @@ public final class SamplerOptions {
 
   /** Whether anything but a seed was given. */
   public boolean isGiven() {
-    return steps != null || sampler != null || clip || spacing != null || noise != null;
+    return steps != null
+        || sampler != null
+        || clip
+        || spacing != null
+        || end != null
+        || noise != null;
   }
 
   /**
@@ -98,6 +113,7 @@ public final class SamplerOptions {
       request = guidance == null ? request : request.withGuidance(guidance);
       request = sampler == null ? request : request.withSampler(sampler);
       request = spacing == null ? request : request.withSpacing(spacing);
+      request = end == null ? request : request.withEnd(end);
       request = noise == null ? request : request.withNoise(noise);
       model.requireSupported(request);
       return request;

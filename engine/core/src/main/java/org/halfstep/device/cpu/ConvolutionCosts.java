@@ -7,13 +7,14 @@ import org.halfstep.device.ConvolutionAlgorithm;
 import org.halfstep.device.ConvolutionShape;
 import org.halfstep.device.DataType;
 import org.halfstep.device.WeightChoice;
+import org.halfstep.device.WeightForm;
 
 /**
- * What the ways to compute a convolution in float32 cost in memory and time, by a model of three
- * terms: arithmetic at the rate of each algorithm, the packed weight read once per batch, and taps
- * transformed once per round of tiles. Its rates were measured on two cores of an AMD EPYC with
- * AVX-512 ({@code bench/convolutions}); only their ratios matter, and these follow from the numbers
- * of operations.
+ * What the ways to compute a convolution in float32 cost in memory and time, by a model of four
+ * terms: arithmetic at the rate of each algorithm, the packed weight read once per batch, taps
+ * transformed once per round of tiles, and weights that are read where they are stored brought into
+ * order as often. Its rates were measured on two cores of an AMD EPYC with AVX-512 ({@code
+ * bench/convolutions}); only their ratios matter, and these follow from the numbers of operations.
  */
 final class ConvolutionCosts {
   /** Operations of the direct form per millisecond. */
@@ -35,6 +36,22 @@ final class ConvolutionCosts {
   /** Bytes of weights per millisecond. */
   private static final double BYTES = 41e6;
 
+  /** Bytes of packed weights per millisecond: nearly all of it is fresh memory's first touch. */
+  private static final double PACKED = 0.5e6;
+
+  /** Numbers of a stored weight that are brought into order per millisecond. */
+  private static final double ORDERED = 9e6;
+
+  /**
+   * A product brings a stored weight into order once for so many pieces of its pixels, or fewer.
+   */
+  private static final int PIECES = 4;
+
+  private static final int PIECE = 48;
+
+  /** Bytes that such pieces take at most. */
+  private static final int PIECES_BYTES = 512 << 10;
+
   /** Images evaluated together beside one alone. */
   private static final int TOGETHER = 8;
 
@@ -43,9 +60,13 @@ final class ConvolutionCosts {
   /** How the numbers of the weight are stored. */
   private final DataType stored;
 
-  private ConvolutionCosts(ConvolutionShape shape, DataType stored) {
+  /** Whether they may be read where they are. */
+  private final boolean mapped;
+
+  private ConvolutionCosts(ConvolutionShape shape, DataType stored, boolean mapped) {
     this.shape = shape;
     this.stored = stored;
+    this.mapped = mapped;
   }
 
   /**
@@ -53,32 +74,38 @@ final class ConvolutionCosts {
    * smaller ones. Empty where the packed weight is a library's.
    *
    * @param stored how the numbers of the weight are stored: F32, F16 or BF16
+   * @param mapped whether they may be read where they are
    */
-  static List<WeightChoice> of(ConvolutionShape shape, DataType stored) {
-    ConvolutionCosts costs = new ConvolutionCosts(shape, stored);
+  static List<WeightChoice> of(ConvolutionShape shape, DataType stored, boolean mapped) {
+    ConvolutionCosts costs = new ConvolutionCosts(shape, stored, mapped);
     if (PointwiseConvolution.isChosen(ConvolutionAlgorithm.FASTEST, shape, DataType.F32)) {
-      return List.of(costs.pointwise());
+      return mapped
+          ? List.of(costs.pointwise(), costs.storedPointwise())
+          : List.of(costs.pointwise());
     }
     return switch (WinogradConvolution.tile(ConvolutionAlgorithm.FASTEST, shape, DataType.F32)) {
       case WinogradConvolution.LARGE_TILE ->
-          decreasing(
+          costs.decreasing(
               costs.transformed(ConvolutionAlgorithm.WINOGRAD4),
               costs.taps(ConvolutionAlgorithm.WINOGRAD4),
+              costs.storedTaps(ConvolutionAlgorithm.WINOGRAD4),
               costs.transformed(ConvolutionAlgorithm.WINOGRAD2),
               costs.taps(ConvolutionAlgorithm.WINOGRAD2),
               costs.direct());
       case WinogradConvolution.SMALL_TILE ->
-          decreasing(
+          costs.decreasing(
               costs.transformed(ConvolutionAlgorithm.WINOGRAD2),
               costs.taps(ConvolutionAlgorithm.WINOGRAD2),
+              costs.storedTaps(ConvolutionAlgorithm.WINOGRAD2),
               costs.direct());
       default -> List.of();
     };
   }
 
   /** The first, and each of the others that is smaller than everything faster. */
-  private static List<WeightChoice> decreasing(WeightChoice first, WeightChoice... others) {
+  private List<WeightChoice> decreasing(WeightChoice first, WeightChoice... others) {
     List<WeightChoice> sorted = new ArrayList<>(List.of(others));
+    sorted.removeIf(way -> way.form() == WeightForm.STORED && !mapped);
     sorted.sort(
         Comparator.comparingDouble(WeightChoice::milliseconds)
             .thenComparingLong(WeightChoice::bytes));
@@ -94,16 +121,38 @@ final class ConvolutionCosts {
   private WeightChoice pointwise() {
     long bytes =
         PointwiseConvolution.packedBytes(shape.inputChannels(), shape.outputChannels(), stored);
-    return direct(stored, bytes);
+    double arithmetic = arithmetic(DIRECT);
+    return choice(
+        ConvolutionAlgorithm.DIRECT, WeightForm.PACKED, stored, bytes, arithmetic, arithmetic);
+  }
+
+  private WeightChoice storedPointwise() {
+    double arithmetic = arithmetic(DIRECT);
+    int pixels = shape.height() * shape.width();
+    return choice(
+        ConvolutionAlgorithm.DIRECT,
+        WeightForm.STORED,
+        stored,
+        0,
+        arithmetic + filters() / ORDERED * blocks(pixels),
+        arithmetic + filters() / ORDERED * blocks(TOGETHER * pixels) / TOGETHER);
+  }
+
+  private int blocks(int pixels) {
+    int fitting = PIECES_BYTES / (PIECE * Float.BYTES * shape.inputChannels());
+    return Math.ceilDiv(pixels, PIECE * Math.clamp(fitting, 1, PIECES));
   }
 
   private WeightChoice direct() {
-    return direct(DataType.F32, DataType.F32.bytes() * filters() * shape.window().taps());
-  }
-
-  private WeightChoice direct(DataType type, long bytes) {
+    long bytes = DataType.F32.bytes() * filters() * shape.window().taps();
     double arithmetic = arithmetic(DIRECT);
-    return choice(ConvolutionAlgorithm.DIRECT, false, type, bytes, arithmetic, arithmetic);
+    return choice(
+        ConvolutionAlgorithm.DIRECT,
+        WeightForm.PACKED,
+        DataType.F32,
+        bytes,
+        arithmetic,
+        arithmetic);
   }
 
   private WeightChoice transformed(ConvolutionAlgorithm algorithm) {
@@ -112,21 +161,34 @@ final class ConvolutionCosts {
             shape.inputChannels(), shape.outputChannels(), side(algorithm));
     double arithmetic =
         arithmetic(algorithm == ConvolutionAlgorithm.WINOGRAD4 ? LARGE_TILES : SMALL_TILES);
-    return choice(algorithm, false, DataType.F32, bytes, arithmetic, arithmetic);
+    return choice(algorithm, WeightForm.PACKED, DataType.F32, bytes, arithmetic, arithmetic);
   }
 
   private WeightChoice taps(ConvolutionAlgorithm algorithm) {
+    long bytes = stored.bytes() * filters() * shape.window().taps();
+    return ofTaps(algorithm, WeightForm.TAPS, bytes, 0);
+  }
+
+  private WeightChoice storedTaps(ConvolutionAlgorithm algorithm) {
+    return ofTaps(algorithm, WeightForm.STORED, 0, filters() * shape.window().taps() / ORDERED);
+  }
+
+  /**
+   * @param order milliseconds for bringing the taps into order, in each round
+   */
+  private WeightChoice ofTaps(
+      ConvolutionAlgorithm algorithm, WeightForm form, long bytes, double order) {
     boolean large = algorithm == ConvolutionAlgorithm.WINOGRAD4;
     double arithmetic = arithmetic(large ? LARGE_TILES_OF_TAPS : SMALL_TILES_OF_TAPS);
-    double transform = filters() / (large ? LARGE_TRANSFORMS : SMALL_TRANSFORMS);
+    double round = filters() / (large ? LARGE_TRANSFORMS : SMALL_TRANSFORMS) + order;
     int tiles = WinogradConvolution.tiles(shape, side(algorithm));
     return choice(
         algorithm,
-        true,
+        form,
         stored,
-        stored.bytes() * filters() * shape.window().taps(),
-        arithmetic + transform * WinogradConvolution.rounds(tiles),
-        arithmetic + transform * WinogradConvolution.rounds(TOGETHER * tiles) / TOGETHER);
+        bytes,
+        arithmetic + round * WinogradConvolution.rounds(tiles),
+        arithmetic + round * WinogradConvolution.rounds(TOGETHER * tiles) / TOGETHER);
   }
 
   private static int side(ConvolutionAlgorithm algorithm) {
@@ -149,13 +211,13 @@ final class ConvolutionCosts {
    */
   private static WeightChoice choice(
       ConvolutionAlgorithm algorithm,
-      boolean taps,
+      WeightForm form,
       DataType type,
       long bytes,
       double alone,
       double together) {
     double milliseconds =
         (Math.max(alone, bytes / BYTES) + Math.max(together, bytes / BYTES / TOGETHER)) / 2;
-    return new WeightChoice(algorithm, taps, type, bytes, milliseconds);
+    return new WeightChoice(algorithm, form, type, bytes, milliseconds, bytes / PACKED);
   }
 }

@@ -185,10 +185,15 @@ public final class CpuDevice implements Device {
   }
 
   @Override
-  public List<WeightChoice> weightChoices(ConvolutionShape shape, DataType stored) {
+  public List<WeightChoice> weightChoices(ConvolutionShape shape, DataType stored, boolean mapped) {
     return algorithm == ConvolutionAlgorithm.FASTEST
-        ? ConvolutionCosts.of(shape, stored)
+        ? ConvolutionCosts.of(shape, stored, mapped)
         : List.of();
+  }
+
+  @Override
+  public boolean sharesHostMemory() {
+    return true;
   }
 
   @Override

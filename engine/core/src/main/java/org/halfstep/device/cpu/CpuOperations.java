@@ -14,6 +14,7 @@ import org.halfstep.device.Launch;
 import org.halfstep.device.QuantizedConvolution;
 import org.halfstep.device.Sequence;
 import org.halfstep.device.WeightChoice;
+import org.halfstep.device.WeightForm;
 import org.halfstep.device.kernels.KernelOperations;
 
 /** Operations on the CPU: our own kernels and oneDNN. */
@@ -44,15 +45,15 @@ final class CpuOperations extends KernelOperations {
       return own(
           weights == null
               ? new PointwiseConvolution(arguments, shape, request.training())
-              : PointwiseConvolution.packedAs(weights.type(), arguments, shape));
+              : PointwiseConvolution.reading(weights.type(), weights.form(), arguments, shape));
     }
     int tile =
         WinogradConvolution.tile(
             weights == null ? algorithm : weights.algorithm(), shape, request.type());
     if (ours && tile != 0 && WinogradConvolution.splitsAt(request.channels0())) {
       return own(
-          weights != null && weights.taps()
-              ? WinogradConvolution.ofTaps(weights.type(), arguments, shape, tile)
+          weights != null && weights.form() != WeightForm.PACKED
+              ? WinogradConvolution.ofTaps(weights.type(), weights.form(), arguments, shape, tile)
               : new WinogradConvolution(arguments, shape, request.training(), tile));
     }
     return own(

@@ -13,6 +13,7 @@ import org.halfstep.device.ConvolutionShape;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Launch;
 import org.halfstep.device.PackedLayout;
+import org.halfstep.device.WeightForm;
 import org.halfstep.device.kernels.BoundKernel;
 import org.halfstep.device.kernels.KernelBinder;
 
@@ -28,23 +29,33 @@ abstract sealed class KernelConvolution implements Convolution
   final ConvolutionShape shape;
   private final boolean training;
 
-  /** Of the packed weight; other than F32 for inference only. */
+  /** Of the weight that is read; other than F32 for inference only. */
   final DataType packedType;
+
+  /** What is read of it; other than PACKED for inference only. */
+  final WeightForm form;
 
   /** The kernels of the passes. */
   record Passes(Kernel pack, Kernel forward, Kernel gradient) {}
 
   /**
    * @param arena for the arguments of launches; outlives them
-   * @param packedType F32, F16 or BF16: of the packed weight
+   * @param packedType F32, F16 or BF16: of the weight that is read
+   * @param form what is read of it
    */
   KernelConvolution(
-      Arena arena, Passes passes, ConvolutionShape shape, boolean training, DataType packedType) {
-    if (training && packedType != DataType.F32) {
+      Arena arena,
+      Passes passes,
+      ConvolutionShape shape,
+      boolean training,
+      DataType packedType,
+      WeightForm form) {
+    if (training && (packedType != DataType.F32 || form != WeightForm.PACKED)) {
       throw new IllegalArgumentException(
-          "weights that change are packed as F32, not " + packedType);
+          "weights that change are packed as F32, not " + packedType + " " + form);
     }
     this.packedType = packedType;
+    this.form = form;
     this.kernels = new KernelBinder(Kernels.cpu(), MemorySegment.NULL, arena);
     this.passes = passes;
     this.shape = shape;
@@ -76,7 +87,12 @@ abstract sealed class KernelConvolution implements Convolution
 
   @Override
   public final long packedForwardBytes() {
-    return packedBytes(shape.inputChannels(), shape.outputChannels());
+    return readsMapped() ? 0 : packedBytes(shape.inputChannels(), shape.outputChannels());
+  }
+
+  @Override
+  public final boolean readsMapped() {
+    return form == WeightForm.STORED;
   }
 
   /** What computes it, for people. */
@@ -96,13 +112,13 @@ abstract sealed class KernelConvolution implements Convolution
   @Override
   public final Launch packForward(long storedWeight, long bias, long packedWeight) {
     return pack(
-        stored(storedWeight), shape.inputChannels(), shape.outputChannels(), false, packedWeight);
+        wide(storedWeight), shape.inputChannels(), shape.outputChannels(), false, packedWeight);
   }
 
   @Override
   public final Launch forward(Input input, long weight, Output output, long scratch) {
     return read(passes.forward, input)
-        .with("packed workspace", weight, scratch)
+        .with("packed workspace", readsMapped() ? mapped(weight) : weight, scratch)
         .with("bias residual", output.bias(), output.residual())
         .with("y moments", output.y(), output.moments());
   }
@@ -120,7 +136,7 @@ abstract sealed class KernelConvolution implements Convolution
   @Override
   public final Launch packBackward(long storedWeight, long packedWeight) {
     return pack(
-        stored(storedWeight), shape.outputChannels(), shape.inputChannels(), true, packedWeight);
+        wide(storedWeight), shape.outputChannels(), shape.inputChannels(), true, packedWeight);
   }
 
   /** A forward pass with the weight's channels exchanged. */
@@ -146,7 +162,7 @@ abstract sealed class KernelConvolution implements Convolution
       Input input, long dy, long dweight, long dbias, long scratch) {
     requireTraining();
     return read(passes.gradient, input)
-        .with("dy dweight dbias workspace", dy, stored(dweight), dbias, scratch)
+        .with("dy dweight dbias workspace", dy, wide(dweight), dbias, scratch)
         .with("stride", shape.weightInputStride());
   }
 
@@ -167,7 +183,8 @@ abstract sealed class KernelConvolution implements Convolution
   }
 
   private BoundKernel sized(Kernel pass, int in, int out) {
-    return withSizes(kernels.bind(pass)).with("in0 out dtype", in, out, packedType);
+    BoundKernel bound = withSizes(kernels.bind(pass)).with("in0 out dtype", in, out, packedType);
+    return readsMapped() ? bound.with("stride", shape.weightInputStride()) : bound;
   }
 
   private BoundKernel read(Kernel pass, Input input) {
@@ -177,9 +194,18 @@ abstract sealed class KernelConvolution implements Convolution
         .with("silu", input.activation() == Activation.SILU);
   }
 
-  /** Where this convolution's input channels start in the stored weight. */
-  private long stored(long weight) {
-    return weight + (long) Float.BYTES * shape.weightInputOffset() * shape.window().taps();
+  /** Where this convolution's input channels start in a weight of float32. */
+  private long wide(long weight) {
+    return weight + Float.BYTES * offset();
+  }
+
+  /** The same in a weight that is read where its file is mapped. */
+  private long mapped(long weight) {
+    return weight + packedType.bytes() * offset();
+  }
+
+  private long offset() {
+    return (long) shape.weightInputOffset() * shape.window().taps();
   }
 
   private void requireTraining() {

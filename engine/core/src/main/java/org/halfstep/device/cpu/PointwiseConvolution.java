@@ -5,6 +5,7 @@ import org.halfstep.bindings.Kernel;
 import org.halfstep.device.ConvolutionAlgorithm;
 import org.halfstep.device.ConvolutionShape;
 import org.halfstep.device.DataType;
+import org.halfstep.device.WeightForm;
 import org.halfstep.device.Window;
 import org.halfstep.device.kernels.BoundKernel;
 
@@ -31,21 +32,23 @@ final class PointwiseConvolution extends KernelConvolution {
    * @param arena for the arguments of launches; outlives them
    */
   PointwiseConvolution(Arena arena, ConvolutionShape shape, boolean training) {
-    this(arena, shape, training, DataType.F32);
+    this(arena, shape, training, DataType.F32, WeightForm.PACKED);
   }
 
   private PointwiseConvolution(
-      Arena arena, ConvolutionShape shape, boolean training, DataType packedType) {
-    super(arena, PASSES, shape, training, packedType);
+      Arena arena, ConvolutionShape shape, boolean training, DataType packedType, WeightForm form) {
+    super(arena, PASSES, shape, training, packedType, form);
   }
 
   /**
-   * For inference, with packed weights of a type.
+   * For inference, with a weight of a type.
    *
    * @param type F32, F16 or BF16
+   * @param form PACKED or STORED
    */
-  static PointwiseConvolution packedAs(DataType type, Arena arena, ConvolutionShape shape) {
-    return new PointwiseConvolution(arena, shape, false, type);
+  static PointwiseConvolution reading(
+      DataType type, WeightForm form, Arena arena, ConvolutionShape shape) {
+    return new PointwiseConvolution(arena, shape, false, type, form);
   }
 
   /** Whether a convolution is computed by these kernels. The batch never counts. */

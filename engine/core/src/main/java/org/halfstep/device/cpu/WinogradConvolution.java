@@ -5,6 +5,7 @@ import org.halfstep.bindings.Kernel;
 import org.halfstep.device.ConvolutionAlgorithm;
 import org.halfstep.device.ConvolutionShape;
 import org.halfstep.device.DataType;
+import org.halfstep.device.WeightForm;
 import org.halfstep.device.Window;
 import org.halfstep.device.kernels.BoundKernel;
 
@@ -60,15 +61,12 @@ final class WinogradConvolution extends KernelConvolution {
 
   private final int tile;
 
-  /** Whether the packed weight is transformed whenever it is used. */
-  private final boolean taps;
-
   /**
    * @param arena for the arguments of launches; outlives them
    * @param tile 2 or 4: the side of the output tiles
    */
   WinogradConvolution(Arena arena, ConvolutionShape shape, boolean training, int tile) {
-    this(arena, shape, training, tile, false, DataType.F32);
+    this(arena, shape, training, tile, WeightForm.PACKED, DataType.F32);
   }
 
   private WinogradConvolution(
@@ -76,21 +74,26 @@ final class WinogradConvolution extends KernelConvolution {
       ConvolutionShape shape,
       boolean training,
       int tile,
-      boolean taps,
+      WeightForm form,
       DataType packedType) {
-    super(arena, PASSES, shape, training, packedType);
+    super(arena, PASSES, shape, training, packedType, form);
     this.tile = tile;
-    this.taps = taps;
   }
 
   /**
-   * For inference, with the weight packed as the taps that it is stored as, and transformed
-   * whenever it is used; to the same bits.
+   * For inference, with a weight that is transformed whenever it is used; to the same bits.
    *
-   * @param type F32, F16 or BF16: of the packed taps
+   * @param type F32, F16 or BF16: of its taps
+   * @param form TAPS or STORED
    */
-  static WinogradConvolution ofTaps(DataType type, Arena arena, ConvolutionShape shape, int tile) {
-    return new WinogradConvolution(arena, shape, false, tile, true, type);
+  static WinogradConvolution ofTaps(
+      DataType type, WeightForm form, Arena arena, ConvolutionShape shape, int tile) {
+    return new WinogradConvolution(arena, shape, false, tile, form, type);
+  }
+
+  /** Whether the weight is transformed whenever it is used. */
+  private boolean taps() {
+    return form != WeightForm.PACKED;
   }
 
   /** The side of the output tiles by which a convolution is computed, or 0 for the direct form. */
@@ -145,12 +148,12 @@ final class WinogradConvolution extends KernelConvolution {
 
   @Override
   String title() {
-    return taps ? "3x3 taps, " + packedType : "Winograd F(" + tile + "x" + tile + ")";
+    return taps() ? "3x3 taps, " + packedType : "Winograd F(" + tile + "x" + tile + ")";
   }
 
   @Override
   long packedBytes(int in, int out) {
-    return taps
+    return taps()
         ? (long) packedType.bytes() * KERNEL * KERNEL * in * out
         : transformedBytes(in, out, tile);
   }
@@ -169,7 +172,7 @@ final class WinogradConvolution extends KernelConvolution {
 
   @Override
   BoundKernel withForm(BoundKernel pack) {
-    return pack.with("tile taps", tile, taps);
+    return pack.with("tile taps", tile, taps());
   }
 
   @Override

@@ -18,7 +18,6 @@ import org.halfstep.diffusion.Solver;
 import org.halfstep.image.ImageBatch;
 import org.halfstep.sample.DiffusionModel;
 import org.halfstep.sample.Edit;
-import org.halfstep.sample.LatentOptions;
 import org.halfstep.sample.ModelOptions;
 import org.halfstep.sample.NoiseSource;
 import org.halfstep.sample.SampleRequest;
@@ -71,11 +70,7 @@ class RecordedPicturesTest {
 
   private static List<byte[]> pictures(Device device, String layout) throws IOException {
     List<byte[]> made = new ArrayList<>();
-    ModelOptions options =
-        ModelOptions.standard()
-            .withDevice(device)
-            .withPrecision(DataType.F32)
-            .withLatent(LatentOptions.standard().withPrecisions(DataType.F32, DataType.F32));
+    ModelOptions options = ModelOptions.standard().withDevice(device).withPrecision(DataType.F32);
     try (DiffusionModel model = DiffusionModel.open(folder.resolve("tiny/" + layout), options)) {
       for (SampleRequest request : requests(model)) {
         made.add(model.sample(request).pixels());
