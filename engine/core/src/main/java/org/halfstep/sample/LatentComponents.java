@@ -14,6 +14,7 @@ import org.halfstep.checkpoint.Component;
 import org.halfstep.checkpoint.LowRankUpdates;
 import org.halfstep.checkpoint.Part;
 import org.halfstep.checkpoint.SchedulerConfig;
+import org.halfstep.checkpoint.TextEncoderDescription;
 import org.halfstep.checkpoint.UNetDescription;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
