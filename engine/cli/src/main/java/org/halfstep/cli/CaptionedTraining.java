@@ -113,8 +113,8 @@ record CaptionedTraining(
     Optional<FrozenTextStart.Encoder> frozen = frozen(teacher.tokens(), known, owned);
     if (frozen.isEmpty()) {
       return known == null
-          ? CaptionedTeacherStart.fresh(teacher, captions, latent)
-          : CaptionedTeacherStart.from(known, captions, latent);
+          ? CaptionedTeacherStart.fresh(teacher, captions, List.of(), latent)
+          : CaptionedTeacherStart.from(known, captions, List.of(), latent);
     }
     FrozenTextStart.Encoder encoder = frozen.get();
     Files.createDirectories(folder);

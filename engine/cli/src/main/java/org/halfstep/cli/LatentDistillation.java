@@ -4,6 +4,8 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import org.halfstep.checkpoint.AutoencoderDescription;
 import org.halfstep.checkpoint.Checkpoint;
@@ -36,7 +38,7 @@ import org.halfstep.model.Network;
 import org.halfstep.random.Philox;
 import org.halfstep.text.TokenTable;
 import org.halfstep.train.Examples;
-import org.halfstep.train.HeldOut;
+import org.halfstep.train.RenumberedExamples;
 import org.halfstep.train.Resume;
 
 /**
@@ -134,11 +136,14 @@ record LatentDistillation(
       CaptionedPictures pictures = isOfTexts() ? pictures() : null;
       Path file = latents == null ? folder.resolve("latents.safetensors") : latents;
       Examples examples = latent.training(images, pictures, file);
-      HeldOut held = heldOut(latent, images, run);
+      boolean measures = learnsVelocity(run);
+      CaptionedPictures others =
+          measures && isOfTexts() ? LatentExamples.heldOutCaptions(data).orElse(null) : null;
+      Examples held = measures ? heldOut(latent, images, examples, others) : null;
       TokenTable captions = null;
       Network<ClipTextConfig, ComponentCard> encoder = null;
       if (isOfTexts()) {
-        captions = captions(pictures);
+        captions = captions(pictures, others);
         encoder = owned.add(encoder());
       }
       LatentModels models =
@@ -185,21 +190,24 @@ record LatentDistillation(
         out);
   }
 
-  /** Null where nothing is held out, or nothing is measured. */
-  private HeldOut heldOut(
-      LatentExamples examples, ImageDataset images, LatentDistillationSettings run)
+  /** Whether the phase from eps to v runs, which is measured on held-out pictures. */
+  private boolean learnsVelocity(LatentDistillationSettings run) throws IOException {
+    return run.velocity() != null && scheduler().parameterization() != Parameterization.V;
+  }
+
+  /**
+   * @param others captions of held-out pictures; null for none
+   * @return null where nothing is held out
+   */
+  private Examples heldOut(
+      LatentExamples latent, ImageDataset images, Examples training, CaptionedPictures others)
       throws IOException {
-    if (run.velocity() == null || scheduler().parameterization() == Parameterization.V) {
-      return null;
-    }
     if (!isOfTexts()) {
-      return examples
-          .heldOutClasses(data, images)
-          .map(classes -> new HeldOut(classes, null))
-          .orElse(null);
+      return latent.heldOutClasses(data, images).orElse(null);
     }
-    CaptionedPictures held = LatentExamples.heldOutCaptions(data).orElse(null);
-    return held == null ? null : new HeldOut(examples.heldOut(data, held), captions(held));
+    return others == null
+        ? null
+        : new RenumberedExamples(latent.heldOut(data, others), training.conditions());
   }
 
   private SchedulerConfig scheduler() throws IOException {
@@ -213,8 +221,16 @@ record LatentDistillation(
     return data.requireCaptioned();
   }
 
-  private TokenTable captions(CaptionedPictures pictures) throws IOException {
+  /**
+   * @param held those of held-out pictures, which stand behind the others; or null
+   */
+  private TokenTable captions(CaptionedPictures pictures, CaptionedPictures held)
+      throws IOException {
     TextDescription text = text();
+    List<String> all = new ArrayList<>(pictures.texts().all());
+    if (held != null) {
+      all.addAll(held.texts().all());
+    }
     return TokenTable.of(
         checkpoint
             .openTokenizer()
@@ -224,7 +240,7 @@ record LatentDistillation(
                         checkpoint.path()
                             + ": has no tokenizer, as single files do: convert it to a folder"
                             + " (halfstep convert --tokenizer)")),
-        pictures.texts().all(),
+        all,
         text.positions());
   }
 

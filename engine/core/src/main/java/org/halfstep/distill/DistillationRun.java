@@ -7,7 +7,6 @@ import java.util.function.BooleanSupplier;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.device.Device;
 import org.halfstep.train.Examples;
-import org.halfstep.train.HeldOut;
 import org.halfstep.train.LabelledImages;
 import org.halfstep.train.PhaseRun;
 import org.halfstep.train.Resume;
@@ -80,7 +79,8 @@ public final class DistillationRun {
    *
    * @param models of the run
    * @param examples latents of the models' size, with the conditions that they know
-   * @param held examples that are not learned from, to measure with; null for none
+   * @param held examples that are not learned from, to measure with, whose captions stand behind
+   *     the others in the models' table; null for none
    * @param begun the folder of a model of an earlier run, whose weights the student of its kind
    *     begins with in place of its teacher's; null for none
    * @param folder checkpoints and a folder for each student go here
@@ -91,7 +91,7 @@ public final class DistillationRun {
   public static boolean run(
       LatentModels models,
       Examples examples,
-      HeldOut held,
+      Examples held,
       LatentDistillationSettings settings,
       Path begun,
       Path folder,
@@ -108,7 +108,7 @@ public final class DistillationRun {
   private static boolean begin(
       DistilledModels models,
       Examples examples,
-      HeldOut held,
+      Examples held,
       Object said,
       LatentDistillationSettings settings,
       Path begun,

@@ -13,7 +13,6 @@ import org.halfstep.model.ModelCard;
 import org.halfstep.random.Philox;
 import org.halfstep.train.ConditionedNetwork;
 import org.halfstep.train.Examples;
-import org.halfstep.train.HeldOut;
 import org.halfstep.train.PhaseRun;
 import org.halfstep.train.Progress;
 import org.halfstep.train.RunListener;
@@ -23,7 +22,8 @@ import org.halfstep.train.Trainer;
 /**
  * How the phases of a distillation train a student and keep it.
  *
- * @param held examples that are not learned from, to measure with; null for none
+ * @param held examples that are not learned from, to measure with, whose conditions have numbers in
+ *     the same table; null for none
  * @param recomputes whether a student's blocks run once more on the way back
  * @param given weights that one of the students begins with; null where all begin with their
  *     teacher's
@@ -31,7 +31,7 @@ import org.halfstep.train.Trainer;
 record StudentTraining(
     DistilledModels models,
     Examples examples,
-    HeldOut held,
+    Examples held,
     DistillationSettings settings,
     boolean recomputes,
     GivenWeights given,

@@ -8,7 +8,7 @@ import org.halfstep.graph.Weights;
 import org.halfstep.model.ModelCard;
 import org.halfstep.random.Philox;
 import org.halfstep.train.ConditionedNetwork;
-import org.halfstep.train.HeldOut;
+import org.halfstep.train.Examples;
 import org.halfstep.train.RunSettings;
 
 /**
@@ -97,11 +97,11 @@ record VelocityPhase(StudentTraining training, VelocitySettings settings) {
     }
 
     private double[][] errors(ConditionedNetwork network, Weights weights) {
-      HeldOut held = training.held();
+      Examples held = training.held();
       return ConversionErrors.errors(
-          held == null ? network : held.told(network),
+          network,
           weights,
-          held == null ? training.examples() : held.examples(),
+          held == null ? training.examples() : held,
           MEASURED_PER_BIN,
           Math.min(settings.run().batch(), MEASURED_PER_BIN),
           Philox.childSeed(training.settings().seed(), MEASURED_STREAM));

@@ -24,13 +24,7 @@ public record CachedConditioned(Network<LatentUNetConfig, ModelCard> network, Co
 
   @Override
   public void requireConditions(Examples examples) {
-    if (examples.conditions() != contexts.texts()) {
-      throw new IllegalArgumentException(
-          "the network is told "
-              + contexts.texts()
-              + " captions, the data has "
-              + examples.conditions());
-    }
+    TextConditioned.requireCaptions(contexts.texts(), examples);
   }
 
   @Override

@@ -2,6 +2,7 @@ package org.halfstep.train;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import org.halfstep.checkpoint.Checkpoint;
 import org.halfstep.checkpoint.Component;
@@ -33,6 +34,10 @@ import org.halfstep.text.Tokenizer;
 public final class CaptionedTeacherStart implements TeacherStart {
   private final ClipTokenizer tokenizer;
   private final TokenTable captions;
+
+  /** SHA-256 of the tokens of the captions that are learned from. */
+  private final String told;
+
   private final SchedulerConfig scheduler;
   private final TextUNetConfig config;
 
@@ -44,12 +49,14 @@ public final class CaptionedTeacherStart implements TeacherStart {
   private CaptionedTeacherStart(
       ClipTokenizer tokenizer,
       TokenTable captions,
+      String told,
       SchedulerConfig scheduler,
       TextUNetConfig config,
       Tensors weights,
       String digest) {
     this.tokenizer = tokenizer;
     this.captions = captions;
+    this.told = told;
     this.scheduler = scheduler;
     this.config = config;
     this.weights = weights;
@@ -61,16 +68,19 @@ public final class CaptionedTeacherStart implements TeacherStart {
    * to a last level of noise alone, on which the network predicts v.
    *
    * @param texts the captions by their numbers
+   * @param held those of held-out pictures, whose numbers come behind; the tokenizer is not made of
+   *     them
    * @param latent what the autoencoder makes of a picture
    * @throws IllegalArgumentException in one line, when the settings describe no network
    */
   public static CaptionedTeacherStart fresh(
-      CaptionedTeacherSettings settings, List<String> texts, Shape latent) {
+      CaptionedTeacherSettings settings, List<String> texts, List<String> held, Shape latent) {
     ClipTokenizer tokenizer = ClipTokenizer.trained(texts, settings.merges());
     TextUNetConfig config = settings.network(tokenizer.size(), latent);
     return new CaptionedTeacherStart(
         tokenizer,
-        TokenTable.of(tokenizer, texts, config.text().positions()),
+        table(tokenizer, texts, held, config.text().positions()),
+        TokenTable.of(tokenizer, texts, config.text().positions()).sha256(),
         SchedulerConfig.stableDiffusion(SchedulerConfig.VELOCITY, true).distilled(),
         config,
         null,
@@ -81,10 +91,11 @@ public final class CaptionedTeacherStart implements TeacherStart {
    * The weights of another model, and its tokenizer, networks and noise schedule.
    *
    * @param from stays the caller's, and open until the training has begun
+   * @param held captions of held-out pictures, whose numbers come behind the others
    * @throws IOException in one line, when it lacks a part, or predicts something else than v
    */
-  public static CaptionedTeacherStart from(Checkpoint from, List<String> texts, Shape latent)
-      throws IOException {
+  public static CaptionedTeacherStart from(
+      Checkpoint from, List<String> texts, List<String> held, Shape latent) throws IOException {
     Component unet = part(from, Part.UNET);
     Component encoder = part(from, Part.TEXT_ENCODER);
     SchedulerConfig scheduler = from.scheduler().orElseThrow(() -> lacks(from, "noise schedule"));
@@ -99,11 +110,19 @@ public final class CaptionedTeacherStart implements TeacherStart {
         new LatentUNetConfig(network, latent.height(), latent.width(), text.positions());
     return new CaptionedTeacherStart(
         words,
-        TokenTable.of(words, texts, text.positions()),
+        table(words, texts, held, text.positions()),
+        TokenTable.of(words, texts, text.positions()).sha256(),
         scheduler,
         new TextUNetConfig(text, size),
         new JoinedTensors(List.of(unet.tensors(), encoder.tensors())),
         unet.sha256() + " and " + encoder.sha256());
+  }
+
+  /** The tokens of captions that are learned from, and of others behind them. */
+  static TokenTable table(Tokenizer tokenizer, List<String> texts, List<String> held, int length) {
+    List<String> all = new ArrayList<>(texts);
+    all.addAll(held);
+    return TokenTable.of(tokenizer, all, length);
   }
 
   /**
@@ -237,6 +256,6 @@ public final class CaptionedTeacherStart implements TeacherStart {
 
   @Override
   public String origin() {
-    return ", told as " + captions.sha256() + (digest == null ? "" : ", from " + digest);
+    return ", told as " + told + (digest == null ? "" : ", from " + digest);
   }
 }

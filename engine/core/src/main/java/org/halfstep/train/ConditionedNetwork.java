@@ -6,7 +6,6 @@ import org.halfstep.model.DiffusionArchitecture;
 import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
 import org.halfstep.model.NetworkInputs;
-import org.halfstep.text.TokenTable;
 
 /**
  * A network with the way in which it is told the conditions of examples: what is trained, and what
@@ -21,19 +20,9 @@ public interface ConditionedNetwork {
   /**
    * Compares the conditions that it knows with those of examples.
    *
-   * @throws IllegalArgumentException in one line, where they are not as many
+   * @throws IllegalArgumentException in one line, where they are not as many, or of captions more
    */
   void requireConditions(Examples examples);
-
-  /**
-   * The same network, told of other captions.
-   *
-   * @param captions by their numbers
-   * @throws IllegalArgumentException where conditions are no captions
-   */
-  default ConditionedNetwork telling(TokenTable captions) {
-    throw new IllegalArgumentException("this network is told classes, not captions");
-  }
 
   /**
    * The inputs of a plan of this network, beside the noised image.

@@ -29,12 +29,7 @@ public record ContextConditioned(
 
   @Override
   public void requireConditions(Examples examples) {
-    TextConditioned.requireCaptions(captions, examples);
-  }
-
-  @Override
-  public ContextConditioned telling(TokenTable other) {
-    return new ContextConditioned(network, encoder, other);
+    TextConditioned.requireCaptions(captions.texts(), examples);
   }
 
   @Override

@@ -63,7 +63,7 @@ public final class FrozenTextStart implements TeacherStart {
   /**
    * New weights, and the noise schedule of {@link CaptionedTeacherStart#fresh}.
    *
-   * @param contexts of the captions by that encoder; stay the caller's
+   * @param contexts of the captions by that encoder, and of others behind them; stay the caller's
    * @param texts the captions by their numbers
    * @param latent what the autoencoder makes of a picture
    * @throws IllegalArgumentException in one line, when the settings describe no network

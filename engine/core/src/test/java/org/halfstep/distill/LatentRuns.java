@@ -6,6 +6,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -33,9 +34,9 @@ import org.halfstep.train.CaptionedTeacherRun;
 import org.halfstep.train.CaptionedTeacherSettings;
 import org.halfstep.train.CaptionedTeacherStart;
 import org.halfstep.train.Examples;
-import org.halfstep.train.HeldOut;
 import org.halfstep.train.LossTable;
 import org.halfstep.train.OptimizerSettings;
+import org.halfstep.train.RenumberedExamples;
 import org.halfstep.train.Resume;
 import org.halfstep.train.RunListener;
 import org.halfstep.train.RunSettings;
@@ -156,9 +157,10 @@ final class LatentRuns {
       Component text = checkpoint.component(Part.TEXT_ENCODER).orElseThrow();
       TextDescription description = (TextDescription) text.network();
       ClipTextConfig config = ClipTextConfig.context(description);
+      List<String> all = new ArrayList<>(CAPTIONS);
+      all.addAll(HELD_OUT);
       TokenTable captions =
-          TokenTable.of(
-              checkpoint.openTokenizer().orElseThrow(), CAPTIONS, description.positions());
+          TokenTable.of(checkpoint.openTokenizer().orElseThrow(), all, description.positions());
       try (Network<ClipTextConfig, ComponentCard> encoder =
           Network.open(
               device,
@@ -178,11 +180,9 @@ final class LatentRuns {
                 LATENT,
                 settings.students().guidanceEmbedDim());
         int beside = unet.inChannels() - unet.outChannels();
-        HeldOut held =
-            new HeldOut(
-                new Latents(4, LATENT, HELD_OUT.size(), beside),
-                TokenTable.of(
-                    checkpoint.openTokenizer().orElseThrow(), HELD_OUT, description.positions()));
+        Examples held =
+            new RenumberedExamples(
+                new Latents(4, LATENT, HELD_OUT.size(), beside), CAPTIONS.size());
         return DistillationRun.run(
             models,
             new Latents(6, LATENT, CAPTIONS.size(), beside),
@@ -231,7 +231,7 @@ final class LatentRuns {
           device,
           new Latents(6, LATENT, TOLD.size(), 0),
           "noise",
-          CaptionedTeacherStart.fresh(settings, TOLD, LATENT),
+          CaptionedTeacherStart.fresh(settings, TOLD, List.of(), LATENT),
           settings,
           checkpoint.component(Part.AUTOENCODER).orElseThrow(),
           folder,

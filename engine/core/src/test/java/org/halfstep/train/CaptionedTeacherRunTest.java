@@ -148,7 +148,7 @@ class CaptionedTeacherRunTest {
   }
 
   private static CaptionedTeacherStart fresh() {
-    return CaptionedTeacherStart.fresh(settings(), CAPTIONS, DATA.shape());
+    return CaptionedTeacherStart.fresh(settings(), CAPTIONS, List.of(), DATA.shape());
   }
 
   private static Events events() {
@@ -252,7 +252,8 @@ class CaptionedTeacherRunTest {
     Path model = first.resolve(CaptionedTeacherRun.FOLDER);
     List<String> others = CAPTIONS.reversed();
     try (Checkpoint from = Checkpoint.open(model, CheckpointOptions.standard())) {
-      CaptionedTeacherStart start = CaptionedTeacherStart.from(from, others, DATA.shape());
+      CaptionedTeacherStart start =
+          CaptionedTeacherStart.from(from, others, List.of(), DATA.shape());
       assertArrayEquals(
           fresh().tokenizer().encode("blue cat"), start.tokenizer().encode("blue cat"));
       try (Network<TextUNetConfig, ModelCard> begun =
@@ -291,7 +292,8 @@ class CaptionedTeacherRunTest {
   void refusesModelsThatPredictNoise() {
     DataException refused =
         assertThrows(
-            DataException.class, () -> CaptionedTeacherStart.from(tiny, CAPTIONS, DATA.shape()));
+            DataException.class,
+            () -> CaptionedTeacherStart.from(tiny, CAPTIONS, List.of(), DATA.shape()));
     assertTrue(
         refused
             .getMessage()

@@ -268,7 +268,8 @@ class FrozenTextStartTest {
       }
       DataException other =
           assertThrows(
-              DataException.class, () -> CaptionedTeacherStart.from(from, CAPTIONS, DATA.shape()));
+              DataException.class,
+              () -> CaptionedTeacherStart.from(from, CAPTIONS, List.of(), DATA.shape()));
       assertTrue(other.getMessage().contains("was not trained with it"), other.getMessage());
     }
   }
