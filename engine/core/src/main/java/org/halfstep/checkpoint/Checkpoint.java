@@ -163,7 +163,9 @@ public final class Checkpoint implements AutoCloseable {
       return 1;
     }
     Component text = components.get(Part.TEXT_ENCODER);
-    return text == null ? ClipTokenizer.LENGTH : ((TextEncoderDescription) text.network()).positions();
+    return text == null
+        ? ClipTokenizer.LENGTH
+        : ((TextEncoderDescription) text.network()).positions();
   }
 
   /** The folder of its tokenizer, if it has one. */

@@ -101,13 +101,7 @@ final class TextPass implements AutoCloseable {
         ComponentCard card = new ComponentCard("text encoder", Map.of("file", origin));
         yield new TextPass(
             Network.open(
-                device,
-                config,
-                card,
-                null,
-                component.tensors(),
-                bert.diffusers(),
-                options.use()),
+                device, config, card, null, component.tensors(), bert.diffusers(), options.use()),
             bert,
             options,
             texts);

@@ -16,8 +16,8 @@ import org.halfstep.text.ClipTokenizer;
  *
  * @param imageSize side of the pictures that latents are made of, from 1 to 16,384
  * @param text the text encoder in the keys of transformers' CLIPTextModel, without the size of its
- *     vocabulary, which is the tokenizer's; with another text encoder (--text) only how many
- *     tokens a context has
+ *     vocabulary, which is the tokenizer's; with another text encoder (--text) only how many tokens
+ *     a context has
  * @param unet in the keys of diffusers' UNet2DConditionModel, without the channels of a latent,
  *     which are the autoencoder's, and the width of the context, which is the text encoder's
  * @param merges of the tokenizer that is made of the captions at most, from 1 to 48,894
