@@ -93,7 +93,13 @@ final class Page {
     return measurements.getFirst().extractor();
   }
 
-  private Map<String, String> metadata(String title) {
+  /** The measurements of as many images as teacher and students have in common. */
+  List<Measurement> comparable() {
+    return byCount().get(compared());
+  }
+
+  /** What a plot's file says of itself. */
+  Map<String, String> metadata(String title) {
     Map<String, String> entries = new TreeMap<>();
     entries.put("Title", title);
     entries.put("Software", "Halfstep " + origin.version());
@@ -131,8 +137,14 @@ final class Page {
 
   /** The number of images that a teacher and its students are compared on. */
   private long compared() {
+    int most =
+        measurements.stream()
+            .filter(Measurement::teacher)
+            .mapToInt(Measurement::steps)
+            .max()
+            .orElse(0);
     return measurements.stream()
-        .filter(Measurement::teacher)
+        .filter(one -> one.teacher() && one.steps() == most)
         .mapToLong(one -> one.quality().samples())
         .max()
         .orElse(byCount().lastKey());
@@ -156,10 +168,9 @@ final class Page {
     names.addAll(qualityColumns());
     header(names);
     Optional<Series> base = series.stream().filter(Series::teacher).findFirst();
-    Optional<Timing> slow =
-        base.flatMap(one -> Timing.find(timings, one.model(), one.steps(), batch));
+    Optional<Timing> slow = base.flatMap(one -> Timing.find(timings, one, batch));
     for (Series one : series) {
-      Optional<Timing> own = Timing.find(timings, one.model(), one.steps(), batch);
+      Optional<Timing> own = Timing.find(timings, one, batch);
       double w = one.bestGuidance();
       List<String> cells = new ArrayList<>();
       cells.add(one.title());
@@ -196,6 +207,7 @@ final class Page {
     for (Series full : teachers) {
       teachers.stream()
           .filter(one -> one.model().equals(full.model()) && one.steps() < full.steps())
+          .filter(one -> one.sampler() == null && full.sampler() == null)
           .filter(one -> one.byGuidance().size() > full.byGuidance().size())
           .findFirst()
           .ifPresent(
@@ -326,7 +338,9 @@ final class Page {
       List<String> cells =
           new ArrayList<>(
               List.of(
-                  Series.title(one.model(), one.int8()),
+                  Series.title(one.model(), one.int8())
+                      + Series.by(one.sampler())
+                      + (one.unguided() ? ", w = 0" : ""),
                   Integer.toString(one.steps()),
                   Long.toString(one.evaluations()),
                   Integer.toString(one.batch()),
