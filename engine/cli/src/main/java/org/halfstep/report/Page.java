@@ -168,10 +168,10 @@ final class Page {
     names.addAll(qualityColumns());
     header(names);
     Optional<Series> base = series.stream().filter(Series::teacher).findFirst();
-    Optional<Timing> slow = base.flatMap(one -> Timing.find(timings, one, batch));
     for (Series one : series) {
-      Optional<Timing> own = Timing.find(timings, one, batch);
       double w = one.bestGuidance();
+      Optional<Timing> own = Timing.at(timings, one, w, batch);
+      Optional<Timing> slow = base.flatMap(first -> Timing.at(timings, first, w, batch));
       List<String> cells = new ArrayList<>();
       cells.add(one.title());
       cells.add(Integer.toString(one.steps()));
@@ -188,9 +188,15 @@ final class Page {
     line(
         samples
             + " images of each model and seed; ± is the standard deviation over seeds. Best is the w of least FID among those"
-            + " measured. Evaluations and time per image are those of a guided sample (w > 0) in batches of "
-            + batch
-            + ": a teacher evaluates its network twice per step then, a student once whatever w is.");
+            + " measured. "
+            + (timings.stream().anyMatch(Timing::unguided)
+                ? "Evaluations and time per image are those of this w, in batches of "
+                    + batch
+                    + ", and so are the teacher's that they are compared with: it evaluates its network once per step at"
+                    + " w = 0 and twice above, a student once whatever w is."
+                : "Evaluations and time per image are those of a guided sample (w > 0) in batches of "
+                    + batch
+                    + ": a teacher evaluates its network twice per step then, a student once whatever w is."));
     sweep(series);
     line("");
     plot("FID against steps", Plots.FID);

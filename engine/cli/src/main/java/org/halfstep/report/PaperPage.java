@@ -210,15 +210,9 @@ final class PaperPage {
 
   private Optional<Timing> timing(Row row, boolean unguided) {
     int batch = Stopwatch.BATCHES.getLast();
+    // A network that takes w costs the same whatever it is.
     return rows.any(row)
-        .flatMap(
-            series -> {
-              Optional<Timing> own = Timing.find(timings, series, unguided, batch);
-              // A network that takes w costs the same whatever it is.
-              return own.isEmpty() && unguided && !row.paysForGuidance()
-                  ? Timing.find(timings, series, false, batch)
-                  : own;
-            });
+        .flatMap(series -> Timing.find(timings, series, unguided && row.paysForGuidance(), batch));
   }
 
   private static String evaluations(Optional<Timing> timing) {

@@ -156,10 +156,12 @@ public record ReportPlan(
    */
   record Timed(ReportedModel model, Solver sampler, int steps, boolean unguided) {}
 
-  /** Every model at its steps; with other solvers these too, and w = 0 where that costs less. */
+  /**
+   * Every model at its steps, and with other solvers these too; teachers, and naive students, at w
+   * = 0 as well, which costs less.
+   */
   List<Timed> timed(List<ReportedModel> models) {
     List<Timed> timed = new ArrayList<>();
-    boolean withWays = !evaluations.isEmpty();
     for (ReportedModel model : models) {
       List<Way> own = new ArrayList<>();
       if (model.hasOwnSteps()) {
@@ -170,7 +172,7 @@ public record ReportPlan(
       }
       for (Way way : own.stream().distinct().toList()) {
         timed.add(new Timed(model, way.sampler(), way.steps(), false));
-        if (withWays && model.paysForGuidance()) {
+        if (model.paysForGuidance()) {
           timed.add(new Timed(model, way.sampler(), way.steps(), true));
         }
       }

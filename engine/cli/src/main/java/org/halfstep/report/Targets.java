@@ -66,8 +66,9 @@ final class Targets {
 
   private static Optional<String> speed(Series teacher, Series student, List<Timing> timings) {
     int batch = Stopwatch.BATCHES.getLast();
-    Optional<Timing> slow = Timing.find(timings, teacher, batch);
-    Optional<Timing> quick = Timing.find(timings, student, batch);
+    double w = student.bestGuidance();
+    Optional<Timing> slow = Timing.at(timings, teacher, w, batch);
+    Optional<Timing> quick = Timing.at(timings, student, w, batch);
     if (slow.isEmpty() || quick.isEmpty()) {
       return Optional.empty();
     }

@@ -133,6 +133,11 @@ public record Timing(
     return find(timings, series, false, batch);
   }
 
+  /** The timing of a series at a guidance strength; of guided images where no other was taken. */
+  static Optional<Timing> at(List<Timing> timings, Series series, double w, int batch) {
+    return find(timings, series, w == 0, batch).or(() -> find(timings, series, false, batch));
+  }
+
   /**
    * The timing of a series.
    *
