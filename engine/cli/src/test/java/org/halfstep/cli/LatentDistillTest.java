@@ -171,6 +171,25 @@ class LatentDistillTest {
   }
 
   @Test
+  void naiveStudentsOfLatents() {
+    Path out = folder.resolve("naive");
+    distill("diffusers", out, "--set", "latentDistillation.students.kind=naive");
+    String made =
+        succeeds(
+            "sample",
+            "--model",
+            out.resolve("student-2"),
+            "--prompt",
+            "a fox",
+            "--guidance",
+            2,
+            "--grid",
+            folder.resolve("naive.png"));
+    assertTrue(made.contains("latent naive student of 2 steps"), made);
+    assertTrue(made.contains("4 network evaluations per image"), made);
+  }
+
+  @Test
   void whatDoesNotGoTogetherIsRefused() {
     Path teacher = folder.resolve("tiny/diffusers");
     Path data = folder.resolve("pictures");
