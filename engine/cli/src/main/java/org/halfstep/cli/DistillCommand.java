@@ -27,6 +27,7 @@ import org.halfstep.device.Device;
 import org.halfstep.diffusion.HalvingSchedule;
 import org.halfstep.distill.DistillationRun;
 import org.halfstep.distill.DistillationSettings;
+import org.halfstep.distill.StudentKind;
 import org.halfstep.files.AtomicFile;
 import org.halfstep.graph.Graph;
 import org.halfstep.graph.LeastMemory;
@@ -51,10 +52,16 @@ import picocli.CommandLine.Spec;
     },
     footer = {
       "  halfstep distill --teacher out/teacher/teacher.safetensors --out out/students",
+      "  halfstep distill --encoder --teacher out/teacher/teacher.safetensors --out out/encoders",
       "  halfstep distill --teacher stable-diffusion-v1-5 --data pictures --stages 8,4,2,1"
     })
 final class DistillCommand implements Callable<Integer> {
   private static final String SECTION = "distillation";
+
+  /** Steps of the teacher that encoders begin with, and of the last encoder: those of the paper. */
+  private static final int ENCODER_STEPS = 512;
+
+  private static final int LAST_ENCODER_STEPS = 4;
 
   @ParentCommand private Halfstep halfstep;
   @Spec private CommandLine.Model.CommandSpec spec;
@@ -113,6 +120,13 @@ final class DistillCommand implements Callable<Integer> {
           "Least and greatest guidance strength w that students take, such as 2,14; the guidance scale of other"
               + " programs is w + 1.")
   private List<Double> range = List.of();
+
+  @Option(
+      names = "--encoder",
+      description =
+          "Distill encoders, which take images to noise, in place of students that make them: w = 0, from 512 to 4"
+              + " steps unless other options say so.")
+  private boolean encoder;
 
   @Option(
       names = "--image-size",
@@ -174,7 +188,7 @@ final class DistillCommand implements Callable<Integer> {
         card = model.card();
         out.println(ModelOption.describe(model, teacher.toString()) + " on " + device.name());
       }
-      requireGuidable(network, card);
+      requireGuidable(network, card, settings.kind());
       try (ImageDataset images =
           data.open(network.imageSize(), network.inChannels(), classes(network, card))) {
         ObjectNode config = Settings.JSON.createObjectNode();
@@ -198,7 +212,7 @@ final class DistillCommand implements Callable<Integer> {
         return StoppableRun.run(
             out,
             folder,
-            settings.guided().updates() + settings.schedule().totalUpdates(),
+            settings.totalUpdates(),
             (listener, stop) ->
                 DistillationRun.run(
                     device,
@@ -255,6 +269,13 @@ final class DistillCommand implements Callable<Integer> {
   private void override(Settings given, String section) {
     updateOptions.override(given, section, "guided.", "halving.");
     given.override(section, "updatesForFewSteps", updateOptions.updates());
+    if (encoder) {
+      given.override(section, "kind", StudentKind.ENCODER);
+      given.override(section, "guidance.min", 0);
+      given.override(section, "guidance.max", 0);
+      given.override(section, "teacherSteps", ENCODER_STEPS);
+      given.override(section, "lastSteps", LAST_ENCODER_STEPS);
+    }
     given.override(section, "teacherSteps", steps);
     given.override(section, "lastSteps", lastSteps);
     if (!stages.isEmpty()) {
@@ -287,15 +308,17 @@ final class DistillCommand implements Callable<Integer> {
     return network.isConditional() ? card.classNames() : List.of();
   }
 
-  private void requireGuidable(UNetConfig network, ModelCard card) {
-    if (card.role() == ModelCard.Role.STUDENT) {
+  private void requireGuidable(UNetConfig network, ModelCard card, StudentKind kind) {
+    if (card.hasOwnSteps()) {
       throw new InputException(
           teacher
-              + ": is a student of "
+              + ": is "
+              + (card.encodes() ? "an encoder" : "a student")
+              + " of "
               + card.steps()
               + " steps; distillation starts from a teacher");
     }
-    if (card.role() == ModelCard.Role.TEACHER && !network.nullLabel()) {
+    if (kind != StudentKind.ENCODER && !card.takesGuidance() && !network.nullLabel()) {
       throw new InputException(
           teacher + ": has no null label; distillation needs a teacher trained with label dropout");
     }
@@ -312,7 +335,9 @@ final class DistillCommand implements Callable<Integer> {
     int guided = settings.guided().batch();
     DataType type = settings.guided().precision();
     Graph teacher = network.graph();
-    Graph student = network.withGuidance(settings.guidanceEmbedDim()).graph();
+    boolean takesGuidance = settings.kind() != StudentKind.NAIVE;
+    Graph student =
+        takesGuidance ? network.withGuidance(settings.guidanceEmbedDim()).graph() : teacher;
     // Stage one evaluates the teacher with and without label.
     PlanOptions learning = PlanOptions.training(guided, settings.seed()).withType(type);
     PlanOptions teaching = PlanOptions.inference(2 * guided).withType(type);
@@ -335,13 +360,20 @@ final class DistillCommand implements Callable<Integer> {
   /** Both stages of a distillation in one line, for people. */
   static String stages(DistillationSettings settings) {
     HalvingSchedule schedule = settings.schedule();
-    return "stage one: "
-        + Sizes.count(settings.guided().updates(), "update")
-        + " for w from "
-        + settings.guidance().min()
-        + " to "
-        + settings.guidance().max()
-        + "; stage two: "
+    String beginning =
+        switch (settings.kind()) {
+          case null ->
+              "stage one: "
+                  + Sizes.count(settings.guided().updates(), "update")
+                  + " for w from "
+                  + settings.guidance().min()
+                  + " to "
+                  + settings.guidance().max()
+                  + "; stage two: ";
+          case ENCODER -> "encoders, at w = 0: ";
+          case NAIVE -> "naive students, with and without label as often: ";
+        };
+    return beginning
         + Sizes.count(schedule.stages(), "halving")
         + " from "
         + schedule.teacherSteps()

@@ -6,12 +6,18 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.halfstep.cli.console.InputException;
 import org.halfstep.image.ImageBatch;
+import org.halfstep.metrics.PixelErrors;
+import org.halfstep.sample.Cancellation;
 import org.halfstep.sample.Condition;
+import org.halfstep.sample.DiffusionModel;
 import org.halfstep.sample.Edit;
+import org.halfstep.sample.SampleRequest;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -64,8 +70,18 @@ final class EditCommand implements Callable<Integer>, EditedPictures.Editing {
               + " strength, one for each of up to 8 steps, else four.")
   private Path strip;
 
+  @Option(
+      names = "--round-trip",
+      description =
+          "With --source: also say how far the picture comes back under its own text, without guidance. Takes as"
+              + " long as a picture.")
+  private boolean roundTrip;
+
   @Override
   public Integer call() throws IOException {
+    if (roundTrip && source == null) {
+      throw new InputException("--round-trip: belongs to --source, which is not given");
+    }
     return pictures.run(halfstep, spec.commandLine().getOut(), this);
   }
 
@@ -96,6 +112,24 @@ final class EditCommand implements Callable<Integer>, EditedPictures.Editing {
           none);
     }
     return Condition.labels(labels);
+  }
+
+  @Override
+  public Optional<String> afterwards(
+      DiffusionModel opened, SampleRequest request, Cancellation cancellation) {
+    if (!roundTrip) {
+      return Optional.empty();
+    }
+    SampleRequest one = request.slice(0, 1);
+    SampleRequest back = one.withCondition(one.edit().source()).withGuidance(0);
+    PixelErrors errors = new PixelErrors();
+    errors.add(one.edit().image().first(1), opened.sample(back, cancellation));
+    return Optional.of(
+        String.format(
+            Locale.ROOT,
+            "round trip: RMSE %.3f of 255, PSNR %.2f dB",
+            errors.rootMeanSquare(),
+            errors.signalToNoise()));
   }
 
   @Override

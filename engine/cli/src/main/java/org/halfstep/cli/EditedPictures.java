@@ -45,6 +45,12 @@ final class EditedPictures {
       return null;
     }
 
+    /** A line about what was made, after it was written. */
+    default Optional<String> afterwards(
+        DiffusionModel opened, SampleRequest request, Cancellation cancellation) {
+      return Optional.empty();
+    }
+
     /** A line about what this model will not do well with the request. */
     default Optional<String> warning(DiffusionModel opened, SampleRequest request) {
       return Optional.empty();
@@ -79,13 +85,18 @@ final class EditedPictures {
       LatentMetadata metadata =
           new LatentMetadata(editing.command(), choice, opened, latent, request, inputs, words);
       editing.warning(opened, request).ifPresent(out::println);
-      return new LatentWork(out, metadata)
-          .run(
-              new SampleOutputs(options.grid(), null, options.folder(), null),
-              options.kinds(),
-              rows,
-              cancellation,
-              stop);
+      int code =
+          new LatentWork(out, metadata)
+              .run(
+                  new SampleOutputs(options.grid(), null, options.folder(), null),
+                  options.kinds(),
+                  rows,
+                  cancellation,
+                  stop);
+      if (code == 0) {
+        editing.afterwards(opened, request, cancellation).ifPresent(out::println);
+      }
+      return code;
     }
   }
 }

@@ -51,6 +51,7 @@ import picocli.CommandLine.ScopeType;
       SampleCommand.class,
       EditCommand.class,
       InpaintCommand.class,
+      TransferCommand.class,
       EvaluateCommand.class,
       InfoCommand.class,
       ConvertCommand.class,

@@ -20,7 +20,6 @@ import org.halfstep.graph.FrozenWeights;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
 import org.halfstep.model.ModelCard;
-import org.halfstep.model.ModelCard.Role;
 import org.halfstep.sample.Condition;
 import org.halfstep.sample.DiffusionModel;
 import org.halfstep.sample.SampleRequest;
@@ -130,14 +129,17 @@ final class InfoCommand implements Callable<Integer> {
       out.printf(Locale.ROOT, LINE, "classes", String.join(", ", card.classNames()));
     }
     out.printf(Locale.ROOT, LINE, "schedule", schedule(card));
-    if (card.role() == Role.STUDENT) {
+    if (card.hasOwnSteps()) {
       out.printf(
           Locale.ROOT,
           LINE,
           "steps",
-          card.steps() + ", with the " + SampleMetadata.name(model.request(0)) + " sampler");
+          card.steps()
+              + (card.encodes()
+                  ? ", from images to noise"
+                  : ", with the " + SampleMetadata.name(model.request(0)) + " sampler"));
     }
-    if (card.role() == Role.TEACHER) {
+    if (!card.takesGuidance()) {
       out.printf(
           Locale.ROOT,
           LINE,

@@ -170,8 +170,7 @@ record LatentDistillation(
 
   private static long updates(LatentDistillationSettings run) {
     return (run.velocity() == null ? 0 : run.velocity().run().updates())
-        + run.students().guided().updates()
-        + run.students().schedule().totalUpdates();
+        + run.students().totalUpdates();
   }
 
   // ---- What is learned from

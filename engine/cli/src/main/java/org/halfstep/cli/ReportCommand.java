@@ -134,6 +134,23 @@ final class ReportCommand implements Callable<Integer> {
   private boolean targets;
 
   @Option(
+      names = "--paper",
+      description =
+          "Also the tables of the paper, paper.md: the teacher at --teacher-steps and other solvers at --evaluations at"
+              + " every w and seed, students of both chains side by side, ablations, and what each costs at the same w.")
+  private boolean paper;
+
+  @Option(
+      names = "--evaluations",
+      paramLabel = "N",
+      split = ",",
+      defaultValue = "16,8",
+      description =
+          "With --paper: evaluations without guidance at which the teacher is sampled by DDPM, DDIM, DPM-Solver++(2M) and"
+              + " Heun (default: 16,8).")
+  private List<Integer> evaluations;
+
+  @Option(
       names = "--out",
       paramLabel = "FOLDER",
       defaultValue = "out/report",
@@ -149,7 +166,7 @@ final class ReportCommand implements Callable<Integer> {
       Origin origin =
           new Origin(Machine.name(), "", Halfstep.VERSION, ErrorLine.typed(spec.commandLine()));
       try (Report report = new Report(folder, origin, out::println)) {
-        out.println("wrote " + report.draw(targets));
+        draw(out, report);
       }
       return 0;
     }
@@ -160,6 +177,10 @@ final class ReportCommand implements Callable<Integer> {
       List<ReportedModel> opened = new ArrayList<>();
       for (String choice : models == null ? DiffusionModel.bundledNames() : models) {
         DiffusionModel model = owned.add(ModelOption.open(choice, memory.on(device)));
+        if (model.card().encodes()) {
+          throw new InputException(
+              choice + ": is an encoder, which makes no images; see 'halfstep transfer'");
+        }
         if (model.card().role() == ModelCard.Role.GUIDED) {
           throw new InputException(
               choice
@@ -181,9 +202,14 @@ final class ReportCommand implements Callable<Integer> {
     }
   }
 
-  /** Tables know models by their names. */
-  private static void add(List<ReportedModel> opened, ReportedModel model, String choice) {
-    if (opened.stream().anyMatch(other -> other.name().equals(model.name()))) {
+  /** Tables know models by their names, and by their folders' where these are the same. */
+  private static void add(List<ReportedModel> opened, ReportedModel one, String choice) {
+    ReportedModel model = one;
+    Path inFolder = Path.of(choice).getParent();
+    if (isCalled(opened, model.name()) && inFolder != null && inFolder.getFileName() != null) {
+      model = model.withName(inFolder.getFileName() + "/" + model.name());
+    }
+    if (isCalled(opened, model.name())) {
       throw new InputException(
           choice
               + ": another model is called \""
@@ -191,6 +217,10 @@ final class ReportCommand implements Callable<Integer> {
               + "\" as well; a report needs different file names: rename one");
     }
     opened.add(model);
+  }
+
+  private static boolean isCalled(List<ReportedModel> opened, String name) {
+    return opened.stream().anyMatch(other -> other.name().equals(name));
   }
 
   /** What can be refused is refused before anything is measured. */
@@ -214,8 +244,15 @@ final class ReportCommand implements Callable<Integer> {
         return ErrorLine.INTERRUPTED;
       }
       report.drawSamples(plan, opened);
-      out.println("wrote " + report.draw(targets));
+      draw(out, report);
       return 0;
+    }
+  }
+
+  private void draw(PrintWriter out, Report report) throws IOException {
+    out.println("wrote " + report.draw(targets));
+    if (paper) {
+      out.println("wrote " + report.drawPaper());
     }
   }
 
@@ -238,6 +275,13 @@ final class ReportCommand implements Callable<Integer> {
           "image metrics need at least " + Quality.LEAST_SAMPLES + " samples, got " + fewest);
     }
     Bounds.whole("--rounds", rounds, 0, 1000);
-    return new ReportPlan(samples, teacherSamples, teacherSteps, sweepSteps, guidances, seeds);
+    if (!paper) {
+      return new ReportPlan(samples, teacherSamples, teacherSteps, sweepSteps, guidances, seeds);
+    }
+    for (int number : evaluations) {
+      Bounds.whole("--evaluations", number, 1, SampleRequest.MOST_STEPS);
+    }
+    return new ReportPlan(
+        samples, teacherSamples, teacherSteps, teacherSteps, guidances, seeds, evaluations);
   }
 }

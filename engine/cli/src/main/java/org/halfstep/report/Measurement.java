@@ -1,6 +1,7 @@
 package org.halfstep.report;
 
 import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
+import org.halfstep.diffusion.Solver;
 import org.halfstep.metrics.Quality;
 
 /**
@@ -23,6 +24,8 @@ import org.halfstep.metrics.Quality;
  * @param version of this engine
  * @param command that was typed
  * @param date when, ISO 8601, UTC
+ * @param sampler another solver than the model's own; null for its own
+ * @param kind of model; null in results of earlier builds
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
 public record Measurement(
@@ -42,9 +45,55 @@ public record Measurement(
     String machine,
     String version,
     String command,
-    String date) {
+    String date,
+    Solver sampler,
+    ModelKind kind) {
   public Measurement {
     Results.require(
         "measurement", model, weights, quality, reference, extractor, extractorSha256, device);
+    if (kind == null) {
+      kind = teacher ? ModelKind.TEACHER : ModelKind.DETERMINISTIC;
+    }
+  }
+
+  /** Of a teacher, or of a deterministic student, by its own sampler. */
+  public Measurement(
+      String model,
+      String weights,
+      boolean int8,
+      boolean teacher,
+      int steps,
+      double guidance,
+      long seed,
+      Quality quality,
+      String reference,
+      long referenceImages,
+      String extractor,
+      String extractorSha256,
+      String device,
+      String machine,
+      String version,
+      String command,
+      String date) {
+    this(
+        model,
+        weights,
+        int8,
+        teacher,
+        steps,
+        guidance,
+        seed,
+        quality,
+        reference,
+        referenceImages,
+        extractor,
+        extractorSha256,
+        device,
+        machine,
+        version,
+        command,
+        date,
+        null,
+        null);
   }
 }

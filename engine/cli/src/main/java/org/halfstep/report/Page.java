@@ -93,7 +93,13 @@ final class Page {
     return measurements.getFirst().extractor();
   }
 
-  private Map<String, String> metadata(String title) {
+  /** The measurements of as many images as teacher and students have in common. */
+  List<Measurement> comparable() {
+    return byCount().get(compared());
+  }
+
+  /** What a plot's file says of itself. */
+  Map<String, String> metadata(String title) {
     Map<String, String> entries = new TreeMap<>();
     entries.put("Title", title);
     entries.put("Software", "Halfstep " + origin.version());
@@ -131,8 +137,14 @@ final class Page {
 
   /** The number of images that a teacher and its students are compared on. */
   private long compared() {
+    int most =
+        measurements.stream()
+            .filter(Measurement::teacher)
+            .mapToInt(Measurement::steps)
+            .max()
+            .orElse(0);
     return measurements.stream()
-        .filter(Measurement::teacher)
+        .filter(one -> one.teacher() && one.steps() == most)
         .mapToLong(one -> one.quality().samples())
         .max()
         .orElse(byCount().lastKey());
@@ -156,11 +168,10 @@ final class Page {
     names.addAll(qualityColumns());
     header(names);
     Optional<Series> base = series.stream().filter(Series::teacher).findFirst();
-    Optional<Timing> slow =
-        base.flatMap(one -> Timing.find(timings, one.model(), one.steps(), batch));
     for (Series one : series) {
-      Optional<Timing> own = Timing.find(timings, one.model(), one.steps(), batch);
       double w = one.bestGuidance();
+      Optional<Timing> own = Timing.at(timings, one, w, batch);
+      Optional<Timing> slow = base.flatMap(first -> Timing.at(timings, first, w, batch));
       List<String> cells = new ArrayList<>();
       cells.add(one.title());
       cells.add(Integer.toString(one.steps()));
@@ -177,9 +188,15 @@ final class Page {
     line(
         samples
             + " images of each model and seed; ± is the standard deviation over seeds. Best is the w of least FID among those"
-            + " measured. Evaluations and time per image are those of a guided sample (w > 0) in batches of "
-            + batch
-            + ": a teacher evaluates its network twice per step then, a student once whatever w is.");
+            + " measured. "
+            + (timings.stream().anyMatch(Timing::unguided)
+                ? "Evaluations and time per image are those of this w, in batches of "
+                    + batch
+                    + ", and so are the teacher's that they are compared with: it evaluates its network once per step at"
+                    + " w = 0 and twice above, a student once whatever w is."
+                : "Evaluations and time per image are those of a guided sample (w > 0) in batches of "
+                    + batch
+                    + ": a teacher evaluates its network twice per step then, a student once whatever w is."));
     sweep(series);
     line("");
     plot("FID against steps", Plots.FID);
@@ -196,6 +213,7 @@ final class Page {
     for (Series full : teachers) {
       teachers.stream()
           .filter(one -> one.model().equals(full.model()) && one.steps() < full.steps())
+          .filter(one -> one.sampler() == null && full.sampler() == null)
           .filter(one -> one.byGuidance().size() > full.byGuidance().size())
           .findFirst()
           .ifPresent(
@@ -326,7 +344,9 @@ final class Page {
       List<String> cells =
           new ArrayList<>(
               List.of(
-                  Series.title(one.model(), one.int8()),
+                  Series.title(one.model(), one.int8())
+                      + Series.by(one.sampler())
+                      + (one.unguided() ? ", w = 0" : ""),
                   Integer.toString(one.steps()),
                   Long.toString(one.evaluations()),
                   Integer.toString(one.batch()),

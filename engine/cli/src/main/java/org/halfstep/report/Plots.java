@@ -104,7 +104,7 @@ final class Plots {
   }
 
   private static String kind(Series series) {
-    return series.teacher() ? ", teacher" : series.int8() ? ", int8" : "";
+    return series.family();
   }
 
   /** Inception Score against Frechet distance, a line per model over guidance strengths. */
@@ -143,12 +143,14 @@ final class Plots {
     chart.getStyler().setXAxisLogarithmic(true);
     TreeMap<String, TreeMap<Double, Series>> lines = new TreeMap<>();
     for (Series one : series) {
-      Timing.find(timings, one.model(), one.steps(), batch)
+      Timing.find(timings, one, batch)
           .ifPresent(
               timing ->
                   lines
                       .computeIfAbsent(
-                          one.teacher() ? "guided teacher" : "students" + kind(one),
+                          one.teacher()
+                              ? "guided teacher" + Series.by(one.sampler())
+                              : "students" + kind(one),
                           _ -> new TreeMap<>())
                       .put(timing.milliseconds(), one));
     }
@@ -177,6 +179,9 @@ final class Plots {
     chart.getStyler().setYAxisLogarithmic(true);
     TreeMap<String, List<Timing>> lines = new TreeMap<>();
     for (Timing timing : timings) {
+      if (timing.sampler() != null || timing.unguided()) {
+        continue;
+      }
       boolean guided = timing.evaluations() > timing.steps();
       String kind = guided ? "guided teacher" : timing.int8() ? "students, int8" : "students";
       lines.computeIfAbsent(kind + ", batch " + timing.batch(), _ -> new ArrayList<>()).add(timing);

@@ -3,11 +3,9 @@ package org.halfstep.report;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeSet;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import org.halfstep.files.FolderLock;
@@ -82,12 +80,11 @@ public final class Report implements AutoCloseable {
   public boolean time(
       ReportPlan plan, List<ReportedModel> models, int rounds, boolean again, BooleanSupplier stop)
       throws IOException {
-    List<Integer> steps =
-        new ArrayList<>(new TreeSet<>(List.of(plan.sweepSteps(), plan.teacherSteps())));
-    if (!again && Stopwatch.cover(results.timings(), models, steps, origin)) {
+    List<ReportPlan.Timed> timed = plan.timed(models);
+    if (!again && Stopwatch.cover(results.timings(), timed, origin)) {
       return true;
     }
-    List<Timing> made = Stopwatch.time(models, steps, rounds, origin, out, stop);
+    List<Timing> made = Stopwatch.time(timed, rounds, origin, out, stop);
     if (made.isEmpty()) {
       return false;
     }
@@ -115,8 +112,38 @@ public final class Report implements AutoCloseable {
     }
     Page page = new Page(current(), results.timings(), origin, targets);
     page.write(folder);
+    drawn(() -> page.draw(folder));
+    return folder.resolve(Page.FILE);
+  }
+
+  /**
+   * Writes the paper's tables from what was measured, beside the page: of as many images as teacher
+   * and students have in common, and their plots.
+   *
+   * @return the page of tables
+   * @throws IllegalArgumentException when there was no quality measured
+   */
+  public Path drawPaper() throws IOException {
+    if (results.measurements().isEmpty()) {
+      throw new IllegalArgumentException(
+          folder.resolve(RESULTS)
+              + ": no quality was measured yet; run the report without --redraw");
+    }
+    Page page = new Page(current(), results.timings(), origin, false);
+    PaperPage paper = new PaperPage(page.comparable(), results.timings());
+    paper.write(folder);
+    drawn(() -> paper.draw(folder, page.metadata("the paper's tables")));
+    return folder.resolve(PaperPage.FILE);
+  }
+
+  @FunctionalInterface
+  private interface Drawing {
+    void run() throws IOException;
+  }
+
+  private void drawn(Drawing plots) throws IOException {
     try {
-      page.draw(folder);
+      plots.run();
     } catch (InternalError | LinkageError noFonts) {
       // What Java's fonts end in where the system has none: no reason to lose the page.
       out.accept(
@@ -124,7 +151,6 @@ public final class Report implements AutoCloseable {
               + noFonts.getMessage()
               + "): install fontconfig and a font, then run the report with --redraw");
     }
-    return folder.resolve(Page.FILE);
   }
 
   /** Lets others use the folder. */

@@ -55,6 +55,9 @@ final class ReportRun {
       if (!teacher.isTeacher()) {
         continue;
       }
+      if (!all(plan.solvers(teacher))) {
+        return false;
+      }
       if (!all(plan.sweep(teacher))) {
         return false;
       }
@@ -106,7 +109,13 @@ final class ReportRun {
           model
               .model()
               .sample(
-                  model.request(item.steps(), item.guidance(), item.seed(), meter.count(), count)));
+                  model.request(
+                      item.sampler(),
+                      item.steps(),
+                      item.guidance(),
+                      item.seed(),
+                      meter.count(),
+                      count)));
       long now = System.nanoTime();
       if ((now - lastLine) / 1e9 >= SECONDS_BETWEEN_LINES && meter.count() < item.most()) {
         lastLine = now;
@@ -158,6 +167,8 @@ final class ReportRun {
         origin.machine(),
         origin.version(),
         origin.command(),
-        Origin.now());
+        Origin.now(),
+        item.sampler(),
+        item.model().kind());
   }
 }

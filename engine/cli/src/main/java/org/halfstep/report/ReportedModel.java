@@ -8,6 +8,7 @@ import java.security.NoSuchAlgorithmException;
 import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.List;
+import org.halfstep.diffusion.Solver;
 import org.halfstep.graph.Parameter;
 import org.halfstep.graph.Weights;
 import org.halfstep.model.ModelCard;
@@ -34,6 +35,11 @@ public record ReportedModel(String name, DiffusionModel model, String weights) {
     String file = Path.of(choice).getFileName().toString();
     String name = file.endsWith(ENDING) ? file.substring(0, file.length() - ENDING.length()) : file;
     return new ReportedModel(name, model, digest(model.network().values()));
+  }
+
+  /** The same under another name. */
+  public ReportedModel withName(String other) {
+    return new ReportedModel(other, model, weights);
   }
 
   /** Of all parameters as they lie in one slab, with the zeros between them. */
@@ -79,20 +85,41 @@ public record ReportedModel(String name, DiffusionModel model, String weights) {
 
   /** Images {@code first} to {@code first + count - 1} of a seed, their classes in turn. */
   SampleRequest request(int steps, double guidance, long seed, long first, int count) {
+    return request(null, steps, guidance, seed, first, count);
+  }
+
+  /**
+   * The same by another solver.
+   *
+   * @param sampler null for the model's own
+   */
+  SampleRequest request(
+      Solver sampler, int steps, double guidance, long seed, long first, int count) {
     int[] labels = new int[count];
     for (int i = 0; i < count; i++) {
       labels[i] = (int) ((first + i) % model.classes());
     }
     SampleRequest request =
         model.request(labels).withSeed(seed).withGuidance(guidance).withFirstImage(first);
+    request = sampler == null ? request : request.withSampler(sampler);
     return request.steps() == steps ? request : request.withSteps(steps);
+  }
+
+  /** What kind of model it is. */
+  ModelKind kind() {
+    return ModelKind.of(model.card());
+  }
+
+  /** Whether an image costs less at w = 0. */
+  boolean paysForGuidance() {
+    return !model.card().takesGuidance() && model.config().nullLabel();
   }
 
   /** Whether the model takes this guidance strength. */
   boolean takes(double guidance) {
     ModelCard card = model.card();
-    return isTeacher()
-        ? guidance == 0 || model.config().nullLabel()
-        : guidance >= card.guidanceMin() && guidance <= card.guidanceMax();
+    return card.takesGuidance()
+        ? guidance >= card.guidanceMin() && guidance <= card.guidanceMax()
+        : guidance == 0 || model.config().nullLabel();
   }
 }

@@ -81,6 +81,8 @@ final class Results {
         .filter(
             known ->
                 known.weights().equals(item.model().weights())
+                    && known.kind() == item.model().kind()
+                    && known.sampler() == item.sampler()
                     && known.steps() == item.steps()
                     && known.guidance() == item.guidance()
                     && known.seed() == item.seed()

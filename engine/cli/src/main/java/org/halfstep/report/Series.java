@@ -5,9 +5,11 @@ import java.util.Collection;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.ToDoubleFunction;
+import org.halfstep.diffusion.Solver;
 
 /**
  * The measurements of one model at one number of steps, on equally many images and one scale: per
@@ -17,6 +19,8 @@ record Series(
     String model,
     boolean int8,
     boolean teacher,
+    ModelKind kind,
+    Solver sampler,
     int steps,
     Map<Double, List<Measurement>> byGuidance) {
   /** Mean and standard deviation over seeds, the latter divided by one less than their number. */
@@ -30,7 +34,30 @@ record Series(
 
   /** The model as tables show it. */
   String title() {
-    return title(model, int8);
+    return title(model, int8) + by(sampler);
+  }
+
+  /** What stands behind a model that is sampled by another solver than its own. */
+  static String by(Solver sampler) {
+    return sampler == null ? "" : ", " + name(sampler);
+  }
+
+  /** A solver as tables show it. */
+  static String name(Solver sampler) {
+    return switch (sampler) {
+      case ANCESTRAL -> "DDPM";
+      case DDIM -> "DDIM";
+      case DPM_SOLVER -> "DPM-Solver++(2M)";
+      case HEUN -> "Heun";
+      default -> sampler.name().toLowerCase(Locale.ROOT);
+    };
+  }
+
+  /** What points of one line of a plot have in common; empty for students of the main chain. */
+  String family() {
+    return (kind == ModelKind.DETERMINISTIC ? "" : ", " + kind.label())
+        + by(sampler)
+        + (int8 ? ", int8" : "");
   }
 
   static String title(String model, boolean int8) {
@@ -46,7 +73,8 @@ record Series(
   static List<Series> of(Collection<Measurement> measurements) {
     Map<String, List<Measurement>> groups = new LinkedHashMap<>();
     for (Measurement one : measurements) {
-      groups.computeIfAbsent(one.model() + " " + one.steps(), _ -> new ArrayList<>()).add(one);
+      String key = one.model() + " " + one.steps() + " " + one.sampler();
+      groups.computeIfAbsent(key, _ -> new ArrayList<>()).add(one);
     }
     List<Series> all = new ArrayList<>();
     for (List<Measurement> group : groups.values()) {
@@ -55,12 +83,21 @@ record Series(
         byGuidance.computeIfAbsent(one.guidance(), _ -> new ArrayList<>()).add(one);
       }
       Measurement first = group.getFirst();
-      all.add(new Series(first.model(), first.int8(), first.teacher(), first.steps(), byGuidance));
+      all.add(
+          new Series(
+              first.model(),
+              first.int8(),
+              first.teacher(),
+              first.kind(),
+              first.sampler(),
+              first.steps(),
+              byGuidance));
     }
     all.sort(
         Comparator.comparing((Series series) -> !series.teacher())
             .thenComparing(series -> -series.steps())
-            .thenComparing(Series::model));
+            .thenComparing(Series::model)
+            .thenComparing(one -> one.title()));
     return all;
   }
 

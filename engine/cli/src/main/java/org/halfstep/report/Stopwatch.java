@@ -25,15 +25,18 @@ final class Stopwatch {
 
   /** One model at one number of steps and one batch. */
   private static final class Entry {
+    final ReportPlan.Timed timed;
     final ReportedModel model;
     final SampleRequest request;
     final List<Long> nanoseconds = new ArrayList<>();
     final List<Double> rounds = new ArrayList<>();
 
-    Entry(ReportedModel model, int steps, int batch) {
-      this.model = model;
-      double guidance = model.takes(GUIDANCE) ? GUIDANCE : model.model().defaultGuidance();
-      this.request = model.request(steps, guidance, SEED, 0, batch);
+    Entry(ReportPlan.Timed timed, int batch) {
+      this.timed = timed;
+      this.model = timed.model();
+      double usual = model.takes(GUIDANCE) ? GUIDANCE : model.model().defaultGuidance();
+      double guidance = timed.unguided() ? 0 : usual;
+      this.request = model.request(timed.sampler(), timed.steps(), guidance, SEED, 0, batch);
     }
 
     void turn(MemorySegment images) {
@@ -78,7 +81,9 @@ final class Stopwatch {
           origin.device(),
           origin.machine(),
           origin.command(),
-          Origin.now());
+          Origin.now(),
+          timed.sampler(),
+          timed.unguided());
     }
 
     /** The system says a negative number where it does not know. */
@@ -90,28 +95,23 @@ final class Stopwatch {
   private Stopwatch() {}
 
   /**
-   * Times every model at its own steps, and teachers at each of the given ones.
+   * Times models.
    *
    * @return nothing when it was asked to stop
    */
   static List<Timing> time(
-      List<ReportedModel> models,
-      List<Integer> teacherSteps,
+      List<ReportPlan.Timed> timed,
       int rounds,
       Origin origin,
       Consumer<String> out,
       BooleanSupplier stop) {
     List<Entry> entries = new ArrayList<>();
-    for (ReportedModel model : models) {
-      List<Integer> steps =
-          model.hasOwnSteps() ? List.of(model.model().card().steps()) : teacherSteps;
-      for (int number : steps) {
-        for (int batch : BATCHES) {
-          entries.add(new Entry(model, number, batch));
-        }
+    for (ReportPlan.Timed one : timed) {
+      for (int batch : BATCHES) {
+        entries.add(new Entry(one, batch));
       }
     }
-    int values = models.stream().mapToInt(model -> model.model().imageValues()).max().orElse(1);
+    int values = timed.stream().mapToInt(one -> one.model().model().imageValues()).max().orElse(1);
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment images =
           arena.allocate((long) Float.BYTES * values * BATCHES.getLast(), Float.BYTES);
@@ -137,27 +137,23 @@ final class Stopwatch {
     return ManagementFactory.getOperatingSystemMXBean().getSystemLoadAverage();
   }
 
-  /** Whether timings cover these models and steps, on this device. */
-  static boolean cover(
-      List<Timing> timings, List<ReportedModel> models, List<Integer> teacherSteps, Origin origin) {
-    return models.stream()
+  /** Whether timings cover all of these on this device. */
+  static boolean cover(List<Timing> timings, List<ReportPlan.Timed> timed, Origin origin) {
+    return timed.stream()
         .allMatch(
-            model -> {
-              List<Integer> steps =
-                  model.hasOwnSteps() ? List.of(model.model().card().steps()) : teacherSteps;
-              return steps.stream()
-                  .allMatch(
-                      number ->
-                          BATCHES.stream()
-                              .allMatch(
-                                  batch ->
-                                      timings.stream()
-                                          .anyMatch(
-                                              known ->
-                                                  known.weights().equals(model.weights())
-                                                      && known.steps() == number
-                                                      && known.batch() == batch
-                                                      && known.device().equals(origin.device()))));
-            });
+            one ->
+                BATCHES.stream()
+                    .allMatch(
+                        batch ->
+                            timings.stream().anyMatch(known -> covers(known, one, batch, origin))));
+  }
+
+  private static boolean covers(Timing known, ReportPlan.Timed one, int batch, Origin origin) {
+    return known.weights().equals(one.model().weights())
+        && known.steps() == one.steps()
+        && known.sampler() == one.sampler()
+        && known.unguided() == one.unguided()
+        && known.batch() == batch
+        && known.device().equals(origin.device());
   }
 }

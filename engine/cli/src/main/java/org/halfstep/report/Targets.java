@@ -31,7 +31,7 @@ final class Targets {
     double teacherFid = teacher.fid(teacher.bestGuidance()).mean();
     double teacherScore = teacher.inceptionScore(teacher.bestGuidance()).mean();
     for (Series student : series) {
-      if (student.teacher()) {
+      if (student.kind() != ModelKind.DETERMINISTIC) {
         continue;
       }
       double w = student.bestGuidance();
@@ -66,8 +66,9 @@ final class Targets {
 
   private static Optional<String> speed(Series teacher, Series student, List<Timing> timings) {
     int batch = Stopwatch.BATCHES.getLast();
-    Optional<Timing> slow = Timing.find(timings, teacher.model(), teacher.steps(), batch);
-    Optional<Timing> quick = Timing.find(timings, student.model(), student.steps(), batch);
+    double w = student.bestGuidance();
+    Optional<Timing> slow = Timing.at(timings, teacher, w, batch);
+    Optional<Timing> quick = Timing.at(timings, student, w, batch);
     if (slow.isEmpty() || quick.isEmpty()) {
       return Optional.empty();
     }

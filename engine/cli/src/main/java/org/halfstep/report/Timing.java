@@ -3,6 +3,7 @@ package org.halfstep.report;
 import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import java.util.List;
 import java.util.Optional;
+import org.halfstep.diffusion.Solver;
 
 /**
  * What an image of a model costs, from request to pixels.
@@ -28,6 +29,8 @@ import java.util.Optional;
  * @param machine the hardware
  * @param command that was typed
  * @param date when, ISO 8601, UTC
+ * @param sampler another solver than the model's own; null for its own
+ * @param unguided whether it is of images at w = 0, where that costs less
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
 public record Timing(
@@ -48,10 +51,57 @@ public record Timing(
     String device,
     String machine,
     String command,
-    String date) {
+    String date,
+    Solver sampler,
+    Boolean unguided) {
   public Timing {
+    // Results of earlier builds do not say it: they are of guided images.
+    unguided = unguided != null && unguided;
     Results.require("timing", model, weights, device, machine);
     rounds = rounds == null ? List.of() : List.copyOf(rounds);
+  }
+
+  /** Of guided images, by the model's own sampler. */
+  public Timing(
+      String model,
+      String weights,
+      boolean int8,
+      int steps,
+      long evaluations,
+      int batch,
+      double milliseconds,
+      double least,
+      Double p90,
+      Double p99,
+      int runs,
+      List<Double> rounds,
+      Double loadBefore,
+      Double loadAfter,
+      String device,
+      String machine,
+      String command,
+      String date) {
+    this(
+        model,
+        weights,
+        int8,
+        steps,
+        evaluations,
+        batch,
+        milliseconds,
+        least,
+        p90,
+        p99,
+        runs,
+        rounds,
+        loadBefore,
+        loadAfter,
+        device,
+        machine,
+        command,
+        date,
+        null,
+        false);
   }
 
   /**
@@ -78,9 +128,30 @@ public record Timing(
     return values.stream().mapToDouble(Double::doubleValue).toArray();
   }
 
-  static Optional<Timing> find(List<Timing> timings, String model, int steps, int batch) {
+  /** The timing of guided images of a series. */
+  static Optional<Timing> find(List<Timing> timings, Series series, int batch) {
+    return find(timings, series, false, batch);
+  }
+
+  /** The timing of a series at a guidance strength; of guided images where no other was taken. */
+  static Optional<Timing> at(List<Timing> timings, Series series, double w, int batch) {
+    return find(timings, series, w == 0, batch).or(() -> find(timings, series, false, batch));
+  }
+
+  /**
+   * The timing of a series.
+   *
+   * @param unguided at w = 0, where that costs less
+   */
+  static Optional<Timing> find(List<Timing> timings, Series series, boolean unguided, int batch) {
     return timings.stream()
-        .filter(one -> one.model.equals(model) && one.steps == steps && one.batch == batch)
+        .filter(
+            one ->
+                one.model.equals(series.model())
+                    && one.steps == series.steps()
+                    && one.sampler == series.sampler()
+                    && one.unguided == unguided
+                    && one.batch == batch)
         .findFirst();
   }
 }

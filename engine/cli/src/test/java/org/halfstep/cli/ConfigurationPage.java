@@ -2,6 +2,7 @@ package org.halfstep.cli;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.lang.reflect.RecordComponent;
 import java.nio.file.Files;
@@ -94,7 +95,31 @@ final class ConfigurationPage {
         page.deleteCharAt(page.length() - 1).append('\n');
       }
     }
+    page.append("\n## Variants\n\n");
+    page.append("Presets that differ from another one in a few settings.\n\n");
+    page.append("| preset | like | but for |\n| --- | --- | --- |\n");
+    for (String name : Settings.VARIANTS) {
+      ObjectNode variant = Settings.variant(name);
+      String base = variant.remove(Settings.BASE).textValue();
+      List<String> settings = new ArrayList<>();
+      leaves("", variant, settings);
+      page.append("| `" + name + "` | `" + base + "` | " + String.join(", ", settings) + " |\n");
+    }
     return page.toString();
+  }
+
+  private static void leaves(String path, JsonNode node, List<String> settings) {
+    if (!node.isObject()) {
+      settings.add("`" + path + "=" + node + "`");
+      return;
+    }
+    node.properties()
+        .forEach(
+            entry ->
+                leaves(
+                    path.isEmpty() ? entry.getKey() : path + "." + entry.getKey(),
+                    entry.getValue(),
+                    settings));
   }
 
   /** Every path below a section with what it means. */

@@ -138,6 +138,58 @@ class LatentDistillTest {
   }
 
   @Test
+  void encodersOfLatents() throws IOException {
+    Path out = folder.resolve("encoders");
+    String said = distill("diffusers", out, "--encoder");
+    assertTrue(said.contains("encoders, at w = 0: 2 halvings from 4 to 1 step"), said);
+    String info = succeeds("info", "--model", out.resolve("encoder-2"));
+    assertTrue(info.contains("latent encoder of 2 steps"), info);
+    String made =
+        succeeds(
+            "transfer",
+            "--encoder",
+            out.resolve("encoder-1"),
+            "--model",
+            out.resolve("velocity"),
+            "--steps",
+            2,
+            "--from",
+            "a fox",
+            "--to",
+            "a cat",
+            "--size",
+            SIDE + "x" + SIDE,
+            "--image",
+            folder.resolve("pictures"),
+            "--out",
+            folder.resolve("cats"));
+    assertTrue(made.contains("6 pictures, 1 and 2 steps, 3 network evaluations each"), made);
+    assertTrue(made.contains("the first stage alone"), made);
+    try (Stream<Path> cats = Files.list(folder.resolve("cats"))) {
+      assertEquals(PICTURES, cats.filter(path -> path.toString().endsWith("-a-cat.png")).count());
+    }
+  }
+
+  @Test
+  void naiveStudentsOfLatents() {
+    Path out = folder.resolve("naive");
+    distill("diffusers", out, "--set", "latentDistillation.students.kind=naive");
+    String made =
+        succeeds(
+            "sample",
+            "--model",
+            out.resolve("student-2"),
+            "--prompt",
+            "a fox",
+            "--guidance",
+            2,
+            "--grid",
+            folder.resolve("naive.png"));
+    assertTrue(made.contains("latent naive student of 2 steps"), made);
+    assertTrue(made.contains("4 network evaluations per image"), made);
+  }
+
+  @Test
   void whatDoesNotGoTogetherIsRefused() {
     Path teacher = folder.resolve("tiny/diffusers");
     Path data = folder.resolve("pictures");

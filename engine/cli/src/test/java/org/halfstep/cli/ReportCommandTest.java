@@ -42,6 +42,8 @@ class ReportCommandTest {
         "halfstep: a sweep takes at most the teacher's 8 steps, got 16",
         refused("--teacher-steps", 8));
     assertTrue(refused("-w", "-1").contains("guidance w must be at least 0"));
+    assertTrue(
+        refused("--paper", "--evaluations", "8,0").contains("--evaluations must be from 1 to"));
     assertTrue(refused("--rounds", -1).contains("--rounds must be from 0 to 1,000"));
   }
 
@@ -59,11 +61,18 @@ class ReportCommandTest {
     Path model = TinyModels.student(folder.resolve("one.safetensors"), 1);
     Path other =
         Files.copy(model, Files.createDirectory(folder.resolve("b")).resolve("one.safetensors"));
+    // A second one is called by its folder as well; a third one of that name is not.
     assertEquals(
         "halfstep: "
             + other
-            + ": another model is called \"one\" as well; a report needs different file names: rename one",
-        refused("--models", model + "," + other));
+            + ": another model is called \"b/one\" as well; a report needs different file names: rename one",
+        refused("--models", model + "," + other + "," + other));
+  }
+
+  @Test
+  void encodersMakeNoImages() throws Exception {
+    Path encoder = TinyModels.encoder(folder.resolve("encoder.safetensors"), 4);
+    assertTrue(refused("--models", encoder).contains("is an encoder, which makes no images"));
   }
 
   @Test

@@ -16,6 +16,7 @@ import org.halfstep.data.ImageDataset;
 import org.halfstep.device.Device;
 import org.halfstep.device.Owned;
 import org.halfstep.device.cpu.CpuDevice;
+import org.halfstep.diffusion.Solver;
 import org.halfstep.image.PngFile;
 import org.halfstep.metrics.ClassifierExtractor;
 import org.halfstep.metrics.ReferenceImages;
@@ -175,7 +176,10 @@ class ReportTest {
               text.lines()
                   .anyMatch(
                       line ->
-                          line.matches("\\| one \\| 1 \\| 1 \\| .* \\| 4.00x \\| 8.00x \\| .*")),
+                          // At w = 0 the teacher costs half.
+                          line.matches(
+                              "\\| one \\| 1 \\| 1 \\| .* \\| 4.00x \\| (4.00x \\| [^|]* \\| 0|8.00x \\| [^|]* \\| 1)"
+                                  + " \\| .*")),
               text);
           assertTrue(text.contains("## All guidance strengths, 60 images"), text);
           assertTrue(text.contains("at the w that was best with 2 steps, among 0, 1."), text);
@@ -198,14 +202,106 @@ class ReportTest {
   }
 
   @Test
+  void thePapersTablesAreOfEveryRowMeasuredOnce() throws IOException {
+    ReportPlan plan = new ReportPlan(24, 24, 4, 4, List.of(0.0, 1.0), List.of(3L, 4L), List.of(3));
+    withModels(
+        (models, extractor, reference) -> {
+          List<ReportedModel> all = new ArrayList<>(models);
+          try (Owned owned = new Owned()) {
+            ModelOptions options =
+                ModelOptions.standard().withDevice(models.getFirst().model().device());
+            for (Path path :
+                List.of(
+                    TinyModels.stochastic(folder.resolve("stochastic.safetensors"), 2),
+                    TinyModels.singleW(folder.resolve("single.safetensors"), 2, 1),
+                    TinyModels.naive(folder.resolve("naive.safetensors"), 2))) {
+              all.add(
+                  ReportedModel.of(path.toString(), owned.add(DiffusionModel.open(path, options))));
+            }
+            assertTrue(report("paper").measure(plan, all, extractor, reference, () -> false));
+            List<Measurement> made = results("paper");
+            // Two w and seeds: four students of all w, a single w, teacher at 4 steps, four
+            // solvers.
+            assertEquals(2 * 2 * 4 + 2 + 2 * 2 + 2 * 2 * 4, made.size());
+            assertEquals(
+                List.of(ModelKind.values()),
+                made.stream().map(Measurement::kind).distinct().sorted().toList());
+            assertEquals(8, made.stream().filter(one -> one.sampler() == Solver.HEUN).count() * 2);
+            lines.clear();
+            assertTrue(report("paper").measure(plan, all, extractor, reference, () -> false));
+            assertEquals(List.of(), lines, "nothing is measured twice");
+          }
+          Path page = report("paper").drawPaper();
+          String text = Files.readString(page);
+          for (String row :
+              List.of(
+                  "| 1 step, D / S | ",
+                  "| 2 steps, D / S | ",
+                  "| single w, 2 steps | – | ",
+                  "| naive, 2 steps | ",
+                  "| teacher, DDPM, 3 steps | ",
+                  "| teacher, DPM-Solver++(2M), 3 steps | ",
+                  "| teacher, Heun, 2 steps (3 evaluations) | ",
+                  "| teacher, DDIM, 3 steps | ",
+                  "| teacher, DDIM, 4 steps | ")) {
+            assertTrue(text.lines().anyMatch(line -> line.startsWith(row)), row + text);
+          }
+          for (double w : new double[] {0, 1}) {
+            Path plot = page.resolveSibling(PaperPlots.file(w));
+            assertTrue(ImageIO.read(plot.toFile()).getWidth() > 100);
+          }
+          String whole = Files.readString(report("paper").draw(true));
+          assertTrue(whole.contains("| teacher, Heun | 2 | "), whole);
+          assertTrue(
+              whole.contains("teacher, 4 steps") || whole.contains("| teacher | 4 |"), whole);
+        });
+  }
+
+  @Test
+  void whatIsTimedForThePaper() throws IOException {
+    withModels(
+        (models, _, _) -> {
+          ReportPlan plan =
+              new ReportPlan(24, 24, 4, 4, List.of(0.0, 1.0), List.of(3L), List.of(3));
+          List<String> timed =
+              plan.timed(models).stream()
+                  .map(
+                      one ->
+                          one.model().name()
+                              + Series.by(one.sampler())
+                              + " "
+                              + one.steps()
+                              + (one.unguided() ? " at w = 0" : ""))
+                  .toList();
+          assertEquals(
+              List.of(
+                  "teacher 4",
+                  "teacher 4 at w = 0",
+                  "teacher, DDPM 3",
+                  "teacher, DDPM 3 at w = 0",
+                  "teacher 3",
+                  "teacher 3 at w = 0",
+                  "teacher, DPM-Solver++(2M) 3",
+                  "teacher, DPM-Solver++(2M) 3 at w = 0",
+                  "teacher, Heun 2",
+                  "teacher, Heun 2 at w = 0",
+                  "two 2",
+                  "one 1"),
+              timed);
+        });
+  }
+
+  @Test
   void timesAreTakenOncePerDevice() throws IOException {
     withModels(
         (models, extractor, reference) -> {
           assertTrue(report("time").time(PLAN, models, 1, false, () -> false));
           List<Timing> first =
               new Results(folder.resolve("time").resolve(Report.RESULTS)).timings();
-          // Teacher with two numbers of steps and two students, each with two batches.
-          assertEquals(8, first.size());
+          // Teacher with two numbers of steps, with and without guidance, and two students, each
+          // with
+          // two batches.
+          assertEquals(12, first.size());
           for (Timing one : first) {
             assertTrue(one.least() <= one.milliseconds(), one.toString());
             assertTrue(one.milliseconds() <= one.p90() && one.p90() <= one.p99(), one.toString());

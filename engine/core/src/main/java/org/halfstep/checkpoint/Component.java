@@ -157,7 +157,7 @@ public record Component(
     try {
       ModelCard card = ModelCard.fromJson(said.toString());
       boolean takesGuidance = unet.guidanceWidth() > 0;
-      if (takesGuidance != (card.role() != ModelCard.Role.TEACHER)) {
+      if (takesGuidance != card.takesGuidance()) {
         throw new IllegalArgumentException(
             "model card: says that it is a "
                 + card.role()

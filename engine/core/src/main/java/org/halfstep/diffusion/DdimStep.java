@@ -37,8 +37,8 @@ public final class DdimStep {
         t,
         s,
         schedule.timeInput(t),
-        t == 0 ? 1 : schedule.alpha(t),
-        t == 0 ? 0 : schedule.sigma(t),
+        schedule.pathAlpha(t),
+        schedule.pathSigma(t),
         rotation(from - schedule.pathAngle(s)),
         History.NONE,
         0);

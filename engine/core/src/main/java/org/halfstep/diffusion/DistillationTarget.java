@@ -117,18 +117,33 @@ public final class DistillationTarget {
   }
 
   /**
-   * Targets for an encoder of N steps, from the data towards noise: teacher t -> t + 0.5/N -> t +
-   * 1/N, for t = i/N, i = 0 .. N - 1 (a uniform grid backwards). At time 0, z_t is the image itself
-   * (alpha 1, sigma 0).
+   * Targets for an encoder of N steps, from the data towards noise: two steps of the teacher's grid
+   * of 2N taken backwards, on a uniform one t -> t + 0.5/N -> t + 1/N for t = i/N, i = 0 .. N - 1.
+   * At time 0, z_t is the image itself (alpha 1, sigma 0).
    *
-   * @throws IllegalArgumentException if N is below 1
+   * @throws IllegalArgumentException if N is below 1, or the grid does not suit the schedule
    */
-  public static DistillationTarget encoder(NoiseSchedule schedule, int n) {
+  public static DistillationTarget encoder(NoiseSchedule schedule, TimeGrid grid, int n) {
     DistillationTarget target = new DistillationTarget(Chain.ENCODER, n, 0);
+    double[] times = grid.times(schedule, 2 * n);
     for (int i = 0; i < n; i++) {
-      target.set(twoSteps(schedule, i, (double) i / n, (i + 0.5) / n, (i + 1.0) / n));
+      int at = 2 * (n - i);
+      target.set(twoSteps(schedule, i, times[at], times[at - 1], times[at - 2]));
     }
     return target;
+  }
+
+  /**
+   * Targets of a chain of students.
+   *
+   * @throws IllegalArgumentException if N is below 1, or the grid does not suit the schedule
+   */
+  public static DistillationTarget of(Chain chain, NoiseSchedule schedule, TimeGrid grid, int n) {
+    return switch (chain) {
+      case DETERMINISTIC -> deterministic(schedule, grid, n);
+      case STOCHASTIC -> stochastic(schedule, grid, n);
+      case ENCODER -> encoder(schedule, grid, n);
+    };
   }
 
   private static Coefficients twoSteps(
@@ -144,8 +159,8 @@ public final class DistillationTarget {
         time,
         midTime,
         endTime,
-        time == 0 ? 1 : schedule.alpha(time),
-        time == 0 ? 0 : schedule.sigma(time),
+        schedule.pathAlpha(time),
+        schedule.pathSigma(time),
         DdimStep.rotation(d1),
         -Math.sin(d1) * Math.sin(d2) / whole,
         Math.sin(d1) * Math.cos(d2) / whole,

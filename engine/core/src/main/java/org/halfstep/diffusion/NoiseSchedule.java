@@ -55,6 +55,16 @@ public sealed interface NoiseSchedule
     return t == 0 ? 0 : angle(t);
   }
 
+  /** Scale of the data where a sampling path stands at time t: 1 at time 0. */
+  default double pathAlpha(double t) {
+    return t == 0 ? 1 : alpha(t);
+  }
+
+  /** Scale of the noise where a sampling path stands at time t: 0 at time 0. */
+  default double pathSigma(double t) {
+    return t == 0 ? 0 : sigma(t);
+  }
+
   /**
    * What a network is told of time t, in the units that its sinusoidal embedding was made for: 1000
    * t for a continuous schedule.

@@ -64,6 +64,7 @@ public record SamplingSchedule(List<SamplingStep> steps, double start) {
               : dpmSolver(noise, times);
       case CONSISTENCY -> consistency(noise, times);
       case PNDM -> new SamplingSchedule(PndmStep.over(noise, times));
+      case HEUN -> new SamplingSchedule(HeunStep.over(noise, times));
       case EULER -> ddim(noise, times).startingLikeEuler(grid);
       case EULER_ANCESTRAL -> ancestral(noise, times, 0).startingLikeEuler(grid);
     };

@@ -32,17 +32,35 @@ public enum Solver {
    */
   EULER,
   /** {@link #ANCESTRAL} at the times of {@link #EULER}. */
-  EULER_ANCESTRAL;
+  EULER_ANCESTRAL,
+  /**
+   * Heun's method on the steps of DDIM (Karras et al., 2022): deterministic, of second order by an
+   * evaluation where each step but the last leads.
+   */
+  HEUN;
 
   /** Evaluations of a network that so many steps take. */
   public int evaluations(int steps) {
-    return this == PNDM && steps > 1 ? steps + 1 : steps;
+    return switch (this) {
+      case PNDM -> steps > 1 ? steps + 1 : steps;
+      case HEUN -> 2 * steps - 1;
+      default -> steps;
+    };
+  }
+
+  /** The most steps that take no more than so many evaluations, at least 1 of them. */
+  public int stepsWithin(int evaluations) {
+    int steps = evaluations;
+    while (steps > 1 && evaluations(steps) > evaluations) {
+      steps--;
+    }
+    return steps;
   }
 
   /** Whether an image follows from what it begins with: no noise is drawn on the way. */
   public boolean isDeterministic() {
     return switch (this) {
-      case DDIM, DPM_SOLVER, PNDM, EULER -> true;
+      case DDIM, DPM_SOLVER, PNDM, EULER, HEUN -> true;
       case ANCESTRAL, STOCHASTIC, CONSISTENCY, EULER_ANCESTRAL -> false;
     };
   }

@@ -25,12 +25,7 @@ public final class DistillationRun {
 
   /** Name of the file of a student of pixels with this number of steps. */
   public static String studentFile(int steps) {
-    return student(steps) + ".safetensors";
-  }
-
-  /** Name of a student with this number of steps, and of the folder of a latent one. */
-  public static String student(int steps) {
-    return "student-" + steps;
+    return "student-" + steps + ".safetensors";
   }
 
   /**

@@ -41,11 +41,11 @@ record GivenWeights(Path path, String sha256, ModelCard card) {
           path,
           "predicts " + card.predicts() + ": a student begins with a network that predicts v");
     }
-    if (card.role() != Role.TEACHER) {
+    if (card.takesGuidance()) {
       Teachable.requireRange(card, settings.guidance(), path);
     }
     HalvingSchedule schedule = settings.schedule();
-    if (card.role() == Role.STUDENT
+    if (card.hasOwnSteps()
         && (card.steps() >= schedule.teacherSteps()
             || card.steps() < schedule.lastSteps()
             || Integer.bitCount(card.steps()) != 1)) {
@@ -63,7 +63,7 @@ record GivenWeights(Path path, String sha256, ModelCard card) {
 
   /** Whether a student of so many steps begins with them. */
   boolean isStudent(int steps) {
-    return card.role() == Role.STUDENT && card.steps() == steps;
+    return card.hasOwnSteps() && card.steps() == steps;
   }
 
   boolean isGuided() {
@@ -97,9 +97,12 @@ record GivenWeights(Path path, String sha256, ModelCard card) {
       if (!Objects.equals(card.betas(), said.betas()) || card.maxLogSnr() != said.maxLogSnr()) {
         throw new DataException(path, "has another noise schedule than the student to be made");
       }
-      if (card.role() == Role.STUDENT && card.chain() != said.chain()) {
+      if (card.hasOwnSteps() && card.chain() != said.chain()) {
         throw new DataException(
             path, "is a student of the " + card.chain() + " chain, not of the " + said.chain());
+      }
+      if (card.hasOwnSteps() && card.role() != said.role()) {
+        throw new DataException(path, "is a " + card.role() + ", not a " + said.role());
       }
       return models.student(known, guided, said);
     }

@@ -19,11 +19,16 @@ record GuidancePhase(StudentTraining training, boolean followsVelocity) {
   static final String NAME = "guided";
   private static final long STREAM = 2;
 
+  /** Where stage two begins. */
+  static Path place(StudentTraining training) {
+    return training.models().place(training.settings().absorbsGuidance() ? NAME : "beginning");
+  }
+
   /** Runs it where it is needed; false when it was asked to stop. */
   boolean run() throws IOException {
     DistilledModels models = training.models();
     DistillationSettings settings = training.settings();
-    Path kept = models.place(NAME);
+    Path kept = place(training);
     // A run that has begun to halve is past stage one, whether or not its files are still there.
     if (training.isIn(HalvingPhase.NAME)
         || training.isDone(NAME, 0, settings.guided().updates(), kept)) {
@@ -36,6 +41,14 @@ record GuidancePhase(StudentTraining training, boolean followsVelocity) {
     try (var _ = teacher.network()) {
       ModelCard card = teacher.network().card();
       Teachable.require(card, models.teacher());
+      if (!settings.absorbsGuidance()) {
+        requireNoneGiven();
+        ConditionedNetwork beginning = Teachable.beginning(models, teacher, settings.kind());
+        try (var _ = beginning.network()) {
+          models.save(beginning, beginning.network().card(), beginning.network().values(), kept);
+        }
+        return true;
+      }
       if (card.role() == Role.GUIDED) {
         Teachable.requireRange(card, settings.guidance(), models.teacher());
         requireNoneGiven();
@@ -56,7 +69,10 @@ record GuidancePhase(StudentTraining training, boolean followsVelocity) {
     if (begun(true)) {
       throw new DataException(
           training.given().path(),
-          "is no student of stage two, and the run has no other: its teacher is a stage-one model");
+          "is no student of stage two, and the run has no other: "
+              + (training.settings().absorbsGuidance()
+                  ? "its teacher is a stage-one model"
+                  : "it has no stage one"));
     }
   }
 

@@ -31,6 +31,8 @@ public final class HalvingObjective implements Objective {
   private final GuidanceRange range;
   private final LossWeighting weighting;
   private final DistillationTarget target;
+  private final double dropout;
+  private final int without;
   private final NoiseSchedule schedule;
   private final DistillationTarget.Coefficients[] rows;
   private final TeacherPlan teacher;
@@ -58,11 +60,38 @@ public final class HalvingObjective implements Objective {
       GuidanceRange range,
       LossWeighting weighting,
       DistillationTarget target) {
+    this(conditioned, batch, draws, range, weighting, target, 0);
+  }
+
+  /**
+   * The same with examples without condition, for both networks.
+   *
+   * @param dropout probability that an example's condition is left out, at least 0 and below 1
+   */
+  public HalvingObjective(
+      ConditionedNetwork conditioned,
+      TrainingBatch batch,
+      ExampleDraws draws,
+      GuidanceRange range,
+      LossWeighting weighting,
+      DistillationTarget target,
+      double dropout) {
     Device device = batch.device();
     this.draws = draws;
     this.range = range;
     this.weighting = weighting;
     this.target = target;
+    this.dropout = dropout;
+    this.without =
+        dropout == 0
+            ? 0
+            : conditioned
+                .without()
+                .orElseThrow(
+                    () ->
+                        new IllegalArgumentException(
+                            "students without guidance as an input need a teacher trained with label"
+                                + " dropout (\"cfg\": true)"));
     this.schedule = conditioned.network().card().noiseSchedule();
     int size = batch.size();
     int values = batch.values();
@@ -127,6 +156,9 @@ public final class HalvingObjective implements Objective {
       rows[row] = target.at(draws.gridIndex(example, target.firstIndex(), target.steps()));
       batch.times()[row] = rows[row].time();
       batch.guidances()[row] = draws.guidance(example, range);
+      if (draws.dropsLabel(example, dropout)) {
+        batch.conditions()[row] = without;
+      }
     }
   }
 

@@ -3,14 +3,8 @@ package org.halfstep.distill;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Map;
-import org.halfstep.diffusion.DiscreteSchedule;
-import org.halfstep.diffusion.DistillationTarget;
 import org.halfstep.diffusion.HalvingSchedule;
 import org.halfstep.diffusion.HalvingSchedule.Stage;
-import org.halfstep.diffusion.NoiseSchedule;
-import org.halfstep.diffusion.TimeGrid;
-import org.halfstep.model.ModelCard;
 import org.halfstep.train.ConditionedNetwork;
 import org.halfstep.train.RunSettings;
 
@@ -53,12 +47,12 @@ record HalvingPhase(StudentTraining training, boolean noiseEnd) {
   }
 
   private Path place(int steps) {
-    return training.models().place(DistillationRun.student(steps));
+    return training.models().place(training.settings().student(steps));
   }
 
   private boolean run(HalvingSchedule schedule, Stage stage) throws IOException {
     DistilledModels models = training.models();
-    Path from = stage.index() == 0 ? models.place(GuidancePhase.NAME) : place(stage.teacherSteps());
+    Path from = stage.index() == 0 ? GuidancePhase.place(training) : place(stage.teacherSteps());
     if (!Files.exists(from)) {
       throw new IOException(
           models.shown(from)
@@ -75,18 +69,7 @@ record HalvingPhase(StudentTraining training, boolean noiseEnd) {
     DistillationSettings settings = training.settings();
     RunSettings run = settings.halving();
     int steps = stage.studentSteps();
-    ModelCard known = teacher.network().card();
-    NoiseSchedule noise = known.noiseSchedule();
-    boolean ends = noiseEnd && steps == 1 && noise instanceof DiscreteSchedule;
-    if (ends) {
-      noise = ((DiscreteSchedule) noise).withNoiseEnd();
-    }
-    TimeGrid grid = known.timeGrid();
-    DistillationTarget target =
-        settings.stochastic()
-            ? DistillationTarget.stochastic(noise, grid, steps)
-            : DistillationTarget.deterministic(noise, grid, steps);
-    ModelCard plain = known.student(steps, target.chain(), Map.of());
+    HalvingTarget halving = HalvingTarget.of(settings, teacher.network().card(), steps, noiseEnd);
     return training.train(
         new StudentTraining.Phase(
             NAME,
@@ -99,12 +82,18 @@ record HalvingPhase(StudentTraining training, boolean noiseEnd) {
             place(steps)),
         teacher,
         from,
-        true,
-        ends ? plain.withNoiseEnd() : plain,
+        halving.card().takesGuidance(),
+        halving.card(),
         training.given() != null && training.given().isStudent(steps),
         (batch, draws) ->
             new HalvingObjective(
-                teacher, batch, draws, settings.guidance(), run.weighting(), target),
+                teacher,
+                batch,
+                draws,
+                settings.guidance(),
+                run.weighting(),
+                halving.target(),
+                settings.conditionDropout()),
         StudentTraining.Verdict.NONE);
   }
 }

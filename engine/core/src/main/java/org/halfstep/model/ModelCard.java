@@ -19,12 +19,12 @@ import org.halfstep.files.Json;
  * What a weights file says of itself beside the network's shape: what the network was trained to
  * be, and from what.
  *
- * @param role teacher, guided student of stage one, or few-step student of stage two
+ * @param role teacher, guided student of stage one, few-step student of stage two, or a naive one
  * @param dataset name of the training data
  * @param classNames one per class
  * @param steps the one step count a student was distilled for; null where any number works
  * @param chain what a student's steps were distilled for; null for others
- * @param guidanceMin smallest guidance strength w the network takes; null for a teacher
+ * @param guidanceMin smallest guidance strength w the network takes; null where it takes none
  * @param guidanceMax largest one; the network's input is w / guidanceMax
  * @param maxLogSnr the cosine schedule is truncated to ±this; not used where there are betas
  * @param betas of a discrete schedule; null for the cosine schedule
@@ -59,7 +59,9 @@ public record ModelCard(
     /** Stage one: one evaluation with the guidance strength as input, any number of steps. */
     GUIDED,
     /** Stage two: one step count. */
-    STUDENT
+    STUDENT,
+    /** Halved without stage one: one step count, guided by a second evaluation like a teacher. */
+    NAIVE
   }
 
   /** Most steps that a student can have been made for. */
@@ -74,16 +76,17 @@ public record ModelCard(
     provenance = CardText.entries("model card: provenance", provenance);
     if (role == null) {
       throw new IllegalArgumentException(
-          "model card: role is missing (TEACHER, GUIDED or STUDENT)");
+          "model card: role is missing (TEACHER, GUIDED, STUDENT or NAIVE)");
     }
-    if (role == Role.STUDENT && (steps == null || steps < 1 || steps > MAXIMUM_STEPS)) {
+    boolean halved = role == Role.STUDENT || role == Role.NAIVE;
+    if (halved && (steps == null || steps < 1 || steps > MAXIMUM_STEPS)) {
       throw new IllegalArgumentException(
           "model card: a student must say its number of steps, 1 to "
               + MAXIMUM_STEPS
               + ", got "
               + steps);
     }
-    if (role != Role.TEACHER
+    if (takesGuidance(role)
         && (guidanceMin == null
             || guidanceMax == null
             || !(guidanceMin >= 0
@@ -108,6 +111,28 @@ public record ModelCard(
       throw new IllegalArgumentException(
           "model card: has betas and a continuous noise; expected one of them");
     }
+  }
+
+  private static boolean takesGuidance(Role role) {
+    return role == Role.GUIDED || role == Role.STUDENT;
+  }
+
+  /**
+   * Whether the guidance strength is an input of the network; else guidance costs a second
+   * evaluation.
+   */
+  public boolean takesGuidance() {
+    return takesGuidance(role);
+  }
+
+  /** Whether it was distilled for one number of steps, and takes no other. */
+  public boolean hasOwnSteps() {
+    return steps != null;
+  }
+
+  /** Whether its steps lead from images to noise. */
+  public boolean encodes() {
+    return chain == Chain.ENCODER;
   }
 
   /** A teacher's card. */
@@ -263,6 +288,11 @@ public record ModelCard(
   public ModelCard student(int newSteps, Chain newChain, Map<String, String> newProvenance) {
     return distilled(Role.STUDENT, newSteps, newChain, guidanceMin, guidanceMax)
         .withProvenance(newProvenance);
+  }
+
+  /** The card of a student of the model with this card that was halved without stage one. */
+  public ModelCard naive(int newSteps, Chain newChain, Map<String, String> newProvenance) {
+    return distilled(Role.NAIVE, newSteps, newChain, null, null).withProvenance(newProvenance);
   }
 
   /** What distillation made of it: a network that predicts v. */

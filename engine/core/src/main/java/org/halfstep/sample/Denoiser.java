@@ -9,7 +9,6 @@ import org.halfstep.diffusion.Solver;
 import org.halfstep.diffusion.TimeGrid;
 import org.halfstep.graph.Plan;
 import org.halfstep.model.ModelCard;
-import org.halfstep.model.ModelCard.Role;
 
 /**
  * A network that predicts from noisy images of one size, whatever else it is given: a teacher or a
@@ -39,9 +38,9 @@ interface Denoiser {
   /** When a solver evaluates it; {@code spacing} and {@code end} null for what its file says. */
   TimeGrid grid(Solver solver, TimeGrid.Spacing spacing, TimeGrid.End end);
 
-  /** Evaluations of a step: with and without the condition for a guided teacher, else one. */
+  /** Evaluations of a step: two where guidance is no input of the network, else one. */
   static int branches(ModelCard card, SampleRequest request) {
-    return card.role() == Role.TEACHER && request.guidance() != 0 ? 2 : 1;
+    return !card.takesGuidance() && request.guidance() != 0 ? 2 : 1;
   }
 
   /**

@@ -402,6 +402,11 @@ public final class DiffusionModel implements AutoCloseable {
     return pipeline.classes();
   }
 
+  /** What stands behind it. */
+  Pipeline pipeline() {
+    return pipeline;
+  }
+
   /** Waits for the request that is running, then frees all memory. Closing twice is harmless. */
   @Override
   public synchronized void close() {

@@ -24,7 +24,8 @@ record EditedLatents(SampleRequest request, int factor, int height, int width, i
     return height * width;
   }
 
-  private static float normalized(byte value) {
+  /** A number of an image of 8 bits, in [-1, 1]. */
+  static float normalized(byte value) {
     return (value & 0xff) / HALF_RANGE - 1;
   }
 

@@ -7,17 +7,12 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Optional;
 import org.halfstep.device.Device;
-import org.halfstep.device.Slab;
-import org.halfstep.diffusion.SamplingStep;
-import org.halfstep.diffusion.Solver;
-import org.halfstep.diffusion.TimeGrid;
+import org.halfstep.image.ImageBatch;
 import org.halfstep.latent.FirstStage;
 import org.halfstep.latent.TextEncoder;
 import org.halfstep.model.ModelCard;
-import org.halfstep.model.ModelCard.Role;
 import org.halfstep.model.Quantization;
 
 /**
@@ -27,16 +22,8 @@ import org.halfstep.model.Quantization;
  * requests run one after another.
  */
 final class LatentPipeline implements Pipeline {
-  private static final int DEFAULT_STEPS = 50;
-  private static final int DEFAULT_CONSISTENCY_STEPS = 4;
-
-  /** What Stable Diffusion's programs take: a guidance scale of 7.5. */
-  private static final double DEFAULT_GUIDANCE = 6.5;
-
-  /** What the class-conditional networks of latent diffusion are sampled with. */
-  private static final double DEFAULT_CLASS_GUIDANCE = 2;
-
   private final LatentComponents components;
+  private final LatentRequests requests;
   private final RunningParts parts;
   private List<ComponentUse> uses = new ArrayList<>();
   private List<String> notices = List.of();
@@ -47,6 +34,7 @@ final class LatentPipeline implements Pipeline {
    */
   LatentPipeline(LatentComponents components, ModelOptions options) {
     this.components = components;
+    this.requests = new LatentRequests(components);
     this.parts = new RunningParts(components, options);
   }
 
@@ -74,12 +62,12 @@ final class LatentPipeline implements Pipeline {
 
   @Override
   public int height(SampleRequest request) {
-    return request.height() == 0 ? components.usualSide() : request.height();
+    return requests.height(request);
   }
 
   @Override
   public int width(SampleRequest request) {
-    return request.width() == 0 ? components.usualSide() : request.width();
+    return requests.width(request);
   }
 
   @Override
@@ -105,100 +93,32 @@ final class LatentPipeline implements Pipeline {
 
   /** Whether the network was made to paint a part of a picture. */
   boolean isInpainting() {
-    return components.unet().inChannels() > components.unet().outChannels();
+    return requests.isInpainting();
   }
 
   @Override
   public SampleRequest request(Condition condition) {
-    ModelCard card = card();
-    boolean isStudent = card.role() == Role.STUDENT;
-    Solver solver = isStudent ? card.solver() : components.sampling().solver();
-    int steps = solver == Solver.CONSISTENCY ? DEFAULT_CONSISTENCY_STEPS : DEFAULT_STEPS;
-    double guidance = components.isOfTexts() ? DEFAULT_GUIDANCE : DEFAULT_CLASS_GUIDANCE;
-    if (card.role() != Role.TEACHER) {
-      guidance = Math.clamp(guidance, card.guidanceMin(), card.guidanceMax());
-    }
-    return SampleRequest.of(condition, 0, guidance, isStudent ? card.steps() : steps)
-        .withSampler(solver);
+    return requests.request(condition);
   }
 
   @Override
   public void requireSupported(SampleRequest request) {
-    requireSize("height", height(request));
-    requireSize("width", width(request));
-    LatentConditions.require(components.unet(), request);
-    Sampler.requireSteps(card(), request);
-    if (request.edit() != null && channels() != request.edit().image().channels()) {
-      throw new IllegalArgumentException(
-          "this model makes images of " + channels() + " channels and edits no others");
-    }
-    grid(request);
-    if (request.edit() != null && request.edit().source() != null) {
-      requireInvertible(request);
-    }
-  }
-
-  private TimeGrid grid(SampleRequest request) {
-    return components.sampling().grid(request.sampler(), request.spacing(), request.end());
-  }
-
-  private void requireInvertible(SampleRequest request) {
-    if (!request.sampler().isDeterministic()) {
-      throw new IllegalArgumentException(
-          "the "
-              + request.sampler().name().toLowerCase(Locale.ROOT)
-              + " sampler draws noise on its way and does not lead back to a picture: use ddim");
-    }
-    if (card().role() == ModelCard.Role.STUDENT) {
-      throw new IllegalArgumentException(
-          "a student was distilled for steps towards pictures: take a picture back with its teacher");
-    }
-    LatentConditions.require(components.unet(), inverse(request));
-  }
-
-  private void requireSize(String what, int pixels) {
-    int factor = components.factor();
-    if (pixels % factor != 0) {
-      throw new IllegalArgumentException(
-          "the "
-              + what
-              + " of an image must be a multiple of "
-              + factor
-              + " pixels, got "
-              + pixels
-              + ": use "
-              + Math.max(factor, Math.round((double) pixels / factor) * factor));
-    }
+    requests.requireSupported(request);
   }
 
   @Override
   public long evaluations(SampleRequest request) {
-    int steps = request.sampler().evaluations(Sampler.steps(card(), request));
-    return (long) steps * Denoiser.branches(card(), request) + inverseSteps(request);
+    return requests.evaluations(request);
   }
 
-  /** Steps back to the noise of a picture. */
-  private int inverseSteps(SampleRequest request) {
-    boolean inverts = request.edit() != null && request.edit().source() != null;
-    return inverts ? Sampler.steps(card(), request) : 0;
+  /** Where the steps of a request begin. */
+  Beginning beginning(SampleRequest request) {
+    return requests.beginning(request);
   }
 
   /** The file of the UNet's weights, or the index of several. */
   Path weights() {
     return components.weights();
-  }
-
-  /** Where the steps of a request begin. */
-  Beginning beginning(SampleRequest request) {
-    SamplingStep first = Sampler.path(card(), grid(request), request).steps().getFirst();
-    boolean isNoise =
-        request.edit() == null
-            || request.edit().source() == null && Sampler.startsFromNoise(card(), request);
-    return new Beginning(
-        Sampler.steps(card(), request),
-        request.steps(),
-        first.timeInput(),
-        isNoise ? 1 : first.sigma());
   }
 
   // ---- Making images
@@ -243,10 +163,15 @@ final class LatentPipeline implements Pipeline {
     } catch (IOException unreadable) {
       throw new UncheckedIOException(unreadable.getMessage(), unreadable);
     } finally {
-      if (!parts.areKept()) {
-        parts.close();
-        components.device().trim();
-      }
+      release();
+    }
+  }
+
+  /** Gives back what does not stay in memory between requests. */
+  private void release() {
+    if (!parts.areKept()) {
+      parts.close();
+      components.device().trim();
     }
   }
 
@@ -296,7 +221,7 @@ final class LatentPipeline implements Pipeline {
     if (begins || leadsBack || isInpainting()) {
       EditedLatents edited =
           new EditedLatents(request, components.factor(), height, width, latentChannels());
-      Stopwatch watch = new Stopwatch();
+      ComponentWatch watch = new ComponentWatch(uses);
       FirstStage firstStage = parts.firstStage(request.count());
       watch.opened();
       known = begins || leadsBack ? edited.known(firstStage, leadsBack, arena) : known;
@@ -311,10 +236,8 @@ final class LatentPipeline implements Pipeline {
     if (inverts && edit.source() instanceof Condition.Prompts prompts) {
       source = encode(prompts, false, arena)[0];
     }
-    Stopwatch watch = new Stopwatch();
-    int runs =
-        request.sampler().evaluations(Sampler.steps(card(), request)) + inverseSteps(request);
-    Sampler sampler = parts.sampler(height, width, request.count(), runs);
+    ComponentWatch watch = new ComponentWatch(uses);
+    Sampler sampler = parts.sampler(height, width, request.count(), requests.runs(request));
     LatentDenoiser denoiser = parts.denoiser();
     watch.opened();
     denoiser.setBeside(beside);
@@ -322,7 +245,7 @@ final class LatentPipeline implements Pipeline {
       denoiser.setContexts(source, null);
       MemorySegment codes = arena.allocate(known.values().byteSize(), Long.BYTES);
       KnownImage picture = KnownImage.start(known.values());
-      sampler.invert(inverse(request), picture, codes, cancellation, progress);
+      sampler.invert(LatentRequests.inverse(request), picture, codes, cancellation, progress);
       known = KnownImage.start(codes);
     }
     denoiser.setContexts(contexts[0], contexts[1]);
@@ -341,15 +264,68 @@ final class LatentPipeline implements Pipeline {
     return latents;
   }
 
-  /** What is asked for on the way back: what a picture shows now, without guidance. */
-  private static SampleRequest inverse(SampleRequest request) {
-    return request.withCondition(request.edit().source()).withGuidance(0);
+  @Override
+  public int codeValues(SampleRequest request) {
+    int factor = components.factor();
+    return height(request) / factor * (width(request) / factor) * latentChannels();
+  }
+
+  @Override
+  public synchronized void encode(
+      SampleRequest request,
+      ImageBatch pictures,
+      MemorySegment codes,
+      Cancellation cancellation,
+      SampleProgress progress) {
+    requireOpen();
+    requests.requireEncodable(request);
+    uses = new ArrayList<>();
+    notices = List.of();
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment contexts =
+          request.condition() instanceof Condition.Prompts prompts
+              ? encode(prompts, false, arena)[0]
+              : null;
+      encoding(request, pictures).codes(contexts, codes, cancellation, progress, arena);
+    } catch (IOException unreadable) {
+      throw new UncheckedIOException(unreadable.getMessage(), unreadable);
+    } finally {
+      release();
+    }
+  }
+
+  private LatentEncoding encoding(SampleRequest request, ImageBatch pictures) {
+    return new LatentEncoding(parts, request, pictures, components.factor(), uses);
+  }
+
+  @Override
+  public synchronized void reconstruct(
+      SampleRequest request, ImageBatch pictures, MemorySegment clean, MemorySegment destination) {
+    requireOpen();
+    try {
+      encoding(request, pictures).reconstruct(clean, destination);
+    } catch (IOException unreadable) {
+      throw new UncheckedIOException(unreadable.getMessage(), unreadable);
+    } finally {
+      release();
+    }
+  }
+
+  @Override
+  public void decode(
+      SampleRequest request,
+      MemorySegment codes,
+      MemorySegment clean,
+      MemorySegment destination,
+      Cancellation cancellation,
+      SampleProgress progress) {
+    sample(request, codes, clean, destination, cancellation, progress);
   }
 
   /** The contexts of texts, and those of their negatives, which are null without guidance. */
   synchronized MemorySegment[] encode(Condition.Prompts prompts, boolean guides, Arena arena)
       throws IOException {
-    Stopwatch watch = new Stopwatch();
+    ComponentWatch watch = new ComponentWatch(uses);
     TextEncoder textEncoder = parts.textEncoder(prompts.count());
     watch.opened();
     MemorySegment texts = arena.allocate(prompts.count() * textEncoder.contextBytes(), Long.BYTES);
@@ -376,7 +352,7 @@ final class LatentPipeline implements Pipeline {
       MemorySegment latents,
       MemorySegment destination)
       throws IOException {
-    Stopwatch watch = new Stopwatch();
+    ComponentWatch watch = new ComponentWatch(uses);
     FirstStage firstStage = parts.firstStage(request.count());
     watch.opened();
     try {
@@ -391,27 +367,6 @@ final class LatentPipeline implements Pipeline {
               + notFinite.getMessage());
     }
     watch.done("first stage, decoding");
-  }
-
-  /** Measures a part: how long it took to open and to run, and what it holds. */
-  private final class Stopwatch {
-    private final long bytesBefore = Slab.liveBytes();
-    private final long begun = System.nanoTime();
-    private long openedAt = begun;
-
-    void opened() {
-      openedAt = System.nanoTime();
-    }
-
-    void done(String name) {
-      long now = System.nanoTime();
-      uses.add(
-          new ComponentUse(
-              name,
-              (openedAt - begun) / 1e9,
-              (now - openedAt) / 1e9,
-              Math.max(0, Slab.liveBytes() - bytesBefore)));
-    }
   }
 
   /** What the parts took in the last request. */

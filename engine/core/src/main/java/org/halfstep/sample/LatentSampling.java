@@ -125,7 +125,7 @@ record LatentSampling(SchedulerConfig config) {
   private End end(Solver solver) {
     boolean isClean =
         switch (solver) {
-          case DDIM -> json().path(CLEAN).asBoolean(true);
+          case DDIM, HEUN -> json().path(CLEAN).asBoolean(true);
           case PNDM -> json().path(CLEAN).asBoolean(false);
           case EULER, DPM_SOLVER -> !json().path(FINAL).asText("zero").equals("sigma_min");
           case ANCESTRAL, EULER_ANCESTRAL, STOCHASTIC, CONSISTENCY -> true;

@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Optional;
 import org.halfstep.device.Device;
+import org.halfstep.image.ImageBatch;
 import org.halfstep.model.ModelCard;
 import org.halfstep.model.Quantization;
 
@@ -60,6 +61,49 @@ sealed interface Pipeline extends AutoCloseable permits PixelPipeline, LatentPip
       MemorySegment destination,
       Cancellation cancellation,
       SampleProgress progress);
+
+  /** Numbers of the noise that an image is made from: of the image itself, or of its latent. */
+  int codeValues(SampleRequest request);
+
+  /**
+   * Takes pictures to the noise that a request's steps begin with (DDIM run backwards).
+   *
+   * @param request how, and what each picture shows
+   * @param pictures of the request's size, as many as its images
+   * @param codes takes the noise: float32, NHWC
+   * @throws IllegalArgumentException in one line, when the model does not take it
+   */
+  void encode(
+      SampleRequest request,
+      ImageBatch pictures,
+      MemorySegment codes,
+      Cancellation cancellation,
+      SampleProgress progress);
+
+  /**
+   * Makes images from noise that is given.
+   *
+   * @param codes the noise of each image
+   * @param clean takes what the last step of each image leads to: the image itself, or its latent
+   * @param destination float32, NHWC, values about [-1, 1]
+   */
+  void decode(
+      SampleRequest request,
+      MemorySegment codes,
+      MemorySegment clean,
+      MemorySegment destination,
+      Cancellation cancellation,
+      SampleProgress progress);
+
+  /**
+   * What becomes of pictures without any step: of pixels themselves, of a latent model what its
+   * first stage makes of them.
+   *
+   * @param clean takes what the first step of {@link #encode} begins with
+   * @param destination float32, NHWC, values about [-1, 1]
+   */
+  void reconstruct(
+      SampleRequest request, ImageBatch pictures, MemorySegment clean, MemorySegment destination);
 
   /** Makes ready what a request needs. */
   void warmUp(SampleRequest request);

@@ -12,7 +12,6 @@ import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
 import org.halfstep.model.ClassInputs;
 import org.halfstep.model.ModelCard;
-import org.halfstep.model.ModelCard.Role;
 import org.halfstep.model.Network;
 import org.halfstep.model.UNetConfig;
 import org.halfstep.model.UNetPorts;
@@ -86,7 +85,7 @@ record PixelDenoiser(Network<UNetConfig, ModelCard> network) implements Denoiser
               + "x"
               + request.height());
     }
-    if (card().role() == Role.TEACHER && request.guidance() != 0 && !config.nullLabel()) {
+    if (!card().takesGuidance() && request.guidance() != 0 && !config.nullLabel()) {
       throw new IllegalArgumentException(
           "this network has no null label and cannot be guided; use guidance 0");
     }

@@ -1,5 +1,6 @@
 package org.halfstep.sample;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
@@ -7,8 +8,8 @@ import java.util.Optional;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.diffusion.Parameterization;
+import org.halfstep.image.ImageBatch;
 import org.halfstep.model.ModelCard;
-import org.halfstep.model.ModelCard.Role;
 import org.halfstep.model.Network;
 import org.halfstep.model.Quantization;
 import org.halfstep.model.UNetConfig;
@@ -92,13 +93,13 @@ final class PixelPipeline implements Pipeline {
   public SampleRequest request(Condition condition) {
     ModelCard card = card();
     double guidance;
-    if (card.role() == Role.TEACHER) {
+    if (!card.takesGuidance()) {
       guidance = network.architecture().nullLabel() ? DiffusionModel.DEFAULT_GUIDANCE : 0;
     } else {
       guidance =
           Math.clamp(DiffusionModel.DEFAULT_GUIDANCE, card.guidanceMin(), card.guidanceMax());
     }
-    int steps = card.role() == Role.STUDENT ? card.steps() : DiffusionModel.DEFAULT_STEPS;
+    int steps = card.hasOwnSteps() ? card.steps() : DiffusionModel.DEFAULT_STEPS;
     return SampleRequest.of(condition, 0, guidance, steps)
         .withSampler(card.solver())
         .withClip(magnifiesErrors());
@@ -141,6 +142,11 @@ final class PixelPipeline implements Pipeline {
       SampleProgress progress) {
     requireScale(request);
     sampler.sample(request, null, ForeignDraws.NONE, destination, cancellation, progress);
+    scale(request, destination);
+  }
+
+  /** From the network's images to those of a request. */
+  private void scale(SampleRequest request, MemorySegment destination) {
     float scale = (float) card().imageScale();
     if (scale != 1) {
       long count =
@@ -149,6 +155,55 @@ final class PixelPipeline implements Pipeline {
         destination.setAtIndex(FLOAT, i, scale * destination.getAtIndex(FLOAT, i));
       }
     }
+  }
+
+  @Override
+  public int codeValues(SampleRequest request) {
+    return sampler.imageValues();
+  }
+
+  @Override
+  public void encode(
+      SampleRequest request,
+      ImageBatch pictures,
+      MemorySegment codes,
+      Cancellation cancellation,
+      SampleProgress progress) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment values =
+          arena.allocate((long) Float.BYTES * pictures.pixels().length, Float.BYTES);
+      write(pictures, card().imageScale(), values);
+      sampler.invert(request, KnownImage.start(values), codes, cancellation, progress);
+    }
+  }
+
+  private static void write(ImageBatch pictures, double scale, MemorySegment values) {
+    byte[] pixels = pictures.pixels();
+    for (int i = 0; i < pixels.length; i++) {
+      values.setAtIndex(FLOAT, i, (float) (EditedLatents.normalized(pixels[i]) / scale));
+    }
+  }
+
+  @Override
+  public void decode(
+      SampleRequest request,
+      MemorySegment codes,
+      MemorySegment clean,
+      MemorySegment destination,
+      Cancellation cancellation,
+      SampleProgress progress) {
+    requireScale(request);
+    KnownImage start = KnownImage.start(codes);
+    sampler.sample(request, start, ForeignDraws.NONE, destination, cancellation, progress);
+    clean.copyFrom(destination.asSlice(0, clean.byteSize()));
+    scale(request, destination);
+  }
+
+  @Override
+  public void reconstruct(
+      SampleRequest request, ImageBatch pictures, MemorySegment clean, MemorySegment destination) {
+    write(pictures, card().imageScale(), clean);
+    write(pictures, 1, destination);
   }
 
   @Override

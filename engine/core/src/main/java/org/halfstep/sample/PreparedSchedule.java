@@ -70,7 +70,8 @@ final class PreparedSchedule {
                 + " noise: use DDIM or DPM_SOLVER");
       }
       toKept[i] = output.to(stage.history().of(), stage.alpha(), stage.sigma());
-      fromKept[i] = stage.toNextFromKept();
+      // A step that begins at the image itself has no form in what is kept, and nobody asks for it.
+      fromKept[i] = stage.sigma() == 0 ? null : stage.toNextFromKept();
       reads |= stage.history().isRead();
     }
     this.readsHistory = reads;

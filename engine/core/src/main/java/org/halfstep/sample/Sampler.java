@@ -10,7 +10,6 @@ import org.halfstep.diffusion.SamplingSchedule;
 import org.halfstep.diffusion.Solver;
 import org.halfstep.diffusion.TimeGrid;
 import org.halfstep.model.ModelCard;
-import org.halfstep.model.ModelCard.Role;
 import org.halfstep.model.Network;
 import org.halfstep.model.UNetConfig;
 
@@ -126,7 +125,12 @@ public final class Sampler implements AutoCloseable {
       Cancellation cancellation,
       SampleProgress progress) {
     requireOpen();
-    requireSupported(request);
+    if (isInverse) {
+      requireInvertible(denoiser.card(), request);
+      denoiser.requireCondition(request);
+    } else {
+      requireSupported(request);
+    }
     long imageBytes = (long) Float.BYTES * denoiser.values();
     if (destination.byteSize() < request.count() * imageBytes) {
       throw new IllegalArgumentException(
@@ -258,7 +262,7 @@ public final class Sampler implements AutoCloseable {
       return n;
     }
     double wanted = request.edit().strength() * n;
-    if (card.role() == Role.STUDENT) {
+    if (card.hasOwnSteps()) {
       return Math.clamp((int) Math.rint(wanted), 1, n);
     }
     int steps = Math.min((int) wanted, n);
@@ -290,14 +294,45 @@ public final class Sampler implements AutoCloseable {
 
   /** Fails when a network with this card was not made for a request's steps and guidance. */
   static void requireSteps(ModelCard card, SampleRequest request) {
+    if (card.encodes()) {
+      throw new IllegalArgumentException(
+          "this is an encoder, which takes pictures to noise and makes none: use it with transfer");
+    }
+    requireOwn(card, request);
+  }
+
+  /** Fails when a network with this card cannot take pictures back to noise as a request asks. */
+  static void requireInvertible(ModelCard card, SampleRequest request) {
+    if (!request.sampler().isDeterministic()) {
+      throw new IllegalArgumentException(
+          "the "
+              + name(request.sampler())
+              + " sampler draws noise on its way and does not lead back to a picture: use ddim");
+    }
+    if (request.clip()) {
+      throw new IllegalArgumentException(
+          "on the way from a picture to noise nothing is clamped: leave out clamping");
+    }
+    if (card.hasOwnSteps() && !card.encodes()) {
+      throw new IllegalArgumentException(
+          "a student was distilled for steps towards pictures: take a picture back with its teacher,"
+              + " or with an encoder");
+    }
+    requireOwn(card, request);
+  }
+
+  /** Either way. */
+  private static void requireOwn(ModelCard card, SampleRequest request) {
     if (request.clip() && request.sampler() == Solver.PNDM) {
       throw new IllegalArgumentException(
           "the pndm sampler keeps predicted noise and clips no images: use another sampler");
     }
-    if (card.role() == Role.STUDENT) {
+    if (card.hasOwnSteps()) {
+      String what = card.encodes() ? "this encoder" : "this student";
       if (request.steps() != card.steps()) {
         throw new IllegalArgumentException(
-            "this student was distilled for "
+            what
+                + " was distilled for "
                 + steps(card.steps())
                 + " and takes no other number, got "
                 + request.steps());
@@ -305,14 +340,15 @@ public final class Sampler implements AutoCloseable {
       Solver made = card.solver();
       if (request.sampler() != made) {
         throw new IllegalArgumentException(
-            "this student was distilled for the "
+            what
+                + " was distilled for the "
                 + name(made)
                 + " sampler, got "
                 + name(request.sampler()));
       }
     }
     steps(card, request);
-    if (card.role() != Role.TEACHER
+    if (card.takesGuidance()
         && !(request.guidance() >= card.guidanceMin()
             && request.guidance() <= card.guidanceMax())) {
       throw new IllegalArgumentException(

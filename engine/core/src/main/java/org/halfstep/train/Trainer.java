@@ -294,8 +294,9 @@ public final class Trainer implements UpdateStep, AutoCloseable {
     batch.pushClean();
     objective.draw(batch);
     for (int row = 0; row < batch.size(); row++) {
-      batch.alphas()[row] = schedule.alpha(batch.times()[row]);
-      batch.sigmas()[row] = schedule.sigma(batch.times()[row]);
+      // An encoder begins with the image itself.
+      batch.alphas()[row] = schedule.pathAlpha(batch.times()[row]);
+      batch.sigmas()[row] = schedule.pathSigma(batch.times()[row]);
     }
   }
 

@@ -161,6 +161,29 @@ class DiscreteTargetsTest {
   }
 
   @Test
+  void oneEncoderStepLandsWhereTwoTeacherStepsLand() {
+    for (int n : new int[] {1, 4, 16, 256}) {
+      DistillationTarget target = DistillationTarget.encoder(SCHEDULE, TimeGrid.UNIFORM, n);
+      for (int i = 0; i < n; i++) {
+        int start = level((double) i / n);
+        int mid = level((i + 0.5) / n);
+        int end = level((i + 1.0) / n);
+        double z = 0.37;
+        // At the image itself the network is told of the first level.
+        double first = teacher(z, Math.max(start, 0));
+        double atMid = ddim(z, first, start, mid);
+        double landing = ddim(atMid, teacher(atMid, mid), mid, end);
+        DistillationTarget.Coefficients at = target.at(i);
+        assertEquals(Math.max(start, 0), SCHEDULE.timeInput(at.time()));
+        assertEquals(mid, SCHEDULE.timeInput(at.midTime()));
+        double reached = at.toMid().onZ() * z + at.toMid().onOutput() * first;
+        double v = at.onZ() * z + at.onFirst() * first + at.onSecond() * teacher(reached, mid);
+        assertEquals(landing, ddim(z, v, start, end), 1e-12, i + " of " + n);
+      }
+    }
+  }
+
+  @Test
   void theFinestChainForgivesRoundedPredictions() {
     DistillationTarget target = DistillationTarget.deterministic(SCHEDULE, TimeGrid.UNIFORM, 256);
     for (int i = 1; i <= 256; i++) {

@@ -40,7 +40,7 @@ class DistillationTargetTest {
         List.of(
             DistillationTarget.deterministic(SCHEDULE, TimeGrid.UNIFORM, n),
             DistillationTarget.stochastic(SCHEDULE, TimeGrid.UNIFORM, n),
-            DistillationTarget.encoder(SCHEDULE, n))) {
+            DistillationTarget.encoder(SCHEDULE, TimeGrid.UNIFORM, n))) {
       for (int i = chain.firstIndex(); i < chain.firstIndex() + n; i++) {
         DistillationTarget.Coefficients at = chain.at(i);
         double z = 0.37;
@@ -177,7 +177,7 @@ class DistillationTargetTest {
 
   @Test
   void encoderRunsTowardsNoiseFromTheImageItself() {
-    DistillationTarget chain = DistillationTarget.encoder(SCHEDULE, 4);
+    DistillationTarget chain = DistillationTarget.encoder(SCHEDULE, TimeGrid.UNIFORM, 4);
     assertEquals(0, chain.firstIndex());
     DistillationTarget.Coefficients start = chain.at(0);
     assertEquals(0, start.time());
@@ -205,7 +205,8 @@ class DistillationTargetTest {
         IndexOutOfBoundsException.class,
         () -> DistillationTarget.deterministic(SCHEDULE, TimeGrid.UNIFORM, 4).at(0));
     assertThrows(
-        IndexOutOfBoundsException.class, () -> DistillationTarget.encoder(SCHEDULE, 4).at(4));
+        IndexOutOfBoundsException.class,
+        () -> DistillationTarget.encoder(SCHEDULE, TimeGrid.UNIFORM, 4).at(4));
     assertThrows(
         IllegalArgumentException.class,
         () -> DistillationTarget.deterministic(SCHEDULE, TimeGrid.UNIFORM, 0));

@@ -45,7 +45,8 @@ class KnownMistakesTest {
             DistillationTarget.deterministic(SCHEDULE, TimeGrid.UNIFORM, n).at(i);
         assertTrue(at.time() > at.midTime() && at.midTime() > at.endTime());
         assertEquals(at.time() - at.midTime(), at.midTime() - at.endTime(), 1e-15);
-        DistillationTarget.Coefficients up = DistillationTarget.encoder(SCHEDULE, n).at(i - 1);
+        DistillationTarget.Coefficients up =
+            DistillationTarget.encoder(SCHEDULE, TimeGrid.UNIFORM, n).at(i - 1);
         assertTrue(up.time() < up.midTime() && up.midTime() < up.endTime());
       }
     }

@@ -5,7 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.ArrayList;
 import java.util.List;
+import java.util.function.DoubleBinaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -165,6 +167,71 @@ class SamplingScheduleTest {
       z *= step.toNext().onZ() + step.toNext().onOutput() * GAUSSIAN.vPerZ(step.time());
     }
     return Math.abs(z - 0.9);
+  }
+
+  /** Follows a path where the network is a function of z and time, with what steps keep. */
+  private static double follow(SamplingSchedule path, DoubleBinaryOperator network, double z) {
+    List<Double> kept = new ArrayList<>();
+    for (SamplingStep step : path.steps()) {
+      double v = network.applyAsDouble(z, step.time());
+      double image = step.toX().onZ() * z + step.toX().onOutput() * v;
+      z = step.toNext().onZ() * z + step.toNext().onOutput() * v;
+      List<Double> onPrevious = step.history().onPrevious();
+      for (int i = 0; i < onPrevious.size(); i++) {
+        z += onPrevious.get(i) * kept.get(kept.size() - 1 - i);
+      }
+      if (step.history().keeps()) {
+        kept.add(image);
+      }
+    }
+    return z;
+  }
+
+  @Test
+  void heunIsOfSecondOrder() {
+    DoubleBinaryOperator network = (z, t) -> GAUSSIAN.vPerZ(t) * z;
+    double exact =
+        follow(SamplingSchedule.of(Solver.HEUN, SCHEDULE, TimeGrid.UNIFORM, 4096), network, 1);
+    double[] errors = new double[3];
+    for (int i = 0; i < errors.length; i++) {
+      SamplingSchedule path = SamplingSchedule.of(Solver.HEUN, SCHEDULE, TimeGrid.UNIFORM, 32 << i);
+      assertEquals(Solver.HEUN.evaluations(32 << i), path.steps().size());
+      errors[i] = Math.abs(follow(path, network, 1) - exact);
+    }
+    assertEquals(4, errors[0] / errors[1], 0.6);
+    assertEquals(4, errors[1] / errors[2], 0.4);
+    double first =
+        Math.abs(
+            follow(SamplingSchedule.of(Solver.DDIM, SCHEDULE, TimeGrid.UNIFORM, 64), network, 1)
+                - exact);
+    assertTrue(errors[0] < first / 4, errors[0] + " with as many evaluations as DDIM's " + first);
+  }
+
+  @Test
+  void heunIsExactWhereTheImageDoesNotChange() {
+    double image = -0.6;
+    DoubleBinaryOperator network = (z, t) -> (SCHEDULE.alpha(t) * z - image) / SCHEDULE.sigma(t);
+    for (int n : new int[] {1, 2, 5}) {
+      SamplingSchedule path = SamplingSchedule.of(Solver.HEUN, SCHEDULE, TimeGrid.UNIFORM, n);
+      double z = 0.8;
+      for (int i = 0; i < path.steps().size() - 1; i++) {
+        z = follow(new SamplingSchedule(path.steps().subList(0, i + 1)), network, 0.8);
+        double s = path.steps().get(i).nextTime();
+        double eps = (0.8 - SCHEDULE.alpha(1) * image) / SCHEDULE.sigma(1);
+        assertEquals(SCHEDULE.alpha(s) * image + SCHEDULE.sigma(s) * eps, z, 1e-12);
+      }
+      assertEquals(image, follow(path, network, 0.8), 1e-12);
+    }
+  }
+
+  @Test
+  void stepsWithinABudgetOfEvaluations() {
+    assertEquals(8, Solver.DDIM.stepsWithin(8));
+    assertEquals(7, Solver.PNDM.stepsWithin(8));
+    assertEquals(4, Solver.HEUN.stepsWithin(8));
+    assertEquals(8, Solver.HEUN.stepsWithin(16));
+    assertEquals(1, Solver.HEUN.stepsWithin(1));
+    assertEquals(1, Solver.HEUN.stepsWithin(2));
   }
 
   @Test

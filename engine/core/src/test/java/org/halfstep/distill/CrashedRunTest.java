@@ -24,6 +24,7 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Runs that end at each event in turn, go on from there, and must give the same bytes. */
@@ -71,6 +72,17 @@ class CrashedRunTest {
                 path,
                 SmallRuns.distillation(CHECKPOINT_EVERY, stochastic),
                 events));
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  @DisplayName("Encoders and naive students that stop at any event go on to the same bits")
+  void otherStudents(StudentKind kind) throws IOException {
+    Path teacher = teacherFile();
+    checkEveryEvent(
+        (path, events) ->
+            SmallRuns.distill(
+                device, teacher, path, SmallRuns.distillation(CHECKPOINT_EVERY, kind), events));
   }
 
   private Path teacherFile() throws IOException {

@@ -2,10 +2,13 @@ package org.halfstep.distill;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -90,6 +93,101 @@ class DistillationRunTest {
       assertEquals(List.of("a", "b", "c"), card.classNames());
       assertEquals(first.maxLogSnr(), card.maxLogSnr());
     }
+  }
+
+  @Test
+  void encodersBeginWithTheTeacherAndSayWhatTheyAre() throws IOException {
+    Path run = folder.resolve("encoders");
+    Events events = Events.collecting();
+    DistillationSettings settings = SmallRuns.distillation(100, StudentKind.ENCODER);
+    assertTrue(SmallRuns.distill(device, teacher, run, settings, events));
+    assertEquals(
+        Set.of("beginning.safetensors", "encoder-2.safetensors", "encoder-1.safetensors"),
+        SmallRuns.models(run).keySet());
+    assertEquals(
+        settings.totalUpdates(),
+        events.lines().stream().filter(line -> line.startsWith("update")).count());
+    for (int steps : new int[] {2, 1}) {
+      ModelCard encoder = card(run.resolve(settings.student(steps) + ".safetensors"));
+      assertEquals(Role.STUDENT, encoder.role());
+      assertEquals(Chain.ENCODER, encoder.chain());
+      assertTrue(encoder.encodes());
+      assertEquals(steps, encoder.steps());
+      assertEquals(0, encoder.guidanceMin());
+      assertEquals(0, encoder.guidanceMax());
+      assertEquals(List.of("a", "b", "c"), encoder.classNames());
+    }
+    try (Network<UNetConfig, ModelCard> own = Network.load(device, UNetConfig.FORMAT, teacher);
+        Network<UNetConfig, ModelCard> begun =
+            Network.load(device, UNetConfig.FORMAT, run.resolve("beginning.safetensors"))) {
+      own.graph()
+          .parameters()
+          .values()
+          .forEach(
+              one ->
+                  assertArrayEquals(
+                      own.weights().get(one),
+                      begun.weights().get(begun.graph().parameters().get(one.name())),
+                      one.name()));
+    }
+  }
+
+  @Test
+  void naiveStudentsKeepBothBranches() throws IOException {
+    Path run = folder.resolve("naive");
+    DistillationSettings settings = SmallRuns.distillation(100, StudentKind.NAIVE);
+    assertTrue(SmallRuns.distill(device, teacher, run, settings, Events.collecting()));
+    for (int steps : new int[] {2, 1}) {
+      try (Network<UNetConfig, ModelCard> student =
+          Network.load(
+              device, UNetConfig.FORMAT, run.resolve(settings.student(steps) + ".safetensors"))) {
+        assertEquals(Role.NAIVE, student.card().role());
+        assertEquals(steps, student.card().steps());
+        assertFalse(student.architecture().isGuided());
+        assertTrue(student.architecture().nullLabel());
+        assertEquals(student.card(), ModelCard.fromJson(student.card().toJson()));
+      }
+    }
+    // Both branches learned: the null label's row is not the teacher's any more.
+    try (Network<UNetConfig, ModelCard> own = Network.load(device, UNetConfig.FORMAT, teacher);
+        Network<UNetConfig, ModelCard> last =
+            Network.load(device, UNetConfig.FORMAT, run.resolve("student-1.safetensors"))) {
+      float[] before = own.weights().get(own.graph().parameters().get("label_emb.weight"));
+      float[] after = last.weights().get(last.graph().parameters().get("label_emb.weight"));
+      int width = before.length / (own.architecture().numClasses() + 1);
+      int from = before.length - width;
+      assertFalse(
+          Arrays.equals(before, from, before.length, after, from, after.length), "null label");
+    }
+    assertEquals(
+        settings.schedule().totalUpdates(), settings.totalUpdates(), "there is no stage one");
+  }
+
+  @Test
+  void whatEncodersAndNaiveStudentsCannotBeginWithIsRefused() throws IOException {
+    Path run = folder.resolve("run");
+    distill(run, false);
+    Path guided = run.resolve("guided.safetensors");
+    IllegalArgumentException naive =
+        assertThrows(
+            IllegalArgumentException.class,
+            () ->
+                SmallRuns.distill(
+                    device,
+                    guided,
+                    folder.resolve("refused"),
+                    SmallRuns.distillation(100, StudentKind.NAIVE),
+                    Events.collecting()));
+    assertTrue(
+        naive.getMessage().contains("naive students begin with a teacher"), naive.toString());
+    // w = 0 is in its range.
+    assertTrue(
+        SmallRuns.distill(
+            device,
+            guided,
+            folder.resolve("encoders-of-guided"),
+            SmallRuns.distillation(100, StudentKind.ENCODER),
+            Events.collecting()));
   }
 
   private ModelCard card(Path file) throws IOException {

@@ -33,6 +33,13 @@ final class KilledRunChild {
         case "distill" ->
             SmallRuns.distill(
                 device, Path.of(args[3]), folder, SmallRuns.distillation(1, false), listener);
+        case "encode" ->
+            SmallRuns.distill(
+                device,
+                Path.of(args[3]),
+                folder,
+                SmallRuns.distillation(1, StudentKind.ENCODER),
+                listener);
         case "latent distill" ->
             LatentRuns.distill(
                 device,

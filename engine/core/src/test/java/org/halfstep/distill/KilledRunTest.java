@@ -60,6 +60,14 @@ class KilledRunTest {
   }
 
   @Test
+  @DisplayName("Encoders killed at any moment end with the bits of an undisturbed run")
+  void encoders() throws Exception {
+    Path made = folder.resolve("made");
+    assertTrue(life("teacher", made, List.of(), NEVER, Death.AT_EVENT, new Random(0)));
+    check("encode", FEW_KILLS, List.of(made.resolve("teacher.safetensors").toString()));
+  }
+
+  @Test
   @DisplayName("A text encoder and a latent UNet, killed at any moment, end with the same bits")
   void latentTeacher() throws Exception {
     TinyPipeline.write(folder.resolve("tiny"));

@@ -27,10 +27,13 @@ import org.halfstep.files.Json;
 import org.halfstep.image.ImageBatch;
 import org.halfstep.model.ModelCard;
 import org.halfstep.model.ModelCard.Role;
+import org.halfstep.sample.Cancellation;
+import org.halfstep.sample.Condition;
 import org.halfstep.sample.DiffusionModel;
 import org.halfstep.sample.Edit;
 import org.halfstep.sample.ModelOptions;
 import org.halfstep.sample.SampleRequest;
+import org.halfstep.sample.StyleTransfer;
 import org.halfstep.train.OptimizerSettings;
 import org.halfstep.train.RunSettings;
 import org.junit.jupiter.api.AfterEach;
@@ -133,6 +136,43 @@ class LatentDistillationTest {
     }
     assertEquals(4, lives, "each phase has two updates, and ends after the second");
     assertSame(expected, LatentRuns.models(run));
+  }
+
+  @Test
+  void encodersOfLatentsGoOnWithTheSameBitsAndTakePicturesToNoise() throws IOException {
+    LatentDistillationSettings settings = LatentRuns.encoders();
+    TreeMap<String, byte[]> expected = whole("encoders", settings);
+    Path run = folder.resolve("stopped-encoders");
+    int lives = 0;
+    while (!LatentRuns.distill(device, teacher(), settings, run, Events.collecting(), () -> true)) {
+      lives++;
+    }
+    assertEquals(3, lives, "from eps to v and two halvings of two updates each");
+    assertSame(expected, LatentRuns.models(run));
+    ModelOptions options = ModelOptions.standard().withDevice(device);
+    try (DiffusionModel encoder = DiffusionModel.open(run.resolve("encoder-2"), options);
+        DiffusionModel decoder = DiffusionModel.open(run.resolve("velocity"), options)) {
+      assertTrue(encoder.card().encodes());
+      assertEquals(2, encoder.card().steps());
+      String refused =
+          assertThrows(
+                  IllegalArgumentException.class, () -> encoder.sample(encoder.request("a fox")))
+              .getMessage();
+      assertTrue(refused.contains("takes pictures to noise"), refused);
+      byte[] pixels = new byte[64 * 64 * 3];
+      new Random(1).nextBytes(pixels);
+      StyleTransfer.Result result =
+          StyleTransfer.of(encoder, decoder)
+              .withSteps(2)
+              .run(
+                  new ImageBatch(1, 64, 64, 3, pixels),
+                  Condition.prompts("a red fox"),
+                  Condition.prompts("a cat"),
+                  new Cancellation());
+      assertNotEquals(
+          Arrays.hashCode(result.back().pixels()), Arrays.hashCode(result.made().pixels()));
+      assertTrue(result.latentError() > 0 && Double.isFinite(result.latentError()));
+    }
   }
 
   /** Thrown where a process would have been killed. */

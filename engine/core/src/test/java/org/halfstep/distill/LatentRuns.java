@@ -126,6 +126,31 @@ final class LatentRuns {
         2);
   }
 
+  /** From eps to v, then encoders from 4 to 2 and 2 to 1 steps. */
+  static LatentDistillationSettings encoders() {
+    LatentDistillationSettings usual = settings(false, false, false, false);
+    DistillationSettings students = usual.students();
+    return new LatentDistillationSettings(
+        usual.velocity(),
+        new DistillationSettings(
+            new GuidanceRange(0, 0),
+            students.guidanceEmbedDim(),
+            students.guided(),
+            students.halving(),
+            students.teacherSteps(),
+            students.lastSteps(),
+            students.updatesForFewSteps(),
+            students.fewSteps(),
+            false,
+            false,
+            students.seed(),
+            students.checkpointEvery(),
+            StudentKind.ENCODER),
+        false,
+        false,
+        2);
+  }
+
   static boolean distill(
       Device device,
       Path teacher,

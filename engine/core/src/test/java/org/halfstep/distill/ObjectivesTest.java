@@ -38,6 +38,7 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The targets of both stages as the device computes them, against plain loops in double. */
 class ObjectivesTest {
@@ -164,6 +165,85 @@ class ObjectivesTest {
     }
   }
 
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 8})
+  @DisplayName("An encoder's one step lands where two steps of the teacher towards noise land")
+  void encoderTarget(int steps) {
+    DistillationTarget chain = DistillationTarget.encoder(SCHEDULE, TimeGrid.UNIFORM, steps);
+    try (Network<UNetConfig, ModelCard> teacher = TinyNetworks.guided(device, SIDE, MAX_W, 2);
+        SingleEvaluation single = new SingleEvaluation(teacher);
+        Objective objective =
+            new HalvingObjective(
+                new ClassConditioned(teacher),
+                batch,
+                draws,
+                new GuidanceRange(0, 0),
+                LossWeighting.SNR_PLUS_1,
+                chain)) {
+      objective.draw(batch);
+      objective.write(batch);
+      objective.target().forEach(Launch::run);
+      double[][] expected = new double[BATCH][];
+      for (int row = 0; row < BATCH; row++) {
+        double t = batch.times()[row];
+        assertTrue(t >= 0 && t < 1);
+        assertEquals(0, batch.guidances()[row]);
+        int label = batch.conditions()[row];
+        double mid = t + 0.5 / steps;
+        double end = t + 1.0 / steps;
+        double[] z = noised[row];
+        double[] atMid = step(z, single.v(z, t, label, 0), t, mid);
+        double[] atEnd = step(atMid, single.v(atMid, mid, label, 0), mid, end);
+        // The way on by one step: cos z - sin v, the angle below 0.
+        double delta = SCHEDULE.pathAngle(t) - SCHEDULE.pathAngle(end);
+        expected[row] = new double[VALUES];
+        for (int i = 0; i < VALUES; i++) {
+          expected[row][i] = (Math.cos(delta) * z[i] - atEnd[i]) / Math.sin(delta);
+        }
+      }
+      expectTarget(expected);
+    }
+  }
+
+  @Test
+  @DisplayName("Naive students: a condition is left out for teacher and student alike")
+  void naiveTargetIsTheTeachersOwnBranch() {
+    DistillationTarget chain = DistillationTarget.deterministic(SCHEDULE, TimeGrid.UNIFORM, 4);
+    int[] labels = batch.conditions().clone();
+    try (Network<UNetConfig, ModelCard> teacher = TinyNetworks.teacher(device, SIDE, 1);
+        SingleEvaluation single = new SingleEvaluation(teacher);
+        Objective objective =
+            new HalvingObjective(
+                new ClassConditioned(teacher),
+                batch,
+                draws,
+                RANGE,
+                LossWeighting.TRUNCATED_SNR,
+                chain,
+                0.5)) {
+      objective.draw(batch);
+      objective.write(batch);
+      objective.target().forEach(Launch::run);
+      int without = 0;
+      double[][] expected = new double[BATCH][VALUES];
+      for (int row = 0; row < BATCH; row++) {
+        int label = batch.conditions()[row];
+        without += label == TinyNetworks.CLASSES ? 1 : 0;
+        assertTrue(label == TinyNetworks.CLASSES || label == labels[row]);
+        double t = batch.times()[row];
+        double[] z = noised[row];
+        double[] atMid = step(z, single.v(z, t, label, 0), t, t - 0.125);
+        double[] atEnd = step(atMid, single.v(atMid, t - 0.125, label, 0), t - 0.125, t - 0.25);
+        double delta = SCHEDULE.pathAngle(t) - SCHEDULE.pathAngle(t - 0.25);
+        for (int i = 0; i < VALUES; i++) {
+          expected[row][i] = (Math.cos(delta) * z[i] - atEnd[i]) / Math.sin(delta);
+        }
+      }
+      assertTrue(without > 0 && without < BATCH, without + " without label");
+      expectTarget(expected);
+    }
+  }
+
   /** Two steps in the form of the papers, alpha x + sigma eps, then the published quotient. */
   private double[] target(
       SingleEvaluation teacher, int row, long index, int steps, boolean stochastic) {
@@ -194,8 +274,8 @@ class ObjectivesTest {
   private static double[] step(double[] z, double[] v, double from, double to) {
     double[] next = new double[VALUES];
     for (int i = 0; i < VALUES; i++) {
-      double x = SCHEDULE.alpha(from) * z[i] - SCHEDULE.sigma(from) * v[i];
-      double eps = SCHEDULE.sigma(from) * z[i] + SCHEDULE.alpha(from) * v[i];
+      double x = alphaAt(from) * z[i] - sigmaAt(from) * v[i];
+      double eps = sigmaAt(from) * z[i] + alphaAt(from) * v[i];
       next[i] = alphaAt(to) * x + sigmaAt(to) * eps;
     }
     return next;

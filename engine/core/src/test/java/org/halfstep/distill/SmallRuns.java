@@ -61,6 +61,11 @@ final class SmallRuns {
     return distillation(checkpointEvery, stochastic, RATE, 4);
   }
 
+  /** Halvings from 4 to 2 and 2 to 1 steps, without stage one. */
+  static DistillationSettings distillation(long checkpointEvery, StudentKind kind) {
+    return distillation(checkpointEvery, false, RATE, kind == StudentKind.ENCODER ? 0 : 4, kind);
+  }
+
   /**
    * The same with another learning rate.
    *
@@ -68,6 +73,11 @@ final class SmallRuns {
    */
   static DistillationSettings distillation(
       long checkpointEvery, boolean stochastic, double rate, double strongest) {
+    return distillation(checkpointEvery, stochastic, rate, strongest, null);
+  }
+
+  private static DistillationSettings distillation(
+      long checkpointEvery, boolean stochastic, double rate, double strongest, StudentKind kind) {
     return new DistillationSettings(
         new GuidanceRange(0, strongest),
         TinyNetworks.GUIDANCE_DIM,
@@ -87,7 +97,8 @@ final class SmallRuns {
         stochastic,
         true,
         6,
-        checkpointEvery);
+        checkpointEvery,
+        kind);
   }
 
   static boolean train(Device device, Path folder, long checkpointEvery, RunListener listener)

@@ -156,7 +156,7 @@ class SamplerTest {
             case STOCHASTIC -> forward(step(z, x, t, times[i + 2]), times[i + 2], s, fresh);
             case DPM_SOLVER -> dpmSolver(z, x, before, i == 0 ? 0 : times[i - 1], t, s);
             case CONSISTENCY -> noised(x, s, fresh);
-            case PNDM, EULER, EULER_ANCESTRAL -> throw new IllegalArgumentException();
+            case PNDM, EULER, EULER_ANCESTRAL, HEUN -> throw new IllegalArgumentException();
           };
       before = x;
     }

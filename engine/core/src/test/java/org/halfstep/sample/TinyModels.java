@@ -102,6 +102,35 @@ public final class TinyModels {
         teacherCard().guided(0, 4, Map.of()).student(steps, Chain.DETERMINISTIC, Map.of()));
   }
 
+  /** Saves a student of the stochastic chain for w in [0, 4]. */
+  public static Path stochastic(Path file, int steps) throws IOException {
+    return save(
+        file,
+        config().withGuidance(32),
+        teacherCard().guided(0, 4, Map.of()).student(steps, Chain.STOCHASTIC, Map.of()));
+  }
+
+  /** Saves a student of one w. */
+  public static Path singleW(Path file, int steps, double w) throws IOException {
+    return save(
+        file,
+        config().withGuidance(32),
+        teacherCard().guided(w, w, Map.of()).student(steps, Chain.DETERMINISTIC, Map.of()));
+  }
+
+  /** Saves an encoder of a number of steps. */
+  public static Path encoder(Path file, int steps) throws IOException {
+    return save(
+        file,
+        config().withGuidance(32),
+        teacherCard().guided(0, 0, Map.of()).student(steps, Chain.ENCODER, Map.of()));
+  }
+
+  /** Saves a naive student of a number of steps. */
+  public static Path naive(Path file, int steps) throws IOException {
+    return save(file, config(), teacherCard().naive(steps, Chain.DETERMINISTIC, Map.of()));
+  }
+
   private static Path save(Path file, UNetConfig config, ModelCard card) throws IOException {
     try (Device device = new CpuDevice();
         Network<UNetConfig, ModelCard> network = network(device, config, card)) {

@@ -7,12 +7,14 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.device.Device;
 import org.halfstep.device.DeviceArrays;
+import org.halfstep.device.Launch;
 import org.halfstep.device.cpu.CpuDevice;
 import org.halfstep.diffusion.LossWeighting;
 import org.halfstep.graph.Parameter;
@@ -107,6 +109,57 @@ class TrainerTest {
       for (int i = 0; i < gradient.length; i++) {
         assertEquals(expectedGradient[i], gradient[i], 1e-4 * largest);
       }
+    }
+  }
+
+  @Test
+  @DisplayName("At time 0, where encoders begin, an example is the image itself")
+  void timeZeroIsTheImage() {
+    try (Trainer trainer =
+        new Trainer(
+            new ClassConditioned(network),
+            new LabelledImages(data, false),
+            BATCH,
+            SEED,
+            PLAIN,
+            (batch, draws) -> {
+              batches.add(batch);
+              return new Objective() {
+                private final Objective own =
+                    new TeacherObjective(batch, draws, LossWeighting.SNR_PLUS_1, 0, 0);
+
+                @Override
+                public void draw(TrainingBatch drawn) {
+                  own.draw(drawn);
+                  Arrays.fill(drawn.times(), 0);
+                }
+
+                @Override
+                public void write(TrainingBatch written) {
+                  own.write(written);
+                }
+
+                @Override
+                public List<Launch> target() {
+                  return own.target();
+                }
+
+                @Override
+                public LossWeighting weighting() {
+                  return LossWeighting.SNR_PLUS_1;
+                }
+
+                @Override
+                public void close() {
+                  own.close();
+                }
+              };
+            })) {
+      trainer.step(0, 0);
+      TrainingBatch batch = batches.getLast();
+      assertArrayEquals(
+          DeviceArrays.read(device, batch.clean(), BATCH * VALUES),
+          DeviceArrays.read(device, batch.noised(), BATCH * VALUES));
     }
   }
 

@@ -119,7 +119,10 @@ public final class ModelOption {
         switch (model.card().role()) {
           case TEACHER -> "teacher";
           case GUIDED -> "stage-one model";
-          case STUDENT -> "student of " + Sizes.count(model.card().steps(), "step");
+          case STUDENT ->
+              (model.card().encodes() ? "encoder of " : "student of ")
+                  + Sizes.count(model.card().steps(), "step");
+          case NAIVE -> "naive student of " + Sizes.count(model.card().steps(), "step");
         };
     SampleRequest usual = model.request(Condition.none(1));
     return choice

@@ -75,9 +75,15 @@ public final class PromptOptions {
 
   /** Width and height that were given; null for none. */
   public int[] size() {
-    if (size == null) {
-      return null;
-    }
+    return size == null ? null : size(size);
+  }
+
+  /**
+   * Width and height as a person writes them.
+   *
+   * @throws InputException when they are none
+   */
+  public static int[] size(String size) {
     Matcher numbers = SIZE.matcher(size.strip());
     if (!numbers.matches()) {
       throw new InputException(

@@ -24,7 +24,7 @@ public final class SamplerOptions {
       names = "--sampler",
       paramLabel = "KIND",
       description =
-          "ddim, pndm, dpm_solver, euler, euler_ancestral, ancestral, stochastic or consistency"
+          "ddim, pndm, dpm_solver, heun, euler, euler_ancestral, ancestral, stochastic or consistency"
               + " (default: a student's own, or what a latent model's files name, else ddim).")
   private Solver sampler;
 

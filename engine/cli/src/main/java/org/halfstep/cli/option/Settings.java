@@ -40,6 +40,17 @@ public final class Settings {
           "stable-diffusion",
           "tiny");
 
+  /** Presets that differ from one of these in a few settings: the paper's other students. */
+  public static final List<String> VARIANTS =
+      List.of(
+          "fashion-mnist-stochastic",
+          "fashion-mnist-encoder",
+          "fashion-mnist-single-w",
+          "fashion-mnist-naive");
+
+  /** In the file of a variant, the preset that it differs from. */
+  public static final String BASE = "basedOn";
+
   public static final JsonMapper JSON =
       JsonMapper.builder()
           .enable(JsonParser.Feature.ALLOW_COMMENTS, JsonParser.Feature.ALLOW_YAML_COMMENTS)
@@ -72,12 +83,32 @@ public final class Settings {
 
   /** A copy of a preset. */
   public static Settings preset(String name) throws IOException {
+    if (VARIANTS.contains(name)) {
+      ObjectNode variant = resource(name);
+      Settings settings = preset(variant.remove(BASE).textValue());
+      merge(settings.tree, variant);
+      return settings;
+    }
     if (!PRESETS.contains(name)) {
       throw new InputException(
-          "there is no preset \"" + name + "\"; there are " + String.join(", ", PRESETS));
+          "there is no preset \""
+              + name
+              + "\"; there are "
+              + String.join(", ", PRESETS)
+              + " and "
+              + String.join(", ", VARIANTS));
     }
+    return new Settings(resource(name));
+  }
+
+  /** What a variant says: the preset that it differs from, and in what. */
+  public static ObjectNode variant(String name) throws IOException {
+    return resource(name);
+  }
+
+  private static ObjectNode resource(String name) throws IOException {
     try (InputStream in = Settings.class.getResourceAsStream(FOLDER + name + ".json")) {
-      return new Settings((ObjectNode) JSON.readTree(in));
+      return (ObjectNode) JSON.readTree(in);
     }
   }
 

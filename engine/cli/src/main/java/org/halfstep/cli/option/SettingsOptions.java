@@ -14,7 +14,8 @@ public final class SettingsOptions {
           "Settings to start from: cifar10, cifar10-128, cifar10-64, fashion-mnist, imagenet64, pictures,"
               + " stable-diffusion or tiny (default: what suits the"
               + " network: fashion-mnist for pixels, stable-diffusion for other programs' latent"
-              + " models, pictures for our own).")
+              + " models, pictures for our own). Of fashion-mnist there are variants: -stochastic,"
+              + " -encoder, -single-w and -naive.")
   private String preset;
 
   @Option(
