@@ -27,7 +27,7 @@ final class FullDisks {
           "edit --model LATENT --prompt fox --image PICTURE --steps 4 --strip DISK/s.png",
           "inpaint --model LATENT --prompt fox --image PICTURE --mask MASK --steps 2 --out DISK/p",
           "convert --model LATENT --shards 1 --dtype f16 --out DISK/shards",
-          "quantize --model LATENT --images 2 --steps 2 --out DISK/int8",
+          "quantize --model LATENT --images 2 --out DISK/int8",
           "train-autoencoder --data SMALL --out DISK/autoencoder --preset tiny --updates 1",
           "train --data SMALL --autoencoder AUTOENCODER --latents DISK/l.safetensors --preset tiny"
               + " --updates 1 --out ELSEWHERE",

@@ -16,6 +16,8 @@ final class TrainingMisuse {
 
   private static final List<String> NO_COUNTS =
       List.of("0", "-1", "1.5", "NaN", "six", "2147483648", "99999999999999999999");
+  private static final List<String> NO_LONG_COUNTS =
+      List.of("0", "-1", "1.5", "NaN", "six", "99999999999999999999");
   private static final List<String> NO_NUMBERS =
       List.of("NaN", "-1", "Infinity", "1e400", "six", "");
 
@@ -39,15 +41,16 @@ final class TrainingMisuse {
     this.ground = ground;
     for (String command : List.of(AUTOENCODER, TRAIN, DISTILL)) {
       each(command, "--batch", NO_COUNTS);
-      each(command, "--checkpoint-every", NO_COUNTS);
-      each(command, "--updates", NO_COUNTS);
+      each(command, "--checkpoint-every", NO_LONG_COUNTS);
+      each(command, "--updates", NO_LONG_COUNTS);
+      each(command, "--updates", List.of("1000000000001"));
       each(command, "--lr", NO_NUMBERS);
       each(command, "--seed", List.of("1.5", "NaN", "99999999999999999999"));
       each(command, "--image-size", NO_COUNTS);
       each(command, "--precision", List.of("f16", "int8", ""));
       each(command, "--threads", NO_COUNTS);
       each(command, "--preset", List.of("nobody", "../tiny", ""));
-      each(command, "--set", List.of("x", "x=1", "=", "autoencoder.batch=0", "nobody.seed=1"));
+      each(command, "--set", List.of("x", "x=1", "=", "nobody.seed=1"));
       each(command, "--config", List.of("/dev/zero", "/dev/null", "/nowhere", "PICTURE"));
       each(command, "--data", List.of("/dev/zero", "/dev/null", "/nowhere", "PICTURE", "LATENT"));
       each(command, "--out", List.of("/dev/null", "/proc/run", "PICTURE", ""));
@@ -96,7 +99,6 @@ final class TrainingMisuse {
             "autoencoder.learningRate=-1",
             "autoencoder.divergence=-1",
             "autoencoder.divergence=NaN",
-            "autoencoder.scales=0",
             "autoencoder.scales=99",
             "autoencoder.edges=-1",
             "autoencoder.optimizer.beta1=1",

@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.halfstep.checkpoint.Checkpoint;
@@ -36,6 +37,7 @@ import org.halfstep.graph.PlanOptions;
 import org.halfstep.model.ModelCard;
 import org.halfstep.model.UNetConfig;
 import org.halfstep.sample.DiffusionModel;
+import org.halfstep.sample.SampleRequest;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -104,12 +106,11 @@ final class DistillCommand implements Callable<Integer> {
 
   @Option(
       names = "--stages",
-      split = ",",
-      paramLabel = "N",
+      paramLabel = "N,...",
       description =
           "Steps of the students in turn, each half of the one before, such as 8,4,2,1: short for --steps 16"
               + " --last-steps 1.")
-  private List<Integer> stages = List.of();
+  private String stages;
 
   @Option(
       names = "--guidance-range",
@@ -278,18 +279,10 @@ final class DistillCommand implements Callable<Integer> {
     }
     given.override(section, "teacherSteps", steps);
     given.override(section, "lastSteps", lastSteps);
-    if (!stages.isEmpty()) {
-      for (int i = 0; i + 1 < stages.size(); i++) {
-        if (stages.get(i) != 2 * stages.get(i + 1)) {
-          throw new InputException(
-              "--stages: each number of steps must be half of the one before, got "
-                  + stages.get(i)
-                  + " and then "
-                  + stages.get(i + 1));
-        }
-      }
-      given.override(section, "teacherSteps", 2 * stages.getFirst());
-      given.override(section, "lastSteps", stages.getLast());
+    if (stages != null) {
+      List<Integer> numbers = numbers(stages);
+      given.override(section, "teacherSteps", 2 * numbers.getFirst());
+      given.override(section, "lastSteps", numbers.getLast());
     }
     if (!range.isEmpty()) {
       if (range.size() != 2) {
@@ -355,6 +348,29 @@ final class DistillCommand implements Callable<Integer> {
             + guided);
     out.println(stages(settings));
     Bounds.memory(device, plans, "distilling with a batch of " + guided);
+  }
+
+  /** The steps of students in turn. */
+  private static List<Integer> numbers(String stages) {
+    List<Integer> numbers = new ArrayList<>();
+    for (String number : stages.split(",", -1)) {
+      try {
+        int steps =
+            Bounds.whole("--stages", Long.parseLong(number.strip()), 1, SampleRequest.MOST_STEPS);
+        if (!numbers.isEmpty() && numbers.getLast() != 2L * steps) {
+          throw new InputException(
+              "--stages: each number of steps must be half of the one before, got "
+                  + numbers.getLast()
+                  + " and then "
+                  + steps);
+        }
+        numbers.add(steps);
+      } catch (NumberFormatException none) {
+        throw new InputException(
+            "--stages: expected numbers of steps, such as 8,4,2,1, got \"" + stages + "\"", none);
+      }
+    }
+    return numbers;
   }
 
   /** Both stages of a distillation in one line, for people. */

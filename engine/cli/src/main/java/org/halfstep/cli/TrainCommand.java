@@ -112,6 +112,9 @@ final class TrainCommand implements Callable<Integer> {
   }
 
   private int onLatents(PrintWriter out) throws IOException {
+    if (channels != null) {
+      throw new InputException("--channels: latents have those that their autoencoder gives them");
+    }
     Settings settings = settingsOptions.read("pictures");
     updateOptions.override(settings, CaptionedTraining.SECTION, "run.");
     settings.override(CaptionedTraining.SECTION, "imageSize", imageSize);

@@ -205,6 +205,19 @@ class LatentDistillTest {
             "--out",
             folder.resolve("none"));
     assertTrue(halves.contains("half of the one before"), halves);
+    for (String wrong : new String[] {"", ",", "4,2,1,", "x", "99999999999999999999"}) {
+      String line =
+          refused(
+              "distill",
+              "--teacher",
+              teacher,
+              "--data",
+              data,
+              "--stages=" + wrong,
+              "--out",
+              folder.resolve("none"));
+      assertTrue(line.contains("--stages: expected numbers of steps"), line);
+    }
     String range =
         refused(
             "distill",

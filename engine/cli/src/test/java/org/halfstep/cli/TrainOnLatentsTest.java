@@ -241,5 +241,15 @@ class TrainOnLatentsTest {
             "--out",
             folder.resolve("none"));
     assertTrue(line.contains("expected captions: a captions.tsv"), line);
+    String channels =
+        refused(
+            "train",
+            "--autoencoder",
+            folder.resolve("autoencoder"),
+            "--channels",
+            3,
+            "--out",
+            folder.resolve("none"));
+    assertTrue(channels.startsWith("halfstep: --channels: latents have"), channels);
   }
 }

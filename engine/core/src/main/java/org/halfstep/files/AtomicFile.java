@@ -97,13 +97,24 @@ public final class AtomicFile {
    * @throws IOException that says why it cannot be written
    */
   public static void requireWritable(Path path) throws IOException {
+    requireNamed(path);
     WriteTarget target = WriteTarget.of(path);
     if (target.isWrittenThrough()) {
       return;
     }
     requireShortName(path, target.file());
     createFolder(target.folder());
-    requireWritableFolder(target.folder());
+    tryFolder(target.folder());
+  }
+
+  /**
+   * An empty path is the folder that a process was started in, which nobody means who names one.
+   */
+  private static void requireNamed(Path path) throws IOException {
+    if (path.toString().isEmpty()) {
+      throw new IOException(
+          "an empty path names no file and no folder to write to: use . for here");
+    }
   }
 
   /** Fails when a name is longer than file systems take. */
@@ -125,6 +136,11 @@ public final class AtomicFile {
    * @throws IOException that says why not
    */
   public static void requireWritableFolder(Path folder) throws IOException {
+    requireNamed(folder);
+    tryFolder(folder);
+  }
+
+  private static void tryFolder(Path folder) throws IOException {
     createFolder(folder);
     Path aside = aside(folder);
     try {

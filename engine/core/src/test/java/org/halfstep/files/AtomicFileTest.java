@@ -173,6 +173,14 @@ class AtomicFileTest {
     assertThrows(IOException.class, () -> AtomicFile.requireWritable(below));
   }
 
+  /** As of a variable of the shell's that is not set: it is the folder where a process began. */
+  @Test
+  void anEmptyPathIsRefused() {
+    Path empty = Path.of("");
+    assertThrows(IOException.class, () -> AtomicFile.requireWritable(empty));
+    assertThrows(IOException.class, () -> AtomicFile.requireWritableFolder(empty));
+  }
+
   @Test
   void whatKilledProcessesLeftIsRemoved() throws IOException {
     Path dead = Files.writeString(folder.resolve(".halfstep-0123456789ab-1.partial"), "half");
