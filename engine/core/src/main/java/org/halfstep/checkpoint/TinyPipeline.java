@@ -118,7 +118,7 @@ public final class TinyPipeline {
   }
 
   /** One of classes, shaped like latent diffusion's of ImageNet: codes, one wide head, no text. */
-  private static Checkpoint buildOfClasses() throws IOException {
+  static Checkpoint buildOfClasses() throws IOException {
     Checkpoint tiny = new Checkpoint(Path.of("tiny"), Checkpoint.Layout.FOLDER);
     add(
         tiny,

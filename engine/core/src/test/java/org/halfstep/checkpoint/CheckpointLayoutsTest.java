@@ -340,15 +340,17 @@ class CheckpointLayoutsTest {
   void theTinyModelIsThereInEveryLayout() throws IOException {
     Path tiny = folder.resolve("tiny");
     List<Path> written = TinyPipeline.write(tiny);
-    assertEquals(7, written.size());
+    assertEquals(8, written.size());
     try (Checkpoint made = TinyPipeline.build();
         Checkpoint inpainting = TinyPipeline.build(9, 0);
-        Checkpoint consistency = TinyPipeline.build(4, 32)) {
+        Checkpoint consistency = TinyPipeline.build(4, 32);
+        Checkpoint classes = TinyPipeline.buildOfClasses()) {
       for (Path path : written) {
         Checkpoint expected =
             switch (path.getFileName().toString()) {
               case "inpainting" -> inpainting;
               case "lcm" -> consistency;
+              case "classes" -> classes;
               default -> made;
             };
         Dtype dtype = path.toString().contains("bf16") ? Dtype.BF16 : Dtype.F32;
