@@ -50,7 +50,7 @@ final class Runs {
     add("train-classifier", "classifier", "60", data);
     add("train-autoencoder", "autoencoder", "60", small);
     add("train", "latent-teacher", "30", small, "--autoencoder", "autoencoder");
-    add("distill", "latent-students", "6", large, "--stages", "2,1", "--teacher", "");
+    add("distill", "latent-students", "12", large, "--stages", "2,1", "--teacher", "");
   }
 
   private void add(String command, String name, String updates, Path from, String... more) {
