@@ -46,6 +46,7 @@ import picocli.CommandLine.ScopeType;
       TrainCommand.class,
       TrainClassifierCommand.class,
       TrainAutoencoderCommand.class,
+      TrainCaptionScorerCommand.class,
       DistillCommand.class,
       PlotLossesCommand.class,
       SampleCommand.class,
