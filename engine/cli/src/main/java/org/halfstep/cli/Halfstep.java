@@ -56,6 +56,7 @@ import picocli.CommandLine.ScopeType;
       EvaluateCommand.class,
       InfoCommand.class,
       ConvertCommand.class,
+      BundleCommand.class,
       DoctorCommand.class,
       ExportCommand.class,
       QuantizeCommand.class,

@@ -275,7 +275,7 @@ public final class FolderWriter {
     Path source =
         options.tokenizer() == null ? checkpoint.tokenizer().orElse(null) : options.tokenizer();
     if (source == null) {
-      return false;
+      return ownTokenizer(folder);
     }
     if (isOfBert()) {
       WordPieceTokenizer.open(source);
@@ -297,6 +297,20 @@ public final class FolderWriter {
         Files.copy(file, folder.resolve(name));
       }
     }
+    return true;
+  }
+
+  /** A tokenizer that lies in no folder. */
+  private boolean ownTokenizer(Path folder) throws IOException {
+    if (!(checkpoint.openTokenizer().orElse(null) instanceof ClipTokenizer tokenizer)) {
+      return false;
+    }
+    int positions =
+        checkpoint
+            .component(Part.TEXT_ENCODER)
+            .map(text -> ((TextEncoderDescription) text.network()).positions())
+            .orElse(ClipTokenizer.LENGTH);
+    tokenizer.write(Files.createDirectories(folder), positions);
     return true;
   }
 }
