@@ -61,6 +61,7 @@ import picocli.CommandLine.ScopeType;
       ExportCommand.class,
       QuantizeCommand.class,
       ReportCommand.class,
+      ReportPicturesCommand.class,
       BenchCommand.class,
       CommandLine.HelpCommand.class
     })
