@@ -260,12 +260,53 @@ class BundledPicturesTest {
             "naming.md")) {
       assertTrue(Files.exists(out.resolve(file)), file);
     }
+    agreesWithEvaluate(out, scorer, new ObjectMapper().readTree(results));
     // What was measured is not measured again.
     succeeds(command);
     assertArrayEquals(results, Files.readAllBytes(out.resolve("results.json")));
     Files.delete(out.resolve("report.md"));
     succeeds("report-pictures", "--scorer=" + scorer, "--redraw", "--out=" + out);
     assertTrue(Files.readString(out.resolve("report.md")).contains("## Inpainting"));
+  }
+
+  /** Picture k is of caption k from noise k: what another command makes of the same captions. */
+  private static void agreesWithEvaluate(Path report, Path scorer, JsonNode results)
+      throws IOException {
+    List<String> captions =
+        Files.readAllLines(report.resolve("naming-answers.md")).stream()
+            .filter(line -> line.matches("\\d+\\. .*"))
+            .map(line -> line.substring(line.indexOf(' ') + 1))
+            .toList();
+    assertEquals(PICTURES, captions.size());
+    Path json = folder.resolve("evaluated.json");
+    succeeds(
+        "evaluate",
+        "--threads=1",
+        "--model=pictures-2",
+        "--guidance=1",
+        "--seed=1",
+        "--captions=" + Files.write(folder.resolve("captions.txt"), captions),
+        "--scorer=" + scorer,
+        "--reference=" + folder.resolve("data"),
+        "--cache=" + folder.resolve("cache"),
+        "--out=" + json);
+    JsonNode evaluated = new ObjectMapper().readTree(json.toFile()).at("/results/0");
+    for (JsonNode one : results.path("pictures")) {
+      if (one.path("model").asText().equals("pictures-2")
+          && one.path("guidance").asDouble() == 1
+          && one.path("seed").asInt() == 1
+          && one.path("samples").asInt() == PICTURES) {
+        assertEquals(
+            evaluated.path("captionCosine").asDouble(), one.path("captionCosine").asDouble(), 1e-9);
+        assertEquals(
+            evaluated.path("fid").asDouble(),
+            one.at("/heldOut/fid").asDouble(),
+            1e-6 * evaluated.path("fid").asDouble());
+        assertEquals(evaluated.path("retrieval").asDouble(), one.path("retrieval").asDouble());
+        return;
+      }
+    }
+    throw new AssertionError("the report has no such row");
   }
 
   private static void checkResults(JsonNode results) {
@@ -285,6 +326,10 @@ class BundledPicturesTest {
     }
     // The student of one step begins with strength 1, and rint(1/2) is none.
     assertEquals(2 + 2 + 1, edits);
+    JsonNode real = results.at("/pictures/0");
+    assertEquals("held-out pictures", real.path("model").asText());
+    // They are their own reference, and not that of what was learned from.
+    assertEquals(0, real.at("/heldOut/fid").asDouble(), 1e-3 * real.at("/training/fid").asDouble());
     assertEquals(3, results.path("nearest").size());
     assertEquals(20, results.at("/nearest/0/samples").size());
   }
