@@ -10,7 +10,7 @@ import org.halfstep.checkpoint.Checkpoint;
 import org.halfstep.checkpoint.CheckpointOptions;
 import org.halfstep.checkpoint.Component;
 import org.halfstep.checkpoint.Part;
-import org.halfstep.checkpoint.TextDescription;
+import org.halfstep.checkpoint.TextEncoderDescription;
 import org.halfstep.cli.console.InputException;
 import org.halfstep.cli.console.Sizes;
 import org.halfstep.cli.console.StoppableRun;
@@ -30,7 +30,6 @@ import org.halfstep.graph.Graph;
 import org.halfstep.graph.Plan;
 import org.halfstep.graph.PlanOptions;
 import org.halfstep.latent.TextVectors;
-import org.halfstep.text.ClipTokenizer;
 import org.halfstep.train.CaptionScorerRun;
 import org.halfstep.train.CaptionScorerSettings;
 import org.halfstep.train.CaptionScorerShape;
@@ -108,8 +107,6 @@ final class TrainCaptionScorerCommand implements Callable<Integer> {
           model
               .component(Part.TEXT_ENCODER)
               .orElseThrow(() -> new InputException(text + ": has no text encoder"));
-      ClipTokenizer tokenizer =
-          model.openTokenizer().orElseThrow(() -> new InputException(text + ": has no tokenizer"));
       CaptionedPictures pictures = data.requireCaptioned();
       CaptionScorerShape shape = run.network();
       ImageDataset images = owned.add(data.open(pictures, shape.imageSize(), shape.channels()));
@@ -127,8 +124,7 @@ final class TrainCaptionScorerCommand implements Callable<Integer> {
                       examples,
                       data.name(),
                       run,
-                      encoder,
-                      tokenizer,
+                      model,
                       folder,
                       resume.resume(),
                       listener,
@@ -163,7 +159,7 @@ final class TrainCaptionScorerCommand implements Callable<Integer> {
       CaptionedImages examples,
       Component encoder,
       CaptionScorerSettings run) {
-    int width = TextVectors.width((TextDescription) encoder.network());
+    int width = TextVectors.width((TextEncoderDescription) encoder.network());
     Graph graph = run.network().network(width).graph();
     PlanOptions options = PlanOptions.training(run.batch(), run.seed()).withType(run.precision());
     long bytes = Plan.requiredBytes(device, graph, options);

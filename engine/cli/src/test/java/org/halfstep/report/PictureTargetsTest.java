@@ -17,8 +17,23 @@ class PictureTargetsTest {
       String model, boolean teacher, int steps, double w, long seed, double fid, double cosine) {
     PictureMeasurement.Distances near = new PictureMeasurement.Distances(fid, 0.1, 0, 0.5, 0.5);
     return new PictureMeasurement(
-        model, "w-" + model, teacher, "ddim", steps, steps, w, seed, 20, near, near, cosine, 0.5,
-        20, 1, SCALE, MADE);
+        model,
+        "w-" + model,
+        teacher,
+        "ddim",
+        steps,
+        steps,
+        w,
+        seed,
+        20,
+        near,
+        near,
+        cosine,
+        0.5,
+        20,
+        1,
+        SCALE,
+        MADE);
   }
 
   @Test

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -100,6 +101,18 @@ public final class FolderWriter {
     FolderWriter writer = new FolderWriter(checkpoint, options, null);
     AtomicFolder.replace(folder, writer.last(), aside -> notes.addAll(writer.write(aside)));
     return notes;
+  }
+
+  /**
+   * Writes a checkpoint's tokenizer by itself.
+   *
+   * @param folder where its files go
+   * @throws IOException in one line, when it has none, or it cannot be written
+   */
+  public static void writeTokenizer(Checkpoint checkpoint, Path folder) throws IOException {
+    if (!new FolderWriter(checkpoint, WriteOptions.same(), null).tokenizer(folder)) {
+      throw new DataException(checkpoint.path(), "has no tokenizer");
+    }
   }
 
   /** The file without which a folder means nothing. */
@@ -294,7 +307,7 @@ public final class FolderWriter {
     for (String name : TOKENIZER_FILES) {
       Path file = source.resolve(name);
       if (Files.isRegularFile(file)) {
-        Files.copy(file, folder.resolve(name));
+        Files.copy(file, folder.resolve(name), StandardCopyOption.REPLACE_EXISTING);
       }
     }
     return true;

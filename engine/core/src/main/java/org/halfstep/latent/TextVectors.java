@@ -4,7 +4,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
-import org.halfstep.checkpoint.TextDescription;
+import org.halfstep.checkpoint.TextEncoderDescription;
 
 /**
  * A vector for each text, of the states of a text encoder that does not change: the mean over the
@@ -25,7 +25,7 @@ public final class TextVectors implements AutoCloseable {
   }
 
   /** Numbers of a vector of a text encoder. */
-  public static int width(TextDescription encoder) {
+  public static int width(TextEncoderDescription encoder) {
     return 2 * encoder.width();
   }
 

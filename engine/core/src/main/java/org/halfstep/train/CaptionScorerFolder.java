@@ -8,7 +8,7 @@ import org.halfstep.checkpoint.CheckpointOptions;
 import org.halfstep.checkpoint.Component;
 import org.halfstep.checkpoint.FolderWriter;
 import org.halfstep.checkpoint.Part;
-import org.halfstep.checkpoint.TextDescription;
+import org.halfstep.checkpoint.TextEncoderDescription;
 import org.halfstep.checkpoint.WriteOptions;
 import org.halfstep.device.Device;
 import org.halfstep.device.Owned;
@@ -20,7 +20,7 @@ import org.halfstep.latent.TextVectors;
 import org.halfstep.model.CaptionScorerConfig;
 import org.halfstep.model.ComponentCard;
 import org.halfstep.model.Network;
-import org.halfstep.text.ClipTokenizer;
+import org.halfstep.text.Tokenizer;
 
 /**
  * The folder of a caption scorer: its own file, and a copy of the text encoder, with its tokenizer,
@@ -43,10 +43,13 @@ public final class CaptionScorerFolder {
     return TEXT;
   }
 
-  /** Writes text encoder and tokenizer, in place of those that the same run wrote before. */
-  static void writeText(Component text, ClipTokenizer tokenizer, Path folder) throws IOException {
-    int positions = ((TextDescription) text.network()).positions();
-    tokenizer.write(folder.resolve(TOKENIZER), positions);
+  /**
+   * Writes text encoder and tokenizer, in place of those that the same run wrote before.
+   *
+   * @param model has both
+   */
+  static void writeText(Checkpoint model, Component text, Path folder) throws IOException {
+    FolderWriter.writeTokenizer(model, folder.resolve(TOKENIZER));
     Path target = folder.resolve(TEXT_ENCODER);
     try (Checkpoint checkpoint = Checkpoint.assemble(target, List.of(text), null, null)) {
       FolderWriter.replace(checkpoint, target, WriteOptions.same());
@@ -111,7 +114,8 @@ public final class CaptionScorerFolder {
               + FILE
               + " beside it was trained against: copy the whole folder of the scorer");
     }
-    ClipTokenizer tokenizer = ClipTokenizer.open(folder.resolve(TOKENIZER));
+    TextEncoderDescription kind = (TextEncoderDescription) component.network();
+    Tokenizer tokenizer = kind.openTokenizer(folder.resolve(TOKENIZER));
     TextEncoderOptions options = TextEncoderOptions.standard();
     return owned.add(
         new TextVectors(owned.add(TextEncoder.open(device, component, tokenizer, options))));

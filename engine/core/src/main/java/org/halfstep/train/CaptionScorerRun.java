@@ -5,9 +5,12 @@ import java.nio.file.Path;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.BooleanSupplier;
+import org.halfstep.checkpoint.Checkpoint;
 import org.halfstep.checkpoint.Component;
+import org.halfstep.checkpoint.Part;
 import org.halfstep.device.Device;
 import org.halfstep.diffusion.LearningRate;
+import org.halfstep.files.DataException;
 import org.halfstep.latent.TextEncoder;
 import org.halfstep.latent.TextEncoderOptions;
 import org.halfstep.latent.TextVectors;
@@ -16,8 +19,8 @@ import org.halfstep.model.ComponentCard;
 import org.halfstep.model.Network;
 import org.halfstep.random.Philox;
 import org.halfstep.safetensors.Dtype;
-import org.halfstep.text.ClipTokenizer;
 import org.halfstep.text.TokenTable;
+import org.halfstep.text.Tokenizer;
 
 /**
  * Trains a caption scorer against a text encoder that does not change, from its newest checkpoint
@@ -35,8 +38,8 @@ public final class CaptionScorerRun {
    *
    * @param examples pictures with captions
    * @param dataName what the scorer's card calls the data
-   * @param text the text encoder of a model; its checkpoint stays open as long as this runs
-   * @param tokenizer of the same model
+   * @param model whose text encoder and tokenizer read captions, of CLIP's kind or BERT's; stays
+   *     the caller's, and open as long as this runs
    * @param folder checkpoints and the finished scorer (bfloat16) go here
    * @param resume which checkpoint to continue from
    * @param stop asked after every update; true ends the run after a checkpoint
@@ -48,13 +51,15 @@ public final class CaptionScorerRun {
       CaptionedImages examples,
       String dataName,
       CaptionScorerSettings settings,
-      Component text,
-      ClipTokenizer tokenizer,
+      Checkpoint model,
       Path folder,
       Resume resume,
       RunListener listener,
       BooleanSupplier stop)
       throws IOException {
+    Component text =
+        model.component(Part.TEXT_ENCODER).orElseThrow(() -> lacks(model, "text encoder"));
+    Tokenizer tokenizer = model.openTokenizer().orElseThrow(() -> lacks(model, "tokenizer"));
     try (TextEncoder encoder =
             TextEncoder.open(device, text, tokenizer, TextEncoderOptions.standard());
         TextVectors vectors = new TextVectors(encoder)) {
@@ -100,8 +105,8 @@ public final class CaptionScorerRun {
                   new LearningRate.LinearToZero(
                       settings.learningRate(), settings.updates(), settings.warmUp()),
                   settings.updates(),
-                  () -> {
-                    CaptionScorerFolder.writeText(text, tokenizer, folder);
+                  _ -> {
+                    CaptionScorerFolder.writeText(model, text, folder);
                     scorer.save(file, card, Dtype.BF16, trainer.optimizer().result());
                     listener.saved(file);
                     return file;
@@ -109,6 +114,10 @@ public final class CaptionScorerRun {
             }
           });
     }
+  }
+
+  private static DataException lacks(Checkpoint model, String what) {
+    return new DataException(model.path(), "has no " + what + ": expected a model of texts");
   }
 
   private static ComponentCard card(

@@ -76,7 +76,8 @@ public final class CaptionScorerTrainer implements UpdateStep, AutoCloseable {
                   slab));
       optimizer =
           owned.add(
-              new Optimizer(device, operations, network.weights(), slab, settings.optimizer()));
+              new Optimizer(
+                  device, operations, network.weights(), slab, settings.optimizer(), seed));
       images = owned.add(device.view(plan.address(ports.x()), batch * imageBytes));
       texts =
           owned.add(

@@ -14,12 +14,14 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.function.BooleanSupplier;
 import javax.imageio.ImageIO;
+import org.halfstep.checkpoint.BertCheckpoint;
+import org.halfstep.checkpoint.BertDescription;
 import org.halfstep.checkpoint.Checkpoint;
 import org.halfstep.checkpoint.CheckpointOptions;
-import org.halfstep.checkpoint.Component;
-import org.halfstep.checkpoint.Part;
+import org.halfstep.checkpoint.HashedTensors;
 import org.halfstep.checkpoint.TinyPipeline;
 import org.halfstep.data.CaptionOptions;
 import org.halfstep.data.CaptionTemplate;
@@ -31,6 +33,7 @@ import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
 import org.halfstep.device.cpu.CpuDevice;
 import org.halfstep.files.DataException;
+import org.halfstep.files.Json;
 import org.halfstep.graph.GradientCheck;
 import org.halfstep.image.ImageBatch;
 import org.halfstep.metrics.CaptionMeter;
@@ -38,6 +41,9 @@ import org.halfstep.metrics.CaptionScorer;
 import org.halfstep.metrics.QualityMeter;
 import org.halfstep.metrics.ReferenceImages;
 import org.halfstep.model.CaptionScorerConfig;
+import org.halfstep.safetensors.NamedTensor;
+import org.halfstep.safetensors.SafetensorsWriter;
+import org.halfstep.safetensors.TensorView;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -98,20 +104,24 @@ class CaptionScorerRunTest {
   }
 
   private boolean run(Path to, int side, BooleanSupplier stop) throws IOException {
+    try (Checkpoint model =
+        Checkpoint.open(
+            shared.resolve("tiny").resolve("diffusers"), CheckpointOptions.standard())) {
+      return run(model, to, side, stop);
+    }
+  }
+
+  private boolean run(Checkpoint model, Path to, int side, BooleanSupplier stop)
+      throws IOException {
     CaptionedPictures pictures = pictures();
     try (Device device = new CpuDevice(2);
-        ImageDataset images = images(pictures, side);
-        Checkpoint model =
-            Checkpoint.open(
-                shared.resolve("tiny").resolve("diffusers"), CheckpointOptions.standard())) {
-      Component text = model.component(Part.TEXT_ENCODER).orElseThrow();
+        ImageDataset images = images(pictures, side)) {
       return CaptionScorerRun.run(
           device,
           new CaptionedImages(images, pictures, false),
           "shapes",
           settings(),
-          text,
-          model.openTokenizer().orElseThrow(),
+          model,
           to,
           Resume.NEWEST,
           new Losses(),
@@ -194,6 +204,36 @@ class CaptionScorerRunTest {
               () -> scorer.images(new ImageBatch(1, 8, 8, 3, new byte[192])));
       assertTrue(refused.getMessage().contains("takes images of 16x16x3, got 8x8x3"));
     }
+  }
+
+  /** A small encoder of BERT's kind with random weights. */
+  private static Path bert() throws IOException {
+    List<String> words =
+        List.of("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "red", "cat", "house", "sea");
+    Path folder = Files.createDirectory(shared.resolve("bert"));
+    BertDescription network = new BertDescription(words.size(), 9, 2, 16, 24, 1, 4);
+    Json.write(folder.resolve("config.json"), network.toJson());
+    Files.write(folder.resolve("vocab.txt"), words);
+    HashedTensors hashed = new HashedTensors(network);
+    List<NamedTensor> tensors = new ArrayList<>();
+    for (String name : network.shapes().keySet()) {
+      TensorView tensor = hashed.find(name).orElseThrow();
+      tensors.add(new NamedTensor(name, tensor.dtype(), tensor.shape(), tensor.data()));
+    }
+    SafetensorsWriter.write(folder.resolve("model.safetensors"), tensors, Map.of());
+    return folder;
+  }
+
+  @Test
+  void textsAreReadByEncodersOfTheOtherKindAsWell() throws IOException {
+    Path text = bert();
+    Path to = folder.resolve("of-bert");
+    try (BertCheckpoint encoder = BertCheckpoint.open(text);
+        Checkpoint model = Checkpoint.assemble(text, List.of(encoder.component(8)), null, text)) {
+      assertTrue(run(model, to, SIDE, () -> false));
+    }
+    assertTrue(lastLoss < 0.3 * firstLoss, firstLoss + " became only " + lastLoss);
+    scores(to);
   }
 
   private static void isRefusedWithAnotherText(Path folder) throws IOException {
