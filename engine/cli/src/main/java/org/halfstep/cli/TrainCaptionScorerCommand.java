@@ -162,7 +162,7 @@ final class TrainCaptionScorerCommand implements Callable<Integer> {
     int width = TextVectors.width((TextEncoderDescription) encoder.network());
     Graph graph = run.network().network(width).graph();
     PlanOptions options = PlanOptions.training(run.batch(), run.seed()).withType(run.precision());
-    long bytes = Plan.requiredBytes(device, graph, options);
+    long plan = Plan.requiredBytes(device, graph, options);
     out.println("on " + device.name());
     out.println(
         "data: "
@@ -174,10 +174,11 @@ final class TrainCaptionScorerCommand implements Callable<Integer> {
             + " parameters against texts' vectors of "
             + width
             + "; plan "
-            + Sizes.bytes(bytes)
+            + Sizes.bytes(plan)
             + " for a batch of "
             + run.batch());
-    Bounds.memory(device, bytes, "training with a batch of " + run.batch());
+    long weights = run.optimizer().bytes(graph.parameterFloats());
+    Bounds.memory(device, weights + plan, "training with a batch of " + run.batch());
     data.note(examples.data(), out);
     data.noteRepeats(examples.data(), run.batch() * run.updates(), Optional.empty(), out);
     out.flush();
