@@ -38,6 +38,7 @@ import org.halfstep.graph.GradientCheck;
 import org.halfstep.image.ImageBatch;
 import org.halfstep.metrics.CaptionMeter;
 import org.halfstep.metrics.CaptionScorer;
+import org.halfstep.metrics.ClipScore;
 import org.halfstep.metrics.QualityMeter;
 import org.halfstep.metrics.ReferenceImages;
 import org.halfstep.model.CaptionScorerConfig;
@@ -233,7 +234,13 @@ class CaptionScorerRunTest {
       assertTrue(run(model, to, SIDE, () -> false));
     }
     assertTrue(lastLoss < 0.3 * firstLoss, firstLoss + " became only " + lastLoss);
-    scores(to);
+    try (Device device = new CpuDevice(2);
+        CaptionScorer scorer = CaptionScorer.open(device, to)) {
+      double[] red = scorer.text("a red");
+      assertEquals(8, red.length);
+      assertTrue(ClipScore.cosine(red, scorer.text("a sea")) < 0.9, "texts are told apart");
+      assertEquals(1, ClipScore.cosine(red, scorer.text("A  RED")), 1e-12);
+    }
   }
 
   private static void isRefusedWithAnotherText(Path folder) throws IOException {
