@@ -86,8 +86,7 @@ public final class CaptionScorerRun {
             }
             ComponentCard card = card(examples, dataName, settings, text);
             try (Network<CaptionScorerConfig, ComponentCard> scorer =
-                    Network.fresh(
-                        device, config, card, Philox.childSeed(settings.seed(), WEIGHTS_STREAM));
+                    fresh(device, config, card, settings, vectors, examples);
                 CaptionScorerTrainer trainer =
                     new CaptionScorerTrainer(
                         scorer,
@@ -113,6 +112,24 @@ public final class CaptionScorerRun {
                   });
             }
           });
+    }
+  }
+
+  private static Network<CaptionScorerConfig, ComponentCard> fresh(
+      Device device,
+      CaptionScorerConfig config,
+      ComponentCard card,
+      CaptionScorerSettings settings,
+      TextVectors vectors,
+      CaptionedImages examples) {
+    Network<CaptionScorerConfig, ComponentCard> scorer =
+        Network.fresh(device, config, card, Philox.childSeed(settings.seed(), WEIGHTS_STREAM));
+    try {
+      CaptionVectors.centre(scorer, vectors, examples.pictures().texts().all());
+      return scorer;
+    } catch (RuntimeException | Error failure) {
+      scorer.close();
+      throw failure;
     }
   }
 
