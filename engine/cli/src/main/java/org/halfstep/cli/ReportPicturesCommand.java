@@ -273,11 +273,11 @@ final class ReportPicturesCommand implements Callable<Integer> {
                     ? ": was not made to paint a part of a picture; --models takes it"
                     : ": does not draw whole pictures of texts"));
       }
-      if (model.card().role() == ModelCard.Role.GUIDED) {
+      if (model.card().role() == ModelCard.Role.GUIDED || model.card().encodes()) {
         throw new InputException(
             choice
-                + ": is a network of stage one, which has no number of steps of its own; a report"
-                + " takes teachers and students");
+                + ": is a network of stage one, or one that encodes; a report takes teachers and"
+                + " students");
       }
       ReportedLatent reported = ReportedLatent.of(choice, model);
       if (opened.stream().anyMatch(other -> other.name().equals(reported.name()))) {

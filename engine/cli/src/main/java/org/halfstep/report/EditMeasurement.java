@@ -6,7 +6,7 @@ import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
  * Held-out pictures changed by one model at one setting.
  *
  * @param masked whether a part was painted anew, and not the whole picture changed
- * @param model its name in tables; {@link PictureMeasurement#REAL} for the pictures as they were
+ * @param model its name in tables
  * @param weights SHA-256 of the parameters
  * @param teacher whether it is a teacher, guided by two evaluations per step
  * @param steps that the sampler was asked for

@@ -61,13 +61,13 @@ public record ReportedLatent(String name, DiffusionModel model, String weights) 
 
   /** Whether the model takes this guidance strength. */
   boolean takes(double guidance) {
-    return isTeacher()
+    return !model.card().takesGuidance()
         || guidance >= model.card().guidanceMin() && guidance <= model.card().guidanceMax();
   }
 
   /** The guidance strength of its range that is nearest to one. */
   double nearest(double guidance) {
-    return isTeacher()
+    return !model.card().takesGuidance()
         ? guidance
         : Math.clamp(guidance, model.card().guidanceMin(), model.card().guidanceMax());
   }
