@@ -23,7 +23,7 @@ final class EditRun {
 
   private final PicturePlan plan;
   private final OrderedPictures heldOut;
-  private final RememberedTexts texts;
+  private final RememberedScorer scorer;
   private final PictureScale scale;
   private final PictureResults results;
   private final Origin origin;
@@ -33,7 +33,7 @@ final class EditRun {
   EditRun(
       PicturePlan plan,
       OrderedPictures heldOut,
-      RememberedTexts texts,
+      RememberedScorer scorer,
       PictureScale scale,
       PictureResults results,
       Origin origin,
@@ -41,7 +41,7 @@ final class EditRun {
       BooleanSupplier stop) {
     this.plan = plan;
     this.heldOut = heldOut;
-    this.texts = texts;
+    this.scorer = scorer;
     this.scale = scale;
     this.results = results;
     this.origin = origin;
@@ -141,7 +141,7 @@ final class EditRun {
       return true;
     }
     List<String> wanted = captions(1);
-    CaptionMeter meter = new CaptionMeter(texts, wanted);
+    CaptionMeter meter = new CaptionMeter(scorer, wanted);
     Changes changes = new Changes();
     long evaluations = 0;
     for (int done = 0; done < plan.edits(); ) {
@@ -167,7 +167,7 @@ final class EditRun {
     if (isKnown(model, true, steps, 1)) {
       return true;
     }
-    CaptionMeter meter = new CaptionMeter(texts, captions(0));
+    CaptionMeter meter = new CaptionMeter(scorer, captions(0));
     Changes changes = new Changes();
     long evaluations = 0;
     for (int i = 0; i < plan.edits(); i++) {

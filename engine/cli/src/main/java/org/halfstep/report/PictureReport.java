@@ -89,10 +89,10 @@ public final class PictureReport implements AutoCloseable {
     ReferenceImages near = heldOut.reference(scorer, references);
     ReferenceImages far = training.reference(scorer, references);
     PictureScale scale = PictureScale.of(near, far, scorer);
-    try (RememberedTexts texts = new RememberedTexts(scorer)) {
-      return new PictureRun(heldOut, near, far, scorer, texts, results, origin, out, stop)
+    try (RememberedScorer remembered = new RememberedScorer(scorer)) {
+      return new PictureRun(heldOut, near, far, remembered, scale, results, origin, out, stop)
               .run(plan.items(models))
-          && new EditRun(plan, heldOut, texts, scale, results, origin, out, stop)
+          && new EditRun(plan, heldOut, remembered, scale, results, origin, out, stop)
               .run(models, inpainting)
           && new NearestRun(plan, heldOut, training, scorer, scale, results, origin, out, stop)
               .run(folder, models)

@@ -8,7 +8,6 @@ import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import org.halfstep.image.ImageBatch;
 import org.halfstep.metrics.CaptionMeter;
-import org.halfstep.metrics.CaptionScorer;
 import org.halfstep.metrics.Quality;
 import org.halfstep.metrics.QualityMeter;
 import org.halfstep.metrics.ReferenceImages;
@@ -19,14 +18,13 @@ import org.halfstep.sample.SampleRequest;
  * results file lacks. Picture k of every setting is of caption k.
  */
 final class PictureRun {
-  private static final int TOGETHER = 16;
+  private static final int TOGETHER = 50;
   private static final double SECONDS_BETWEEN_LINES = 15;
 
   private final OrderedPictures heldOut;
   private final ReferenceImages reference;
   private final ReferenceImages training;
-  private final CaptionScorer scorer;
-  private final RememberedTexts texts;
+  private final RememberedScorer scorer;
   private final PictureScale scale;
   private final PictureResults results;
   private final Origin origin;
@@ -41,8 +39,8 @@ final class PictureRun {
       OrderedPictures heldOut,
       ReferenceImages reference,
       ReferenceImages training,
-      CaptionScorer scorer,
-      RememberedTexts texts,
+      RememberedScorer scorer,
+      PictureScale scale,
       PictureResults results,
       Origin origin,
       Consumer<String> out,
@@ -51,8 +49,7 @@ final class PictureRun {
     this.reference = reference;
     this.training = training;
     this.scorer = scorer;
-    this.texts = texts;
-    this.scale = PictureScale.of(reference, training, scorer);
+    this.scale = scale;
     this.results = results;
     this.origin = origin;
     this.out = out;
@@ -174,7 +171,7 @@ final class PictureRun {
     QualityMeter far = new QualityMeter(scorer, training, numbers);
     int most = counts.getLast();
     CaptionMeter captions =
-        new CaptionMeter(texts, IntStream.range(0, most).mapToObj(heldOut::caption).toList());
+        new CaptionMeter(scorer, IntStream.range(0, most).mapToObj(heldOut::caption).toList());
     List<Found> found = new ArrayList<>();
     long nanoseconds = 0;
     long lastLine = System.nanoTime();

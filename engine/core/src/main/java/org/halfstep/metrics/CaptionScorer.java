@@ -114,18 +114,32 @@ public final class CaptionScorer extends NetworkExtractor implements JointEmbedd
     return embedding;
   }
 
-  @Override
-  public double[][] images(ImageBatch images) {
+  /**
+   * What one look at images gives.
+   *
+   * @param features {@code [images, features]}, row-major
+   * @param embeddings a row each
+   */
+  public record Seen(float[] features, double[][] embeddings) {}
+
+  /** Features and embeddings of images at once. */
+  public Seen see(ImageBatch images) {
     int width = config().outputs();
+    float[] features = new float[images.count() * features()];
     float[] outputs = new float[images.count() * width];
-    evaluate(images, new float[images.count() * features()], features(), outputs, width);
+    evaluate(images, features, features(), outputs, width);
     double[][] embeddings = new double[images.count()][config().embedding()];
     for (int i = 0; i < embeddings.length; i++) {
       for (int d = 0; d < embeddings[i].length; d++) {
         embeddings[i][d] = outputs[i * width + d];
       }
     }
-    return embeddings;
+    return new Seen(features, embeddings);
+  }
+
+  @Override
+  public double[][] images(ImageBatch images) {
+    return see(images).embeddings();
   }
 
   @Override
