@@ -11,6 +11,7 @@ MAKEFLAGS += --no-print-directory
 
 FIXTURES ?= ../shared/fixtures:../shared/fixtures-latent
 DATA ?= data/fashion-mnist
+SCORER ?= out/scorer
 ARGS ?=
 SECONDS_EACH ?= 60
 
@@ -21,7 +22,7 @@ CUDA := $(wildcard native/build/libhalfstep_cuda.so)
 BUILT := engine/cli/target/built
 SOURCES := $(shell find pom.xml {bindings,engine,engine/core,engine/models,engine/cli}/pom.xml bindings/src/{main,build} engine/*/src/main native/include)
 
-.PHONY: help run build test test-long sanitize fixtures native native-cuda data data-clip data-emoji data-minilm data-pictures train distill report report-full sample bench bench-long bench-history fuzz attack format docs image install gpu-bundle verify-bindings clean force
+.PHONY: help run build test test-long sanitize fixtures native native-cuda data data-clip data-emoji data-minilm data-pictures train distill report report-full report-pictures sample bench bench-long bench-history fuzz attack format docs image install gpu-bundle verify-bindings clean force
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,6 +75,9 @@ report: $(BUILT) ## Measure the bundled models into out/report: a page with plot
 
 report-full: $(BUILT) ## The same with many images and three seeds, into out/report-full (hours; Ctrl-C loses little)
 	@bin/halfstep report --samples 10000 --teacher-samples 2000 --sweep-steps 64 --seeds 0,1,2 --out out/report-full $(ARGS)
+
+report-pictures: $(BUILT) ## Measure the bundled models of texts into docs/report-pictures (hours; needs 'make data-pictures' and SCORER=FOLDER)
+	@bin/halfstep report-pictures --data data/pictures --scorer "$(SCORER)" --out docs/report-pictures $(ARGS)
 
 sample: $(BUILT) ## Make images (ARGS="--labels 0,1 --steps 4 --seed 7")
 	@bin/halfstep sample $(ARGS)

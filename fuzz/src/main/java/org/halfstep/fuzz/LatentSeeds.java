@@ -8,6 +8,7 @@ import java.util.Map;
 import org.halfstep.checkpoint.Checkpoint;
 import org.halfstep.checkpoint.CheckpointOptions;
 import org.halfstep.checkpoint.Component;
+import org.halfstep.checkpoint.ComponentFile;
 import org.halfstep.checkpoint.Part;
 import org.halfstep.checkpoint.TinyClip;
 import org.halfstep.checkpoint.TinyPipeline;
@@ -32,6 +33,7 @@ final class LatentSeeds {
   void write() throws IOException {
     checkpoints();
     unet();
+    bundled();
     updates();
   }
 
@@ -90,6 +92,22 @@ final class LatentSeeds {
     try (SafetensorsFile whole = SafetensorsFile.open(file)) {
       byte[] config = Archives.utf8(whole.metadata().get("config"));
       seeds.seed(Reader.LATENT_UNET, "tiny", config, Archives.utf8(card.toJson()), new byte[0]);
+    }
+  }
+
+  /** One network of a model that an engine carries. */
+  private void bundled() throws IOException {
+    Path tiny = seeds.folder().resolve(Seeds.TINY);
+    Path file = tiny.resolve(Seeds.BUNDLED);
+    try (Checkpoint checkpoint =
+        Checkpoint.open(tiny.resolve("diffusers"), CheckpointOptions.standard())) {
+      ComponentFile.write(checkpoint, Part.TEXT_ENCODER, file, Dtype.BF16);
+      byte[] scheduler = Archives.utf8(checkpoint.scheduler().orElseThrow().json().toString());
+      try (SafetensorsFile whole = SafetensorsFile.open(file)) {
+        byte[] config = Archives.utf8(whole.metadata().get("config"));
+        byte[] tokenizer = Archives.utf8(whole.metadata().get("tokenizer"));
+        seeds.seed(Reader.BUNDLED_NETWORK, "text", config, tokenizer, scheduler);
+      }
     }
   }
 

@@ -11,6 +11,7 @@ import org.halfstep.checkpoint.Checkpoint;
 import org.halfstep.checkpoint.CheckpointOptions;
 import org.halfstep.checkpoint.ClipCheckpoint;
 import org.halfstep.checkpoint.Component;
+import org.halfstep.checkpoint.ComponentFile;
 import org.halfstep.checkpoint.LowRankUpdates;
 import org.halfstep.checkpoint.Part;
 import org.halfstep.cli.option.Settings;
@@ -317,6 +318,14 @@ enum Reader {
       }
       place.link(place.tiny().resolve("diffusers"), ".safetensors");
       Checkpoint.open(place.folder(), CheckpointOptions.standard()).close();
+    }
+  },
+  BUNDLED_NETWORK {
+    @Override
+    void read(byte[] input, Workplace place) throws IOException {
+      Path whole = place.tiny().resolve(Seeds.BUNDLED);
+      Path file = Archives.withMetadata(input, place, whole, "config", "tokenizer", "scheduler");
+      ComponentFile.open(Path.of("model"), List.of(file)).close();
     }
   },
   SHARD_INDEX {

@@ -58,6 +58,9 @@ final class Seeds {
   /** Folder of a whole CLIP in it. */
   static final String CLIP = "clip";
 
+  /** Among the tiny models: a text encoder as one file. */
+  static final String BUNDLED = "pictures-text.safetensors";
+
   /** A digest, in hexadecimal. */
   static final String HASH = "0".repeat(64);
 

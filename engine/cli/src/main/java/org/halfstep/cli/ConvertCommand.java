@@ -10,6 +10,7 @@ import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import org.halfstep.checkpoint.AdmFile;
+import org.halfstep.checkpoint.BundledCheckpoint;
 import org.halfstep.checkpoint.Checkpoint;
 import org.halfstep.checkpoint.Component;
 import org.halfstep.checkpoint.FolderWriter;
@@ -131,7 +132,9 @@ final class ConvertCommand implements Callable<Integer> {
     if (model == null || out == null) {
       throw new InputException("expected --model PATH and --out PATH, or --tiny FOLDER");
     }
-    if (BundledFile.exists(model) && !Files.exists(Path.of(model))) {
+    if (BundledCheckpoint.names().contains(model) && !Files.exists(Path.of(model))) {
+      convertCheckpoint(console, BundledCheckpoint::open);
+    } else if (BundledFile.exists(model) && !Files.exists(Path.of(model))) {
       BundledFile.read(
           model,
           path -> {
@@ -145,7 +148,7 @@ final class ConvertCommand implements Callable<Integer> {
     } else if (AdmFile.matches(Path.of(model))) {
       convertAdm(console, Path.of(model));
     } else {
-      convertCheckpoint(console, Path.of(model));
+      convertCheckpoint(console, name -> Checkpoint.open(Path.of(name), checkpoint.options()));
     }
     report(console, out);
     return 0;
@@ -198,7 +201,13 @@ final class ConvertCommand implements Callable<Integer> {
     }
   }
 
-  private void convertCheckpoint(PrintWriter console, Path path) throws IOException {
+  /** Opens what {@code --model} names. */
+  @FunctionalInterface
+  private interface Opener {
+    Checkpoint open(String name) throws IOException;
+  }
+
+  private void convertCheckpoint(PrintWriter console, Opener opener) throws IOException {
     boolean isFile = FILE_ENDINGS.stream().anyMatch(out.toString()::endsWith);
     if (isFile && (shards != null || outVariant != null || checkpoint.tokenizer() != null)) {
       throw new InputException(
@@ -215,7 +224,7 @@ final class ConvertCommand implements Callable<Integer> {
     } else {
       AtomicFolder.requireWritable(out);
     }
-    try (Checkpoint opened = Checkpoint.open(path, checkpoint.options())) {
+    try (Checkpoint opened = opener.open(model)) {
       describe(console, opened);
       WriteOptions write =
           new WriteOptions(

@@ -186,6 +186,9 @@ final class DemoCommand implements Callable<Integer> {
       out.println("  all together: " + together(entries));
       out.println();
       show(out, entries, load);
+      if (models == null) {
+        new PicturesDemo(memory.on(device), seed, folder, out).run();
+      }
     }
     return 0;
   }

@@ -134,7 +134,7 @@ final class EvaluateCommand implements Callable<Integer> {
         StopSignal stop = new StopSignal(() -> out.println("stopping"))) {
       out.println("on " + device.name() + ", " + Machine.name());
       if (images != null) {
-        try (FeatureExtractor network = extractor.open(device, out)) {
+        try (FeatureExtractor network = extractor.open(device, captions.scorer(), out)) {
           return ofFile(network, device, out, stop);
         }
       }
@@ -145,7 +145,7 @@ final class EvaluateCommand implements Callable<Integer> {
                       .on(device)
                       .withMaxBatch(batch)
                       .withLatent(latent.options().withResidency(Residency.KEEP)));
-          FeatureExtractor network = extractor.open(device, out)) {
+          FeatureExtractor network = extractor.open(device, captions.scorer(), out)) {
         return ofModel(opened, network, device, out, stop);
       }
     }
@@ -213,7 +213,8 @@ final class EvaluateCommand implements Callable<Integer> {
     if (opened.takesPrompts() != captions.isGiven()) {
       throw new InputException(
           opened.takesPrompts()
-              ? choice + ": makes pictures of texts: give --captions FILE and --clip FOLDER"
+              ? choice
+                  + ": makes pictures of texts: give --captions FILE and --clip FOLDER (or --scorer FOLDER)"
               : choice
                   + ": makes images of classes; --captions go with models of texts, and with"
                   + " --images");

@@ -15,6 +15,9 @@ import org.halfstep.cli.console.Sizes;
 import org.halfstep.cli.console.TextTable;
 import org.halfstep.cli.option.Settings;
 import org.halfstep.files.AtomicFile;
+import org.halfstep.latent.ClipModel;
+import org.halfstep.latent.JointEmbedding;
+import org.halfstep.metrics.CaptionMeter;
 import org.halfstep.metrics.ClipScore;
 import org.halfstep.metrics.FeatureExtractor;
 import org.halfstep.metrics.Quality;
@@ -27,9 +30,40 @@ final class Evaluation {
    * @param guidance strength w; NaN for images from a file
    * @param seed of the noise; 0 for images from a file
    * @param milliseconds to make one image; NaN for images from a file
-   * @param score how well the images agree with captions; null for images without
+   * @param agreement of the images with their captions; null for images without
    */
-  record Row(double guidance, long seed, Quality quality, double milliseconds, ClipScore score) {}
+  record Row(
+      double guidance, long seed, Quality quality, double milliseconds, Agreement agreement) {}
+
+  /**
+   * How well images agree with their captions.
+   *
+   * @param name what the score is called
+   * @param prefix of its numbers in JSON
+   * @param accuracy share of images whose caption was found
+   * @param among so many
+   */
+  record Agreement(String name, String prefix, ClipScore score, double accuracy, int among) {
+    static Agreement of(JointEmbedding model, CaptionMeter meter) {
+      String prefix = model instanceof ClipModel ? "clip" : "caption";
+      double accuracy = meter.retrieval().accuracy();
+      return new Agreement(
+          model.score(), prefix, meter.score(), accuracy, meter.retrieval().among());
+    }
+
+    String text() {
+      return String.format(
+          Locale.ROOT,
+          "%s %.3f (mean cosine %.4f of %s images with their captions); the right caption among %d"
+              + " is found for %.1f %%",
+          name,
+          score.score(),
+          score.cosine(),
+          Sizes.whole(score.pairs()),
+          among,
+          100 * accuracy);
+    }
+  }
 
   /** Mean and standard deviation over seeds. */
   record Average(double mean, double deviation) {
@@ -89,8 +123,10 @@ final class Evaluation {
           made ? Long.toString(row.seed()) : "-",
           Sizes.whole(q.samples()),
           Sizes.decimal(q.fid()),
-          String.format(
-              Locale.ROOT, "%.3f ± %.3f", q.inceptionScore(), q.inceptionScoreDeviation()),
+          Double.isNaN(q.inceptionScore())
+              ? "-"
+              : String.format(
+                  Locale.ROOT, "%.3f ± %.3f", q.inceptionScore(), q.inceptionScoreDeviation()),
           number("%.5f", q.kid()),
           number("%.3f", q.precision()),
           number("%.3f", q.recall()),
@@ -98,14 +134,8 @@ final class Evaluation {
     }
     table.print(out);
     for (Row row : rows) {
-      if (row.score() != null) {
-        out.println(
-            String.format(
-                Locale.ROOT,
-                "CLIP score %.3f (mean cosine %.4f of %s images with their captions)",
-                row.score().score(),
-                row.score().cosine(),
-                Sizes.whole(row.score().pairs())));
+      if (row.agreement() != null) {
+        out.println(row.agreement().text());
       }
     }
     if (seeds().values().stream().anyMatch(some -> some.size() > 1)) {
@@ -162,10 +192,14 @@ final class Evaluation {
       put(one, "inceptionScoreDeviation", row.quality().inceptionScoreDeviation());
       put(one, "kidDeviation", row.quality().kidDeviation());
       put(one, "millisecondsPerImage", row.milliseconds());
-      if (row.score() != null) {
-        put(one, "clipScore", row.score().score());
-        put(one, "clipCosine", row.score().cosine());
-        put(one, "clipS", row.score().clipS());
+      if (row.agreement() != null) {
+        String prefix = row.agreement().prefix();
+        ClipScore score = row.agreement().score();
+        put(one, prefix + "Score", score.score());
+        put(one, prefix + "Cosine", score.cosine());
+        put(one, prefix + "S", score.clipS());
+        put(one, "retrieval", row.agreement().accuracy());
+        one.put("retrievalAmong", row.agreement().among());
       }
     }
     ArrayNode averages = node.putArray("overSeeds");

@@ -20,7 +20,6 @@ import org.halfstep.data.ImageSource;
 import org.halfstep.device.Device;
 import org.halfstep.image.ImageBatch;
 import org.halfstep.metrics.CaptionMeter;
-import org.halfstep.metrics.ClipScore;
 import org.halfstep.metrics.FeatureExtractor;
 import org.halfstep.metrics.QualityMeter;
 import org.halfstep.metrics.ReferenceStatistics;
@@ -94,7 +93,7 @@ final class EvaluationRun {
       throws IOException {
     QualityMeter meter = new QualityMeter(network, against.images(), count);
     CaptionMeter agreement =
-        captions == null ? null : new CaptionMeter(captions.clip(), captions.captions());
+        captions == null ? null : new CaptionMeter(captions.model(), captions.captions());
     long nanoseconds = 0;
     try (ImageProgress progress = new ImageProgress(out, name, count)) {
       for (int done = 0; done < count; ) {
@@ -113,7 +112,8 @@ final class EvaluationRun {
       }
     }
     double milliseconds = Double.isNaN(w) ? Double.NaN : nanoseconds / 1e6 / count;
-    ClipScore score = agreement == null ? null : agreement.score();
+    Evaluation.Agreement score =
+        agreement == null ? null : Evaluation.Agreement.of(captions.model(), agreement);
     evaluation.add(new Evaluation.Row(w, noise, meter.results().getFirst(), milliseconds, score));
     return true;
   }

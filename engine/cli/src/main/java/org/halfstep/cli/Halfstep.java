@@ -46,6 +46,7 @@ import picocli.CommandLine.ScopeType;
       TrainCommand.class,
       TrainClassifierCommand.class,
       TrainAutoencoderCommand.class,
+      TrainCaptionScorerCommand.class,
       DistillCommand.class,
       PlotLossesCommand.class,
       SampleCommand.class,
@@ -55,10 +56,12 @@ import picocli.CommandLine.ScopeType;
       EvaluateCommand.class,
       InfoCommand.class,
       ConvertCommand.class,
+      BundleCommand.class,
       DoctorCommand.class,
       ExportCommand.class,
       QuantizeCommand.class,
       ReportCommand.class,
+      ReportPicturesCommand.class,
       BenchCommand.class,
       CommandLine.HelpCommand.class
     })

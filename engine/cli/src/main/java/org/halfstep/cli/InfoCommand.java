@@ -3,6 +3,7 @@ package org.halfstep.cli;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.PrintWriter;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.TreeMap;
@@ -69,7 +70,8 @@ final class InfoCommand implements Callable<Integer> {
                             .map(problem -> first(problem, better.name()))
                             .orElse("one works now; run this again")));
       }
-      List<String> bundled = DiffusionModel.bundledNames();
+      List<String> bundled = new ArrayList<>(DiffusionModel.bundledNames());
+      bundled.addAll(DiffusionModel.bundledLatentNames());
       out.printf(
           Locale.ROOT,
           LINE,

@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.halfstep.cli.option.LatentOption;
+import org.halfstep.cli.option.ModelOption;
 import org.halfstep.diffusion.Guidance;
 import org.halfstep.files.FileDigest;
 import org.halfstep.sample.Beginning;
@@ -129,10 +130,11 @@ record LatentMetadata(
   /** SHA-256 of the weights of the UNet and of the pictures that were read. */
   Map<String, String> digests() throws IOException {
     Map<String, String> digests = new LinkedHashMap<>();
-    Path weights = model.weights();
-    for (Path file : files(weights)) {
+    // A bundled model is identified by the version, and its file may be gone.
+    List<Path> weights = ModelOption.isBundled(choice) ? List.of() : files(model.weights());
+    for (Path file : weights) {
       digests.put(
-          files(weights).size() == 1 ? "Model SHA-256" : "Model SHA-256 " + file.getFileName(),
+          weights.size() == 1 ? "Model SHA-256" : "Model SHA-256 " + file.getFileName(),
           FileDigest.sha256(file));
     }
     for (Map.Entry<String, Path> input : inputs.entrySet()) {

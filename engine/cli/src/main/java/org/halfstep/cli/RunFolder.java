@@ -15,7 +15,7 @@ import org.halfstep.train.SettingsChange;
 final class RunFolder {
   /** What may differ between a run and its continuation: it says where, not what. */
   private static final Set<String> PLACES =
-      Set.of("halfstep", "data.folder", "from.file", "autoencoder.folder");
+      Set.of("halfstep", "data.folder", "from.file", "autoencoder.folder", "text.folder");
 
   private RunFolder() {}
 

@@ -32,7 +32,7 @@ final class Plots {
   static final String TIME = "time-against-steps.png";
   static final String COST = "fid-against-time.png";
 
-  private static final String STEPS = "sampler steps";
+  static final String STEPS = "sampler steps";
   private static final String MILLISECONDS = "ms per image";
   private static final int WIDTH = 900;
   private static final int HEIGHT = 600;
@@ -227,7 +227,7 @@ final class Plots {
    * @param y of some point, which makes the axis beside it no longer
    * @return the place of a number of steps
    */
-  private static ToDoubleFunction<Integer> stepsAxis(XYChart chart, List<Integer> steps, double y) {
+  static ToDoubleFunction<Integer> stepsAxis(XYChart chart, List<Integer> steps, double y) {
     List<Integer> ticks = List.copyOf(new TreeSet<>(steps));
     double[] places = IntStream.range(0, ticks.size()).asDoubleStream().toArray();
     double[] same = new double[places.length];

@@ -25,13 +25,6 @@ final class Results {
       measurements = copy("measurements", measurements);
       timings = copy("timings", timings);
     }
-
-    private static <T> List<T> copy(String name, List<T> list) {
-      if (list == null || list.stream().anyMatch(Objects::isNull)) {
-        throw new IllegalArgumentException("has no list of " + name);
-      }
-      return List.copyOf(list);
-    }
   }
 
   private final Path file;
@@ -48,16 +41,32 @@ final class Results {
     if (!Files.exists(file)) {
       return;
     }
-    Contents contents;
+    Contents contents = read(Contents.class, file);
+    measurements.addAll(contents.measurements);
+    timings.addAll(contents.timings);
+  }
+
+  /**
+   * Reads a file of results.
+   *
+   * @throws IOException in one line, when it is none of ours
+   */
+  static <T> T read(Class<T> type, Path file) throws IOException {
     try {
-      contents = Json.read(Contents.class, file);
+      return Json.read(type, file);
     } catch (DataException damaged) {
       String problem = damaged.getMessage().substring(file.toString().length() + 2);
       throw new DataException(
           file, "is damaged (" + problem + "); remove it to start again", damaged);
     }
-    measurements.addAll(contents.measurements);
-    timings.addAll(contents.timings);
+  }
+
+  /** A list of results as a file has it, whole. */
+  static <T> List<T> copy(String name, List<T> list) {
+    if (list == null || list.stream().anyMatch(Objects::isNull)) {
+      throw new IllegalArgumentException("has no list of " + name);
+    }
+    return List.copyOf(list);
   }
 
   /** Fails when a value lacks something that is looked at. */

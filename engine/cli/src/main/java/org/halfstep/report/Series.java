@@ -25,6 +25,20 @@ record Series(
     Map<Double, List<Measurement>> byGuidance) {
   /** Mean and standard deviation over seeds, the latter divided by one less than their number. */
   record OverSeeds(double mean, double deviation, int seeds) {
+    /** Of one value for each seed. */
+    static OverSeeds of(double... values) {
+      double mean = 0;
+      for (double one : values) {
+        mean += one / values.length;
+      }
+      double squares = 0;
+      for (double one : values) {
+        squares += (one - mean) * (one - mean);
+      }
+      double deviation = values.length < 2 ? 0 : Math.sqrt(squares / (values.length - 1));
+      return new OverSeeds(mean, deviation, values.length);
+    }
+
     String toString(int decimals) {
       return seeds < 2
           ? Numbers.fixed(mean, decimals)
@@ -117,16 +131,6 @@ record Series(
   }
 
   OverSeeds at(double guidance, ToDoubleFunction<Measurement> value) {
-    double[] values = byGuidance.get(guidance).stream().mapToDouble(value).toArray();
-    double mean = 0;
-    for (double one : values) {
-      mean += one / values.length;
-    }
-    double squares = 0;
-    for (double one : values) {
-      squares += (one - mean) * (one - mean);
-    }
-    double deviation = values.length < 2 ? 0 : Math.sqrt(squares / (values.length - 1));
-    return new OverSeeds(mean, deviation, values.length);
+    return OverSeeds.of(byGuidance.get(guidance).stream().mapToDouble(value).toArray());
   }
 }

@@ -18,6 +18,7 @@ import org.halfstep.cli.option.Settings;
 import org.halfstep.distill.DistillationSettings;
 import org.halfstep.distill.LatentDistillationSettings;
 import org.halfstep.train.AutoencoderSettings;
+import org.halfstep.train.CaptionScorerSettings;
 import org.halfstep.train.CaptionedTeacherSettings;
 import org.halfstep.train.ClassifierSettings;
 import org.halfstep.train.TeacherSettings;
@@ -30,8 +31,8 @@ final class ConfigurationPage {
       """
       # Configuration
 
-      Every setting of `train`, `distill`, `train-classifier` and `train-autoencoder`: its path as `--set` and a JSON file of
-      `--config` take it, what it means with its range, and what the presets have that know it. Made from the records by `make docs`;
+      Every setting of `train`, `distill`, `train-classifier`, `train-autoencoder` and `train-caption-scorer`: its path as `--set`
+      and a JSON file of `--config` take it, what it means with its range, and what the presets have that know it. Made from the records by `make docs`;
       do not edit it. `train --autoencoder` reads the section `latentTeacher`, `train` alone the section `teacher`;
       `distill` reads `latentDistillation` for latent models, `distillation` for others.
 
@@ -71,6 +72,7 @@ final class ConfigurationPage {
     sections.put("autoencoder", AutoencoderSettings.class);
     sections.put("latentTeacher", CaptionedTeacherSettings.class);
     sections.put("latentDistillation", LatentDistillationSettings.class);
+    sections.put("captionScorer", CaptionScorerSettings.class);
     return sections;
   }
 

@@ -28,7 +28,7 @@ class ConvertCommandTest {
   static void write() {
     tiny = folder.resolve("tiny");
     String out = succeeds("convert", "--tiny", tiny);
-    assertEquals(8, out.lines().count(), out);
+    assertEquals(9, out.lines().count(), out);
   }
 
   /** The tensors of a file, by what is in them. */

@@ -54,6 +54,9 @@ public final class Checkpoint implements AutoCloseable {
   private SchedulerConfig scheduler;
   private Path tokenizer;
 
+  /** One that lies in no folder; null where {@link #tokenizer} says all. */
+  private ClipTokenizer ownTokenizer;
+
   Checkpoint(Path path, Layout layout) {
     this.path = path;
     this.layout = layout;
@@ -174,26 +177,28 @@ public final class Checkpoint implements AutoCloseable {
   }
 
   /**
-   * The tokenizer in {@link #tokenizer}, with the padding that its files name; where they name
-   * none, that which the text encoder was trained with: 0 for OpenCLIP's, the end token for
-   * OpenAI's.
+   * Its tokenizer, if it has one, with the padding that its files name; where they name none, that
+   * which the text encoder was trained with: 0 for OpenCLIP's, the end token for OpenAI's.
    *
    * @throws IOException in one line, when its files are damaged, or have more entries than the text
    *     encoder
    */
   public Optional<Tokenizer> openTokenizer() throws IOException {
-    if (tokenizer == null) {
+    if (tokenizer == null && ownTokenizer == null) {
       return Optional.empty();
     }
     Component component = components.get(Part.TEXT_ENCODER);
     if (component == null) {
-      return Optional.of(ClipTokenizer.open(tokenizer));
+      return Optional.of(ownTokenizer == null ? ClipTokenizer.open(tokenizer) : ownTokenizer);
     }
     TextEncoderDescription text = (TextEncoderDescription) component.network();
-    Tokenizer read = text.openTokenizer(tokenizer);
+    Tokenizer read =
+        ownTokenizer != null && text instanceof TextDescription clip
+            ? clip.padded(ownTokenizer)
+            : text.openTokenizer(tokenizer);
     if (read.size() > text.vocabulary()) {
       throw new DataException(
-          tokenizer,
+          tokenizer == null ? path : tokenizer,
           "has "
               + read.size()
               + " entries, but the text encoder has a table of "
@@ -228,6 +233,10 @@ public final class Checkpoint implements AutoCloseable {
 
   void setTokenizer(Path folder) {
     tokenizer = folder;
+  }
+
+  void setTokenizer(ClipTokenizer known) {
+    ownTokenizer = known;
   }
 
   @Override

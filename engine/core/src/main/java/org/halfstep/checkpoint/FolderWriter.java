@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -100,6 +101,18 @@ public final class FolderWriter {
     FolderWriter writer = new FolderWriter(checkpoint, options, null);
     AtomicFolder.replace(folder, writer.last(), aside -> notes.addAll(writer.write(aside)));
     return notes;
+  }
+
+  /**
+   * Writes a checkpoint's tokenizer by itself.
+   *
+   * @param folder where its files go
+   * @throws IOException in one line, when it has none, or it cannot be written
+   */
+  public static void writeTokenizer(Checkpoint checkpoint, Path folder) throws IOException {
+    if (!new FolderWriter(checkpoint, WriteOptions.same(), null).tokenizer(folder)) {
+      throw new DataException(checkpoint.path(), "has no tokenizer");
+    }
   }
 
   /** The file without which a folder means nothing. */
@@ -275,7 +288,7 @@ public final class FolderWriter {
     Path source =
         options.tokenizer() == null ? checkpoint.tokenizer().orElse(null) : options.tokenizer();
     if (source == null) {
-      return false;
+      return ownTokenizer(folder);
     }
     if (isOfBert()) {
       WordPieceTokenizer.open(source);
@@ -294,9 +307,23 @@ public final class FolderWriter {
     for (String name : TOKENIZER_FILES) {
       Path file = source.resolve(name);
       if (Files.isRegularFile(file)) {
-        Files.copy(file, folder.resolve(name));
+        Files.copy(file, folder.resolve(name), StandardCopyOption.REPLACE_EXISTING);
       }
     }
+    return true;
+  }
+
+  /** A tokenizer that lies in no folder. */
+  private boolean ownTokenizer(Path folder) throws IOException {
+    if (!(checkpoint.openTokenizer().orElse(null) instanceof ClipTokenizer tokenizer)) {
+      return false;
+    }
+    int positions =
+        checkpoint
+            .component(Part.TEXT_ENCODER)
+            .map(text -> ((TextEncoderDescription) text.network()).positions())
+            .orElse(ClipTokenizer.LENGTH);
+    tokenizer.write(Files.createDirectories(folder), positions);
     return true;
   }
 }

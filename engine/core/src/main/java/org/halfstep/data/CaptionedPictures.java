@@ -192,17 +192,25 @@ public final class CaptionedPictures {
    * @throws DataException as {@link #open}, and when there are none of that kind
    */
   static ImageDataset load(Path folder, DatasetOptions options) throws IOException {
-    CaptionOptions wanted = CaptionOptions.training();
-    if (options.split() == Split.TEST) {
-      String[] others = otherSplits(folder);
-      if (others.length == 0) {
-        throw new DataException(
-            folder.resolve(CaptionTable.NAME),
-            "names no split but " + CaptionedPicture.TRAIN + ", so there is no test split");
-      }
-      wanted = wanted.withSplits(others);
+    boolean forTest = options.split() == Split.TEST;
+    CaptionedPictures pictures =
+        forTest ? heldOut(folder) : open(folder, CaptionOptions.training());
+    return pictures.load(options);
+  }
+
+  /**
+   * The pictures of a table that are not learned from, of all splits.
+   *
+   * @throws DataException as {@link #open}, and when there are none
+   */
+  public static CaptionedPictures heldOut(Path folder) throws IOException {
+    String[] others = hasTable(folder) ? otherSplits(folder) : new String[0];
+    if (others.length == 0) {
+      throw new DataException(
+          folder.resolve(CaptionTable.NAME),
+          "names no split but " + CaptionedPicture.TRAIN + ", so there is no test split");
     }
-    return open(folder, wanted).load(options);
+    return open(folder, CaptionOptions.training().withSplits(others));
   }
 
   /** Whether a folder has pictures that are not learned from. */

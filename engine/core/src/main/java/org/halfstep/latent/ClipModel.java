@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Map;
 import org.halfstep.checkpoint.ClipCheckpoint;
 import org.halfstep.device.Device;
@@ -23,7 +24,7 @@ import org.halfstep.text.TokenSequence;
  * A whole CLIP: images and texts in, embeddings of one space out, whose cosines say how well an
  * image agrees with a text. Not for use by several threads at once.
  */
-public final class ClipModel implements AutoCloseable {
+public final class ClipModel implements JointEmbedding {
   private final Owned owned = new Owned();
   private final Device device;
   private final ClipCheckpoint checkpoint;
@@ -104,6 +105,7 @@ public final class ClipModel implements AutoCloseable {
   }
 
   /** What it is, for people: "ViT-L/14". */
+  @Override
   public String name() {
     int patch = checkpoint.image().patch();
     String size =
@@ -119,8 +121,14 @@ public final class ClipModel implements AutoCloseable {
   }
 
   /** SHA-256 of the file of weights. */
+  @Override
   public String sha256() {
     return sha256;
+  }
+
+  @Override
+  public String score() {
+    return "CLIP score";
   }
 
   /** Numbers of an embedding. */
@@ -128,7 +136,7 @@ public final class ClipModel implements AutoCloseable {
     return checkpoint.embedding();
   }
 
-  /** Whether a text has more tokens than this reads. */
+  @Override
   public boolean cuts(String words) {
     return !sequence(words).lost().isEmpty();
   }
@@ -137,7 +145,7 @@ public final class ClipModel implements AutoCloseable {
     return checkpoint.tokenizer().sequence(words, checkpoint.text().positions());
   }
 
-  /** The embedding of a text; what does not fit is left out. */
+  @Override
   public synchronized double[] text(String words) {
     int[] numbers = sequence(words).ids();
     // The first, which may be one that was typed.
@@ -165,6 +173,13 @@ public final class ClipModel implements AutoCloseable {
     pixels.push();
     image.forward();
     return embedding(imageOut);
+  }
+
+  @Override
+  public double[][] images(ImageBatch images) {
+    double[][] embeddings = new double[images.count()][];
+    Arrays.setAll(embeddings, index -> image(images, index));
+    return embeddings;
   }
 
   private double[] embedding(HostView from) {

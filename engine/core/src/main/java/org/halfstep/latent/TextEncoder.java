@@ -83,6 +83,16 @@ public final class TextEncoder implements AutoCloseable {
     return PromptNotices.of(prompt, tokenizer.sequence(prompt, tokens()));
   }
 
+  /** How many of a prompt's positions come before the padding: start, its own tokens, end. */
+  public int used(String prompt) {
+    return tokenizer.sequence(prompt, tokens()).used();
+  }
+
+  /** Whether a prompt has more tokens than there are positions. */
+  public boolean cuts(String prompt) {
+    return !tokenizer.sequence(prompt, tokens()).lost().isEmpty();
+  }
+
   /**
    * Writes the contexts of prompts to host memory.
    *

@@ -3,26 +3,28 @@ package org.halfstep.metrics;
 import java.util.ArrayList;
 import java.util.List;
 import org.halfstep.image.ImageBatch;
-import org.halfstep.latent.ClipModel;
+import org.halfstep.latent.JointEmbedding;
 
 /**
  * Compares images, as they come, with a caption each: image k with caption k. Source: specification
  * 6.6; Hessel et al. 2021.
  */
 public final class CaptionMeter {
-  private final ClipModel clip;
+  private final JointEmbedding model;
   private final List<String> captions;
   private final List<Double> cosines = new ArrayList<>();
+  private final CaptionRetrieval retrieval;
 
   /**
-   * @param clip stays the caller's
+   * @param model stays the caller's
    * @param captions one for each image that will come, at least one
    */
-  public CaptionMeter(ClipModel clip, List<String> captions) {
-    this.clip = clip;
+  public CaptionMeter(JointEmbedding model, List<String> captions) {
+    this.model = model;
     this.captions = List.copyOf(captions);
+    this.retrieval = new CaptionRetrieval();
     if (captions.isEmpty()) {
-      throw new IllegalArgumentException("a CLIP score needs at least one caption");
+      throw new IllegalArgumentException("a score of captions needs at least one");
     }
   }
 
@@ -40,10 +42,17 @@ public final class CaptionMeter {
               + captions.size()
               + " captions: expected one for each");
     }
-    for (int i = 0; i < images.count(); i++) {
-      double[] text = clip.text(captions.get(cosines.size()));
-      cosines.add(ClipScore.cosine(clip.image(images, i), text));
+    for (double[] image : model.images(images)) {
+      String caption = captions.get(cosines.size());
+      double[] text = model.text(caption);
+      cosines.add(ClipScore.cosine(image, text));
+      retrieval.add(caption, image, text);
     }
+  }
+
+  /** How often the right caption is found among others, of the images so far. */
+  public CaptionRetrieval retrieval() {
+    return retrieval;
   }
 
   /** The score of the images so far, at least one. */

@@ -1,8 +1,6 @@
 package org.halfstep.metrics;
 
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.device.Device;
@@ -22,7 +20,6 @@ public final class ClassifierExtractor extends NetworkExtractor {
   public static final String BUNDLED = "fashion-mnist-classifier";
 
   private static final int BATCH = 50;
-  private static final float BYTE_SCALE = 127.5f;
 
   private final Network<ClassifierConfig, ClassifierCard> classifier;
 
@@ -69,36 +66,7 @@ public final class ClassifierExtractor extends NetworkExtractor {
   @Override
   Input input(ImageBatch images) {
     ClassifierConfig config = classifier.architecture();
-    int side = config.imageSize();
-    if (images.height() != side
-        || images.width() != side
-        || images.channels() != config.channels()) {
-      throw new IllegalArgumentException(
-          "the "
-              + name()
-              + " takes images of "
-              + side
-              + "x"
-              + side
-              + "x"
-              + config.channels()
-              + ", got "
-              + images.height()
-              + "x"
-              + images.width()
-              + "x"
-              + images.channels());
-    }
-    return ClassifierExtractor::write;
-  }
-
-  private static void write(ImageBatch images, int index, MemorySegment memory, long byteOffset) {
-    int values = images.height() * images.width() * images.channels();
-    for (int i = 0; i < values; i++) {
-      int value = images.pixels()[index * values + i] & 0xff;
-      memory.set(
-          ValueLayout.JAVA_FLOAT, byteOffset + (long) i * Float.BYTES, value / BYTE_SCALE - 1);
-    }
+    return SquarePictures.input(name(), config.imageSize(), config.channels(), images);
   }
 
   /**

@@ -59,19 +59,21 @@ public record ClipScore(int pairs, double cosine, double clampedCosine) {
               + " numbers cannot be compared with one of "
               + text.length);
     }
-    double product = 0;
-    double imageNorm = 0;
-    double textNorm = 0;
-    for (int i = 0; i < image.length; i++) {
-      product += image[i] * text[i];
-      imageNorm += image[i] * image[i];
-      textNorm += text[i] * text[i];
-    }
-    double norms = Math.sqrt(imageNorm) * Math.sqrt(textNorm);
+    double product = product(image, text);
+    double norms = Math.sqrt(product(image, image)) * Math.sqrt(product(text, text));
     if (!(norms > 0) || Double.isInfinite(norms)) {
       throw new IllegalArgumentException(
           "an embedding that is zero, or not finite, has no direction");
     }
     return product / norms;
+  }
+
+  /** The scalar product of vectors of one length. */
+  static double product(double[] a, double... b) {
+    double sum = 0;
+    for (int i = 0; i < a.length; i++) {
+      sum += a[i] * b[i];
+    }
+    return sum;
   }
 }

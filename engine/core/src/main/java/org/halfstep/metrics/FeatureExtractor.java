@@ -19,7 +19,7 @@ public interface FeatureExtractor extends AutoCloseable {
   /** Features per image. */
   int features();
 
-  /** Logits per image. */
+  /** Logits per image; 0 for a network without classes, which has no Inception Score. */
   int classes();
 
   /** Images that are best given at once; any number is allowed. */

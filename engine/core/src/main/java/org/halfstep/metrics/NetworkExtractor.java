@@ -89,8 +89,19 @@ abstract class NetworkExtractor implements FeatureExtractor {
 
   @Override
   public final void extract(ImageBatch from, float[] toFeatures, float[] toLogits) {
-    Input input = input(from);
     FeatureChecks.requireRoom(this, from, toFeatures, toLogits);
+    evaluate(from, toFeatures, features(), toLogits, classes());
+  }
+
+  /**
+   * Features and outputs of images.
+   *
+   * @param columns numbers of an image's features
+   * @param outputs numbers of an image's output; 0 to leave it out
+   */
+  final void evaluate(
+      ImageBatch from, float[] toFeatures, int columns, float[] toOutputs, int outputs) {
+    Input input = input(from);
     long imageBytes = images.memory().byteSize() / batch;
     device.attach();
     for (int first = 0; first < from.count(); first += batch) {
@@ -101,8 +112,8 @@ abstract class NetworkExtractor implements FeatureExtractor {
       }
       images.push();
       plan.forward();
-      pull(features, rows, features(), toFeatures, first);
-      pull(logits, rows, classes(), toLogits, first);
+      pull(features, rows, columns, toFeatures, first);
+      pull(logits, rows, outputs, toOutputs, first);
     }
   }
 
@@ -113,7 +124,7 @@ abstract class NetworkExtractor implements FeatureExtractor {
   }
 
   @Override
-  public final void close() {
+  public void close() {
     owned.close();
   }
 }

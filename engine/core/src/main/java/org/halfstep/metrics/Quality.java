@@ -2,7 +2,7 @@ package org.halfstep.metrics;
 
 /**
  * What the metrics say of a set of generated images. Where only moments of the reference are known,
- * KID, precision and recall are NaN.
+ * KID, precision and recall are NaN; where the extractor has no classes, the Inception Score is.
  *
  * @param samples number of images
  * @param fid Frechet distance to the reference

@@ -46,7 +46,10 @@ public final class QualityMeter {
         throw new IllegalArgumentException(
             "numbers of images must ascend, got " + Arrays.toString(counts));
       }
-      scores[i] = new InceptionScore(extractor.classes(), counts[i], Quality.SPLITS);
+      scores[i] =
+          extractor.classes() == 0
+              ? null
+              : new InceptionScore(extractor.classes(), counts[i], Quality.SPLITS);
     }
     long rows = Math.min(counts[counts.length - 1], ReferenceImages.ROWS);
     kept = new float[Math.toIntExact(rows * extractor.features())];
@@ -82,7 +85,7 @@ public final class QualityMeter {
     int width = extractor.features();
     statistics.add(Arrays.copyOfRange(features, from * width, to * width));
     float[] part = Arrays.copyOfRange(logits, from * extractor.classes(), to * extractor.classes());
-    for (int i = results.size(); i < scores.length; i++) {
+    for (int i = results.size(); i < scores.length && extractor.classes() > 0; i++) {
       scores[i].add(part);
     }
     long room = kept.length / width - count;
@@ -104,8 +107,8 @@ public final class QualityMeter {
       return new Quality(
           count,
           distance,
-          score.mean(),
-          score.standardDeviation(),
+          score == null ? Double.NaN : score.mean(),
+          score == null ? Double.NaN : score.standardDeviation(),
           Double.NaN,
           Double.NaN,
           Double.NaN,
@@ -122,8 +125,8 @@ public final class QualityMeter {
     return new Quality(
         count,
         distance,
-        score.mean(),
-        score.standardDeviation(),
+        score == null ? Double.NaN : score.mean(),
+        score == null ? Double.NaN : score.standardDeviation(),
         kid.mean(),
         kid.standardDeviation(),
         shares.precision(),

@@ -2,13 +2,21 @@ package org.halfstep.model;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.MalformedURLException;
 import java.net.URISyntaxException;
 import java.net.URL;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import org.halfstep.files.TemporaryFile;
 
-/** The weights files that come with the engine, as resources of its jar. */
+/**
+ * The weights files that come with the engine, as resources of its jar; those in the folder that
+ * the system property {@value #PLACE} names go before them.
+ */
 public final class BundledFile {
+  /** The system property with a folder of further weights files. */
+  public static final String PLACE = "halfstep.models";
+
   private static final String FOLDER = "/org/halfstep/models/";
   private static final String ENDING = ".safetensors";
 
@@ -26,6 +34,17 @@ public final class BundledFile {
   }
 
   private static URL resource(String name) {
+    String place = System.getProperty(PLACE);
+    if (place != null) {
+      Path file = Path.of(place, name + ENDING);
+      if (Files.isRegularFile(file)) {
+        try {
+          return file.toUri().toURL();
+        } catch (MalformedURLException impossible) {
+          throw new IllegalStateException(impossible);
+        }
+      }
+    }
     return BundledFile.class.getResource(FOLDER + name + ENDING);
   }
 

@@ -12,6 +12,12 @@ final class Classifier {
   private Classifier() {}
 
   static void write(ClassifierConfig config, Layers layers) {
+    Value features = features(config, layers);
+    layers.graph().name(ExtractorPorts.OUT, layers.linear("head", features, config.classes()));
+  }
+
+  /** The input and all layers but the last. */
+  static Value features(ClassifierConfig config, Layers layers) {
     Graph graph = layers.graph();
     int side = config.imageSize();
     Value x = graph.image(ExtractorPorts.X, new Shape(side, side, config.channels()));
@@ -39,8 +45,7 @@ final class Classifier {
     for (int halving = 0; h.shape().pixels() > 1; halving++) {
       h = graph.downsample2("mean." + halving, h);
     }
-    Value features = graph.name(ExtractorPorts.FEATURES, graph.toFloat(h));
-    graph.name(ExtractorPorts.OUT, layers.linear("head", features, config.classes()));
+    return graph.name(ExtractorPorts.FEATURES, graph.toFloat(h));
   }
 
   private static Value norm(Layers layers, String name, Value x) {

@@ -2,15 +2,17 @@ package org.halfstep.sample;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import org.halfstep.checkpoint.AdmFile;
+import org.halfstep.checkpoint.BundledCheckpoint;
 import org.halfstep.device.Device;
 import org.halfstep.model.BundledFile;
 import org.halfstep.model.ModelCard;
 import org.halfstep.model.Network;
 import org.halfstep.model.UNetConfig;
 
-/** The models that come with the engine, as resources of its jar. */
+/** The models of pixels that come with the engine, as resources of its jar. */
 final class BundledModels {
   /** Teacher first, then fewer and fewer steps. */
   private static final List<String> NAMES =
@@ -34,7 +36,8 @@ final class BundledModels {
   static Network<UNetConfig, ModelCard> load(Device device, String name, long memory)
       throws IOException {
     if (!NAMES.contains(name) || !BundledFile.exists(name)) {
-      List<String> there = names();
+      List<String> there = new ArrayList<>(names());
+      there.addAll(BundledCheckpoint.names());
       throw new IllegalArgumentException(
           "there is no bundled model \""
               + name

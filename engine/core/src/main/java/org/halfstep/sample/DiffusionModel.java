@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import org.halfstep.checkpoint.BundledCheckpoint;
 import org.halfstep.checkpoint.Checkpoint;
 import org.halfstep.device.Device;
 import org.halfstep.device.Devices;
@@ -106,7 +107,7 @@ public final class DiffusionModel implements AutoCloseable {
   /**
    * Opens a model that comes with the engine, on a GPU where one works, else on the CPU.
    *
-   * @param name one of {@link #bundledNames}
+   * @param name one of {@link #bundledNames} or {@link #bundledLatentNames}
    * @throws IllegalArgumentException when there is none of this name
    */
   public static DiffusionModel bundled(String name) throws IOException {
@@ -116,20 +117,34 @@ public final class DiffusionModel implements AutoCloseable {
   /**
    * Opens a model that comes with the engine.
    *
-   * @param name one of {@link #bundledNames}
+   * @param name one of {@link #bundledNames} or {@link #bundledLatentNames}
    * @throws IllegalArgumentException when there is none of this name
    */
   public static DiffusionModel bundled(String name, ModelOptions options) throws IOException {
     return new DiffusionModel(
-        options, device -> pixels(BundledModels.load(device, name, options.memory()), options));
+        options,
+        device ->
+            bundledLatentNames().contains(name)
+                ? new LatentPipeline(
+                    new LatentComponents(device, BundledCheckpoint.open(name), options), options)
+                : pixels(BundledModels.load(device, name, options.memory()), options));
   }
 
   /**
-   * Names of the models that come with this build: the teacher first, then students of fewer and
-   * fewer steps.
+   * Names of the models of pixels that come with this build: the teacher first, then students of
+   * fewer and fewer steps.
    */
   public static List<String> bundledNames() {
     return BundledModels.names();
+  }
+
+  /**
+   * Names of the latent models of texts that come with this build: the teacher first, then students
+   * of fewer and fewer steps, then what paints a part of a picture. They share one first stage and
+   * one text encoder.
+   */
+  public static List<String> bundledLatentNames() {
+    return BundledCheckpoint.names();
   }
 
   /**

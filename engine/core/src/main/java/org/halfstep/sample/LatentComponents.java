@@ -55,10 +55,20 @@ final class LatentComponents implements AutoCloseable {
    * @throws IOException in one line that names the file, when they are not a whole latent model
    */
   LatentComponents(Device device, Path path, ModelOptions options) throws IOException {
+    this(device, Checkpoint.open(path, options.latent().checkpoint()), options);
+  }
+
+  /**
+   * The same of files that are open.
+   *
+   * @param checkpoint closed with these, or at once where this fails
+   */
+  LatentComponents(Device device, Checkpoint checkpoint, ModelOptions options) throws IOException {
     this.device = device;
     this.options = options;
+    this.checkpoint = owned.add(checkpoint);
+    Path path = checkpoint.path();
     try {
-      this.checkpoint = owned.add(Checkpoint.open(path, options.latent().checkpoint()));
       component(Part.UNET);
       component(Part.AUTOENCODER);
       SchedulerConfig scheduler =

@@ -110,6 +110,11 @@ public final class ClipTokenizer implements Tokenizer {
     return new ClipTokenizer(pairs, cleaning, id);
   }
 
+  /** Left and right of each merge, in order, as {@link #of} takes them. */
+  public List<String[]> merges() {
+    return pairs.merges();
+  }
+
   /** Number of entries. */
   @Override
   public int size() {

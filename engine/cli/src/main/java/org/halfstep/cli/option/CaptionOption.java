@@ -17,9 +17,11 @@ import org.halfstep.device.Device;
 import org.halfstep.files.FileDigest;
 import org.halfstep.files.TextFile;
 import org.halfstep.latent.ClipModel;
+import org.halfstep.latent.JointEmbedding;
+import org.halfstep.metrics.CaptionScorer;
 import picocli.CommandLine.Option;
 
-/** Captions of images, and the CLIP that says how well the two agree. */
+/** Captions of images, and the networks that say how well the two agree. */
 public final class CaptionOption {
   @Option(
       names = "--captions",
@@ -27,7 +29,7 @@ public final class CaptionOption {
       description =
           "Measure as well how images agree with captions: a text file with the caption of the"
               + " first image in its first line, and so on; or a folder of captioned pictures,"
-              + " whose captions are taken in their order. Needs --clip.")
+              + " whose captions are taken in their order. Needs --clip or --scorer.")
   private Path captions;
 
   @Option(
@@ -47,38 +49,53 @@ public final class CaptionOption {
               + " tokenizer.")
   private Path clip;
 
+  @Option(
+      names = "--scorer",
+      paramLabel = "FOLDER",
+      description =
+          "Compare them by a caption scorer in place of CLIP: what train-caption-scorer wrote. Its"
+              + " features serve FID, KID, precision and recall as well unless --inception or"
+              + " --classifier name others.")
+  private Path scorer;
+
   /**
-   * Captions with their CLIP.
+   * Captions with what compares them.
    *
-   * @param clip closed with this
+   * @param model closed with this
    * @param captions a line each
    * @param file where they come from, a file or folder
    * @param sha256 of that file, or of what the folder says of its pictures
    */
-  public record Opened(ClipModel clip, List<String> captions, Path file, String sha256)
+  public record Opened(JointEmbedding model, List<String> captions, Path file, String sha256)
       implements AutoCloseable {
     /** What is needed to repeat the comparison. */
     public Map<String, String> description() {
+      String kind = model instanceof ClipModel ? "clip" : "scorer";
       return Map.of(
           "path",
           file.toString(),
           "sha256",
           sha256,
-          "clip",
-          clip.name(),
-          "clipSha256",
-          clip.sha256());
+          kind,
+          model.name(),
+          kind + "Sha256",
+          model.sha256());
     }
 
     @Override
     public void close() {
-      clip.close();
+      model.close();
     }
   }
 
   /** Whether they are given. */
   public boolean isGiven() {
-    return captions != null || clip != null || !splits.isEmpty();
+    return captions != null || clip != null || scorer != null || !splits.isEmpty();
+  }
+
+  /** The folder of a caption scorer; null where CLIP compares, or nothing. */
+  public Path scorer() {
+    return scorer;
   }
 
   /** Fails when one is given without the other, or is not there. */
@@ -86,11 +103,15 @@ public final class CaptionOption {
     if (!isGiven()) {
       return;
     }
-    if (captions == null || clip == null) {
+    if (captions == null || clip == null && scorer == null) {
       throw new InputException(
           captions == null
               ? "images are compared with captions: give --captions FILE as well"
-              : "--captions need a CLIP to be compared by: give --clip FOLDER as well");
+              : "--captions need something to be compared by: give --clip FOLDER as well, or"
+                  + " --scorer FOLDER");
+    }
+    if (clip != null && scorer != null) {
+      throw new InputException("--clip and --scorer both compare captions: give one of them");
     }
     if (!Files.exists(captions)) {
       throw new InputException(captions + ": there is no such file or folder");
@@ -99,8 +120,9 @@ public final class CaptionOption {
       throw new InputException(
           captions + ": is a file; --captions-split is for folders of captioned pictures");
     }
-    if (!Files.isDirectory(clip)) {
-      throw new InputException(clip + ": there is no such folder");
+    Path compares = clip == null ? scorer : clip;
+    if (!Files.isDirectory(compares)) {
+      throw new InputException(compares + ": there is no such folder");
     }
   }
 
@@ -123,14 +145,25 @@ public final class CaptionOption {
               + count
               + " images; expected one for each");
     }
-    ClipModel model = ClipModel.open(device, clip);
+    JointEmbedding model =
+        clip == null ? CaptionScorer.open(device, scorer) : ClipModel.open(device, clip);
     try {
       out.println(
-          "captions: " + captions + "; CLIP " + model.name() + ", SHA-256 " + model.sha256());
+          "captions: "
+              + captions
+              + "; "
+              + (clip == null ? "" : "CLIP ")
+              + model.name()
+              + ", SHA-256 "
+              + model.sha256());
       long cut = lines.subList(0, count).stream().filter(model::cuts).count();
       if (cut > 0) {
         out.println(
-            "  " + Sizes.whole(cut) + " are longer than CLIP reads; their ends do not count");
+            "  "
+                + Sizes.whole(cut)
+                + " are longer than "
+                + (clip == null ? "it" : "CLIP")
+                + " reads; their ends do not count");
       }
       out.flush();
       return new Opened(model, lines.subList(0, count), captions, read.sha256);

@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import org.halfstep.cli.console.InputException;
 import org.halfstep.device.Device;
 import org.halfstep.image.ImageBatch;
+import org.halfstep.metrics.CaptionScorer;
 import org.halfstep.metrics.ClassifierExtractor;
 import org.halfstep.metrics.FeatureExtractor;
 import org.halfstep.metrics.InceptionExtractor;
@@ -42,7 +43,19 @@ public final class ExtractorOption {
    * @param device stays the caller's
    */
   public FeatureExtractor open(Device device, PrintWriter out) throws IOException {
-    FeatureExtractor extractor = open(device);
+    return open(device, null, out);
+  }
+
+  /**
+   * The same, where a caption scorer is at hand.
+   *
+   * @param scorer folder of one, taken where nothing else was chosen; null for none
+   */
+  public FeatureExtractor open(Device device, Path scorer, PrintWriter out) throws IOException {
+    FeatureExtractor extractor =
+        scorer != null && choice.inception == null && choice.classifier == null
+            ? CaptionScorer.open(device, scorer)
+            : open(device);
     out.println("extractor: " + extractor.name() + ", SHA-256 " + extractor.sha256());
     if (extractor instanceof InceptionExtractor inception) {
       out.println(

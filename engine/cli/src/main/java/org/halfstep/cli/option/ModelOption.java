@@ -113,6 +113,13 @@ public final class ModelOption {
     }
   }
 
+  /** Whether a choice names a model that comes with this build, and no file. */
+  public static boolean isBundled(String choice) {
+    return !Files.exists(Path.of(choice))
+        && (DiffusionModel.bundledNames().contains(choice)
+            || DiffusionModel.bundledLatentNames().contains(choice));
+  }
+
   /** One line about a model. */
   public static String describe(DiffusionModel model, String choice) {
     String role =

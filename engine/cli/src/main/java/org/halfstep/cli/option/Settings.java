@@ -64,7 +64,8 @@ public final class Settings {
           "classifier",
           "autoencoder",
           "latentTeacher",
-          "latentDistillation");
+          "latentDistillation",
+          "captionScorer");
 
   /** The file in a run's folder with all of its settings. */
   public static final String RUN_FILE = "config.json";
