@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.halfstep.cli.console.ShellWord;
 import org.halfstep.files.AtomicFile;
 import org.halfstep.image.ImageBatch;
 import org.halfstep.image.ImageGrid;
@@ -98,8 +99,7 @@ record EditRows(Path beside, Path strip) {
     }
     Map<String, String> said = new LinkedHashMap<>(text);
     said.put(
-        "Command",
-        text.get("Command") + " " + option + " " + SampleMetadata.quoted(file.toString()));
+        "Command", text.get("Command") + " " + option + " " + ShellWord.quoted(file.toString()));
     new ImageGrid(columns, PADDING, 1)
         .write(
             file, new ImageBatch(pictures.size(), size.height(), size.width(), COLOURS, all), said);

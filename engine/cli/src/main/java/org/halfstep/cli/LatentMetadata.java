@@ -10,6 +10,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.halfstep.cli.console.ShellWord;
 import org.halfstep.cli.option.LatentOption;
 import org.halfstep.cli.option.ModelOption;
 import org.halfstep.diffusion.Guidance;
@@ -124,7 +125,7 @@ record LatentMetadata(
   }
 
   private static void option(StringBuilder line, String name, String value) {
-    line.append(' ').append(name).append(' ').append(SampleMetadata.quoted(value));
+    line.append(' ').append(name).append(' ').append(ShellWord.quoted(value));
   }
 
   /** SHA-256 of the weights of the UNet and of the pictures that were read. */

@@ -6,6 +6,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import org.halfstep.cli.console.ShellWord;
 import org.halfstep.cli.console.Sizes;
 import org.halfstep.cli.option.LabelList;
 import org.halfstep.diffusion.Guidance;
@@ -64,7 +65,7 @@ record SampleMetadata(
 
   private String command(int[] labels, long first) {
     return "halfstep sample --model "
-        + quoted(choice)
+        + ShellWord.quoted(choice)
         + " --labels "
         + join(labels)
         + " --count "
@@ -108,11 +109,6 @@ record SampleMetadata(
 
   /** Words at the end of a line. */
   static String typed(List<String> words) {
-    return words.stream().map(word -> " " + quoted(word)).collect(Collectors.joining());
-  }
-
-  /** A word as a shell takes it. */
-  static String quoted(String text) {
-    return text.matches("[\\w./-]+") ? text : "'" + text.replace("'", "'\\''") + "'";
+    return words.stream().map(word -> " " + ShellWord.quoted(word)).collect(Collectors.joining());
   }
 }

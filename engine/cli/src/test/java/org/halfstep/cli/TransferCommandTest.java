@@ -83,6 +83,9 @@ class TransferCommandTest {
       assertEquals(SIDE, ImageIO.read(one.toFile()).getWidth());
     }
     JsonNode numbers = Settings.JSON.readTree(json.toFile());
+    assertTrue(
+        numbers.at("/command").asText().contains(" --to 'Snow boot' --image "),
+        "as a shell takes it: " + numbers.at("/command"));
     assertEquals(PICTURES, numbers.at("/pictures").asInt());
     assertEquals(4, numbers.at("/roundTrip/encoderSteps").asInt());
     assertEquals(2, numbers.at("/roundTrip/decoderSteps").asInt());

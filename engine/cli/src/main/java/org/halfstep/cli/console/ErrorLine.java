@@ -6,6 +6,7 @@ import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import java.util.List;
 import java.util.concurrent.CancellationException;
+import java.util.stream.Collectors;
 import org.halfstep.files.DataException;
 import org.halfstep.files.FailureReason;
 import org.halfstep.files.Printable;
@@ -63,9 +64,12 @@ public final class ErrorLine {
     return exitCode(failure);
   }
 
-  /** The whole command line of a command, as it was typed. */
+  /** The whole command line of a command, as a shell takes it. */
   public static String typed(CommandLine command) {
-    return "halfstep " + String.join(" ", command.getParent().getParseResult().originalArgs());
+    return "halfstep "
+        + command.getParent().getParseResult().originalArgs().stream()
+            .map(ShellWord::quoted)
+            .collect(Collectors.joining(" "));
   }
 
   public static int exitCode(Throwable failure) {
