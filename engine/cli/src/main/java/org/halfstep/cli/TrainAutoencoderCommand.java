@@ -171,7 +171,9 @@ final class TrainAutoencoderCommand implements Callable<Integer> {
   private void describe(
       PrintWriter out, Device device, ImageDataset images, AutoencoderSettings run) {
     Graph graph = run.network().network(run.divergence()).graph();
-    PlanOptions options = PlanOptions.training(run.batch(), run.seed()).withType(run.precision());
+    PlanOptions options =
+        PlanOptions.training(run.optimizer().rows(run.batch()), run.seed())
+            .withType(run.precision());
     long plan = Plan.requiredBytes(device, graph, options);
     int side = run.network().latentSize();
     out.println("on " + device.name());
