@@ -285,7 +285,7 @@ record CaptionedTraining(
             + (start.trainsText() ? "" : ", which are not trained")
             + "; weights, gradients and optimizer "
             + Sizes.bytes(weights));
-    out.println("plan: " + Sizes.bytes(plan) + " for a batch of " + run.batch());
+    out.println("plan: " + Sizes.bytes(plan) + " for " + Sizes.batch(run.batch(), run.rows()));
     data.note(images, out);
     Bounds.memory(device, weights + plan, "training with a batch of " + run.batch());
   }

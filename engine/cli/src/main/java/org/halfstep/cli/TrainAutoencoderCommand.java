@@ -190,8 +190,8 @@ final class TrainAutoencoderCommand implements Callable<Integer> {
             + run.network().latentChannels()
             + "; plan "
             + Sizes.bytes(plan)
-            + " for a batch of "
-            + run.batch());
+            + " for "
+            + Sizes.batch(run.batch(), run.optimizer().rows(run.batch())));
     long weights = run.optimizer().bytes(graph.parameterFloats());
     Bounds.memory(device, weights + plan, "training with a batch of " + run.batch());
     data.note(images, out);

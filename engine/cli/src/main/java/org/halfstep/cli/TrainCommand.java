@@ -248,7 +248,7 @@ final class TrainCommand implements Callable<Integer> {
             + Sizes.whole(graph.parameterCount())
             + " parameters; weights, gradients and optimizer "
             + Sizes.bytes(weights));
-    out.println("plan: " + Sizes.bytes(plan) + " for a batch of " + run.batch());
+    out.println("plan: " + Sizes.bytes(plan) + " for " + Sizes.batch(run.batch(), run.rows()));
     Bounds.memory(device, weights + plan, "training with a batch of " + run.batch());
   }
 }
