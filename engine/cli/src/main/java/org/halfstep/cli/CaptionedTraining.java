@@ -17,6 +17,7 @@ import org.halfstep.cli.console.ImageProgress;
 import org.halfstep.cli.console.InputException;
 import org.halfstep.cli.console.Sizes;
 import org.halfstep.cli.console.StoppableRun;
+import org.halfstep.cli.console.Watch;
 import org.halfstep.cli.option.Bounds;
 import org.halfstep.cli.option.DataOption;
 import org.halfstep.cli.option.LatentsOption;
@@ -36,7 +37,9 @@ import org.halfstep.train.CaptionedLatents;
 import org.halfstep.train.CaptionedTeacherRun;
 import org.halfstep.train.CaptionedTeacherSettings;
 import org.halfstep.train.CaptionedTeacherStart;
+import org.halfstep.train.Examples;
 import org.halfstep.train.FrozenTextStart;
+import org.halfstep.train.RenumberedExamples;
 import org.halfstep.train.Resume;
 import org.halfstep.train.RunSettings;
 import org.halfstep.train.TeacherStart;
@@ -50,6 +53,7 @@ import org.halfstep.train.TeacherStart;
  * @param text folder of a text encoder that is not trained; null for one that is
  * @param from a model whose weights are begun with; null for new ones
  * @param folder of the run
+ * @param heldOut pictures whose loss is measured at checkpoints; 0 for none
  */
 record CaptionedTraining(
     Device device,
@@ -60,6 +64,7 @@ record CaptionedTraining(
     Path text,
     Path from,
     Path folder,
+    int heldOut,
     Resume resume,
     PrintWriter out) {
   static final String SECTION = "latentTeacher";
@@ -81,13 +86,17 @@ record CaptionedTraining(
       List<String> captions = pictures.texts().all();
       Checkpoint known =
           from == null ? null : owned.add(Checkpoint.open(from, CheckpointOptions.standard()));
-      TeacherStart start = start(teacher, captions, examples.shape(), known, owned);
+      CaptionedPictures others = heldOut == 0 ? null : heldOutPictures();
+      Examples held =
+          others == null ? null : heldOut(others, teacher, autoencoder, examples, owned);
+      TeacherStart start = start(teacher, captions, others, examples.shape(), known, owned);
       describe(images, examples, start, teacher);
       RunFolder.claim(folder, config(images, examples, autoencoder, start, teacher));
       return StoppableRun.run(
           out,
           folder,
           teacher.run().updates(),
+          new Watch(held, null),
           (listener, stop) ->
               CaptionedTeacherRun.run(
                   device,
@@ -103,18 +112,53 @@ record CaptionedTraining(
     }
   }
 
+  private CaptionedPictures heldOutPictures() throws IOException {
+    if (text != null) {
+      throw new InputException("--held-out: is for text encoders that are trained; leave it away");
+    }
+    return data.heldOutCaptioned(heldOut)
+        .orElseThrow(
+            () ->
+                new InputException(
+                    data.folder() + ": learns from all pictures; leave --held-out away"));
+  }
+
+  /** Their captions have the numbers behind those that are learned from. */
+  private Examples heldOut(
+      CaptionedPictures others,
+      CaptionedTeacherSettings teacher,
+      Component autoencoder,
+      Examples examples,
+      Owned owned)
+      throws IOException {
+    ImageDataset images = owned.add(data.open(others, teacher.imageSize(), CHANNELS));
+    Path file = folder.resolve("held-out-latents.safetensors");
+    LatentCache cache = owned.add(LatentsOption.open(device, autoencoder, images, file, out));
+    return new RenumberedExamples(
+        new CaptionedLatents(others, cache, false), examples.conditions());
+  }
+
+  /**
+   * @param others pictures that are held out; null for none
+   */
   private TeacherStart start(
       CaptionedTeacherSettings teacher,
       List<String> captions,
+      CaptionedPictures others,
       Shape latent,
       Checkpoint known,
       Owned owned)
       throws IOException {
     Optional<FrozenTextStart.Encoder> frozen = frozen(teacher.tokens(), known, owned);
     if (frozen.isEmpty()) {
+      List<String> held = others == null ? List.of() : others.texts().all();
       return known == null
-          ? CaptionedTeacherStart.fresh(teacher, captions, List.of(), latent)
-          : CaptionedTeacherStart.from(known, captions, List.of(), latent);
+          ? CaptionedTeacherStart.fresh(teacher, captions, held, latent)
+          : CaptionedTeacherStart.from(known, captions, held, latent);
+    }
+    if (others != null) {
+      throw new InputException(
+          from + ": has a text encoder that is not trained; leave --held-out away");
     }
     FrozenTextStart.Encoder encoder = frozen.get();
     Files.createDirectories(folder);
@@ -212,7 +256,7 @@ record CaptionedTraining(
     RunSettings run = teacher.run();
     Graph graph = start.graph();
     PlanOptions options =
-        PlanOptions.training(run.batch(), teacher.seed()).withType(run.precision());
+        PlanOptions.training(run.rows(), teacher.seed()).withType(run.precision());
     long plan = Plan.requiredBytes(device, graph, options);
     long weights = run.optimizer().bytes(graph.parameterFloats());
     out.println("on " + device.name());
@@ -241,7 +285,7 @@ record CaptionedTraining(
             + (start.trainsText() ? "" : ", which are not trained")
             + "; weights, gradients and optimizer "
             + Sizes.bytes(weights));
-    out.println("plan: " + Sizes.bytes(plan) + " for a batch of " + run.batch());
+    out.println("plan: " + Sizes.bytes(plan) + " for " + Sizes.batch(run.batch(), run.rows()));
     data.note(images, out);
     Bounds.memory(device, weights + plan, "training with a batch of " + run.batch());
   }

@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.halfstep.checkpoint.Checkpoint;
 import org.halfstep.checkpoint.CheckpointOptions;
@@ -22,6 +23,7 @@ import org.halfstep.cli.option.ResumeOption;
 import org.halfstep.cli.option.Settings;
 import org.halfstep.cli.option.SettingsOptions;
 import org.halfstep.cli.option.UpdateOptions;
+import org.halfstep.cli.option.WatchOptions;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
@@ -71,6 +73,7 @@ final class DistillCommand implements Callable<Integer> {
   @Mixin private SettingsOptions settingsOptions;
   @Mixin private UpdateOptions updateOptions;
   @Mixin private ResumeOption resume;
+  @Mixin private WatchOptions watch;
   @Mixin private PrecisionOption precision;
   @Mixin private MemoryOption memory;
 
@@ -210,27 +213,32 @@ final class DistillCommand implements Callable<Integer> {
         describe(out, device, network, settings);
         data.note(images, out);
         RunFolder.claim(folder, config);
-        return StoppableRun.run(
-            out,
-            folder,
-            settings.totalUpdates(),
-            (listener, stop) ->
-                DistillationRun.run(
-                    device,
-                    teacher,
-                    memory.bytes(),
-                    images,
-                    settings,
-                    from,
-                    folder,
-                    resume.resume(),
-                    listener,
-                    stop));
+        Optional<ImageDataset> held = watch.open(data, images);
+        try (ImageDataset _ = held.orElse(null)) {
+          return StoppableRun.run(
+              out,
+              folder,
+              settings.totalUpdates(),
+              watch.watch(device, held, folder),
+              (listener, stop) ->
+                  DistillationRun.run(
+                      device,
+                      teacher,
+                      memory.bytes(),
+                      images,
+                      settings,
+                      from,
+                      folder,
+                      resume.resume(),
+                      listener,
+                      stop));
+        }
       }
     }
   }
 
   private int onLatents(PrintWriter out) throws IOException {
+    watch.requireNone("latent models");
     String section = LatentDistillation.SECTION;
     try (Checkpoint checkpoint = Checkpoint.open(teacher, CheckpointOptions.standard())) {
       Settings given = settingsOptions.read(LatentDistillation.preset(checkpoint));
@@ -325,7 +333,7 @@ final class DistillCommand implements Callable<Integer> {
 
   private static void describe(
       PrintWriter out, Device device, UNetConfig network, DistillationSettings settings) {
-    int guided = settings.guided().batch();
+    int guided = settings.guided().rows();
     DataType type = settings.guided().precision();
     Graph teacher = network.graph();
     boolean takesGuidance = settings.kind() != StudentKind.NAIVE;

@@ -17,6 +17,7 @@ import org.halfstep.checkpoint.UNetDescription;
 import org.halfstep.cli.console.InputException;
 import org.halfstep.cli.console.Sizes;
 import org.halfstep.cli.console.StoppableRun;
+import org.halfstep.cli.console.Watch;
 import org.halfstep.cli.option.Bounds;
 import org.halfstep.cli.option.DataOption;
 import org.halfstep.cli.option.PrecisionOption;
@@ -162,6 +163,7 @@ record LatentDistillation(
           out,
           folder,
           updates(run),
+          new Watch(held, null),
           (listener, stop) ->
               DistillationRun.run(
                   models, examples, held, run, from, folder, resume, listener, stop));

@@ -171,7 +171,9 @@ final class TrainAutoencoderCommand implements Callable<Integer> {
   private void describe(
       PrintWriter out, Device device, ImageDataset images, AutoencoderSettings run) {
     Graph graph = run.network().network(run.divergence()).graph();
-    PlanOptions options = PlanOptions.training(run.batch(), run.seed()).withType(run.precision());
+    PlanOptions options =
+        PlanOptions.training(run.optimizer().rows(run.batch()), run.seed())
+            .withType(run.precision());
     long plan = Plan.requiredBytes(device, graph, options);
     int side = run.network().latentSize();
     out.println("on " + device.name());
@@ -188,8 +190,8 @@ final class TrainAutoencoderCommand implements Callable<Integer> {
             + run.network().latentChannels()
             + "; plan "
             + Sizes.bytes(plan)
-            + " for a batch of "
-            + run.batch());
+            + " for "
+            + Sizes.batch(run.batch(), run.optimizer().rows(run.batch())));
     long weights = run.optimizer().bytes(graph.parameterFloats());
     Bounds.memory(device, weights + plan, "training with a batch of " + run.batch());
     data.note(images, out);

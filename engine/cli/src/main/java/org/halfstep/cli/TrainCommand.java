@@ -18,6 +18,7 @@ import org.halfstep.cli.option.ResumeOption;
 import org.halfstep.cli.option.Settings;
 import org.halfstep.cli.option.SettingsOptions;
 import org.halfstep.cli.option.UpdateOptions;
+import org.halfstep.cli.option.WatchOptions;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.device.Device;
 import org.halfstep.files.AtomicFile;
@@ -65,6 +66,7 @@ final class TrainCommand implements Callable<Integer> {
   @Mixin private ResumeOption resume;
   @Mixin private PrecisionOption precision;
   @Mixin private LatentsOption latents;
+  @Mixin private WatchOptions watch;
 
   @Option(
       names = "--from",
@@ -115,12 +117,23 @@ final class TrainCommand implements Callable<Integer> {
     if (channels != null) {
       throw new InputException("--channels: latents have those that their autoencoder gives them");
     }
+    watch.requireNoSamples("latents");
     Settings settings = settingsOptions.read("pictures");
     updateOptions.override(settings, CaptionedTraining.SECTION, "run.");
     settings.override(CaptionedTraining.SECTION, "imageSize", imageSize);
     try (Device device = halfstep.openDevice()) {
       return new CaptionedTraining(
-              device, settings, data, latents, precision, text, from, folder, resume.resume(), out)
+              device,
+              settings,
+              data,
+              latents,
+              precision,
+              text,
+              from,
+              folder,
+              watch.heldOut(),
+              resume.resume(),
+              out)
           .run();
     }
   }
@@ -132,8 +145,8 @@ final class TrainCommand implements Callable<Integer> {
     }
     Settings settings = settings();
     UNetConfig network = settings.section(SECTION, TeacherSettings.class).network();
-    try (ImageDataset images = data.open(network.imageSize(), network.inChannels());
-        Device device = halfstep.openDevice()) {
+    try (Device device = halfstep.openDevice();
+        ImageDataset images = data.open(network.imageSize(), network.inChannels())) {
       if (network.isConditional()) {
         settings.setClasses(SECTION + ".network.num_classes", images.classNames().size());
       }
@@ -160,21 +173,25 @@ final class TrainCommand implements Callable<Integer> {
               Map.entry(SECTION + ".network.dropout", (double) teacher.network().dropout())),
           out);
       RunFolder.claim(folder, config);
-      return StoppableRun.run(
-          out,
-          folder,
-          teacher.run().updates(),
-          (listener, stop) ->
-              TeacherRun.run(
-                  device,
-                  images,
-                  data.name(),
-                  teacher,
-                  from,
-                  folder,
-                  resume.resume(),
-                  listener,
-                  stop));
+      Optional<ImageDataset> held = watch.open(data, images);
+      try (ImageDataset _ = held.orElse(null)) {
+        return StoppableRun.run(
+            out,
+            folder,
+            teacher.run().updates(),
+            watch.watch(device, held, folder),
+            (listener, stop) ->
+                TeacherRun.run(
+                    device,
+                    images,
+                    data.name(),
+                    teacher,
+                    from,
+                    folder,
+                    resume.resume(),
+                    listener,
+                    stop));
+      }
     }
   }
 
@@ -208,7 +225,7 @@ final class TrainCommand implements Callable<Integer> {
     Graph graph = teacher.network().graph();
     RunSettings run = teacher.run();
     PlanOptions options =
-        PlanOptions.training(run.batch(), teacher.seed()).withType(run.precision());
+        PlanOptions.training(run.rows(), teacher.seed()).withType(run.precision());
     LeastMemory.require(device, graph, options);
     long plan = Plan.requiredBytes(device, graph, options);
     long weights = run.optimizer().bytes(graph.parameterFloats());
@@ -231,7 +248,7 @@ final class TrainCommand implements Callable<Integer> {
             + Sizes.whole(graph.parameterCount())
             + " parameters; weights, gradients and optimizer "
             + Sizes.bytes(weights));
-    out.println("plan: " + Sizes.bytes(plan) + " for a batch of " + run.batch());
+    out.println("plan: " + Sizes.bytes(plan) + " for " + Sizes.batch(run.batch(), run.rows()));
     Bounds.memory(device, weights + plan, "training with a batch of " + run.batch());
   }
 }

@@ -92,6 +92,15 @@ class TrainOnLatentsTest {
   }
 
   @Test
+  void theLossOnHeldOutPicturesIsMeasuredAndChangesNothing() throws IOException {
+    String said = train("watched", "--updates", "2", "--held-out", "4");
+    assertTrue(said.contains("teacher: held-out loss "), said);
+    assertEquals(2, Files.readAllLines(folder.resolve("watched/held-out.csv")).size());
+    train("unwatched", "--updates", "2");
+    assertArrayEquals(weights("unwatched"), weights("watched"));
+  }
+
+  @Test
   void whatComesOutIsSampled() throws IOException {
     String out = train("run", "--updates", "3");
     assertTrue(out.contains("5 pictures as latents of 8x8x4"), out);

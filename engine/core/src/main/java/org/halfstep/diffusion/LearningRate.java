@@ -19,7 +19,7 @@ public sealed interface LearningRate permits LearningRate.Constant, LearningRate
   /**
    * The same with a warm-up, where there is none.
    *
-   * @param updates of it
+   * @param updates of it, at least 0
    */
   default LearningRate risingOver(long updates) {
     if (warmUp() > 0) {

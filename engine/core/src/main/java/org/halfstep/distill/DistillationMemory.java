@@ -62,8 +62,15 @@ public record DistillationMemory(List<Use> uses) {
     if (run.optimizer().hasEma()) {
       uses.add(new Use("moving average", slab));
     }
+    int more = run.optimizer().furtherAverages().size();
+    if (more > 0) {
+      uses.add(new Use("further averages", more * slab));
+    }
+    if (run.optimizer().parts() != null) {
+      uses.add(new Use("sum of gradients", slab));
+    }
     DataType type = run.precision();
-    int batch = run.batch();
+    int batch = run.rows();
     uses.add(
         new Use(
             "activations and packed weights of the trained network",

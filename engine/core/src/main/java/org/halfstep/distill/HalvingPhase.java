@@ -77,7 +77,7 @@ record HalvingPhase(StudentTraining training, boolean noiseEnd) {
             "stage two: " + stage.teacherSteps() + " to " + steps + " steps",
             STREAM + stage.index(),
             run,
-            schedule.learningRate(stage.index()),
+            schedule.learningRate(stage.index()).risingOver(run.warmUp()),
             stage.updates(),
             place(steps)),
         teacher,

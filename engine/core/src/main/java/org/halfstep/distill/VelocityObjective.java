@@ -85,7 +85,7 @@ public final class VelocityObjective implements Objective {
 
   @Override
   public void draw(TrainingBatch batch) {
-    update = batch.examples()[0] / batch.size();
+    update = batch.update();
     for (int row = 0; row < batch.size(); row++) {
       long example = batch.examples()[row];
       batch.times()[row] = draws.time(example);

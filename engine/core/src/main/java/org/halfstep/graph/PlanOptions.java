@@ -44,6 +44,10 @@ public record PlanOptions(
     return new PlanOptions(batch, DataType.F32, true, Set.of(), Set.of(), dropoutSeed, false);
   }
 
+  public PlanOptions withBatch(int samples) {
+    return new PlanOptions(samples, type, training, inputGradients, kept, dropoutSeed, recomputes);
+  }
+
   public PlanOptions withType(DataType newType) {
     return new PlanOptions(batch, newType, training, inputGradients, kept, dropoutSeed, recomputes);
   }

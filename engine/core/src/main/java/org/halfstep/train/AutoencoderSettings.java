@@ -53,6 +53,7 @@ public record AutoencoderSettings(
             + RunSettings.MOST_BATCH
             + " and updates from 1 to "
             + RunSettings.MOST_UPDATES);
+    optimizer.rows(batch);
     require(learningRate > 0, "the learning rate must be positive, got " + learningRate);
     require(warmUp >= 0, "a warm-up cannot have " + warmUp + " updates; 0 means none");
     require(

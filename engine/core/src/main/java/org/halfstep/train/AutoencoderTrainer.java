@@ -41,7 +41,8 @@ public final class AutoencoderTrainer implements UpdateStep, AutoCloseable {
   private final HostView ids;
   private final HostView losses;
   private final HostView divergences;
-  private final Sequence recorded;
+  private final List<Sequence> recorded;
+  private final int rows;
   private final long imageValues;
 
   /**
@@ -63,7 +64,8 @@ public final class AutoencoderTrainer implements UpdateStep, AutoCloseable {
     this.draws = new ExampleDraws(seed);
     VariationalAutoencoderPorts ports = config.ports(network.graph());
     Shape shape = examples.shape();
-    int batch = settings.batch();
+    int batch = settings.optimizer().rows(settings.batch());
+    this.rows = batch;
     try {
       Device device = owned.add(network.device().stream());
       Operations operations = owned.add(device.operations());
@@ -117,8 +119,7 @@ public final class AutoencoderTrainer implements UpdateStep, AutoCloseable {
               .with("x y", plan.address(ports.out()), plan.address(ports.image()))
               .with("dx losses", plan.gradientAddress(ports.out()), distances.address()));
       launches.add(plan.backwardSequence());
-      launches.addAll(optimizer.launches());
-      recorded = operations.record(launches);
+      recorded = optimizer.sequences(operations, launches);
     } catch (RuntimeException | Error failure) {
       owned.close();
       throw failure;
@@ -136,26 +137,29 @@ public final class AutoencoderTrainer implements UpdateStep, AutoCloseable {
 
   @Override
   public double step(long update, double learningRate) {
-    drawExamples(update);
-    optimizer.begin(learningRate);
-    recorded.run();
-    optimizer.finish();
-    losses.pull();
-    divergences.pull();
     double sum = 0;
-    for (int row = 0; row < settings.batch(); row++) {
-      sum +=
-          losses.memory().getAtIndex(ValueLayout.JAVA_DOUBLE, row)
-              + config.divergence()
-                  * divergences.memory().getAtIndex(ValueLayout.JAVA_FLOAT, row)
-                  / config.latentNumbers();
+    for (int part = 0; part < recorded.size(); part++) {
+      drawExamples((update * recorded.size() + part) * rows);
+      if (part + 1 == recorded.size()) {
+        optimizer.begin(learningRate);
+      }
+      recorded.get(part).run();
+      losses.pull();
+      divergences.pull();
+      for (int row = 0; row < rows; row++) {
+        sum +=
+            losses.memory().getAtIndex(ValueLayout.JAVA_DOUBLE, row)
+                + config.divergence()
+                    * divergences.memory().getAtIndex(ValueLayout.JAVA_FLOAT, row)
+                    / config.latentNumbers();
+      }
     }
+    optimizer.finish();
     return sum / settings.batch();
   }
 
-  private void drawExamples(long update) {
-    long first = update * settings.batch();
-    for (int row = 0; row < settings.batch(); row++) {
+  private void drawExamples(long first) {
+    for (int row = 0; row < rows; row++) {
       long example = first + row;
       ids.memory().setAtIndex(ValueLayout.JAVA_LONG, row, example);
       examples.write(

@@ -119,6 +119,10 @@ public final class Checkpoints implements AutoCloseable {
       parts.add(AVERAGE);
       network.save(aside.resolve(AVERAGE), optimizer.ema());
     }
+    for (MovingAverage average : optimizer.averages()) {
+      parts.add(average(average));
+      network.save(aside.resolve(average(average)), average.slab());
+    }
     SafetensorsWriter.write(
         aside.resolve(OPTIMIZER),
         List.of(
@@ -127,6 +131,10 @@ public final class Checkpoints implements AutoCloseable {
         Map.of());
     Checkpoint.write(aside, progress, parts);
     AtomicFile.forceFolder(aside);
+  }
+
+  private static String average(MovingAverage average) {
+    return "ema-" + average.decay() + ".safetensors";
   }
 
   /**
@@ -223,6 +231,9 @@ public final class Checkpoints implements AutoCloseable {
       network.restore(newest.folder().resolve(WEIGHTS), network.weights());
       if (optimizer.ema() != null) {
         network.restore(newest.folder().resolve(AVERAGE), optimizer.ema());
+      }
+      for (MovingAverage average : optimizer.averages()) {
+        network.restore(newest.folder().resolve(average(average)), average.slab());
       }
       try (SafetensorsFile file = SafetensorsFile.open(newest.folder().resolve(OPTIMIZER))) {
         TensorView means = moment(file, FIRST_MOMENT, optimizer.firstMoment());

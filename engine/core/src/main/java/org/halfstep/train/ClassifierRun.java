@@ -6,7 +6,6 @@ import java.util.Map;
 import java.util.function.BooleanSupplier;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.device.Device;
-import org.halfstep.diffusion.LearningRate;
 import org.halfstep.model.ClassifierCard;
 import org.halfstep.model.ClassifierConfig;
 import org.halfstep.model.Network;
@@ -82,7 +81,7 @@ public final class ClassifierRun {
                 null,
                 classifier,
                 trainer,
-                new LearningRate.LinearToZero(settings.learningRate(), settings.updates()),
+                settings.schedule(),
                 settings.updates(),
                 _ -> {
                   classifier.save(file, card, Dtype.BF16, trainer.optimizer().result());

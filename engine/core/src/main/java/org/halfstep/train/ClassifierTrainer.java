@@ -2,12 +2,14 @@ package org.halfstep.train;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.List;
 import org.halfstep.data.ImageDataset;
 import org.halfstep.device.Device;
 import org.halfstep.device.HostView;
 import org.halfstep.device.Launch;
 import org.halfstep.device.Operations;
 import org.halfstep.device.Owned;
+import org.halfstep.device.Sequence;
 import org.halfstep.device.SlabLayout;
 import org.halfstep.diffusion.ExampleDraws;
 import org.halfstep.graph.ParameterSlab;
@@ -38,7 +40,8 @@ public final class ClassifierTrainer implements UpdateStep, AutoCloseable {
   private final HostView images;
   private final HostView labels;
   private final HostView losses;
-  private final Launch crossEntropy;
+  private final List<Sequence> recorded;
+  private final int rows;
   private final float[] whole;
 
   /**
@@ -55,7 +58,8 @@ public final class ClassifierTrainer implements UpdateStep, AutoCloseable {
     requireFit(config, data);
     ExtractorPorts ports = config.ports(classifier.graph());
     Device device = classifier.device();
-    int batch = settings.batch();
+    int batch = settings.optimizer().rows(settings.batch());
+    this.rows = batch;
     this.data = data;
     this.settings = settings;
     this.order = ExampleOrder.shuffled(seed, data.count());
@@ -87,7 +91,7 @@ public final class ClassifierTrainer implements UpdateStep, AutoCloseable {
                   plan.address(ports.x()), (long) Float.BYTES * batch * data.imageValues()));
       labels = owned.add(classes.window());
       losses = owned.add(entropies.window());
-      crossEntropy =
+      Launch crossEntropy =
           operations.softmaxCrossEntropy(
               plan.address(ports.out()),
               classes.address(),
@@ -96,6 +100,14 @@ public final class ClassifierTrainer implements UpdateStep, AutoCloseable {
               1f / batch,
               batch,
               config.classes());
+      recorded =
+          optimizer.sequences(
+              operations,
+              List.of(
+                  plan.prepareSequence(),
+                  plan.forwardSequence(),
+                  crossEntropy,
+                  plan.backwardSequence()));
     } catch (RuntimeException | Error failure) {
       owned.close();
       throw failure;
@@ -130,23 +142,24 @@ public final class ClassifierTrainer implements UpdateStep, AutoCloseable {
 
   @Override
   public double step(long update, double learningRate) {
-    drawExamples(update);
-    plan.prepare();
-    plan.forward();
-    crossEntropy.run();
-    plan.backward();
-    optimizer.update(learningRate);
-    losses.pull();
     double sum = 0;
-    for (int row = 0; row < settings.batch(); row++) {
-      sum += losses.memory().getAtIndex(ValueLayout.JAVA_FLOAT, row);
+    for (int part = 0; part < recorded.size(); part++) {
+      drawExamples((update * recorded.size() + part) * rows);
+      if (part + 1 == recorded.size()) {
+        optimizer.begin(learningRate);
+      }
+      recorded.get(part).run();
+      losses.pull();
+      for (int row = 0; row < rows; row++) {
+        sum += losses.memory().getAtIndex(ValueLayout.JAVA_FLOAT, row);
+      }
     }
+    optimizer.finish();
     return sum / settings.batch();
   }
 
-  private void drawExamples(long update) {
-    long first = update * settings.batch();
-    for (int row = 0; row < settings.batch(); row++) {
+  private void drawExamples(long first) {
+    for (int row = 0; row < rows; row++) {
       long example = first + row;
       int index = order.at(example);
       labels.memory().setAtIndex(ValueLayout.JAVA_INT, row, data.label(index));

@@ -2,6 +2,7 @@ package org.halfstep.train;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.util.ArrayList;
@@ -31,6 +32,7 @@ final class LossLog implements AutoCloseable {
   private final long every;
   private final List<LossTable.Row> pending = new ArrayList<>();
   private AppendedFile table;
+  private AppendedFile heldOut;
   private EventFile events;
   private boolean wantsEvents;
   private boolean warned;
@@ -68,12 +70,34 @@ final class LossLog implements AutoCloseable {
     total = newTotal;
     wantsEvents = true;
     clear();
-    Path file = folder.resolve(LossTable.FILE);
-    long length = LossTable.lengthBefore(file, phase, done);
-    table = AppendedFile.open(file, length);
-    if (length == 0) {
-      table.append((LossTable.HEADER + "\n").getBytes(StandardCharsets.UTF_8));
+    table = open(LossTable.in(folder), done);
+    RunTable held = HeldOutLoss.in(folder);
+    if (Files.exists(held.file())) {
+      heldOut = open(held, done);
     }
+  }
+
+  private AppendedFile open(RunTable known, long done) throws IOException {
+    long length = known.lengthBefore(phase, done);
+    AppendedFile file = AppendedFile.open(known.file(), length);
+    if (length == 0) {
+      file.append((known.header() + "\n").getBytes(StandardCharsets.UTF_8));
+    }
+    return file;
+  }
+
+  /** Writes what was measured on held-out examples after an update. */
+  void heldOut(long update, HeldOutLoss loss) {
+    try {
+      if (heldOut == null) {
+        heldOut = open(HeldOutLoss.in(folder), update);
+      }
+      heldOut.append(loss.line(phase, update));
+      heldOut.force();
+    } catch (IOException failure) {
+      warn(failure);
+    }
+    show(update, Clock.systemUTC().millis() / MILLISECONDS, loss.curves());
   }
 
   private void clear() {
@@ -118,29 +142,30 @@ final class LossLog implements AutoCloseable {
     } catch (IOException failure) {
       warn(failure);
     }
-    show(row);
+    Map<String, Double> values = new TreeMap<>();
+    values.put("loss", row.loss());
+    values.put("learning rate", row.learningRate());
+    values.put("gradient norm", row.gradientNorm());
+    show(row.update(), seconds, values);
   }
 
-  private void show(LossTable.Row row) {
+  private void show(long update, double seconds, Map<String, Double> values) {
     if (!wantsEvents) {
       return;
     }
     try {
       if (events == null) {
-        events = EventFile.begin(folder.resolve(EVENTS).resolve(name()), first, row.seconds());
+        events = EventFile.begin(folder.resolve(EVENTS).resolve(name(phase)), first, seconds);
       }
-      Map<String, Double> values = new TreeMap<>();
-      values.put("loss", row.loss());
-      values.put("learning rate", row.learningRate());
-      values.put("gradient norm", row.gradientNorm());
-      events.add(row.update(), row.seconds(), values);
+      events.add(update, seconds, values);
     } catch (IOException failure) {
       wantsEvents = false;
       warn(failure);
     }
   }
 
-  private String name() {
+  /** A phase's title as the name of a file. */
+  static String name(String phase) {
     return phase.toLowerCase(Locale.ROOT).replaceAll("[^a-z0-9]+", "-");
   }
 
@@ -169,12 +194,14 @@ final class LossLog implements AutoCloseable {
   @Override
   public void close() {
     try (AppendedFile _ = table;
+        AppendedFile _ = heldOut;
         EventFile _ = events) {
       pending.clear();
     } catch (IOException failure) {
       warn(failure);
     } finally {
       table = null;
+      heldOut = null;
       events = null;
     }
   }

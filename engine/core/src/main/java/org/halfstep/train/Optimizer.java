@@ -1,6 +1,8 @@
 package org.halfstep.train;
 
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import org.halfstep.device.AdamSettings;
 import org.halfstep.device.AdamValues;
@@ -10,6 +12,7 @@ import org.halfstep.device.HostView;
 import org.halfstep.device.Launch;
 import org.halfstep.device.Operations;
 import org.halfstep.device.Owned;
+import org.halfstep.device.Sequence;
 import org.halfstep.device.SlabLayout;
 import org.halfstep.graph.Graph;
 import org.halfstep.graph.Parameter;
@@ -33,6 +36,8 @@ public final class Optimizer implements AutoCloseable {
   private final OptimizerSettings settings;
   private final ParameterSlab weights;
   private final ParameterSlab gradients;
+  private final GradientSum sum;
+  private final List<MovingAverage> averages = new ArrayList<>();
   private final MomentSlab firstMoment;
   private final MomentSlab secondMoment;
   private final ParameterSlab ema;
@@ -45,20 +50,19 @@ public final class Optimizer implements AutoCloseable {
   private int skippedInARow;
 
   /**
-   * @param weights updated in place; the moving average starts as a copy
-   * @param gradients what a plan's backward pass wrote
+   * @param weights updated in place; moving averages start as copies
+   * @param computed the gradients that a plan's backward pass writes
    * @param seed of the training: moments in bfloat16 are rounded by it and the number of the update
    */
   public Optimizer(
       Device device,
       Operations operations,
       ParameterSlab weights,
-      ParameterSlab gradients,
+      ParameterSlab computed,
       OptimizerSettings settings,
       long seed) {
     this.settings = settings;
     this.weights = weights;
-    this.gradients = gradients;
     Graph graph = weights.graph();
     DataType type = settings.momentType();
     try {
@@ -69,6 +73,14 @@ public final class Optimizer implements AutoCloseable {
       if (ema != null) {
         ema.copyFrom(weights);
       }
+      for (double decay : settings.furtherAverages()) {
+        averages.add(owned.add(new MovingAverage(device, operations, weights, decay)));
+      }
+      sum =
+          settings.parts() == null
+              ? null
+              : owned.add(new GradientSum(device, operations, computed, settings.parts()));
+      gradients = sum == null ? computed : sum.total();
       long workspaceBytes = operations.squareSumWorkspaceBytes(gradients.floats());
       SlabLayout sums = new SlabLayout();
       SlabLayout.Part norm = sums.doubles(1);
@@ -113,6 +125,10 @@ public final class Optimizer implements AutoCloseable {
    * @throws DivergedException after {@value #MAX_SKIPPED} such updates in a row
    */
   public boolean update(double learningRate) {
+    if (sum != null) {
+      throw new IllegalArgumentException(
+          "this training takes a batch as a whole: leave optimizer.parts out");
+    }
     begin(learningRate);
     squareSum.run();
     adam.run();
@@ -122,14 +138,36 @@ public final class Optimizer implements AutoCloseable {
   /** Sets what the launches of the next update read, before they run. */
   void begin(double learningRate) {
     long next = updates + 1;
-    // A young average forgets faster, so that it does not remember the first weights for long.
-    double emaDecay = Math.min(settings.emaDecay(), (1.0 + next) / (10.0 + next));
+    double emaDecay = MovingAverage.decay(settings.emaDecay(), next);
     values.push(next, learningRate, emaDecay, Math.max(settings.clipNorm(), 0));
   }
 
-  /** The update itself, between {@link #begin} and {@link #finish}. */
-  List<Launch> launches() {
-    return List.of(squareSum, adam);
+  /**
+   * What runs on the device in an update, one sequence for each part of the batch: with the last
+   * one, which runs between {@link #begin} and {@link #finish}, the update itself.
+   *
+   * @param gradients what computes the gradients of a part
+   */
+  List<Sequence> sequences(Operations operations, List<Launch> gradients) {
+    int parts = sum == null ? 1 : settings.parts();
+    List<Sequence> sequences = new ArrayList<>();
+    for (int part = 0; part < parts; part++) {
+      if (part > 1 && part + 1 < parts) {
+        // Those between the first and the last are alike.
+        sequences.add(sequences.getLast());
+        continue;
+      }
+      List<Launch> launches = new ArrayList<>(gradients);
+      if (sum != null) {
+        launches.add(sum.launch(part));
+      }
+      if (part + 1 == parts) {
+        launches.add(squareSum);
+        launches.add(adam);
+      }
+      sequences.add(operations.record(launches));
+    }
+    return sequences;
   }
 
   /** Reads back the outcome of the update, as {@link #update} returns it. */
@@ -139,6 +177,9 @@ public final class Optimizer implements AutoCloseable {
     if (Double.isFinite(lastNorm)) {
       skippedInARow = 0;
       updates++;
+      for (int i = 0; i < averages.size(); i++) {
+        averages.get(i).update(updates);
+      }
       return true;
     }
     skippedInARow++;
@@ -190,6 +231,11 @@ public final class Optimizer implements AutoCloseable {
   /** The moving average, or null when there is none. */
   public ParameterSlab ema() {
     return ema;
+  }
+
+  /** Further moving averages. */
+  public List<MovingAverage> averages() {
+    return Collections.unmodifiableList(averages);
   }
 
   /** The weights that training ends with: their moving average where there is one. */

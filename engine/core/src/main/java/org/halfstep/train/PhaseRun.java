@@ -31,8 +31,13 @@ public final class PhaseRun implements AutoCloseable {
   /** Stands in fingerprints before the digest of the data; older versions had none. */
   static final String DIGEST = ", SHA-256 ";
 
+  /** The folder of further averages in a run's. */
+  public static final String AVERAGES = "averages";
+
   private final Checkpoints checkpoints;
   private final LossLog log;
+  private final Path folder;
+  private String phaseTitle;
   private final long checkpointEvery;
   private final String fingerprint;
   private final RunListener listener;
@@ -100,6 +105,7 @@ public final class PhaseRun implements AutoCloseable {
     this.fingerprint = fingerprint;
     this.listener = listener;
     this.stop = stop;
+    this.folder = runFolder;
     this.log = new LossLog(runFolder, listener, listener.logEvery());
     this.checkpoints = new Checkpoints(runFolder);
     try {
@@ -249,6 +255,7 @@ public final class PhaseRun implements AutoCloseable {
     listener.phase(title, done, updates);
     boolean met = done > 0 && saved.isPresent() && saved.get().isEnough();
     log.begin(title, done, updates);
+    phaseTitle = title;
     String model = null;
     if (done == updates || met) {
       model = FileDigest.sha256(finish.write(done));
@@ -291,6 +298,10 @@ public final class PhaseRun implements AutoCloseable {
       UpdateStep trainer)
       throws IOException {
     Optimizer optimizer = trainer.optimizer();
+    measure(done, trainer);
+    if (model != null) {
+      keepAverages(network, optimizer);
+    }
     log.force();
     checkpoints.save(
         new Progress(
@@ -305,6 +316,28 @@ public final class PhaseRun implements AutoCloseable {
             met ? true : null),
         network,
         optimizer);
+    listener.checkpoint(phaseTitle, done, Checkpoints.newestResult(folder).orElseThrow());
+  }
+
+  private void measure(long done, UpdateStep trainer) {
+    listener
+        .heldOut()
+        .flatMap(examples -> trainer.heldOutLoss(examples, examples.count()))
+        .ifPresent(
+            loss -> {
+              log.heldOut(done, loss);
+              listener.heldOut(done, loss);
+            });
+  }
+
+  /** Writes the further averages that a phase ends with, each as a network of its kind. */
+  private void keepAverages(Trainable network, Optimizer optimizer) throws IOException {
+    for (MovingAverage average : optimizer.averages()) {
+      String name = LossLog.name(phaseTitle) + "-" + average.decay() + ".safetensors";
+      Path file = folder.resolve(AVERAGES).resolve(name);
+      network.save(file, average.slab());
+      listener.saved(file);
+    }
   }
 
   /** Lets another run use the folder. */

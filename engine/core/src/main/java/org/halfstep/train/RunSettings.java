@@ -57,6 +57,7 @@ public record RunSettings(
               + " and "
               + updates);
     }
+    optimizer.rows(batch);
     if (!(learningRate > 0 && learningRate <= MOST_RATE)) {
       throw new IllegalArgumentException(
           "the learning rate must be above 0 and at most " + MOST_RATE + ", got " + learningRate);
@@ -73,6 +74,11 @@ public record RunSettings(
       OptimizerSettings optimizer,
       LossWeighting weighting) {
     this(batch, updates, learningRate, warmUp, anneal, optimizer, weighting, DataType.F32);
+  }
+
+  /** Examples that are computed together: the batch, or a part of it. */
+  public int rows() {
+    return optimizer.rows(batch);
   }
 
   /** The learning rate over the phase. */

@@ -3,6 +3,7 @@ package org.halfstep.train;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.halfstep.device.Coefficients;
 import org.halfstep.device.DataType;
 import org.halfstep.device.Device;
@@ -39,6 +40,9 @@ public final class Trainer implements UpdateStep, AutoCloseable {
     Objective create(TrainingBatch batch, ExampleDraws draws);
   }
 
+  /** Number of the first example that is only measured on. */
+  private static final long HELD_OUT = 1L << 48;
+
   private final Owned owned = new Owned();
   private final Examples data;
   private final ExampleOrder order;
@@ -63,7 +67,8 @@ public final class Trainer implements UpdateStep, AutoCloseable {
   private final List<Launch> copyToPlan;
   private final Launch distance;
   private final Launch gradient;
-  private final Sequence recorded;
+  private final List<Sequence> recorded;
+  private final Sequence measuring;
 
   /**
    * @param conditioned its network is trained in place
@@ -106,7 +111,7 @@ public final class Trainer implements UpdateStep, AutoCloseable {
   /**
    * A trainer of a chosen plan.
    *
-   * @param options of the network's training plan
+   * @param options of the network's training plan; its batch is that of an update, in whole
    */
   public Trainer(
       ConditionedNetwork conditioned,
@@ -115,7 +120,7 @@ public final class Trainer implements UpdateStep, AutoCloseable {
       long seed,
       OptimizerSettings optimizerSettings,
       ObjectiveFactory objectiveFactory) {
-    int batchSize = options.batch();
+    int batchSize = optimizerSettings.rows(options.batch());
     Network<? extends DiffusionArchitecture, ModelCard> network = conditioned.network();
     DiffusionPorts ports = network.architecture().ports(network.graph());
     requireFit(network.card(), ports, data);
@@ -130,7 +135,13 @@ public final class Trainer implements UpdateStep, AutoCloseable {
       this.operations = owned.add(device.operations());
       this.gradients = owned.add(new ParameterSlab(device, network.graph(), "gradients"));
       this.plan =
-          owned.add(Plan.training(device, network.graph(), options, network.weights(), gradients));
+          owned.add(
+              Plan.training(
+                  device,
+                  network.graph(),
+                  options.withBatch(batchSize),
+                  network.weights(),
+                  gradients));
       this.inputs = owned.add(conditioned.inputs(plan));
       this.batch =
           owned.add(
@@ -193,6 +204,7 @@ public final class Trainer implements UpdateStep, AutoCloseable {
               values,
               DataType.F32);
       this.recorded = record();
+      this.measuring = operations.record(forward());
     } catch (RuntimeException | Error failure) {
       owned.close();
       throw failure;
@@ -230,7 +242,28 @@ public final class Trainer implements UpdateStep, AutoCloseable {
    */
   @Override
   public double step(long update, double learningRate) {
-    drawExamples(update);
+    double loss = 0;
+    for (int part = 0; part < recorded.size(); part++) {
+      ErrorWeight weighting = prepare(update, part);
+      if (part + 1 == recorded.size()) {
+        optimizer.begin(learningRate);
+      }
+      recorded.get(part).run();
+      loss += loss(weighting);
+    }
+    optimizer.finish();
+    return loss / recorded.size();
+  }
+
+  /** Writes what a part of an update reads. */
+  private ErrorWeight prepare(long update, int part) {
+    batch.setUpdate(update);
+    return draw(data, order, (update * recorded.size() + part) * batch.size());
+  }
+
+  /** Draws examples and writes all that the device reads of them. */
+  private ErrorWeight draw(Examples from, ExampleOrder numbers, long first) {
+    drawExamples(from, numbers, first);
     ErrorWeight weighting = objective.weighting();
     for (int row = 0; row < batch.size(); row++) {
       double alpha = batch.alphas()[row];
@@ -246,45 +279,65 @@ public final class Trainer implements UpdateStep, AutoCloseable {
     inputs.push();
     lossGradient.push();
     objective.write(batch);
-    optimizer.begin(learningRate);
-    recorded.run();
-    optimizer.finish();
-    return loss(weighting);
+    return weighting;
   }
 
   /** All of an update that runs on the device; it waits for nothing in between. */
-  private Sequence record() {
+  private List<Sequence> record() {
+    List<Launch> launches = forward();
+    launches.addAll(List.of(gradient, plan.backwardSequence()));
+    return optimizer.sequences(operations, launches);
+  }
+
+  /** Up to the distance between what is predicted and the target. */
+  private List<Launch> forward() {
     List<Launch> launches = new ArrayList<>(List.of(noise, addNoise));
     launches.addAll(copyToPlan);
     launches.addAll(inputs.launches());
     launches.addAll(objective.target());
-    launches.addAll(
-        List.of(
-            plan.prepareSequence(),
-            plan.forwardSequence(),
-            distance,
-            gradient,
-            plan.backwardSequence()));
-    launches.addAll(optimizer.launches());
-    return operations.record(launches);
+    launches.addAll(List.of(plan.prepareSequence(), plan.forwardSequence(), distance));
+    return launches;
   }
 
-  private void drawExamples(long update) {
-    long first = update * batch.size();
+  @Override
+  public Optional<HeldOutLoss> heldOutLoss(Examples examples, int count) {
+    if (!examples.shape().equals(data.shape())
+        || examples.besideChannels() != data.besideChannels()) {
+      throw new IllegalArgumentException(
+          "held-out examples are "
+              + examples.shape()
+              + ", those that are learned from "
+              + data.shape());
+    }
+    HeldOutLoss.Sums sums = new HeldOutLoss.Sums();
+    ExampleOrder inOrder = example -> (int) (example % examples.count());
+    for (long done = 0; done < count; done += batch.size()) {
+      // Far from the numbers of all examples of a training: with noise of their own.
+      ErrorWeight weighting = draw(examples, inOrder, HELD_OUT + done);
+      measuring.run();
+      distances.pull();
+      for (int row = 0; row < batch.size(); row++) {
+        sums.add(batch.times()[row], loss(weighting, row));
+      }
+    }
+    return Optional.of(sums.means());
+  }
+
+  private void drawExamples(Examples from, ExampleOrder numbers, long first) {
     for (int row = 0; row < batch.size(); row++) {
       long example = first + row;
-      int index = order.at(example);
+      int index = numbers.at(example);
       batch.examples()[row] = example;
-      batch.conditions()[row] = data.condition(index, example, draws);
+      batch.conditions()[row] = from.condition(index, example, draws);
       ids.memory().setAtIndex(ValueLayout.JAVA_LONG, row, example);
       if (dropoutIds != null) {
         dropoutIds.memory().setAtIndex(ValueLayout.JAVA_LONG, row, example);
       }
-      data.write(
+      from.write(
           index, example, draws, batch.cleanValues(), (long) Float.BYTES * row * batch.values());
       if (batch.besideChannels() > 0) {
         long beside = (long) Float.BYTES * row * batch.pixels() * batch.besideChannels();
-        data.writeBeside(index, example, draws, batch.besideValues(), beside);
+        from.writeBeside(index, example, draws, batch.besideValues(), beside);
       }
     }
     ids.push();
@@ -304,11 +357,14 @@ public final class Trainer implements UpdateStep, AutoCloseable {
     distances.pull();
     double sum = 0;
     for (int row = 0; row < batch.size(); row++) {
-      sum +=
-          weighting.lossOfSquaredDistance(batch.alphas()[row], batch.sigmas()[row], batch.values())
-              * distances.memory().getAtIndex(ValueLayout.JAVA_DOUBLE, row);
+      sum += loss(weighting, row);
     }
     return sum / batch.size();
+  }
+
+  private double loss(ErrorWeight weighting, int row) {
+    return weighting.lossOfSquaredDistance(batch.alphas()[row], batch.sigmas()[row], batch.values())
+        * distances.memory().getAtIndex(ValueLayout.JAVA_DOUBLE, row);
   }
 
   @Override

@@ -35,6 +35,7 @@ public final class TrainingBatch implements AutoCloseable {
   private final double[] alphas;
   private final double[] sigmas;
   private final double[] guidances;
+  private long update;
 
   /**
    * Without anything beside.
@@ -159,6 +160,15 @@ public final class TrainingBatch implements AutoCloseable {
     if (besideWindow != null) {
       besideWindow.push();
     }
+  }
+
+  /** Number of the update within the stage that the rows belong to, from 0. */
+  public long update() {
+    return update;
+  }
+
+  void setUpdate(long number) {
+    update = number;
   }
 
   /** Number of each row's example since the start of the stage. */

@@ -62,7 +62,7 @@ class DistillationMemoryTest {
   @EnabledIfSystemProperty(named = "halfstep.sd15", matches = ".+")
   void anUpdateOfThePublishedSizeTakesWhatIsSaid() throws IOException {
     OptimizerSettings optimizer =
-        new OptimizerSettings(0.9, 0.999, 1e-8, 0, false, 1, 0, DataType.BF16);
+        new OptimizerSettings(0.9, 0.999, 1e-8, 0, false, 1, 0).withState(DataType.BF16);
     RunSettings run =
         new RunSettings(
             1, 1, 1e-5, 0, false, optimizer, LossWeighting.TRUNCATED_SNR, DataType.BF16);

@@ -1,14 +1,18 @@
 package org.halfstep.cli.console;
 
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.function.LongSupplier;
 import me.tongfei.progressbar.ConsoleProgressBarConsumer;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
+import org.halfstep.train.Examples;
+import org.halfstep.train.HeldOutLoss;
 import org.halfstep.train.RunListener;
 
 /** Shows a run: a progress bar on a terminal, a line every few seconds elsewhere. */
@@ -37,6 +41,7 @@ public final class RunDisplay implements RunListener, AutoCloseable {
   private static final int SHORTEST_NAME = 4;
   private static final double SMOOTHING = 0.02;
 
+  private final Watch watch;
   private final PrintWriter out;
   private final boolean terminal;
   private final LongSupplier nanoTime;
@@ -53,10 +58,24 @@ public final class RunDisplay implements RunListener, AutoCloseable {
    * @param all updates of all phases of the run, for an estimate of its time
    */
   public RunDisplay(PrintWriter out, long all) {
-    this(out, all, Terminal.isThere(), System::nanoTime);
+    this(out, all, Watch.NONE);
+  }
+
+  /**
+   * @param all updates of all phases of the run, for an estimate of its time
+   * @param watch what is looked at of it
+   */
+  public RunDisplay(PrintWriter out, long all, Watch watch) {
+    this(out, all, Terminal.isThere(), System::nanoTime, watch);
   }
 
   RunDisplay(PrintWriter out, long all, boolean terminal, LongSupplier nanoTime) {
+    this(out, all, terminal, nanoTime, Watch.NONE);
+  }
+
+  private RunDisplay(
+      PrintWriter out, long all, boolean terminal, LongSupplier nanoTime, Watch watch) {
+    this.watch = watch;
     this.out = out;
     this.all = all;
     this.terminal = terminal;
@@ -163,6 +182,35 @@ public final class RunDisplay implements RunListener, AutoCloseable {
             + " left"
             + whole
             + ". Ctrl-C stops after a checkpoint; the same command continues.");
+  }
+
+  @Override
+  public Optional<Examples> heldOut() {
+    return Optional.ofNullable(watch.heldOut());
+  }
+
+  @Override
+  public void heldOut(long update, HeldOutLoss held) {
+    line(
+        String.format(
+            Locale.ROOT,
+            "%s: held-out loss %.4f after update %s",
+            name,
+            held.mean(),
+            Sizes.whole(update)));
+  }
+
+  /** What cannot be shown ends no training. */
+  @Override
+  public void checkpoint(String phase, long update, Path weights) {
+    if (watch.samples() == null) {
+      return;
+    }
+    try {
+      line("wrote " + watch.samples().write(phase, update, weights));
+    } catch (IOException | RuntimeException failure) {
+      line("no samples were made: " + failure.getMessage());
+    }
   }
 
   @Override

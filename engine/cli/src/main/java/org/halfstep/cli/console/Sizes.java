@@ -55,4 +55,11 @@ public final class Sizes {
         ? String.format(Locale.ROOT, "%d:%02d:%02d", hours, minutes, all % 60)
         : String.format(Locale.ROOT, "%d:%02d", minutes, all % 60);
   }
+
+  /** What a plan is for: a batch, or so many rows of one. */
+  public static String batch(int batch, int rows) {
+    return rows == batch
+        ? "a batch of " + whole(batch)
+        : whole(rows) + " of a batch of " + whole(batch);
+  }
 }

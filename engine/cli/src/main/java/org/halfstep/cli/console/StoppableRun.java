@@ -24,8 +24,21 @@ public final class StoppableRun {
    * @return the command's exit code
    */
   public static int run(PrintWriter out, Path folder, long updates, Work work) throws IOException {
+    return run(out, folder, updates, Watch.NONE, work);
+  }
+
+  /**
+   * Runs it.
+   *
+   * @param folder where its checkpoints are
+   * @param updates of all its phases
+   * @param watch what is looked at of it
+   * @return the command's exit code
+   */
+  public static int run(PrintWriter out, Path folder, long updates, Watch watch, Work work)
+      throws IOException {
     try (StopSignal stop = new StopSignal(() -> announceStop(out));
-        RunDisplay display = new RunDisplay(out, updates)) {
+        RunDisplay display = new RunDisplay(out, updates, watch)) {
       boolean finished = work.run(display, stop);
       display.finish();
       if (!finished) {
