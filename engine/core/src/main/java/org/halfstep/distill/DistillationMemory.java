@@ -78,7 +78,7 @@ public record DistillationMemory(List<Use> uses) {
                 device,
                 student,
                 PlanOptions.training(batch, 0).withType(type).withRecomputation(recomputes))));
-    uses.add(new Use("teacher's weights", weights(teacher)));
+    uses.add(new Use("teacher's weights", weights(teacher, type)));
     uses.add(
         new Use(
             "teacher's activations",
@@ -90,15 +90,18 @@ public record DistillationMemory(List<Use> uses) {
       long plan = Plan.requiredBytes(device, text, PlanOptions.inference(batch));
       long kept =
           (long) Float.BYTES * batch * encoder.architecture().ports(text).out().shape().size();
-      uses.add(new Use("text encoder", weights(encoder) + plan + kept));
+      uses.add(new Use("text encoder", weights(encoder, DataType.F32) + plan + kept));
     }
     long image = student.named("out").shape().size();
     uses.add(new Use("batch", (long) Float.BYTES * IMAGES * batch * image));
     return new DistillationMemory(uses);
   }
 
-  private static long weights(Network<?, ?> network) {
-    return ((FrozenWeights) network.values()).budget().bytes();
+  /** Of weights that plans of a type share: those of float32 choose how much they pack. */
+  private static long weights(Network<?, ?> network, DataType type) {
+    return type == DataType.F32
+        ? ((FrozenWeights) network.values()).budget().bytes()
+        : type.bytes() * network.graph().parameterFloats();
   }
 
   /** All of it. */

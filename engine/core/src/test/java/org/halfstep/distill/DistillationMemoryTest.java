@@ -34,23 +34,28 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** What is said of memory before a run, beside what the run then takes. */
 class DistillationMemoryTest {
   @TempDir private Path folder;
 
   @ParameterizedTest
-  @ValueSource(booleans = {false, true})
-  void whatIsSaidIsWhatIsTaken(boolean recomputes) throws IOException {
+  @CsvSource({"false, F32", "true, F32", "true, BF16"})
+  void whatIsSaidIsWhatIsTaken(boolean recomputes, DataType precision) throws IOException {
     TinyPipeline.write(folder.resolve("tiny"));
-    LatentDistillationSettings settings = LatentRuns.settings(true, false, false, recomputes);
-    measure(
-        folder.resolve("tiny/diffusers"),
-        LatentRuns.LATENT,
-        16,
-        settings.students().guided(),
-        recomputes);
+    RunSettings of = LatentRuns.settings(true, false, false, recomputes).students().guided();
+    RunSettings run =
+        new RunSettings(
+            of.batch(),
+            of.updates(),
+            of.learningRate(),
+            of.warmUp(),
+            of.anneal(),
+            of.optimizer(),
+            of.weighting(),
+            precision);
+    measure(folder.resolve("tiny/diffusers"), LatentRuns.LATENT, 16, run, recomputes);
   }
 
   /**
