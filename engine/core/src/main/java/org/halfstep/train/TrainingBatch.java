@@ -167,7 +167,8 @@ public final class TrainingBatch implements AutoCloseable {
     return update;
   }
 
-  void setUpdate(long number) {
+  /** Says which update the rows that are drawn next belong to, from 0. */
+  public void setUpdate(long number) {
     update = number;
   }
 

@@ -193,6 +193,7 @@ class LatentObjectivesTest {
     try (Network<LatentUNetConfig, ModelCard> teacher = network(Parameterization.EPS, false);
         Objective objective =
             new VelocityObjective(new TableConditioned(teacher), batch, draws, ramp, 0.5)) {
+      batch.setUpdate(20);
       run(objective);
       Set<Integer> conditions = new HashSet<>();
       for (int row = 0; row < BATCH; row++) {
@@ -211,7 +212,7 @@ class LatentObjectivesTest {
         conditions.add(batch.conditions()[row] == CLASSES ? 1 : 0);
       }
       assertEquals(2, conditions.size(), "with and without a condition");
-      // Example 100 of a batch of 5 is of update 20: half way up the ramp.
+      // Update 20 is half way up the ramp.
       assertEquals(
           0.5 * 0.04 + 0.5 * 0.96, objective.weighting().weightOnV(0.2, Math.sqrt(0.96)), 1e-9);
     }
