@@ -11,7 +11,8 @@ import org.halfstep.device.DataType;
  * @param updates updates of the weights, from 1 to 1,000,000,000,000
  * @param learningRate the full rate, above 0; falls linearly to zero
  * @param warmUp updates over which the rate rises first, at least 0
- * @param optimizer how weights are updated
+ * @param optimizer how weights are updated; a batch cannot be in parts, since its pairs are told
+ *     apart from each other
  * @param precision storage type of activations: F32, BF16 or null for F32; weights and optimizer
  *     are float32
  * @param mirror whether pictures are flipped left to right at random
@@ -34,6 +35,10 @@ public record CaptionScorerSettings(
   public CaptionScorerSettings {
     precision = precision == null ? DataType.F32 : precision;
     require(network != null && optimizer != null, "network and optimizer must be given");
+    require(
+        optimizer.parts() == null,
+        "a caption scorer's batch cannot be computed in parts (optimizer.parts), since its pairs are"
+            + " told apart from each other");
     require(
         batch >= 2 && batch <= MOST_BATCH,
         "captions are told apart within a batch of 2 to " + MOST_BATCH + ", got " + batch);
