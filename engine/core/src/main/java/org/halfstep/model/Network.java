@@ -1,9 +1,6 @@
 package org.halfstep.model;
 
 import java.io.IOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.function.UnaryOperator;
@@ -11,7 +8,6 @@ import org.halfstep.device.Device;
 import org.halfstep.files.DataException;
 import org.halfstep.graph.FrozenWeights;
 import org.halfstep.graph.Graph;
-import org.halfstep.graph.Parameter;
 import org.halfstep.graph.ParameterSlab;
 import org.halfstep.graph.WeightUse;
 import org.halfstep.graph.Weights;
@@ -103,39 +99,13 @@ public final class Network<A extends Architecture, C extends Card> implements Tr
               + " from");
     }
     Network<A, C> network = new Network<>(device, architecture, card, null, architecture.graph());
-    for (Parameter parameter : network.graph.parameters().values()) {
-      Parameter known = source.graph.parameters().get(parameter.name());
-      if (known == null) {
-        network.weights.set(parameter, Initialization.values(parameter, 0));
-      } else if (parameter.name().equals(table) && isWidened(known, parameter)) {
-        network.weights.set(parameter, widened(source, known, parameter));
-      } else if (!known.shape().equals(parameter.shape())) {
-        network.close();
-        throw new IllegalArgumentException(
-            parameter + " cannot take the values of " + known + ": the shapes differ");
-      } else {
-        copy(source, known, network, parameter);
-      }
+    try {
+      CopiedParameters.fill(network.weights, source.values, table);
+      return network;
+    } catch (RuntimeException failure) {
+      network.close();
+      throw failure;
     }
-    return network;
-  }
-
-  private static boolean isWidened(Parameter known, Parameter wanted) {
-    int rank = wanted.shape().size();
-    return known.shape().size() == rank
-        && known.shape().subList(1, rank).equals(wanted.shape().subList(1, rank))
-        && known.shape().getFirst() <= wanted.shape().getFirst();
-  }
-
-  private static float[] widened(Network<?, ?> source, Parameter known, Parameter wanted) {
-    float[] numbers = new float[Math.toIntExact(wanted.size())];
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment rows = arena.allocate(Float.BYTES * known.size(), Float.BYTES);
-      source.values.copy(known, rows);
-      MemorySegment.copy(
-          rows, ValueLayout.JAVA_FLOAT, 0, numbers, 0, Math.toIntExact(known.size()));
-    }
-    return numbers;
   }
 
   /** The same network, copied, with another card. */
@@ -162,25 +132,15 @@ public final class Network<A extends Architecture, C extends Card> implements Tr
             source.architecture.int8Graph());
     try {
       RoundedParameters rounded = new RoundedParameters(source.values, network.graph, layers);
-      network.graph.parameters().values().forEach(each -> copy(rounded, each, network));
+      network
+          .graph
+          .parameters()
+          .values()
+          .forEach(each -> CopiedParameters.copy(rounded, each, network.weights));
       return network;
     } catch (RuntimeException failure) {
       network.close();
       throw failure;
-    }
-  }
-
-  private static void copy(
-      Network<?, ?> source, Parameter known, Network<?, ?> target, Parameter parameter) {
-    copy((_, numbers) -> source.values.copy(known, numbers), parameter, target);
-  }
-
-  private static void copy(
-      ParameterFile.Numbers source, Parameter parameter, Network<?, ?> target) {
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment numbers = arena.allocate(Float.BYTES * parameter.size(), Float.BYTES);
-      source.copy(parameter, numbers);
-      target.weights.set(parameter, numbers);
     }
   }
 

@@ -60,7 +60,6 @@ class CheckpointLayoutsTest {
           assertEquals(List.of(), read.notes());
           assertEquals(List.of(), Synthetic.differences(made, read, Dtype.F32), path.toString());
           assertEquals(made.scheduler(), read.scheduler());
-          // Once more, from what was read.
           Path again = folder.resolve("again-" + path.getFileName());
           if (Files.isDirectory(path)) {
             SingleFileWriter.write(read, again, WriteOptions.same());
