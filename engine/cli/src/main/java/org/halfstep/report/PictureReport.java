@@ -1,14 +1,12 @@
 package org.halfstep.report;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
-import org.halfstep.files.FolderLock;
 import org.halfstep.metrics.CaptionScorer;
 import org.halfstep.metrics.Quality;
 import org.halfstep.metrics.ReferenceImages;
@@ -22,9 +20,7 @@ public final class PictureReport implements AutoCloseable {
   /** Name of the file of all numbers. */
   public static final String RESULTS = "results.json";
 
-  private static final String LOCK = ".lock";
-
-  private final FolderLock lock;
+  private final ReportFolder<PictureResults> taken;
   private final Path folder;
   private final PictureResults results;
   private final Origin origin;
@@ -38,18 +34,9 @@ public final class PictureReport implements AutoCloseable {
    *     the folder
    */
   public PictureReport(Path folder, Origin origin, Consumer<String> out) throws IOException {
-    Files.createDirectories(folder);
+    this.taken = ReportFolder.take(folder, RESULTS, PictureResults::new);
     this.folder = folder;
-    this.lock =
-        FolderLock.take(
-            folder.resolve(LOCK),
-            folder + ": another report is using this folder; wait for it or use another folder");
-    try {
-      this.results = new PictureResults(folder.resolve(RESULTS));
-    } catch (IOException | RuntimeException failure) {
-      lock.close();
-      throw failure;
-    }
+    this.results = taken.results();
     this.origin = origin;
     this.out = out;
   }
@@ -168,6 +155,6 @@ public final class PictureReport implements AutoCloseable {
   /** Lets others use the folder. */
   @Override
   public void close() {
-    lock.close();
+    taken.close();
   }
 }

@@ -1,14 +1,12 @@
 package org.halfstep.report;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
-import org.halfstep.files.FolderLock;
 import org.halfstep.metrics.FeatureExtractor;
 import org.halfstep.metrics.ReferenceImages;
 
@@ -21,9 +19,7 @@ public final class Report implements AutoCloseable {
   /** Name of the file of all numbers. */
   public static final String RESULTS = "results.json";
 
-  private static final String LOCK = ".lock";
-
-  private final FolderLock lock;
+  private final ReportFolder<Results> taken;
   private final Path folder;
   private final Results results;
   private final Origin origin;
@@ -37,18 +33,9 @@ public final class Report implements AutoCloseable {
    *     the folder: each would write over what the other measured
    */
   public Report(Path folder, Origin origin, Consumer<String> out) throws IOException {
-    Files.createDirectories(folder);
+    this.taken = ReportFolder.take(folder, RESULTS, Results::new);
     this.folder = folder;
-    this.lock =
-        FolderLock.take(
-            folder.resolve(LOCK),
-            folder + ": another report is using this folder; wait for it or use another folder");
-    try {
-      this.results = new Results(folder.resolve(RESULTS));
-    } catch (IOException | RuntimeException failure) {
-      lock.close();
-      throw failure;
-    }
+    this.results = taken.results();
     this.origin = origin;
     this.out = out;
   }
@@ -156,7 +143,7 @@ public final class Report implements AutoCloseable {
   /** Lets others use the folder. */
   @Override
   public void close() {
-    lock.close();
+    taken.close();
   }
 
   /** The newest scale's measurements of the newest weights under each model's name. */
